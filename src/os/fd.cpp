@@ -1,5 +1,8 @@
 #include "os/fd.h"
 
+#include <algorithm>
+#include <cerrno>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/eventfd.h>
@@ -7,9 +10,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 
 namespace zona::os {
 namespace {
@@ -21,7 +21,8 @@ core::Error failed(std::string_view what, const std::string& name) {
 template <class Call>
 auto retry(Call call) {
     auto result = call();
-    while (result < 0 && errno == EINTR) result = call();
+    while (result < 0 && errno == EINTR)
+        result = call();
     return result;
 }
 
@@ -117,8 +118,8 @@ core::Result<std::optional<std::size_t>> read_some(int fd, std::span<std::byte> 
 }
 
 core::Result<std::size_t> read_at(int fd, std::span<std::byte> into, std::uint64_t offset) {
-    const ssize_t n = retry(
-        [&] { return ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset)); });
+    const ssize_t n =
+        retry([&] { return ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset)); });
     if (n < 0) return core::Error::from_errno(errno, "pread");
     return static_cast<std::size_t>(n);
 }
@@ -249,7 +250,8 @@ core::Result<void> change_owner(int fd, uid_t uid, gid_t gid) {
 
 core::Result<void> lock_exclusive(int fd) {
     if (retry([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0) return {};
-    if (errno == EWOULDBLOCK) return core::Error(core::Code::kConflict, "locked by another process");
+    if (errno == EWOULDBLOCK)
+        return core::Error(core::Code::kConflict, "locked by another process");
     return core::Error::from_errno(errno, "flock");
 }
 

@@ -4,8 +4,6 @@
 /// Everything opens with O_CLOEXEC. EINTR is retried here; no caller sees it. No function throws.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <sys/types.h>
 
 #include "core/result.h"
 
@@ -112,8 +112,8 @@ core::Result<void> lock_exclusive(int fd);
 
 /// The absolute path of this executable (from /proc/self/exe).
 core::Result<std::string> self_executable();
-/// Raises RLIMIT_NOFILE to its hard limit, and the hard limit to `wanted` when privileged. Returns the
-/// soft limit in force.
+/// Raises RLIMIT_NOFILE to its hard limit, and the hard limit to `wanted` when privileged. Returns
+/// the soft limit in force.
 std::uint64_t raise_fd_limit(std::uint64_t wanted);
 
 }  // namespace zona::os

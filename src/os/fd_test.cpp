@@ -1,0 +1,118 @@
+#include "os/fd.h"
+
+#include <filesystem>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "os/unix_socket.h"
+
+namespace zona::os {
+namespace {
+
+/// A private directory that goes with the test.
+class FdFiles : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string pattern = testing::TempDir() + "zona-fd-XXXXXX";
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        directory_ = pattern;
+    }
+    void TearDown() override { std::filesystem::remove_all(directory_); }
+    std::string path(const std::string& name) const { return directory_ + "/" + name; }
+
+  private:
+    std::string directory_;
+};
+
+bool is_open(int fd) {
+    return ::fcntl(fd, F_GETFD) >= 0;
+}
+
+TEST(UniqueFd, ClosesWhatItHeldWhenAnotherIsMovedIn) {
+    UniqueFd a = open_file("/dev/null", O_RDONLY).value();
+    UniqueFd b = open_file("/dev/null", O_RDONLY).value();
+    const int first = a.get();
+    const int second = b.get();
+
+    a = std::move(b);
+
+    EXPECT_FALSE(is_open(first));
+    EXPECT_EQ(a.get(), second);
+    EXPECT_TRUE(is_open(second));
+}
+
+TEST(UniqueFd, ReleaseGivesTheDescriptorAway) {
+    UniqueFd a = open_file("/dev/null", O_RDONLY).value();
+    const int fd = std::move(a).release();
+
+    EXPECT_FALSE(a.valid());
+    EXPECT_TRUE(is_open(fd));
+    ::close(fd);
+}
+
+// REL-21
+TEST_F(FdFiles, ReplaceFileLeavesNoTemporaryAndTheNewContent) {
+    ASSERT_TRUE(replace_file(path("state"), "old", 0600).has_value());
+    ASSERT_TRUE(replace_file(path("state"), "new", 0600).has_value());
+
+    EXPECT_EQ(read_file(path("state")).value(), "new");
+    EXPECT_FALSE(stat_path(path("state.tmp")).value().has_value());
+}
+
+TEST_F(FdFiles, ReplaceFileKeepsTheOldContentWhenTheDiskIsFull) {
+    auto failed = replace_file("/dev/full", "x", 0600);
+
+    ASSERT_FALSE(failed.has_value());
+}
+
+TEST_F(FdFiles, ReadFileRefusesWhatIsOverTheLimit) {
+    ASSERT_TRUE(replace_file(path("big"), std::string(5000, 'x'), 0600).has_value());
+
+    const auto text = read_file(path("big"), 4096);
+
+    ASSERT_FALSE(text.has_value());
+    EXPECT_EQ(text.error().code(), core::Code::kTooLarge);
+}
+
+TEST_F(FdFiles, LockIsExclusiveAmongOpenFileDescriptions) {
+    UniqueFd a = open_file(path("lock"), O_RDWR | O_CREAT).value();
+    UniqueFd b = open_file(path("lock"), O_RDWR).value();
+    ASSERT_TRUE(lock_exclusive(a.get()).has_value());
+
+    EXPECT_EQ(lock_exclusive(b.get()).error().code(), core::Code::kConflict);
+    a.reset();
+    EXPECT_TRUE(lock_exclusive(b.get()).has_value());
+}
+
+TEST_F(FdFiles, MakeFifoAcceptsAnExistingOneAndRefusesAFile) {
+    EXPECT_TRUE(make_fifo(path("fifo")).has_value());
+    EXPECT_TRUE(make_fifo(path("fifo")).has_value());
+    ASSERT_TRUE(replace_file(path("file"), "x", 0600).has_value());
+
+    EXPECT_EQ(make_fifo(path("file")).error().code(), core::Code::kConflict);
+}
+
+TEST_F(FdFiles, UnixSocketsWorkBeyondThePathLimit) {
+    const std::string deep = path(std::string(90, 'd') + "/" + std::string(90, 'e'));
+    ASSERT_TRUE(make_directories(deep, 0700).has_value());
+
+    const auto listener = listen_unix(deep + "/api.sock", 8);
+    ASSERT_TRUE(listener.has_value()) << listener.error().message();
+    const auto client = connect_unix(deep + "/api.sock");
+
+    ASSERT_TRUE(client.has_value()) << client.error().message();
+    EXPECT_EQ(peer_credentials(client->get()).value().uid, ::geteuid());
+}
+
+TEST_F(FdFiles, ConnectTellsNobodyListensFromNothingThere) {
+    EXPECT_EQ(connect_unix(path("none")).error().code(), core::Code::kNotFound);
+    {
+        auto gone = listen_unix(path("gone"), 1);
+    }
+    EXPECT_EQ(connect_unix(path("gone")).error().code(), core::Code::kUnavailable);
+}
+
+}  // namespace
+}  // namespace zona::os

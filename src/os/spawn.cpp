@@ -1,0 +1,247 @@
+#include "os/spawn.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace zona::os {
+namespace {
+
+constexpr std::size_t kChildStack = 64UL * 1024;
+constexpr int kSignals = 64;
+
+/// What the child works on. It shares the parent's memory until execve, so failures are written
+/// here.
+struct Prepared {
+    const SpawnPlan* plan;
+    char* const* argv;
+    char* const* envp;
+    SpawnStep failed_step = SpawnStep::kNone;
+    int error_number = 0;
+};
+
+// Raw system calls only from here to exec_child: libc wrappers of the set*id family signal every
+// thread of the process, and the sanitizers' interceptors would record the child's calls as the
+// parent's.
+#define ZONA_IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+
+ZONA_IN_CHILD bool fail(Prepared& p, SpawnStep step) {
+    p.failed_step = step;
+    p.error_number = errno;
+    return false;
+}
+
+ZONA_IN_CHILD void default_signals() {
+    // Zeroes are SIG_DFL without flags in the kernel's own structure.
+    unsigned long action[4] = {0, 0, 0, 0};
+    for (int number = 1; number <= kSignals; ++number) {
+        if (number != SIGKILL && number != SIGSTOP) {
+            ::syscall(SYS_rt_sigaction, number, action, nullptr, 8UL);
+        }
+    }
+    unsigned long empty = 0;
+    ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, nullptr, 8UL);
+}
+
+ZONA_IN_CHILD bool set_rights(Prepared& p) {
+    const SpawnPlan& plan = *p.plan;
+    if (!plan.credentials) return true;
+    const Credentials& who = *plan.credentials;
+    if (::syscall(SYS_setgroups, who.groups.size(), who.groups.data()) < 0) {
+        return fail(p, SpawnStep::kGroups);
+    }
+    if (::syscall(SYS_setresgid, who.gid, who.gid, who.gid) < 0) return fail(p, SpawnStep::kGroup);
+    if (::syscall(SYS_setresuid, who.uid, who.uid, who.uid) < 0) return fail(p, SpawnStep::kUser);
+    return true;
+}
+
+ZONA_IN_CHILD bool set_limits(Prepared& p) {
+    const SpawnPlan& plan = *p.plan;
+    for (const ResourceLimit& limit : plan.limits) {
+        const rlimit value = {.rlim_cur = limit.soft, .rlim_max = limit.hard};
+        if (::syscall(SYS_prlimit64, 0, limit.resource, &value, nullptr) < 0) {
+            return fail(p, SpawnStep::kLimits);
+        }
+    }
+    if (plan.nice && ::syscall(SYS_setpriority, PRIO_PROCESS, 0, *plan.nice) < 0) {
+        return fail(p, SpawnStep::kNice);
+    }
+    if (plan.umask) ::syscall(SYS_umask, *plan.umask);
+    return true;
+}
+
+ZONA_IN_CHILD bool set_stdio(Prepared& p) {
+    const int fds[3] = {p.plan->stdin_fd, p.plan->stdout_fd, p.plan->stderr_fd};
+    for (int target = 0; target < 3; ++target) {
+        if (fds[target] < 0) continue;
+        if (::syscall(SYS_dup3, fds[target], target, 0) < 0) return fail(p, SpawnStep::kStdio);
+    }
+    ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+    return true;
+}
+
+ZONA_IN_CHILD int run_child(void* argument) {
+    Prepared& p = *static_cast<Prepared*>(argument);
+    const SpawnPlan& plan = *p.plan;
+    for (const int fd : plan.cgroup_procs_fds) {
+        if (::syscall(SYS_write, fd, "0", 1UL) < 0) {
+            fail(p, SpawnStep::kCgroup);
+            ::syscall(SYS_exit_group, 127);
+        }
+    }
+    if (::syscall(SYS_setsid) < 0) {
+        fail(p, SpawnStep::kSession);
+        ::syscall(SYS_exit_group, 127);
+    }
+    if (!set_limits(p) || !set_rights(p)) ::syscall(SYS_exit_group, 127);
+    if (!plan.directory.empty() && ::syscall(SYS_chdir, plan.directory.c_str()) < 0) {
+        fail(p, SpawnStep::kDirectory);
+        ::syscall(SYS_exit_group, 127);
+    }
+    if (!set_stdio(p)) ::syscall(SYS_exit_group, 127);
+    default_signals();
+    ::syscall(SYS_execve, plan.executable.c_str(), p.argv, p.envp);
+    fail(p, SpawnStep::kExec);
+    ::syscall(SYS_exit_group, 127);
+    return 127;
+}
+
+/// The child's stack, one per spawning thread, kept.
+class ChildStack {
+  public:
+    ChildStack() {
+        void* memory = ::mmap(nullptr, kChildStack, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+        base_ = memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
+    }
+    ~ChildStack() {
+        if (base_ != nullptr) ::munmap(base_, kChildStack);
+    }
+    ChildStack(const ChildStack&) = delete;
+    ChildStack& operator=(const ChildStack&) = delete;
+    void* top() const { return base_ == nullptr ? nullptr : base_ + kChildStack; }
+
+  private:
+    char* base_;
+};
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+    std::vector<char*> out;
+    out.reserve(strings.size() + 1);
+    for (const std::string& s : strings)
+        out.push_back(const_cast<char*>(s.c_str()));
+    out.push_back(nullptr);
+    return out;
+}
+
+std::optional<unsigned> as_number(const std::string& text) {
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+}  // namespace
+
+std::string_view to_string(SpawnStep step) {
+    switch (step) {
+        case SpawnStep::kNone:
+            return "none";
+        case SpawnStep::kClone:
+            return "clone";
+        case SpawnStep::kSession:
+            return "new session";
+        case SpawnStep::kCgroup:
+            return "enter cgroup";
+        case SpawnStep::kNice:
+            return "set priority";
+        case SpawnStep::kLimits:
+            return "set resource limits";
+        case SpawnStep::kGroups:
+            return "set supplementary groups";
+        case SpawnStep::kGroup:
+            return "change group";
+        case SpawnStep::kUser:
+            return "change user";
+        case SpawnStep::kDirectory:
+            return "enter working directory";
+        case SpawnStep::kStdio:
+            return "connect standard streams";
+        case SpawnStep::kExec:
+            return "execute";
+    }
+    return "unknown";
+}
+
+SpawnOutcome spawn(const SpawnPlan& plan, std::atomic<std::int32_t>* pid_slot) {
+    thread_local ChildStack stack;
+    const std::vector<char*> argv = pointers(plan.arguments);
+    const std::vector<char*> envp = pointers(plan.environment);
+    Prepared prepared{.plan = &plan, .argv = argv.data(), .envp = envp.data()};
+    if (stack.top() == nullptr) return {0, SpawnStep::kClone, ENOMEM};
+
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int pid =
+        ::clone(run_child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD,
+                &prepared, reinterpret_cast<std::int32_t*>(pid_slot));
+    const int clone_errno = errno;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (pid < 0) return {0, SpawnStep::kClone, clone_errno};
+    return {pid, prepared.failed_step, prepared.error_number};
+}
+
+core::Result<Credentials> find_credentials(const std::string& user, const std::string& group) {
+    Credentials out{.uid = ::geteuid(), .gid = ::getegid(), .groups = {}};
+    std::string name;
+    if (!user.empty()) {
+        const auto number = as_number(user);
+        const passwd* entry = number ? ::getpwuid(*number) : ::getpwnam(user.c_str());
+        if (entry == nullptr && !number) {
+            return core::Error(core::Code::kNotFound,
+                               fmt::format("user '{}' does not exist on this host", user));
+        }
+        out.uid = entry != nullptr ? entry->pw_uid : *number;
+        out.gid = entry != nullptr ? entry->pw_gid : *number;
+        if (entry != nullptr) name = entry->pw_name;
+    }
+    if (!group.empty()) {
+        const auto number = as_number(group);
+        const struct group* entry = number ? ::getgrgid(*number) : ::getgrnam(group.c_str());
+        if (entry == nullptr && !number) {
+            return core::Error(core::Code::kNotFound,
+                               fmt::format("group '{}' does not exist on this host", group));
+        }
+        out.gid = entry != nullptr ? entry->gr_gid : *number;
+    }
+    int count = name.empty() ? 0 : 256;
+    out.groups.resize(static_cast<std::size_t>(count));
+    if (count == 0 || ::getgrouplist(name.c_str(), out.gid, out.groups.data(), &count) < 0) {
+        out.groups.assign(1, out.gid);
+        return out;
+    }
+    out.groups.resize(static_cast<std::size_t>(count));
+    return out;
+}
+
+UserEntry find_user(uid_t uid) {
+    const passwd* entry = ::getpwuid(uid);
+    if (entry == nullptr) return {};
+    return {entry->pw_name, entry->pw_dir, entry->pw_shell};
+}
+
+}  // namespace zona::os
