@@ -62,9 +62,14 @@ TEST_F(FdFiles, ReplaceFileLeavesNoTemporaryAndTheNewContent) {
 }
 
 TEST_F(FdFiles, ReplaceFileKeepsTheOldContentWhenTheDiskIsFull) {
-    auto failed = replace_file("/dev/full", "x", 0600);
+    ASSERT_TRUE(replace_file(path("state"), "old", 0600).has_value());
+    std::filesystem::create_symlink("/dev/full", path("state.tmp"));
 
-    ASSERT_FALSE(failed.has_value());
+    const auto replaced = replace_file(path("state"), "new", 0600);
+
+    ASSERT_FALSE(replaced.has_value());
+    EXPECT_EQ(replaced.error().code(), core::Code::kResourceExhausted);
+    EXPECT_EQ(read_file(path("state")).value(), "old");
 }
 
 TEST_F(FdFiles, ReadFileRefusesWhatIsOverTheLimit) {
