@@ -13,6 +13,14 @@
 # is not declared fails the build) and a compile test of each public header on its own.
 function(zona_add_module)
     cmake_parse_arguments(M "" "NAME" "HEADERS;SOURCES;DEPENDS;LIBRARIES;TESTS;TEST_LIBRARIES;FUZZ;BENCHES" ${ARGN})
+    foreach(list M_SOURCES M_HEADERS M_TESTS M_FUZZ M_BENCHES)
+        foreach(file ${${list}})
+            if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+                message(WARNING "${M_NAME}: ${file} is listed and does not exist")
+                list(REMOVE_ITEM ${list} ${file})
+            endif()
+        endforeach()
+    endforeach()
     set(lib zona_${M_NAME})
     list(TRANSFORM M_DEPENDS PREPEND zona_ OUTPUT_VARIABLE deps)
 

@@ -185,7 +185,7 @@ std::string_view to_string(SpawnStep step) {
     return "unknown";
 }
 
-SpawnOutcome spawn(const SpawnPlan& plan, std::atomic<std::int32_t>* pid_slot) {
+SpawnOutcome spawn(const SpawnPlan& plan, std::int32_t* pid_slot) {
     thread_local ChildStack stack;
     const std::vector<char*> argv = pointers(plan.arguments);
     const std::vector<char*> envp = pointers(plan.environment);
@@ -198,7 +198,7 @@ SpawnOutcome spawn(const SpawnPlan& plan, std::atomic<std::int32_t>* pid_slot) {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int pid =
         ::clone(run_child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD,
-                &prepared, reinterpret_cast<std::int32_t*>(pid_slot));
+                &prepared, pid_slot);
     const int clone_errno = errno;
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) return {0, SpawnStep::kClone, clone_errno};

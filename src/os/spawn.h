@@ -3,7 +3,6 @@
 /// follow.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -85,7 +84,7 @@ struct SpawnOutcome {
 /// @param pid_slot  may lie in a shared mapping; must be 0 when called. Never null.
 /// Returns when the child has executed the program or given up: an exec failure is known here.
 /// Threading: any thread; the calling thread waits, others run on. Not reentrant in one thread.
-SpawnOutcome spawn(const SpawnPlan& plan, std::atomic<std::int32_t>* pid_slot);
+SpawnOutcome spawn(const SpawnPlan& plan, std::int32_t* pid_slot);
 
 /// A user by name or number with its complete group list. kNotFound names the user.
 /// `group` replaces the primary group when not empty.

@@ -22,10 +22,10 @@ struct Finished {
 Finished run(SpawnPlan plan) {
     Finished result;
     auto pipe = make_pipe();
-    std::atomic<std::int32_t> slot = 0;
+    std::int32_t slot = 0;
     plan.stdout_fd = pipe->write.get();
     result.outcome = spawn(plan, &slot);
-    EXPECT_EQ(slot.load(), result.outcome.pid);
+    EXPECT_EQ(slot, result.outcome.pid);
     pipe->write.reset();
     std::byte buffer[4096];
     for (;;) {

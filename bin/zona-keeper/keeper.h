@@ -1,0 +1,66 @@
+/// @file
+/// The keeper: parent and reaper of last resort. It starts the daemon again whenever it dies, reaps for good
+/// the children that a dead daemon left behind, and holds their FIFOs and the API's listening socket open.
+///
+/// It has no heap, no C++ library and no business: whatever can fail in an interesting way belongs in the daemon.
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "process/keeper_protocol.h"
+#include "process/table_layout.h"
+
+namespace zona::keeper {
+
+/// How the keeper was asked to start.
+struct Options {
+    const char* home = nullptr;    ///< absolute
+    const char* daemon = nullptr;  ///< path of zonad
+    int ready_fd = -1;             ///< gets "ok\n" or one line of JSON with the error, then is closed
+    bool swapped = false;  ///< this process was the daemon: its descriptors and children are already ours
+    int old_fds_end = 0;   ///< swapped: the highest descriptor of the daemon; ours go above it
+};
+
+/// Everything the keeper knows. One per process; lives in static memory.
+struct Keeper {
+    Options options;
+    process::TableHeader* table = nullptr;
+    process::Slot* slots = nullptr;
+    int lock_fd = -1;
+    int listen_fd = -1;
+    int events_fd = -1;
+    int signal_fd = -1;
+    int daemon_fd = -1;  ///< our end of the socket pair
+    pid_t daemon = 0;
+    int daemon_status_how = 0;
+    int daemon_status = 0;
+    bool daemon_gone = false;
+    bool daemon_ready = false;  ///< this daemon has said kReady
+    bool ever_ready = false;    ///< some daemon has
+    bool stopping = false;
+    unsigned failures = 0;  ///< daemons in a row that died before they were ready
+    /// Held FIFOs, as fd + 1 so that untouched pages stay unmapped: [slot][out, err, in].
+    int held[process::kTableSlots][3] = {};
+};
+
+/// Takes the home, the lock, the table and the socket. Null or the message of the failure; `code` is its name.
+const char* open_home(Keeper& keeper, const char** code);
+/// Runs until the daemon has ended in order. The exit status of the program.
+int run(Keeper& keeper);
+
+/// One message of the daemon. `text_size` bytes follow it. Exposed for the fuzz target.
+void handle_message(Keeper& keeper, const process::KeeperMessage& message, const char* text,
+                    unsigned text_size);
+/// Records and consumes every zombie.
+void reap(Keeper& keeper);
+/// Opens the FIFOs of a slot. 0 or an errno; on failure nothing more is held than before.
+int hold(Keeper& keeper, uint32_t slot, uint32_t streams);
+void drop(Keeper& keeper, uint32_t slot);
+
+/// Moves a new descriptor above those that a swapped daemon left. Returns its new number or -1.
+int place_fd(const Keeper& keeper, int fd);
+
+void log_line(const char* format, ...) __attribute__((format(printf, 1, 2)));
+
+}  // namespace zona::keeper

@@ -1,0 +1,70 @@
+// The keeper's composition root: options, home, then the loop of keeper.cpp.
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "keeper.h"
+
+namespace {
+
+zona::keeper::Keeper g_keeper;  // static: the keeper has no heap
+char g_daemon[4096];
+
+/// zonad beside this executable.
+bool find_daemon() {
+    const ssize_t n = readlink("/proc/self/exe", g_daemon, sizeof g_daemon - 16);
+    if (n <= 0) return false;
+    g_daemon[n] = 0;
+    char* slash = strrchr(g_daemon, '/');
+    if (slash == nullptr) return false;
+    strcpy(slash + 1, "zonad");
+    return true;
+}
+
+bool read_options(int argc, char** argv, zona::keeper::Options& options) {
+    for (int i = 1; i < argc; ++i) {
+        const bool more = i + 1 < argc;
+        if (strcmp(argv[i], "--home") == 0 && more) {
+            options.home = argv[++i];
+        } else if (strcmp(argv[i], "--ready-fd") == 0 && more) {
+            options.ready_fd = atoi(argv[++i]);
+        } else if (strcmp(argv[i], "--swapped") == 0 && more) {
+            options.swapped = true;
+            options.old_fds_end = atoi(argv[++i]);
+        } else {
+            return false;
+        }
+    }
+    return options.home != nullptr && options.home[0] == '/';
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    zona::keeper::Keeper& keeper = g_keeper;
+    if (!read_options(argc, argv, keeper.options) || !find_daemon()) {
+        fprintf(stderr,
+                "usage: zona-keeper --home /ABSOLUTE/PATH [--ready-fd N]\n"
+                "Started by the command `zona`; it starts and restarts zonad.\n");
+        return 2;
+    }
+    keeper.options.daemon = g_daemon;
+    if (keeper.options.ready_fd >= 0) fcntl(keeper.options.ready_fd, F_SETFD, FD_CLOEXEC);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    const char* code = "INTERNAL";
+    if (const char* failed = zona::keeper::open_home(keeper, &code)) {
+        const int fd = keeper.options.ready_fd >= 0 ? keeper.options.ready_fd : 2;
+        dprintf(fd, "{\"code\":\"%s\",\"message\":\"%s\",\"hint\":\"home: %s\"}\n", code, failed,
+                keeper.options.home);
+        return 1;
+    }
+    if (keeper.options.swapped) {
+        // Our own descriptors lie above the daemon's, whose FIFOs are held again by now.
+        syscall(SYS_close_range, 7U, static_cast<unsigned>(keeper.options.old_fds_end), 0U);
+    }
+    return zona::keeper::run(keeper);
+}
