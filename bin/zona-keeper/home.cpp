@@ -71,14 +71,16 @@ const char* enter_home(Keeper& keeper, const char** code) {
     }
     if (s.st_uid != geteuid()) {
         *code = "FORBIDDEN";
-        snprintf(g_message, sizeof g_message,
-                 "the home directory belongs to user %u and this is user %u: run zona as its owner, "
-                 "or choose another home with --home",
-                 s.st_uid, geteuid());
+        snprintf(
+            g_message, sizeof g_message,
+            "the home directory belongs to user %u and this is user %u: run zona as its owner, "
+            "or choose another home with --home",
+            s.st_uid, geteuid());
         return g_message;
     }
     chmod(".", 0700);
-    for (const char* name : {"run", "run/fifo", "state", "logs", "events"}) {
+    const char* const names[] = {"run", "run/fifo", "state", "logs", "events"};
+    for (const char* name : names) {
         if (!make_directory(name, 0700)) return failure_of_errno(code, name);
     }
     const int log = open("logs/keeper.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -147,14 +149,16 @@ const char* map_table(Keeper& keeper, const char** code) {
             // Nothing in it can be trusted. Kept aside, so that a person can look.
             rename("run/table", "run/table.damaged");
             munmap(memory, process::kTableBytes);
-            log_line("run/table is damaged; kept as run/table.damaged, its processes are unknown now");
+            log_line(
+                "run/table is damaged; kept as run/table.damaged, its processes are unknown now");
             return map_table(keeper, code);
         case TableVerdict::kEmpty:
             break;
     }
-    const uint32_t used = size >= sizeof *keeper.table && keeper.table->used.load() <= process::kTableSlots
-                              ? keeper.table->used.load()
-                              : process::kTableSlots;
+    const uint32_t used =
+        size >= sizeof *keeper.table && keeper.table->used.load() <= process::kTableSlots
+            ? keeper.table->used.load()
+            : process::kTableSlots;
     if (size >= process::kTableBytes) memset(keeper.slots, 0, used * sizeof(Slot));
     memset(keeper.table, 0, sizeof *keeper.table);
     keeper.table->version = process::kTableVersion;

@@ -69,8 +69,10 @@ void start_daemon(Keeper& keeper) {
         const int wanted[4] = {ends[1], keeper.listen_fd, keeper.events_fd, keeper.lock_fd};
         int copies[4];
         // Copies above the target range first, so that no dup2 overwrites a source.
-        for (int i = 0; i < 4; ++i) copies[i] = fcntl(wanted[i], F_DUPFD, 100);
-        for (int i = 0; i < 4; ++i) dup2(copies[i], process::kFdKeeper + i);
+        for (int i = 0; i < 4; ++i)
+            copies[i] = fcntl(wanted[i], F_DUPFD, 100);
+        for (int i = 0; i < 4; ++i)
+            dup2(copies[i], process::kFdKeeper + i);
         syscall(SYS_close_range, static_cast<unsigned>(process::kFdFirstFree), ~0U, 0U);
         sigset_t none;
         sigemptyset(&none);
@@ -161,7 +163,8 @@ void wait_for_events(Keeper& keeper, int timeout_ms) {
     if (poll(fds, count, timeout_ms) < 0 && errno != EINTR) log_line("poll: %s", strerror(errno));
     if ((fds[0].revents & POLLIN) != 0) take_signals(keeper);
     if (count == 2 && fds[1].revents != 0 && !read_messages(keeper) && !keeper.daemon_gone) {
-        // The stream ended before the zombie was there; SIGCHLD follows. Do not spin on the hang-up.
+        // The stream ended before the zombie was there; SIGCHLD follows. Do not spin on the
+        // hang-up.
         pollfd chld = {keeper.signal_fd, POLLIN, 0};
         poll(&chld, 1, 100);
     }
@@ -182,8 +185,10 @@ void log_line(const char* format, ...) {
     tm utc;
     gmtime_r(&now.tv_sec, &utc);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    dprintf(2, "{\"time\":\"%s.%03ldZ\",\"level\":\"info\",\"category\":\"keeper\",\"message\":\"%s\"}\n",
-            stamp, now.tv_nsec / 1000000, text);
+    dprintf(
+        2,
+        "{\"time\":\"%s.%03ldZ\",\"level\":\"info\",\"category\":\"keeper\",\"message\":\"%s\"}\n",
+        stamp, now.tv_nsec / 1000000, text);
 }
 
 void reap(Keeper& keeper) {
@@ -219,8 +224,7 @@ int hold(Keeper& keeper, uint32_t slot, uint32_t streams) {
         if ((streams & 1U << i) == 0 || keeper.held[slot][i] != 0) continue;
         char path[64];
         snprintf(path, sizeof path, "run/fifo/%u.%s", slot, kStreamNames[i]);
-        const int fd =
-            place_fd(keeper, open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+        const int fd = place_fd(keeper, open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
         if (fd < 0) return errno;
         struct stat s;
         if (fstat(fd, &s) < 0 || !S_ISFIFO(s.st_mode)) {
@@ -245,11 +249,11 @@ void handle_message(Keeper& keeper, const KeeperMessage& message, const char* te
     switch (message.verb) {
         case KeeperVerb::kHold: {
             KeeperMessage answer = {KeeperVerb::kHeld, message.slot, 0};
-            answer.argument = message.slot >= process::kTableSlots
-                                  ? EINVAL
-                                  : static_cast<uint64_t>(hold(
-                                        keeper, message.slot,
-                                        static_cast<uint32_t>(message.argument & 7U)));
+            answer.argument =
+                message.slot >= process::kTableSlots
+                    ? EINVAL
+                    : static_cast<uint64_t>(
+                          hold(keeper, message.slot, static_cast<uint32_t>(message.argument & 7U)));
             // A dead daemon reads no answer, and its successor asks again.
             send(keeper.daemon_fd, &answer, sizeof answer, MSG_NOSIGNAL | MSG_DONTWAIT);
             return;
@@ -286,9 +290,9 @@ void handle_message(Keeper& keeper, const KeeperMessage& message, const char* te
 int run(Keeper& keeper) {
     sigset_t set;
     sigemptyset(&set);
-    for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) {
+    const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+    for (const int number : numbers)
         sigaddset(&set, number);
-    }
     sigprocmask(SIG_SETMASK, &set, nullptr);
     signal(SIGPIPE, SIG_IGN);
     keeper.signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

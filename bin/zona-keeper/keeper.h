@@ -1,8 +1,10 @@
 /// @file
-/// The keeper: parent and reaper of last resort. It starts the daemon again whenever it dies, reaps for good
-/// the children that a dead daemon left behind, and holds their FIFOs and the API's listening socket open.
+/// The keeper: parent and reaper of last resort. It starts the daemon again whenever it dies, reaps
+/// for good the children that a dead daemon left behind, and holds their FIFOs and the API's
+/// listening socket open.
 ///
-/// It has no heap, no C++ library and no business: whatever can fail in an interesting way belongs in the daemon.
+/// It has no heap, no C++ library and no business: whatever can fail in an interesting way belongs
+/// in the daemon.
 #pragma once
 
 #include <stdint.h>
@@ -17,9 +19,10 @@ namespace zona::keeper {
 struct Options {
     const char* home = nullptr;    ///< absolute
     const char* daemon = nullptr;  ///< path of zonad
-    int ready_fd = -1;             ///< gets "ok\n" or one line of JSON with the error, then is closed
-    bool swapped = false;  ///< this process was the daemon: its descriptors and children are already ours
-    int old_fds_end = 0;   ///< swapped: the highest descriptor of the daemon; ours go above it
+    int ready_fd = -1;  ///< gets "ok\n" or one line of JSON with the error, then is closed
+    bool swapped =
+        false;  ///< this process was the daemon: its descriptors and children are already ours
+    int old_fds_end = 0;  ///< swapped: the highest descriptor of the daemon; ours go above it
 };
 
 /// Everything the keeper knows. One per process; lives in static memory.
@@ -44,7 +47,8 @@ struct Keeper {
     int held[process::kTableSlots][3] = {};
 };
 
-/// Takes the home, the lock, the table and the socket. Null or the message of the failure; `code` is its name.
+/// Takes the home, the lock, the table and the socket. Null or the message of the failure; `code`
+/// is its name.
 const char* open_home(Keeper& keeper, const char** code);
 /// Runs until the daemon has ended in order. The exit status of the program.
 int run(Keeper& keeper);

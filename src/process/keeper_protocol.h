@@ -1,27 +1,30 @@
 /// @file
 /// What daemon and keeper say to each other, and the descriptors that a daemon inherits.
 ///
-/// A SOCK_SEQPACKET pair carries one KeeperMessage a packet, in the byte order of the host. The queue outlives
-/// its sender: what a dead daemon had sent is still carried out before its successor starts. Only kFailed is
-/// followed by text. The keeper never speaks unasked.
+/// A SOCK_SEQPACKET pair carries one KeeperMessage a packet, in the byte order of the host. The
+/// queue outlives its sender: what a dead daemon had sent is still carried out before its successor
+/// starts. Only kFailed is followed by text. The keeper never speaks unasked.
 #pragma once
 
 #include <stdint.h>
 
 namespace zona::process {
 
-/// Descriptors of a daemon that a keeper has started; the same numbers in a keeper that a daemon becomes.
+/// Descriptors of a daemon that a keeper has started; the same numbers in a keeper that a daemon
+/// becomes.
 enum InheritedFd : int {
     kFdKeeper = 3,  ///< the socket pair's end
-    kFdListen = 4,  ///< api.sock, listening; the keeper holds it too, so clients wait instead of failing
+    kFdListen =
+        4,  ///< api.sock, listening; the keeper holds it too, so clients wait instead of failing
     kFdEvents = 5,  ///< eventfd: the keeper has recorded the exit of an adopted child
     kFdLock = 6,    ///< the home's lock, one open file description for both
     kFdFirstFree = 7,
 };
 
 enum class KeeperVerb : uint32_t {
-    kHold = 1,    ///< daemon: open and hold the FIFOs `argument` (SlotStreams) of `slot`; answered by kHeld
-    kDrop = 2,    ///< daemon: close what is held for `slot`
+    kHold = 1,  ///< daemon: open and hold the FIFOs `argument` (SlotStreams) of `slot`; answered by
+                ///< kHeld
+    kDrop = 2,  ///< daemon: close what is held for `slot`
     kReady = 3,   ///< daemon: recovery is done, requests are answered
     kFailed = 4,  ///< daemon: cannot start; the rest of the packet is a JSON error for the user
     kHeld = 5,    ///< keeper: `slot` done; `argument` is 0 or an errno

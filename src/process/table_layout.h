@@ -1,16 +1,17 @@
 /// @file
 /// The shared process table: the memory in which a process survives the death of its supervisor.
 ///
-/// One file, `run/table`, mapped by the keeper and the daemon. It is written in an order that lets either of
-/// them, or a successor of both, tell after a kill at any instruction which children exist:
+/// One file, `run/table`, mapped by the keeper and the daemon. It is written in an order that lets
+/// either of them, or a successor of both, tell after a kill at any instruction which children
+/// exist:
 ///
-///   spawn  pid = 0 → state INTENT → clone (the kernel stores pid before the child runs) → state RUNNING
-///   exit   zombie seen (WNOWAIT) → exit fields → state EXITED → zombie consumed
-///   then   output drained → exit appended to the history → history = incarnation → next INTENT, or FREE
+///   spawn  pid = 0 → state INTENT → clone (the kernel stores pid before the child runs) → state
+///   RUNNING exit   zombie seen (WNOWAIT) → exit fields → state EXITED → zombie consumed then
+///   output drained → exit appended to the history → history = incarnation → next INTENT, or FREE
 ///
-/// So INTENT with pid 0, once the dead daemon has been waited for, means that no child exists, and with a pid
-/// that one does. Adding a field means a new kTableVersion. The header includes nothing but integers: the
-/// keeper links no C++ library.
+/// So INTENT with pid 0, once the dead daemon has been waited for, means that no child exists, and
+/// with a pid that one does. Adding a field means a new kTableVersion. The header includes nothing
+/// but integers: the keeper links no C++ library.
 ///
 /// Source: references of PM-08, REL-20, REL-21; clone(2) CLONE_PARENT_SETTID, waitid(2) WNOWAIT.
 #pragma once
@@ -52,22 +53,38 @@ enum SlotStreams : uint32_t {
     kStreamIn = 1U << 2U,
 };
 
+/// What somebody asked for and what is therefore under way.
+enum class Asked : uint32_t {
+    kNothing = 0,
+    kStop = 1,
+    kRestart = 2,
+    kDelete = 3,
+};
+
 /// One process. All times are CLOCK_REALTIME nanoseconds.
 struct Slot {
     Shared<uint64_t> word;  ///< incarnation << 8 | SlotState: one atomic word
     Shared<int32_t> pid;
-    uint32_t streams;        ///< SlotStreams in use
-    uint64_t start_ticks;    ///< field 22 of /proc/PID/stat: tells a pid from its reuse; 0 = not read yet
+    uint32_t streams;  ///< SlotStreams in use
+    uint64_t
+        start_ticks;  ///< field 22 of /proc/PID/stat: tells a pid from its reuse; 0 = not read yet
     int64_t spawned_ns;
     int64_t exited_ns;
-    int32_t exit_how;        ///< CLD_EXITED, CLD_KILLED, CLD_DUMPED; 0 = unknown
-    int32_t exit_status;     ///< exit code or signal
+    int32_t exit_how;     ///< CLD_EXITED, CLD_KILLED, CLD_DUMPED; 0 = unknown
+    int32_t exit_status;  ///< exit code or signal
     int64_t user_us;
     int64_t system_us;
     int64_t max_rss_kb;
-    Shared<uint64_t> history;  ///< the last incarnation whose exit is in the history file
-    uint8_t process_id[16];    ///< UUID of the process
-    uint64_t reserved[3];
+    Shared<uint64_t> history;   ///< the last incarnation whose exit is in the history file
+    uint8_t process_id[16];     ///< UUID of the process
+    Shared<uint32_t> asked;     ///< an Asked: why the present child is being ended
+    Shared<uint32_t> restarts;  ///< counters live here so that no restart waits for a file
+    Shared<uint32_t> unstable_restarts;
+    Shared<uint32_t> backoff_ms;  ///< the last exponential delay; 0 = none yet
+    uint64_t out_begin;           ///< size of the log files when this incarnation began
+    uint64_t err_begin;
+    int64_t restart_at_ns;  ///< when a waiting restart is due; 0 = none
+    uint64_t reserved[7];
 
     uint64_t incarnation() const { return word.load() >> 8U; }
     SlotState state() const { return static_cast<SlotState>(word.load() & 0xFFU); }
@@ -75,7 +92,7 @@ struct Slot {
         return incarnation << 8U | static_cast<uint64_t>(state);
     }
 };
-static_assert(sizeof(Slot) == 128, "the layout is shared between versions");
+static_assert(sizeof(Slot) == 192, "the layout is shared between versions");
 
 inline constexpr char kTableMagic[8] = {'Z', 'O', 'N', 'A', 'T', 'B', 'L', '\n'};
 inline constexpr uint32_t kTableVersion = 1;
@@ -88,11 +105,12 @@ struct TableHeader {
     uint32_t slot_size;
     uint32_t slot_count;
     Shared<uint32_t> used;  ///< slots at and above this were never used
-    char boot_id[40];       ///< /proc/sys/kernel/random/boot_id, NUL-terminated: another boot, another table
+    char boot_id[40];  ///< /proc/sys/kernel/random/boot_id, NUL-terminated: another boot, another
+                       ///< table
     Shared<int32_t> keeper_pid;
     Shared<int32_t> daemon_pid;
     Shared<uint64_t> daemons;  ///< how many daemons have been started on this table
-    uint8_t reserved[4096 - 88];
+    uint8_t reserved[4096 - 80];
 };
 static_assert(sizeof(TableHeader) == 4096, "slots begin at the second page");
 
