@@ -1,12 +1,10 @@
 /// @file
 /// The one error type of the program and its closed list of codes.
 ///
-/// An Error is a value: it is returned, never thrown, and logged once, where it is handled. Every code has
-/// exactly one HTTP status and one exit status, in the table of error.cpp; callers branch on the code, people
-/// read the message.
+/// An Error is a value: it is returned, never thrown, and logged once, where it is handled. Every
+/// code has exactly one HTTP status and one exit status, in the table of error.cpp; callers branch
+/// on the code, people read the message.
 #pragma once
-
-#include <fmt/core.h>
 
 #include <memory>
 #include <source_location>
@@ -15,6 +13,10 @@
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include <fmt/core.h>
+
+#include "core/log_level.h"
 
 namespace zona::core {
 
@@ -43,7 +45,8 @@ struct CodeInfo {
     Code code;
     std::string_view name;  ///< on the wire, e.g. "NOT_FOUND"
     int http_status;
-    int exit_status;  ///< of the command, 1..125
+    int exit_status;     ///< of the command, 1..125
+    LogLevel log_level;  ///< of the line that whoever handles it writes
     std::string_view meaning;
 };
 
@@ -65,17 +68,18 @@ struct Detail {
 
 /// A failed operation: code, public message, context, optional cause and details.
 ///
-/// The message is for people and public: it carries no secret. It may name a path; the network face strips
-/// paths for callers that are not local. Cheap to move (one pointer), cheap to return in the good case.
+/// The message is for people and public: it carries no secret. It may name a path; the network face
+/// strips paths for callers that are not local. Cheap to move (one pointer), cheap to return in the
+/// good case.
 class [[nodiscard]] Error {
   public:
     Error(Code code, std::string message,
           std::source_location where = std::source_location::current());
 
-    /// From errno: maps the number to a code (ENOENT → kNotFound, EACCES/EPERM → kForbidden, ENOSPC/EMFILE/
-    /// ENFILE/ENOMEM/EDQUOT/EAGAIN → kResourceExhausted, EEXIST → kConflict, EINVAL → kInvalidArgument,
-    /// ETIMEDOUT → kTimeout, ECONNREFUSED/EPIPE/ECONNRESET → kUnavailable, ENOSYS/EOPNOTSUPP → kUnsupported,
-    /// else kInternal) and appends ": <strerror>" to the message.
+    /// From errno: maps the number to a code (ENOENT → kNotFound, EACCES/EPERM → kForbidden,
+    /// ENOSPC/EMFILE/ ENFILE/ENOMEM/EDQUOT/EAGAIN → kResourceExhausted, EEXIST → kConflict, EINVAL
+    /// → kInvalidArgument, ETIMEDOUT → kTimeout, ECONNREFUSED/EPIPE/ECONNRESET → kUnavailable,
+    /// ENOSYS/EOPNOTSUPP → kUnsupported, else kInternal) and appends ": <strerror>" to the message.
     static Error from_errno(int number, std::string message,
                             std::source_location where = std::source_location::current());
 

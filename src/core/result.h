@@ -1,7 +1,9 @@
 /// @file
-/// Result<T>: a value or an Error. The return type of everything that can fail as part of normal work.
+/// Result<T>: a value or an Error. The return type of everything that can fail as part of normal
+/// work.
 ///
-/// Exceptions are left to broken contracts and exhausted memory; none crosses a module's public header.
+/// Exceptions are left to broken contracts and exhausted memory; none crosses a module's public
+/// header.
 #pragma once
 
 #include <expected>
@@ -37,23 +39,25 @@ class [[nodiscard]] Result<void> : public std::expected<void, Error> {
 #define ZONA_CONCAT_INNER(a, b) a##b
 #define ZONA_CONCAT(a, b) ZONA_CONCAT_INNER(a, b)
 
-/// Statement: evaluates a Result; on error returns it from the enclosing function, else binds the value.
+/// Statement: evaluates a Result; on error returns it from the enclosing function, else binds the
+/// value.
 ///     ZONA_TRY(auto doc, store.load(id));
 ///     ZONA_TRY_VOID(file.sync());
-#define ZONA_TRY_IMPL(tmp, decl, ...)            \
-    auto tmp = (__VA_ARGS__);                    \
+#define ZONA_TRY_IMPL(tmp, decl, ...)              \
+    auto tmp = (__VA_ARGS__);                      \
     if (!tmp.has_value()) return tmp.take_error(); \
     decl = std::move(*tmp)
 #define ZONA_TRY(decl, ...) ZONA_TRY_IMPL(ZONA_CONCAT(zona_try_, __COUNTER__), decl, __VA_ARGS__)
-#define ZONA_TRY_VOID(...)                                                                    \
-    do {                                                                                      \
-        if (auto zona_try_void = (__VA_ARGS__); !zona_try_void.has_value())                   \
-            return zona_try_void.take_error();                                                \
+#define ZONA_TRY_VOID(...)                                                  \
+    do {                                                                    \
+        if (auto zona_try_void = (__VA_ARGS__); !zona_try_void.has_value()) \
+            return zona_try_void.take_error();                              \
     } while (false)
 
-/// The same inside a coroutine that returns awaitable<Result<T>>: the expression may hold a co_await.
-#define ZONA_CO_TRY_IMPL(tmp, decl, ...)             \
-    auto tmp = (__VA_ARGS__);                        \
+/// The same inside a coroutine that returns awaitable<Result<T>>: the expression may hold a
+/// co_await.
+#define ZONA_CO_TRY_IMPL(tmp, decl, ...)              \
+    auto tmp = (__VA_ARGS__);                         \
     if (!tmp.has_value()) co_return tmp.take_error(); \
     decl = std::move(*tmp)
 #define ZONA_CO_TRY(decl, ...) \
