@@ -1,0 +1,185 @@
+/// @file
+/// Control groups, both versions: what this host offers, a group of one's own, its members, their
+/// end.
+///
+/// A group holds everything that descends from the process placed into it, whatever it does to its
+/// session, its parent or its environment; so an empty group proves that nothing is left. Only
+/// root, or who was delegated a part of the tree, can make groups. Nothing here waits: a kill is a
+/// series of steps that the caller's event loop drives. Threading: a CgroupDir is used by one
+/// thread at a time; free functions by any. Source: cgroups(7), kernel
+/// Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/freezer-subsystem.rst; PM-03.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "core/result.h"
+#include "os/fd.h"
+#include "os/proc.h"
+
+namespace zona::os {
+
+enum class CgroupVersion : std::uint8_t { kV1, kV2 };
+
+/// A mounted hierarchy and our place in it.
+struct CgroupHierarchy {
+    CgroupVersion version = CgroupVersion::kV2;
+    std::string controller;   ///< "freezer", "memory", "pids"; empty for v2
+    std::string mount_point;  ///< where it is mounted, below the injected root
+    std::string
+        mount_root;        ///< the group that is seen at the mount point, "/" unless in a container
+    std::string own_path;  ///< our group as /proc/self/cgroup names it
+    std::string own_directory;  ///< the same as a directory of the file system
+};
+
+/// What this host has. An Error in a field says why not: kNotFound (not mounted), kUnsupported
+/// (mounted, but our own group lies outside of what the mount shows).
+struct CgroupHost {
+    core::Result<CgroupHierarchy> unified;
+    core::Result<CgroupHierarchy> freezer;
+    core::Result<CgroupHierarchy> memory;
+    core::Result<CgroupHierarchy> pids;
+};
+
+/// What a group of ours can do; files of this kernel, seen in a group that was made for the
+/// purpose.
+struct CgroupFeatures {
+    bool kill = false;  ///< cgroup.kill: one write ends all, forks in flight included (Linux 5.14)
+    bool events =
+        false;  ///< cgroup.events: "populated" without a list, and a wake-up when it changes
+    bool freeze = false;  ///< cgroup.freeze (v2, Linux 5.2) or freezer.state (v1)
+    friend bool operator==(const CgroupFeatures&, const CgroupFeatures&) = default;
+};
+
+/// A mount of a hierarchy, from /proc/PID/mountinfo.
+struct CgroupMount {
+    CgroupVersion version = CgroupVersion::kV2;
+    std::vector<std::string> controllers;  ///< v1 only
+    std::string mount_root;
+    std::string mount_point;
+    friend bool operator==(const CgroupMount&, const CgroupMount&) = default;
+};
+
+/// Lines of other file systems, or that make no sense, are left out.
+std::vector<CgroupMount> parse_cgroup_mounts(std::string_view mountinfo);
+
+/// Looks at mountinfo and our memberships. Makes nothing and never fails as a whole.
+/// @param root  stands for /sys/fs/cgroup: a mount point below that is looked for below `root`.
+CgroupHost discover_cgroups(const ProcFs& proc, const std::string& root = "/sys/fs/cgroup");
+
+/// Tries it out: makes a group below our own, lets a child enter it, looks at its files, removes
+/// it.
+///
+/// About 1 ms. The child is our child for that time and reaped here; do not call it where somebody
+/// else reaps everything. Errors: kForbidden (no permission, mounted read-only), kResourceExhausted
+/// (a limit on groups), kUnsupported (the group cannot take processes); the message names the
+/// directory and the step.
+core::Result<CgroupFeatures> probe_cgroup(const CgroupHierarchy& hierarchy);
+
+/// Groups named `name` anywhere in the hierarchy, as membership paths; at most 20,000 directories
+/// are visited.
+std::vector<std::string> find_cgroups(const CgroupHierarchy& hierarchy, const std::string& name);
+
+/// Processes of the group at `directory` that the out-of-memory killer has killed since the group
+/// was made: v2 memory.events (with sub-groups), v1 memory.oom_control (without). nullopt: no
+/// memory controller there.
+std::optional<std::uint64_t> cgroup_oom_kills(const std::string& directory, CgroupVersion version);
+
+/// One group of ours, held by a directory descriptor. Removing it is explicit; the destructor
+/// leaves it.
+class CgroupDir {
+  public:
+    /// What a step of kill_step() found.
+    struct Step {
+        bool empty = false;
+        /// When the next step should be made; 0 ms is "after the other events". Grows from 1 to 100
+        /// ms.
+        std::chrono::milliseconds retry_after{0};
+    };
+
+    /// Makes `relative`, one or more names, below our own group; what exists already is taken as it
+    /// is, and thawed. Errors: as probe_cgroup().
+    static core::Result<CgroupDir> create(const CgroupHierarchy& hierarchy,
+                                          const std::string& relative);
+    /// The group with this membership path. nullopt: there is none. Errors: from errno.
+    static core::Result<std::optional<CgroupDir>> find(const CgroupHierarchy& hierarchy,
+                                                       const std::string& path);
+
+    CgroupVersion version() const { return version_; }
+    const std::string& directory() const { return directory_; }
+    /// As /proc/PID/cgroup names it.
+    const std::string& path() const { return path_; }
+    /// For clone3(2) with CLONE_INTO_CGROUP (v2). Borrowed.
+    int directory_fd() const { return fd_.get(); }
+
+    /// The file into which a child writes "0" to enter, open for writing.
+    ///
+    /// v1: `tasks`, not `cgroup.procs`. Moving the calling thread alone takes no global lock; a
+    /// write to cgroup.procs waits for an RCU grace period, 15 ms in one of ten on an idle host.
+    /// The child must have one thread. v2 has no such file for whole processes: place the child
+    /// with directory_fd() where that counts.
+    core::Result<UniqueFd> join_fd() const;
+
+    /// Whether any process is in it or below it. A zombie does not count. v2: one pread(2) of a
+    /// kept descriptor.
+    core::Result<bool> populated();
+    /// The processes in it and below it, ascending, without doubles. Zombies are not listed.
+    core::Result<std::vector<pid_t>> members() const;
+    /// Whether the process is in the group or below it now.
+    core::Result<bool> contains(const ProcFs& proc, pid_t pid) const;
+
+    /// Sends a signal to every member, newly started ones included as long as they appear. A reused
+    /// pid is never hit: membership is checked again after pidfd_open(2). Returns how many were
+    /// signalled. Errors: kForbidden when a member may not be signalled by us (the others were).
+    core::Result<std::size_t> signal(const ProcFs& proc, int signal);
+
+    /// One round of SIGKILL to all members. Never waits longer than a millisecond or two.
+    ///
+    /// v2 with cgroup.kill: one write. Otherwise the group is frozen, so that nobody can fork or
+    /// leave, every member is killed, and it is thawed; a step may end while it is still freezing.
+    /// The group is never left frozen by a step that reports `empty`, nor when this object dies.
+    core::Result<Step> kill_step(const ProcFs& proc);
+
+    /// A descriptor of cgroup.events: poll(2) reports POLLPRI when "populated" changes (v2; read it
+    /// once first). -1 in v1, which tells nothing: ask populated() by timer while stopping. Kept
+    /// open, borrowed.
+    int events_fd();
+
+    std::optional<std::uint64_t> oom_kills() const {
+        return cgroup_oom_kills(directory_, version_);
+    }
+
+    /// Removes it with its sub-groups; missing is success. kConflict while processes are in it.
+    core::Result<void> remove();
+
+    CgroupDir(CgroupDir&& other) noexcept = default;
+    CgroupDir& operator=(CgroupDir&& other) noexcept = delete;
+    CgroupDir(const CgroupDir&) = delete;
+    CgroupDir& operator=(const CgroupDir&) = delete;
+    ~CgroupDir();
+
+  private:
+    enum class Freeze : std::uint8_t { kThawed, kFrozen };
+    CgroupDir(CgroupVersion version, std::string directory, std::string path, UniqueFd fd);
+    core::Result<bool> set_freeze(Freeze wanted);
+    core::Result<std::size_t> signal_new(const ProcFs& proc, int signal,
+                                         std::vector<pid_t>& done) const;
+    core::Result<Step> freeze_and_kill(const ProcFs& proc);
+    Step next_step();
+
+    CgroupVersion version_;
+    Freeze freeze_ = Freeze::kThawed;
+    std::uint16_t steps_ = 0;
+    std::string directory_;
+    std::string path_;
+    UniqueFd fd_;
+    UniqueFd events_;
+};
+
+}  // namespace zona::os

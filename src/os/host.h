@@ -1,0 +1,77 @@
+/// @file
+/// Facts about this host that decide what zona can do on it. For `zona doctor`; nothing here
+/// changes the host.
+///
+/// Each fact is found out by trying it where that is harmless (a system call on ourselves, a child
+/// that ends at once), by reading it elsewhere. An unknown fact is an empty optional, never a
+/// guess. Source: uname(2), pidfd_open(2), clone(2), user_namespaces(7), pipe(7), inotify(7),
+/// statfs(2).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "os/proc.h"
+
+namespace zona::os {
+
+enum class Support : std::uint8_t { kMissing, kRefused, kPresent };
+
+struct KernelVersion {
+    int major = 0;
+    int minor = 0;
+    std::string release;  ///< as `uname -r` prints it
+    auto operator<=>(const KernelVersion& other) const {
+        return major != other.major ? major <=> other.major : minor <=> other.minor;
+    }
+    bool operator==(const KernelVersion& other) const {
+        return major == other.major && minor == other.minor;
+    }
+};
+
+/// The first two numbers of a release such as "6.1.0-18-amd64"; zeroes when there are none.
+KernelVersion parse_kernel_version(const std::string& release);
+KernelVersion kernel_version();
+
+/// pidfd_open(2), on ourselves.
+Support pidfd_support();
+/// clone3(2): asked with a size that no kernel takes, so that nothing is cloned. kRefused: a
+/// seccomp filter.
+Support clone3_support();
+/// The exit code of a process that is not our child, from its pidfd (Linux 6.15).
+Support pidfd_info_support();
+/// Whether a child of ours may make a user namespace, and a pid namespace inside it. Tried in a
+/// child.
+Support user_namespace_support();
+/// The same for a pid namespace without a user namespace: needs CAP_SYS_ADMIN.
+Support pid_namespace_support();
+/// Seccomp filters: asked for an action that every version knows.
+Support seccomp_support();
+/// PR_SET_CHILD_SUBREAPER (Linux 3.4), asked without setting it.
+Support subreaper_support();
+
+struct FileSystemFacts {
+    std::string type;              ///< "ext4", "tmpfs", "nfs"; "0x…" for one that has no name here
+    std::uint64_t free_bytes = 0;  ///< for an unprivileged user
+    std::uint64_t total_bytes = 0;
+    std::uint64_t free_inodes = 0;
+    std::uint64_t total_inodes = 0;  ///< 0: the file system does not count them
+    bool read_only = false;
+    bool remote = false;  ///< locks and notifications may not work between hosts
+};
+/// Of the file system that holds `path`. Errors: from errno, the message names the path.
+core::Result<FileSystemFacts> file_system_facts(const std::string& path);
+
+/// The calling process's own limit.
+SoftAndHard own_limit(int resource);
+bool running_as_root();
+/// A unix socket at `path`: none, one that we may not connect to, or a usable one. Nothing is sent.
+Support socket_support(const std::string& path);
+
+/// The first executable `name` in a PATH-like list; nullopt when there is none.
+std::optional<std::string> find_in_path(const std::string& name, const std::string& search_path);
+
+}  // namespace zona::os
