@@ -19,22 +19,23 @@ namespace zona::keeper {
 struct Options {
     const char* home = nullptr;    ///< absolute
     const char* daemon = nullptr;  ///< path of zonad
-    int ready_fd = -1;  ///< gets "ok\n" or one line of JSON with the error, then is closed
+    int ready_fd = 0;  ///< gets "ok\n" or one line of JSON with the error, then is closed; -1: nobody waits
     bool swapped =
         false;  ///< this process was the daemon: its descriptors and children are already ours
     int old_fds_end = 0;  ///< swapped: the highest descriptor of the daemon; ours go above it
 };
 
-/// Everything the keeper knows. One per process; lives in static memory.
+/// Everything the keeper knows. One per process, in static memory: all its initial values are zero, so that
+/// the array of FIFOs costs no page that is not used.
 struct Keeper {
     Options options;
     process::TableHeader* table = nullptr;
     process::Slot* slots = nullptr;
-    int lock_fd = -1;
-    int listen_fd = -1;
-    int events_fd = -1;
-    int signal_fd = -1;
-    int daemon_fd = -1;  ///< our end of the socket pair
+    int lock_fd = 0;
+    int listen_fd = 0;
+    int events_fd = 0;
+    int signal_fd = 0;
+    int daemon_fd = 0;  ///< our end of the socket pair
     pid_t daemon = 0;
     int daemon_status_how = 0;
     int daemon_status = 0;

@@ -46,6 +46,8 @@ bool read_options(int argc, char** argv, zona::keeper::Options& options) {
 
 int main(int argc, char** argv) {
     zona::keeper::Keeper& keeper = g_keeper;
+    keeper.options.ready_fd = -1;
+    keeper.daemon_fd = -1;
     if (!read_options(argc, argv, keeper.options) || !find_daemon()) {
         fprintf(stderr,
                 "usage: zona-keeper --home /ABSOLUTE/PATH [--ready-fd N]\n"
