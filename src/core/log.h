@@ -1,0 +1,224 @@
+/// @file
+/// The log of zona's own programs: lines of JSON with a level, a category and fields.
+///
+/// A composition root makes one Logging, adds sinks, and hands Logger values down; there is no
+/// global logger. A line is written before the call returns, by the caller's thread and under one
+/// short lock, so that no thread wakes up for it and nothing is lost when the process dies. A call
+/// below the level of its category costs one relaxed atomic load (and the evaluation of its
+/// arguments: ask enabled() before expensive ones). All members may be called from any thread.
+/// Source: OBS-15, OBS-19.
+///
+///     Logging logging(clock);
+///     logging.add_sink(make_file_sink(path).value());
+///     const Logger log = logging.logger("process");
+///     log.info("started", {{"pm_id", 3}, {"pid", pid}});
+///     const Logger request_log = log.with("correlation_id", id);
+///
+/// gives
+/// {"time":"2026-03-09T07:12:44.031Z","level":"info","category":"process","message":"started",
+/// "pm_id":3,"pid":4711} on one line.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "core/clock.h"
+#include "core/log_level.h"
+#include "core/result.h"
+#include "core/secret.h"
+
+namespace zona::core {
+
+/// The value of a field. Refers to its text; lives no longer than the call that it is written in.
+class LogValue {
+  public:
+    using Variant = std::variant<std::int64_t, std::uint64_t, double, bool, std::string_view>;
+
+    template <std::signed_integral T>
+    LogValue(T number) : value_(static_cast<std::int64_t>(number)) {}
+    template <std::unsigned_integral T>
+        requires(!std::same_as<T, bool>)
+    LogValue(T number) : value_(static_cast<std::uint64_t>(number)) {}
+    LogValue(double number) : value_(number) {}
+    LogValue(bool flag) : value_(flag) {}
+    LogValue(std::string_view text) : value_(text) {}
+    LogValue(const std::string& text) : value_(std::string_view(text)) {}
+    LogValue(const char* text) : value_(std::string_view(text)) {}
+    LogValue(const Secret&) : value_(std::string_view("***")) {}
+    /// The number of milliseconds: let the key end in "_ms".
+    LogValue(std::chrono::milliseconds duration) : value_(std::int64_t{duration.count()}) {}
+    /// A StrongId.
+    template <class Id>
+        requires requires { typename Id::Value; }
+    LogValue(const Id& id) : LogValue(id.value()) {}
+
+    const Variant& variant() const { return value_; }
+
+  private:
+    Variant value_;
+};
+
+/// One key and value. The keys time, level, category and message are taken: a field of such a name
+/// gets an underscore behind it.
+struct LogField {
+    std::string_view key;
+    LogValue value;
+};
+
+/// One line as the sinks see it. Of two fields with one key the last counts.
+struct LogRecord {
+    SystemTime time;
+    LogLevel level;
+    std::string_view category;
+    std::string_view message;
+    std::span<const LogField> context;  ///< from Logger::with
+    std::span<const LogField> fields;   ///< from the call
+};
+
+/// `record` as one JSON object without a newline in it or behind it; valid JSON and UTF-8 for any
+/// bytes.
+std::string render_json(const LogRecord& record);
+
+/// Message and fields for people, "started pm_id=3 name=\"my app\"": control characters are
+/// escaped, so a logged text cannot drive the terminal.
+std::string render_text(const LogRecord& record);
+
+/// Where lines go. Called under Logging's lock, one call at a time; must not log.
+class LogSink {
+  public:
+    LogSink() = default;
+    LogSink(const LogSink&) = delete;
+    LogSink& operator=(const LogSink&) = delete;
+    virtual ~LogSink() = default;
+
+    /// Writes one line. Errors: any; the line counts as lost.
+    virtual Result<void> write(const LogRecord& record) = 0;
+    /// Opens its file again by name, after a rotation. Errors: the old file stays in use.
+    virtual Result<void> reopen() { return {}; }
+};
+
+/// Appends JSON lines to `path`, created with mode 0640; each line is one write(2) at the end of
+/// the file, so several processes may share it. Errors: as open(2), the path named.
+Result<std::unique_ptr<LogSink>> make_file_sink(std::string path);
+
+/// The shape of lines on standard error.
+enum class LogForm : std::uint8_t {
+    kAuto,  ///< text on a terminal, JSON elsewhere
+    kText,  ///< "07:12:44.031 info  process: started pm_id=3", coloured on a terminal that can
+    kJson,
+};
+
+/// Writes to standard error.
+std::unique_ptr<LogSink> make_stderr_sink(LogForm form = LogForm::kAuto);
+
+class Logging;
+
+/// A category with its threshold; belongs to a Logging and lives as long.
+struct LogCategory {
+    std::string name;
+    Logging* logging;
+    std::atomic<LogLevel> threshold;
+};
+
+/// A handle to one category, with the fields that all its lines carry. Cheap to copy. The Logging
+/// it came from must outlive it; a default-made Logger writes nothing.
+class Logger {
+  public:
+    Logger() = default;
+
+    /// Whether a line of this level would be written now.
+    bool enabled(LogLevel level) const {
+        return category_ != nullptr &&
+               level >= category_->threshold.load(std::memory_order_relaxed);
+    }
+
+    /// Never fails: a line that a sink cannot take is counted (Logging::lost_lines) and reported by
+    /// that sink's next line.
+    void log(LogLevel level, std::string_view message,
+             std::initializer_list<LogField> fields = {}) const {
+        if (enabled(level)) write(level, message, fields);
+    }
+    using Fields = std::initializer_list<LogField>;
+    void trace(std::string_view text, Fields f = {}) const { log(LogLevel::kTrace, text, f); }
+    void debug(std::string_view text, Fields f = {}) const { log(LogLevel::kDebug, text, f); }
+    void info(std::string_view text, Fields f = {}) const { log(LogLevel::kInfo, text, f); }
+    void warn(std::string_view text, Fields f = {}) const { log(LogLevel::kWarn, text, f); }
+    void error(std::string_view text, Fields f = {}) const { log(LogLevel::kError, text, f); }
+    /// For the last words before an exit; does not end the process.
+    void fatal(std::string_view text, Fields f = {}) const { log(LogLevel::kFatal, text, f); }
+
+    /// A handled error: at the level that the table of codes gives it, with the fields `error` (its
+    /// message), `code`, `errno` (if it came from one) and `at` (file:line it was made at). Source:
+    /// HTTP-15.
+    void report(std::string_view message, const Error& error, Fields fields = {}) const;
+
+    /// The same category with one more field on every line; an older field of this key is replaced.
+    /// The usual one is "correlation_id".
+    Logger with(std::string_view key, const LogValue& value) const;
+
+  private:
+    friend class Logging;
+    struct Context;
+    explicit Logger(const LogCategory* category) : category_(category) {}
+    void write(LogLevel level, std::string_view message, std::span<const LogField> fields) const;
+
+    const LogCategory* category_ = nullptr;
+    // Shared by the copies of this handle, which nobody counts.
+    std::shared_ptr<const Context> context_;
+};
+
+/// The log of one program: its sinks, its categories and their levels.
+///
+/// Categories are dotted paths. The level of "process.capture" is its own, else that of "process",
+/// else the default (info at first).
+class Logging {
+  public:
+    /// `clock` stamps the lines and must outlive this.
+    explicit Logging(const Clock& clock);
+    ~Logging();
+    Logging(const Logging&) = delete;
+    Logging& operator=(const Logging&) = delete;
+
+    /// Lines from now on go there too.
+    void add_sink(std::unique_ptr<LogSink> sink);
+
+    /// The handle of a category, made on its first use. Keep it: the look-up takes a lock.
+    Logger logger(std::string_view category);
+
+    /// The level of all categories without one of their own.
+    void set_default_level(LogLevel level);
+
+    /// The level of `category` and those below it; nullopt takes it back. Takes effect on the next
+    /// call of every Logger. A category that has no line yet is accepted. Errors: kInvalidArgument
+    /// for a name that is not [a-z0-9_.-]{1,64} or is "default"; kTooManyRequests over 256
+    /// categories with a level of their own. Nothing has changed then.
+    Result<void> set_level(std::string_view category, std::optional<LogLevel> level);
+
+    /// Level by category: "default", every category in use, every one with a level of its own.
+    std::map<std::string, LogLevel> levels() const;
+
+    /// Reopens all sinks. Errors: the first one met; the others were reopened all the same.
+    Result<void> reopen();
+
+    /// How many lines some sink could not take since the start.
+    std::uint64_t lost_lines() const;
+
+  private:
+    friend class Logger;
+    struct State;
+    void write(LogRecord& record);
+
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace zona::core
