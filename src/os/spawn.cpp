@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/detail/clone_into.h"
+
 namespace zona::os {
 namespace {
 
@@ -28,6 +30,7 @@ struct Prepared {
     const SpawnPlan* plan;
     char* const* argv;
     char* const* envp;
+    bool born_in_cgroup2 = false;
     SpawnStep failed_step = SpawnStep::kNone;
     int error_number = 0;
 };
@@ -92,15 +95,24 @@ ZONA_IN_CHILD bool set_stdio(Prepared& p) {
     return true;
 }
 
+ZONA_IN_CHILD bool enter_cgroups(Prepared& p) {
+    const SpawnPlan& plan = *p.plan;
+    if (plan.cgroup2_fd >= 0 && !p.born_in_cgroup2) {
+        const long fd =
+            ::syscall(SYS_openat, plan.cgroup2_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC, 0);
+        if (fd < 0 || ::syscall(SYS_write, fd, "0", 1UL) < 0) return fail(p, SpawnStep::kCgroup);
+        ::syscall(SYS_close, fd);
+    }
+    for (const int fd : plan.cgroup_procs_fds) {
+        if (::syscall(SYS_write, fd, "0", 1UL) < 0) return fail(p, SpawnStep::kCgroup);
+    }
+    return true;
+}
+
 ZONA_IN_CHILD int run_child(void* argument) {
     Prepared& p = *static_cast<Prepared*>(argument);
     const SpawnPlan& plan = *p.plan;
-    for (const int fd : plan.cgroup_procs_fds) {
-        if (::syscall(SYS_write, fd, "0", 1UL) < 0) {
-            fail(p, SpawnStep::kCgroup);
-            ::syscall(SYS_exit_group, 127);
-        }
-    }
+    if (!enter_cgroups(p)) ::syscall(SYS_exit_group, 127);
     if (::syscall(SYS_setsid) < 0) {
         fail(p, SpawnStep::kSession);
         ::syscall(SYS_exit_group, 127);
@@ -131,11 +143,32 @@ class ChildStack {
     }
     ChildStack(const ChildStack&) = delete;
     ChildStack& operator=(const ChildStack&) = delete;
-    void* top() const { return base_ == nullptr ? nullptr : base_ + kChildStack; }
+    char* base() const { return base_; }
+    char* top() const { return base_ == nullptr ? nullptr : base_ + kChildStack; }
 
   private:
     char* base_;
 };
+
+/// The pid or -errno. born_in_cgroup2 says whether the group was part of the clone.
+long clone_child(Prepared& prepared, const ChildStack& stack, std::int32_t* pid_slot) {
+    if (prepared.plan->cgroup2_fd >= 0) {
+        prepared.born_in_cgroup2 = true;
+        const long pid = detail::clone_into_cgroup({.cgroup_fd = prepared.plan->cgroup2_fd,
+                                                    .pid_slot = pid_slot,
+                                                    .stack = stack.base(),
+                                                    .stack_size = kChildStack,
+                                                    .function = run_child,
+                                                    .argument = &prepared});
+        const bool unknown = pid == -ENOSYS || pid == -EINVAL || pid == -E2BIG || pid == -EPERM;
+        if (!unknown) return pid;
+        prepared.born_in_cgroup2 = false;
+    }
+    const int pid =
+        ::clone(run_child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD,
+                &prepared, pid_slot);
+    return pid < 0 ? -static_cast<long>(errno) : pid;
+}
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
     std::vector<char*> out;
@@ -196,13 +229,14 @@ SpawnOutcome spawn(const SpawnPlan& plan, std::int32_t* pid_slot) {
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int pid =
-        ::clone(run_child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD,
-                &prepared, pid_slot);
-    const int clone_errno = errno;
+    const long pid = clone_child(prepared, stack, pid_slot);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (pid < 0) return {0, SpawnStep::kClone, clone_errno};
-    return {pid, prepared.failed_step, prepared.error_number};
+    if (pid < 0) {
+        // EAGAIN and ENOMEM are about processes, everything else that clone3 says about the group.
+        const bool group = prepared.born_in_cgroup2 && pid != -EAGAIN && pid != -ENOMEM;
+        return {0, group ? SpawnStep::kCgroup : SpawnStep::kClone, static_cast<int>(-pid)};
+    }
+    return {static_cast<pid_t>(pid), prepared.failed_step, prepared.error_number};
 }
 
 core::Result<Credentials> find_credentials(const std::string& user, const std::string& group) {

@@ -43,6 +43,9 @@ struct SpawnPlan {
     std::optional<mode_t> umask;
     std::optional<int> nice;  ///< absolute, -20..19
     std::vector<ResourceLimit> limits;
+    /// The directory of a cgroup v2: the child is born in it (clone3, Linux 5.7), without the 15 ms
+    /// that entering by a write may take. Where clone3 is not to be had, the child writes.
+    int cgroup2_fd = -1;
     /// cgroup.procs files, open for writing: the child writes itself into each before anything
     /// else, so that nothing it starts can be outside.
     std::vector<int> cgroup_procs_fds;
