@@ -7,6 +7,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <utility>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -183,9 +184,16 @@ bool exists_at(const UniqueFd& directory, const char* name) {
     return ::faccessat(directory.get(), name, F_OK, 0) == 0;
 }
 
-/// Lets a child enter by writing "0" into `fd`. It then executes nothing and ends.
-core::Result<void> try_to_enter(const std::string& directory, int fd) {
-    const SpawnPlan plan{.executable = "/", .arguments = {"probe"}, .cgroup_procs_fds = {fd}};
+/// Starts a child in the group. It executes nothing and ends.
+core::Result<void> try_to_enter(const CgroupDir& group) {
+    SpawnPlan plan{.executable = "/", .arguments = {"probe"}};
+    UniqueFd join;
+    if (group.version() == CgroupVersion::kV2) {
+        plan.cgroup2_fd = group.directory_fd();
+    } else {
+        ZONA_TRY(join, group.join_fd());
+        plan.cgroup_procs_fds = {join.get()};
+    }
     std::int32_t pid = 0;
     const SpawnOutcome outcome = spawn(plan, &pid);
     if (outcome.pid > 0) {
@@ -197,7 +205,7 @@ core::Result<void> try_to_enter(const std::string& directory, int fd) {
     if (outcome.failed_step == SpawnStep::kExec) return {};
     return core::Error::from_errno(
         outcome.error_number,
-        fmt::format("enter cgroup {} ({})", directory, to_string(outcome.failed_step)));
+        fmt::format("enter cgroup {} ({})", group.directory(), to_string(outcome.failed_step)));
 }
 
 /// rmdir says EBUSY for some microseconds after the last process of a group has been reaped.
@@ -247,8 +255,7 @@ core::Result<CgroupFeatures> probe_cgroup(const CgroupHierarchy& hierarchy) {
     const bool v2 = hierarchy.version == CgroupVersion::kV2;
     core::Result<CgroupFeatures> out = [&]() -> core::Result<CgroupFeatures> {
         ZONA_TRY(const UniqueFd directory, open_file(group.directory(), O_RDONLY | O_DIRECTORY));
-        ZONA_TRY(const UniqueFd join, group.join_fd());
-        ZONA_TRY_VOID(try_to_enter(group.directory(), join.get()));
+        ZONA_TRY_VOID(try_to_enter(group));
         return CgroupFeatures{
             .kill = v2 && exists_at(directory, "cgroup.kill"),
             .events = v2 && exists_at(directory, "cgroup.events"),
@@ -273,6 +280,15 @@ std::vector<std::string> find_cgroups(const CgroupHierarchy& hierarchy, const st
     return out;
 }
 
+core::Result<void> move_to_cgroup(const std::string& directory, pid_t pid) {
+    const std::string what = fmt::format("move process {} to cgroup {}", pid, directory);
+    auto fd = open_file(directory + "/cgroup.procs", O_WRONLY);
+    if (!fd) return std::move(fd.take_error().context(what));
+    auto written = write_all(fd->get(), std::to_string(pid));
+    if (!written) return std::move(written.take_error().context(what));
+    return {};
+}
+
 std::optional<std::uint64_t> cgroup_oom_kills(const std::string& directory, CgroupVersion version) {
     const auto text = read_file(
         directory + (version == CgroupVersion::kV2 ? "/memory.events" : "/memory.oom_control"));
@@ -285,7 +301,24 @@ CgroupDir::CgroupDir(CgroupVersion version, std::string directory, std::string p
       path_(std::move(path)),
       fd_(std::move(fd)) {}
 
+CgroupDir& CgroupDir::operator=(CgroupDir&& other) noexcept {
+    if (this == &other) return *this;
+    thaw_if_frozen();
+    version_ = other.version_;
+    freeze_ = std::exchange(other.freeze_, Freeze::kThawed);
+    steps_ = other.steps_;
+    directory_ = std::move(other.directory_);
+    path_ = std::move(other.path_);
+    fd_ = std::move(other.fd_);
+    events_ = std::move(other.events_);
+    return *this;
+}
+
 CgroupDir::~CgroupDir() {
+    thaw_if_frozen();
+}
+
+void CgroupDir::thaw_if_frozen() {
     if (fd_.valid() && freeze_ == Freeze::kFrozen) (void)set_freeze(Freeze::kThawed);
 }
 
@@ -351,6 +384,10 @@ core::Result<std::vector<pid_t>> CgroupDir::members() const {
     std::ranges::sort(out);
     out.erase(std::ranges::unique(out).begin(), out.end());
     return out;
+}
+
+std::vector<std::string> CgroupDir::children() const {
+    return subdirectories(directory_);
 }
 
 core::Result<bool> CgroupDir::contains(const ProcFs& proc, pid_t pid) const {

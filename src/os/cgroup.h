@@ -86,6 +86,10 @@ core::Result<CgroupFeatures> probe_cgroup(const CgroupHierarchy& hierarchy);
 /// are visited.
 std::vector<std::string> find_cgroups(const CgroupHierarchy& hierarchy, const std::string& name);
 
+/// Moves a process (0: the caller) with all its threads into the group at `directory`.
+/// Waits for the kernel, up to some 20 ms. Errors: from errno, the message names both.
+core::Result<void> move_to_cgroup(const std::string& directory, pid_t pid);
+
 /// Processes of the group at `directory` that the out-of-memory killer has killed since the group
 /// was made: v2 memory.events (with sub-groups), v1 memory.oom_control (without). nullopt: no
 /// memory controller there.
@@ -115,15 +119,15 @@ class CgroupDir {
     const std::string& directory() const { return directory_; }
     /// As /proc/PID/cgroup names it.
     const std::string& path() const { return path_; }
-    /// For clone3(2) with CLONE_INTO_CGROUP (v2). Borrowed.
+    /// For SpawnPlan::cgroup2_fd. Borrowed.
     int directory_fd() const { return fd_.get(); }
 
     /// The file into which a child writes "0" to enter, open for writing.
     ///
     /// v1: `tasks`, not `cgroup.procs`. Moving the calling thread alone takes no global lock; a
     /// write to cgroup.procs waits for an RCU grace period, 15 ms in one of ten on an idle host.
-    /// The child must have one thread. v2 has no such file for whole processes: place the child
-    /// with directory_fd() where that counts.
+    /// The child must have one thread. v2 has no such file for whole processes: let the child be
+    /// born there (SpawnPlan::cgroup2_fd).
     core::Result<UniqueFd> join_fd() const;
 
     /// Whether any process is in it or below it. A zombie does not count. v2: one pread(2) of a
@@ -131,6 +135,8 @@ class CgroupDir {
     core::Result<bool> populated();
     /// The processes in it and below it, ascending, without doubles. Zombies are not listed.
     core::Result<std::vector<pid_t>> members() const;
+    /// The names of the groups directly below it.
+    std::vector<std::string> children() const;
     /// Whether the process is in the group or below it now.
     core::Result<bool> contains(const ProcFs& proc, pid_t pid) const;
 
@@ -159,7 +165,7 @@ class CgroupDir {
     core::Result<void> remove();
 
     CgroupDir(CgroupDir&& other) noexcept = default;
-    CgroupDir& operator=(CgroupDir&& other) noexcept = delete;
+    CgroupDir& operator=(CgroupDir&& other) noexcept;
     CgroupDir(const CgroupDir&) = delete;
     CgroupDir& operator=(const CgroupDir&) = delete;
     ~CgroupDir();
@@ -168,6 +174,7 @@ class CgroupDir {
     enum class Freeze : std::uint8_t { kThawed, kFrozen };
     CgroupDir(CgroupVersion version, std::string directory, std::string path, UniqueFd fd);
     core::Result<bool> set_freeze(Freeze wanted);
+    void thaw_if_frozen();
     core::Result<std::size_t> signal_new(const ProcFs& proc, int signal,
                                          std::vector<pid_t>& done) const;
     core::Result<Step> freeze_and_kill(const ProcFs& proc);

@@ -203,21 +203,22 @@ const ProcStat* ProcessSnapshot::find(pid_t pid) const {
     return at != entries.end() && at->pid == pid ? &*at : nullptr;
 }
 
-void ProcessSnapshot::add_descendants(std::vector<pid_t>& pids) const {
+void ProcessSnapshot::add_descendants(std::vector<pid_t>& pids,
+                                      std::span<const pid_t> barred) const {
     std::ranges::sort(pids);
     pids.erase(std::ranges::unique(pids).begin(), pids.end());
     // A child's pid may be lower than its parent's after a wrap, so one pass is not always enough.
     for (bool grew = true; grew;) {
         grew = false;
-        const std::size_t known = pids.size();
+        const auto known = static_cast<std::ptrdiff_t>(pids.size());
+        const auto is_known = [&](pid_t pid) {
+            return std::binary_search(pids.begin(), pids.begin() + known, pid);
+        };
         for (const ProcStat& entry : all()) {
-            const auto begin = pids.begin();
-            const auto end = begin + static_cast<std::ptrdiff_t>(known);
-            if (std::binary_search(begin, end, entry.parent) &&
-                !std::binary_search(begin, end, entry.pid)) {
-                pids.push_back(entry.pid);
-                grew = true;
-            }
+            if (!is_known(entry.parent) || is_known(entry.pid)) continue;
+            if (std::ranges::count(barred, entry.pid) > 0) continue;
+            pids.push_back(entry.pid);
+            grew = true;
         }
         std::ranges::sort(pids);
     }

@@ -88,8 +88,8 @@ class ProcessSnapshot {
     /// nullptr when no such process was there.
     const ProcStat* find(pid_t pid) const;
     /// Adds to `pids` (sorted ascending, no doubles, on return too) everything that descends from
-    /// one of them.
-    void add_descendants(std::vector<pid_t>& pids) const;
+    /// one of them, except `barred` and what is reached through them alone.
+    void add_descendants(std::vector<pid_t>& pids, std::span<const pid_t> barred = {}) const;
 
   private:
     friend class ProcFs;
