@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/eventfd.h>
@@ -179,6 +181,13 @@ core::Result<void> replace_file(const std::string& path, std::string_view conten
     return sync_directory(slash == std::string::npos ? "." : path.substr(0, slash));
 }
 
+core::Result<void> truncate_file(int fd, std::uint64_t size) {
+    if (retry([&] { return ::ftruncate(fd, static_cast<off_t>(size)); }) < 0) {
+        return core::Error::from_errno(errno, "ftruncate");
+    }
+    return {};
+}
+
 core::Result<void> sync_data(int fd) {
     if (retry([&] { return ::fdatasync(fd); }) < 0) {
         return core::Error::from_errno(errno, "fdatasync");
@@ -220,6 +229,22 @@ core::Result<void> make_directories(const std::string& path, mode_t mode) {
         return core::Error(core::Code::kConflict, fmt::format("{} is not a directory", path));
     }
     return {};
+}
+
+core::Result<std::vector<std::string>> list_directory(const std::string& path) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
+    if (directory == nullptr) return failed("open directory", path);
+    std::vector<std::string> names;
+    for (;;) {
+        errno = 0;
+        const dirent* entry = ::readdir(directory.get());
+        if (entry == nullptr && errno != 0) return failed("read directory", path);
+        if (entry == nullptr) break;
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") names.emplace_back(name);
+    }
+    std::ranges::sort(names);
+    return names;
 }
 
 core::Result<void> remove_file(const std::string& path) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -84,6 +85,8 @@ core::Result<std::string> read_file(const std::string& path, std::size_t limit =
 /// Replaces `path` so that a crash or power cut leaves the old or the new content, never a mixture:
 /// writes `path`.tmp, fsync, rename, fsync of the directory.
 core::Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
+/// Cuts the file to `size` bytes. Works on a full disk, where nothing can be written.
+core::Result<void> truncate_file(int fd, std::uint64_t size);
 core::Result<void> sync_data(int fd);
 core::Result<void> sync_directory(const std::string& path);
 
@@ -102,6 +105,8 @@ core::Result<std::optional<FileStat>> stat_path(const std::string& path);
 
 /// mkdir -p with `mode` for the last component and 0755 for those it makes on the way.
 core::Result<void> make_directories(const std::string& path, mode_t mode);
+/// The names in a directory, sorted, without "." and "..".
+core::Result<std::vector<std::string>> list_directory(const std::string& path);
 core::Result<void> remove_file(const std::string& path);  ///< missing is success
 core::Result<void> rename_file(const std::string& from, const std::string& to);
 /// Makes a FIFO of mode 0600 unless one is there already; kConflict if something else is.

@@ -72,6 +72,24 @@ TEST_F(FdFiles, ReplaceFileKeepsTheOldContentWhenTheDiskIsFull) {
     EXPECT_EQ(read_file(path("state")).value(), "old");
 }
 
+TEST_F(FdFiles, ListDirectoryGivesTheSortedNames) {
+    for (const char* name : {"b", "a", ".c"}) {
+        ASSERT_TRUE(replace_file(path(name), "", 0600).has_value());
+    }
+
+    EXPECT_EQ(list_directory(path(".")).value(), (std::vector<std::string>{".c", "a", "b"}));
+    EXPECT_EQ(list_directory(path("none")).error().code(), core::Code::kNotFound);
+}
+
+TEST_F(FdFiles, TruncateFileCutsTheEnd) {
+    ASSERT_TRUE(replace_file(path("f"), "good bad", 0600).has_value());
+    const UniqueFd fd = open_file(path("f"), O_RDWR).value();
+
+    ASSERT_TRUE(truncate_file(fd.get(), 4).has_value());
+
+    EXPECT_EQ(read_file(path("f")).value(), "good");
+}
+
 TEST_F(FdFiles, ReadFileRefusesWhatIsOverTheLimit) {
     ASSERT_TRUE(replace_file(path("big"), std::string(5000, 'x'), 0600).has_value());
 
