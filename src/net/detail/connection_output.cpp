@@ -1,0 +1,191 @@
+// How a connection answers: plain bodies, streams, and the watch over a client that only listens.
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <utility>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+#include <fmt/format.h>
+
+#include "net/detail/connection.h"
+
+namespace zona::net::detail {
+namespace {
+
+constexpr std::chrono::milliseconds kUnlimited{0};
+/// A body goes out in slices, each with its own write_time.
+constexpr std::size_t kSlice = 256U << 10U;
+/// What a client may send ahead while it is being streamed to.
+constexpr std::size_t kMaxAhead = 64U << 10U;
+
+}  // namespace
+
+/// Writes the pieces of a streamed body in the framing of the request's version.
+class Connection::ChunkedWriter final : public BodyWriter {
+  public:
+    ChunkedWriter(Connection& connection, Framing framing)
+        : connection_(connection), framing_(framing) {}
+
+    asio::awaitable<core::Result<void>> write(std::string_view data) override {
+        if (connection_.gone_ || connection_.stopping_) co_return gone();
+        if (data.empty()) co_return core::Result<void>();
+        std::array<char, 20> size{};
+        const auto end = fmt::format_to(size.data(), "{:x}\r\n", data.size());
+        const std::array<std::string_view, 3> chunk = {std::string_view(size.data(), end), data,
+                                                       "\r\n"};
+        const std::span<const std::string_view> all(chunk);
+        const auto pieces = framing_ == Framing::kChunked ? all : all.subspan(1, 1);
+        const bool taken = co_await connection_.write(pieces);
+        connection_.enter(Phase::kStreaming, kUnlimited);
+        if (!taken || connection_.stopping_) co_return gone();
+        co_return core::Result<void>();
+    }
+
+  private:
+    static core::Error gone() {
+        return {core::Code::kCancelled, "the client takes no more of the stream"};
+    }
+
+    Connection& connection_;
+    Framing framing_;
+};
+
+asio::awaitable<void> Connection::send(Request& request, Response& response) {
+    keep_alive_ = may_keep_alive();
+    sent_ = {};
+    Transfer transfer;
+    const bool stream = response.stream && has_body(response.status);
+    if (stream && request.method != Method::kHead) {
+        transfer = co_await send_stream(request, response);
+    } else {
+        transfer = co_await send_plain(request, response);
+    }
+    if (transfer.outcome != Transfer::Outcome::kComplete) keep_alive_ = false;
+    for (FinishHook& hook : response.on_finish)
+        hook(request, response, transfer);
+}
+
+asio::awaitable<Transfer> Connection::send_plain(const Request& request, const Response& response) {
+    Wire wire;
+    wire.keep_alive = keep_alive_;
+    wire.date = shared_->date.at(shared_->clock.system());
+    if (!has_body(response.status)) wire.framing = Framing::kNone;
+    if (response.stream && wire.framing == Framing::kLength) wire.framing = Framing::kChunked;
+    out_.clear();
+    append_head(out_, response, wire);
+    const bool bodiless = request.method == Method::kHead || wire.framing != Framing::kLength;
+    std::string_view body = bodiless ? std::string_view() : std::string_view(response.body);
+    std::string_view head = out_;
+    bool taken = true;
+    do {
+        const std::array<std::string_view, 2> pieces = {head, body.substr(0, kSlice)};
+        const std::span<const std::string_view> all(pieces);
+        taken = co_await write(all);
+        body.remove_prefix(std::min(body.size(), kSlice));
+        head = {};
+    } while (taken && !body.empty());
+    set_deadline(kNone);
+    co_return Transfer{sent_,
+                       taken ? Transfer::Outcome::kComplete
+                             : (cut_ ? Transfer::Outcome::kCut : Transfer::Outcome::kClientGone)};
+}
+
+asio::awaitable<Transfer> Connection::send_stream(const Request& request, Response& response) {
+    using namespace asio::experimental::awaitable_operators;
+    const Framing framing = request.version >= 11 ? Framing::kChunked : Framing::kUntilEnd;
+    const Wire wire{framing, keep_alive_, shared_->date.at(shared_->clock.system())};
+    out_.clear();
+    append_head(out_, response, wire);
+    const std::array<std::string_view, 1> head = {out_};
+    const std::span<const std::string_view> pieces(head);
+    const bool taken = co_await write(pieces);
+    if (!taken) co_return Transfer{sent_, Transfer::Outcome::kClientGone};
+
+    ends_on_drain_ = response.stream_end == StreamEnd::kOnDrain;
+    stopping_ = ends_on_drain_ && shared_->draining;
+    enter(Phase::kStreaming, kUnlimited);
+    ChunkedWriter writer(*this, framing);
+    core::Result<void> result;
+    if (!stopping_) {
+        auto body = run_body(response.stream, writer, result);
+        auto watch = watch_client();
+        auto both = std::move(body) || std::move(watch);
+        co_await std::move(both);
+        co_await asio::this_coro::reset_cancellation_state();
+    }
+    ends_on_drain_ = false;
+    const bool whole = !cut_ && !gone_ && (stopping_ || result.has_value());
+    stopping_ = false;
+    if (!whole) {
+        keep_alive_ = false;
+        co_return Transfer{
+            sent_, gone_ && !cut_ ? Transfer::Outcome::kClientGone : Transfer::Outcome::kCut};
+    }
+    bool ended = true;
+    if (framing == Framing::kChunked) {
+        const std::array<std::string_view, 1> last = {"0\r\n\r\n"};
+        const std::span<const std::string_view> end(last);
+        ended = co_await write(end);
+    }
+    set_deadline(kNone);
+    co_return Transfer{sent_,
+                       ended ? Transfer::Outcome::kComplete : Transfer::Outcome::kClientGone};
+}
+
+asio::awaitable<void> Connection::run_body(StreamBody& body, BodyWriter& writer,
+                                           core::Result<void>& result) {
+    try {
+        result = co_await body(writer);
+    } catch (const boost::system::system_error& error) {
+        const bool aborted = error.code() == asio::error::operation_aborted;
+        result =
+            core::Error(aborted ? core::Code::kCancelled : core::Code::kInternal, error.what());
+    } catch (const std::exception& error) {
+        result = core::Error(core::Code::kInternal, error.what());
+    }
+    if (result.has_value() || result.error().code() == core::Code::kCancelled) co_return;
+    shared_->log.report("a streamed body failed", result.error(),
+                        {{"route", request_.route}, {"correlation_id", request_.correlation_id}});
+}
+
+/// Ends when the client is gone, or when the body is done (cancelled). What the client sends
+/// meanwhile is the next request: it is kept.
+asio::awaitable<void> Connection::watch_client() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    bool input_open = true;
+    while (true) {
+        const bool reads = input_open && end_ - begin_ < kMaxAhead;
+        Input input = Input::kEnd;
+        if (reads) {
+            input = co_await fill();
+        } else {
+            co_await stream_->wait_hangup();
+        }
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) co_return;
+        input_open = input == Input::kBytes;
+        if (!reads || input == Input::kBroken) {
+            gone_ = true;
+            co_return;
+        }
+    }
+}
+
+asio::awaitable<bool> Connection::write(std::span<const std::string_view> pieces) {
+    if (gone_) co_return false;
+    enter(Phase::kSending, shared_->options.write_time);
+    const core::Result<void> taken = co_await stream_->write(pieces);
+    if (!taken.has_value()) {
+        gone_ = true;
+        co_return false;
+    }
+    for (const std::string_view piece : pieces) {
+        sent_ += core::ByteCount(static_cast<std::int64_t>(piece.size()));
+    }
+    co_return true;
+}
+
+}  // namespace zona::net::detail

@@ -1,0 +1,47 @@
+/// @file
+/// Stream: a connected byte stream without its type. The server knows no other: unix sockets now,
+/// TCP and TLS later, memory in tests.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "core/result.h"
+
+namespace zona::net::detail {
+
+namespace asio = boost::asio;
+
+/// One connection's bytes. All members run on the connection's executor; at most one read and one
+/// write are in progress at a time. Errors: kCancelled after cancel() or by the coroutine's
+/// cancellation; kUnavailable or another code of errno when the connection is broken.
+class Stream {
+  public:
+    Stream() = default;
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    virtual ~Stream() = default;
+
+    /// Waits for bytes. 0 is the end: the peer sends no more, but may still read.
+    virtual asio::awaitable<core::Result<std::size_t>> read_some(std::span<char> into) = 0;
+
+    /// Writes all pieces in order; what they view must live until then. An error leaves an unknown
+    /// part written.
+    virtual asio::awaitable<core::Result<void>> write(std::span<const std::string_view> pieces) = 0;
+
+    /// Ends when the peer can no longer read, or when cancelled. For streams that cannot tell a
+    /// closed peer from one that only ended its sending, the end of the input is taken for both.
+    virtual asio::awaitable<void> wait_hangup() = 0;
+
+    /// Tells the peer that no more comes. Never waits; errors are found by the next read.
+    virtual void end_output() = 0;
+    /// Ends operations in progress with kCancelled; the stream stays usable.
+    virtual void cancel() = 0;
+    /// Closes. Operations in progress end with kCancelled, later ones fail.
+    virtual void close() = 0;
+};
+
+}  // namespace zona::net::detail

@@ -1,0 +1,87 @@
+#include "net/detail/unix_stream.h"
+
+#include <algorithm>
+#include <array>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+namespace zona::net::detail {
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+/// As many pieces as one message needs: head, chunk size, data, chunk end.
+constexpr std::size_t kMaxPieces = 4;
+
+core::Error error_of(const boost::system::error_code& code, std::string_view what) {
+    if (code == asio::error::operation_aborted || code == asio::error::bad_descriptor) {
+        return {core::Code::kCancelled, std::string(what) + ": cancelled"};
+    }
+    return core::Error::from_errno(code.value(), std::string(what));
+}
+
+}  // namespace
+
+UnixStream::UnixStream(Socket socket) : socket_(std::move(socket)) {
+    boost::system::error_code ignored;  // a socket that cannot be set fails at its first use
+    socket_.non_blocking(true, ignored);
+}
+
+asio::awaitable<core::Result<std::size_t>> UnixStream::read_some(std::span<char> into) {
+    const auto buffer = asio::buffer(into.data(), into.size());
+    const auto [error, count] = co_await socket_.async_read_some(buffer, kAwait);
+    if (error == asio::error::eof) co_return std::size_t{0};
+    if (error) co_return error_of(error, "read from the client");
+    co_return count;
+}
+
+asio::awaitable<core::Result<void>> UnixStream::write(std::span<const std::string_view> pieces) {
+    std::array<asio::const_buffer, kMaxPieces> buffers;
+    const std::size_t count = std::min(pieces.size(), kMaxPieces);
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        buffers.at(i) = asio::const_buffer(pieces[i].data(), pieces[i].size());
+        total += pieces[i].size();
+    }
+    // Nearly every answer fits the socket's buffer: one system call, no trip through the scheduler.
+    boost::system::error_code error;
+    std::size_t sent = socket_.write_some(buffers, error);
+    if (error && error != asio::error::would_block && error != asio::error::try_again) {
+        co_return error_of(error, "write to the client");
+    }
+    if (sent == total) co_return core::Result<void>();
+    for (asio::const_buffer& buffer : buffers) {
+        const std::size_t part = std::min(sent, buffer.size());
+        buffer += part;
+        sent -= part;
+    }
+    const auto [late_error, late] = co_await asio::async_write(socket_, buffers, kAwait);
+    if (late_error) co_return error_of(late_error, "write to the client");
+    co_return core::Result<void>();
+}
+
+asio::awaitable<void> UnixStream::wait_hangup() {
+    // POLLHUP of a unix socket means closed for both directions; a peer that only ended its sending
+    // gives POLLRDHUP, which does not end this wait. It is reported to every kind of wait.
+    co_await socket_.async_wait(Socket::wait_error, kAwait);
+}
+
+void UnixStream::end_output() {
+    boost::system::error_code ignored;  // the peer may be gone: the next read says so
+    socket_.shutdown(Socket::shutdown_send, ignored);
+}
+
+void UnixStream::cancel() {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+}
+
+void UnixStream::close() {
+    boost::system::error_code ignored;  // close(2) frees the descriptor whatever it returns
+    socket_.close(ignored);
+}
+
+}  // namespace zona::net::detail

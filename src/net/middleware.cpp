@@ -1,0 +1,306 @@
+#include "net/middleware.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <exception>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+#include <fmt/format.h>
+
+namespace zona::net {
+namespace {
+
+constexpr std::string_view kCorrelationHeader = "X-Correlation-Id";
+constexpr std::size_t kMaxCorrelationId = 64;
+constexpr std::size_t kMaxUserAgent = 200;
+constexpr std::size_t kMaxLoggedPath = 1024;
+
+bool is_correlation_id(std::string_view text) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '.' || c == '_' || c == '-';
+    };
+    return !text.empty() && text.size() <= kMaxCorrelationId && std::ranges::all_of(text, allowed);
+}
+
+/// The path for a log: of a target that could not be read, what stands before the query.
+std::string_view logged_path(const Request& request) {
+    const std::string_view path =
+        request.path.empty() ? std::string_view(request.target).substr(0, request.target.find('?'))
+                             : std::string_view(request.path);
+    return path.substr(0, kMaxLoggedPath);
+}
+
+class Correlate {
+  public:
+    explicit Correlate(core::Random& random)
+        : state_(std::make_shared<State>(fmt::format("{:016x}", random.next()))) {}
+
+    asio::awaitable<Response> operator()(Request& request, Next next) const {
+        if (request.correlation_id.empty()) {
+            const auto given = request.headers.find(kCorrelationHeader);
+            if (given.has_value() && is_correlation_id(*given)) {
+                request.correlation_id = *given;
+            } else {
+                request.correlation_id = fmt::format("{}-{}", state_->run, ++state_->count);
+            }
+        }
+        Response response = co_await next(request);
+        response.headers.set(kCorrelationHeader, request.correlation_id);
+        co_return response;
+    }
+
+  private:
+    struct State {
+        explicit State(std::string id) : run(std::move(id)) {}
+        std::string run;
+        std::uint64_t count = 0;
+    };
+    std::shared_ptr<State> state_;  // std::function wants copies; they must count together
+};
+
+class AccessLog {
+  public:
+    AccessLog(core::Logger log, const core::Clock& clock) : log_(std::move(log)), clock_(&clock) {}
+
+    asio::awaitable<Response> operator()(Request& request, Next next) const {
+        Response response = co_await next(request);
+        response.on_finish.emplace_back(
+            [this](const Request& r, const Response& answer, const Transfer& transfer) {
+                write(r, answer, transfer);
+            });
+        co_return response;
+    }
+
+  private:
+    void write(const Request& request, const Response& response, const Transfer& transfer) const {
+        if (!log_.enabled(core::LogLevel::kInfo)) return;
+        const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(
+            clock_->steady() - request.received);
+        const std::string_view agent = request.headers.find("User-Agent").value_or("");
+        log_.info("request", {{"method", request.method_name},
+                              {"path", logged_path(request)},
+                              {"route", request.route},
+                              {"status", response.status},
+                              {"bytes_in", request.bytes_in.bytes()},
+                              {"bytes_out", transfer.bytes_out.bytes()},
+                              {"duration_us", std::int64_t{duration.count()}},
+                              {"peer", to_string(request.peer)},
+                              {"user_agent", agent.substr(0, kMaxUserAgent)},
+                              {"correlation_id", request.correlation_id},
+                              {"outcome", to_string(transfer.outcome)}});
+    }
+
+    core::Logger log_;
+    const core::Clock* clock_;
+};
+
+/// One request in flight, from its first byte to its last.
+class InFlight {
+  public:
+    explicit InFlight(core::Gauge& gauge) : gauge_(&gauge) { gauge_->add(1); }
+    InFlight(InFlight&& other) noexcept : gauge_(std::exchange(other.gauge_, nullptr)) {}
+    InFlight& operator=(InFlight&&) = delete;
+    ~InFlight() {
+        if (gauge_ != nullptr) gauge_->add(-1);
+    }
+
+  private:
+    core::Gauge* gauge_;
+};
+
+class RecordMetrics {
+  public:
+    RecordMetrics(core::MetricRegistry& registry, const core::Clock& clock)
+        : clock_(&clock), state_(std::make_shared<State>(registry)) {}
+
+    asio::awaitable<Response> operator()(Request& request, Next next) const {
+        InFlight in_flight(state_->in_flight);
+        Response response = co_await next(request);
+        const std::chrono::duration<double> duration = clock_->steady() - request.received;
+        Series& series = state_->series(request, response.status);
+        series.duration.observe(duration.count());
+        response.on_finish.emplace_back(
+            [&series, open = std::move(in_flight)](const Request& r, const Response&,
+                                                   const Transfer& transfer) {
+                series.bytes_in.add(static_cast<std::uint64_t>(r.bytes_in.bytes()));
+                series.bytes_out.add(static_cast<std::uint64_t>(transfer.bytes_out.bytes()));
+            });
+        co_return response;
+    }
+
+  private:
+    struct Series {
+        core::Histogram& duration;
+        core::Counter& bytes_in;
+        core::Counter& bytes_out;
+    };
+    using Key = std::tuple<Method, int, std::string>;
+
+    /// Series by what they count: the registry's own look-up takes a lock and builds labels.
+    struct State {
+        explicit State(core::MetricRegistry& metrics)
+            : registry(metrics),
+              in_flight(metrics.gauge("zona_http_requests_in_flight",
+                                      "Requests whose answer is not sent completely.")) {}
+
+        Series& series(const Request& request, int status);
+
+        core::MetricRegistry& registry;
+        core::Gauge& in_flight;
+        std::map<Key, Series, std::less<>> known;
+    };
+
+    const core::Clock* clock_;
+    std::shared_ptr<State> state_;  // shared by the copies that std::function makes
+};
+
+RecordMetrics::Series& RecordMetrics::State::series(const Request& request, int status) {
+    const std::tuple<Method, int, std::string_view> wanted(request.method, status, request.route);
+    if (const auto found = known.find(wanted); found != known.end()) return found->second;
+    const std::string method(to_string(request.method));
+    const std::string route = request.route.empty() ? "unmatched" : request.route;
+    const core::Labels labels = {{"method", method}, {"route", route}};
+    core::Labels with_status = labels;
+    with_status.emplace_back("status", std::to_string(status));
+    Series made{registry.histogram("zona_http_request_duration_seconds",
+                                   "Time from a request's first byte until its answer was ready.",
+                                   core::Histogram::latency_bounds(), std::move(with_status)),
+                registry.counter("zona_http_request_bytes_total",
+                                 "Bytes of requests, heads included.", labels),
+                registry.counter("zona_http_response_bytes_total",
+                                 "Bytes of answers, heads included.", labels)};
+    return known.emplace(Key(request.method, status, request.route), made).first->second;
+}
+
+asio::awaitable<Response> add_security_headers(Request& request, Next next) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kFields = {{
+        {"X-Content-Type-Options", "nosniff"},
+        {"X-Frame-Options", "DENY"},
+        {"Referrer-Policy", "no-referrer"},
+        {"Cache-Control", "no-store"},
+        {"Content-Security-Policy", "default-src 'none'"},
+    }};
+    Response response = co_await next(request);
+    for (const auto& [name, value] : kFields) {
+        if (!response.headers.has(name)) response.headers.add(name, value);
+    }
+    co_return response;
+}
+
+asio::awaitable<Response> answer_fault(Request& request, Next next) {
+    if (!request.fault.has_value()) co_return co_await next(request);
+    co_return Response::failed(request.fault->error, request.fault->status);
+}
+
+class RenderErrors {
+  public:
+    explicit RenderErrors(core::Logger log) : log_(std::move(log)) {}
+
+    asio::awaitable<Response> operator()(Request& request, Next next) const {
+        Response response;
+        try {
+            response = co_await next(request);
+        } catch (...) {
+            response = failed_by(std::current_exception(), request);
+        }
+        if (!response.failure.has_value()) co_return response;
+        const Fault failure = std::move(*response.failure);
+        response.failure.reset();
+        log_.report("request failed", failure.error,
+                    {{"method", request.method_name},
+                     {"path", logged_path(request)},
+                     {"status", response.status},
+                     {"correlation_id", request.correlation_id}});
+        Response rendered = Response::error(failure.error, request.correlation_id, failure.status);
+        for (const Headers::Field field : response.headers) {
+            if (!rendered.headers.has(field.name)) rendered.headers.add(field.name, field.value);
+        }
+        rendered.on_finish = std::move(response.on_finish);
+        co_return rendered;
+    }
+
+  private:
+    Response failed_by(const std::exception_ptr& thrown, const Request& request) const {
+        std::string text = "an exception of an unknown type";
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const boost::system::system_error& error) {
+            if (error.code() == boost::asio::error::operation_aborted) {
+                return Response::failed(core::Error(
+                    core::Code::kCancelled, "the request was cancelled before it was done"));
+            }
+            text = error.what();
+        } catch (const std::exception& error) {
+            text = error.what();
+        } catch (...) {  // the text stays: there is nothing else to tell
+        }
+        log_.error("an exception ended a request", {{"exception", text},
+                                                    {"route", request.route},
+                                                    {"correlation_id", request.correlation_id}});
+        return Response::failed(core::Error(
+            core::Code::kInternal,
+            "Something went wrong inside zona; its log has the cause under this correlation id."));
+    }
+
+    core::Logger log_;
+};
+
+}  // namespace
+
+asio::awaitable<Response> Next::operator()(Request& request) const {
+    return chain_->run(index_, request);
+}
+
+asio::awaitable<Response> Chain::run(std::size_t index, Request& request) const {
+    if (index == middlewares_.size()) return endpoint_(request);
+    return middlewares_[index](request, Next(*this, index + 1));
+}
+
+Middleware correlate(core::Random& random) {
+    return Correlate(random);
+}
+
+Middleware access_log(core::Logger log, const core::Clock& clock) {
+    return AccessLog(std::move(log), clock);
+}
+
+Middleware record_metrics(core::MetricRegistry& metrics, const core::Clock& clock) {
+    return RecordMetrics(metrics, clock);
+}
+
+Middleware security_headers() {
+    return add_security_headers;
+}
+
+Middleware render_errors(core::Logger log) {
+    return RenderErrors(std::move(log));
+}
+
+Middleware refuse_faults() {
+    return answer_fault;
+}
+
+Application make_application(const Router& router, const ApplicationDeps& deps,
+                             std::vector<Middleware> inner) {
+    std::vector<Middleware> all;
+    all.push_back(correlate(deps.random));
+    all.push_back(access_log(deps.access, deps.clock));
+    all.push_back(record_metrics(deps.metrics, deps.clock));
+    all.push_back(security_headers());
+    all.push_back(render_errors(deps.log));
+    all.push_back(refuse_faults());
+    std::ranges::move(inner, std::back_inserter(all));
+    const Router* routes = &router;
+    return {Chain(std::move(all), [routes](Request& request) { return routes->dispatch(request); }),
+            [routes](const Request& head) { return routes->limits(head); }};
+}
+
+}  // namespace zona::net

@@ -1,0 +1,124 @@
+/// @file
+/// Middleware: what every request passes on its way to the router, and every response on its way
+/// back.
+///
+/// A middleware is a function of a request and the rest of the chain; it may answer itself, change
+/// the request before, or the response after. The order that zona uses, outermost first
+/// (make_application):
+///
+///     correlate        gives the request its correlation id, the response its X-Correlation-Id
+///     access_log       one line when the last byte is sent: also for 404, 413 and malformed
+///     requests record_metrics   duration, bytes, in-flight by method, route pattern and status
+///     security_headers on every response
+///     render_errors    the one place where errors and exceptions become the error envelope, and
+///     are logged refuse_faults    answers what the server found wrong with the request itself
+///     (inner)          authentication and whatever else is added: they see well-formed requests
+///     only Router           media type, path parameters, the handler
+///
+/// Each is made by a factory below and can be tested alone with a Next of the test's own.
+/// Source: HTTP-07, HTTP-10, HTTP-15, OBS-16, GAP-56, GAP-57.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/random.h"
+#include "net/http.h"
+#include "net/router.h"
+
+namespace zona::net {
+
+/// What answers a request that no middleware answered: the router, or a test's stand-in.
+using Endpoint = std::function<asio::awaitable<Response>(Request&)>;
+
+class Chain;
+
+/// The rest of a chain. Copyable; refers to its chain.
+class Next {
+  public:
+    Next(const Chain& chain, std::size_t index) : chain_(&chain), index_(index) {}
+    /// Lets the rest answer. Exceptions pass through.
+    asio::awaitable<Response> operator()(Request& request) const;
+
+  private:
+    const Chain* chain_;
+    std::size_t index_;
+};
+
+/// The request outlives the returned awaitable and the response.
+using Middleware = std::function<asio::awaitable<Response>(Request&, Next)>;
+
+/// Middlewares in order around an endpoint. Immutable, and must outlive the requests in it. One
+/// executor: some middlewares keep state without locks, so every server has a chain of its own.
+class Chain {
+  public:
+    Chain(std::vector<Middleware> middlewares, Endpoint endpoint)
+        : middlewares_(std::move(middlewares)), endpoint_(std::move(endpoint)) {}
+
+    asio::awaitable<Response> operator()(Request& request) const { return run(0, request); }
+
+  private:
+    friend class Next;
+    asio::awaitable<Response> run(std::size_t index, Request& request) const;
+
+    std::vector<Middleware> middlewares_;
+    Endpoint endpoint_;
+};
+
+/// What a server serves.
+struct Application {
+    Chain chain;
+    /// Asked once per request, before its body is read. Empty: the server's limits hold for all.
+    std::function<RequestLimits(const Request& head)> limits;
+};
+
+/// What the standard chain needs. All must outlive the application.
+struct ApplicationDeps {
+    const core::Clock& clock;
+    core::Random& random;
+    core::MetricRegistry& metrics;
+    core::Logger access;  ///< category of the access lines, e.g. "http.access"
+    core::Logger log;     ///< category of failed requests, e.g. "http"
+};
+
+/// The chain above around `router`, which must outlive it, with `inner` right before the router.
+Application make_application(const Router& router, const ApplicationDeps& deps,
+                             std::vector<Middleware> inner = {});
+
+/// Takes the client's X-Correlation-Id if it matches [A-Za-z0-9._-]{1,64}, else makes one that is
+/// unique among all runs of all servers (64 random bits, drawn once, and a counter). The response
+/// gets it as X-Correlation-Id.
+Middleware correlate(core::Random& random);
+
+/// Writes one line of level info per response, when its last byte is sent or its client is gone:
+/// method, path (never the query: it may hold what should not be kept), route, status, bytes_in,
+/// bytes_out, duration_us (first byte in to last byte out), peer, user_agent (200 bytes of it),
+/// correlation_id, outcome.
+Middleware access_log(core::Logger log, const core::Clock& clock);
+
+/// zona_http_request_duration_seconds{method,route,status}: first byte in to response ready, so
+/// that slow readers and open streams do not blur it; zona_http_request_bytes_total and
+/// zona_http_response_bytes_total {method,route}; zona_http_requests_in_flight. `route` is the
+/// pattern, "unmatched" where there is none.
+Middleware record_metrics(core::MetricRegistry& metrics, const core::Clock& clock);
+
+/// Adds, where the handler has not set them: X-Content-Type-Options: nosniff, X-Frame-Options:
+/// DENY, Referrer-Policy: no-referrer, Cache-Control: no-store, Content-Security-Policy:
+/// default-src 'none'.
+Middleware security_headers();
+
+/// Makes Response::failed() and exceptions into the error envelope with the correlation id. Header
+/// fields of the failed response (Allow, Retry-After) are kept.
+///
+/// Errors are logged at the level that the table of codes gives them; an exception is an error of
+/// code INTERNAL whose text goes to the log alone.
+Middleware render_errors(core::Logger log);
+
+/// Answers a request with a Fault by it; the rest of the chain sees only requests without one.
+Middleware refuse_faults();
+
+}  // namespace zona::net
