@@ -44,3 +44,5 @@ endif()
 # Third-party headers are system headers: our warnings are about our code.
 add_library(zona_boost INTERFACE)
 target_include_directories(zona_boost SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
+
+include(Licences)

@@ -165,6 +165,11 @@ class Zona:
         for process in self._open:
             if process.poll() is None:
                 process.terminate()
+        for process in self._open:
+            try:
+                process.wait(20 * FACTOR)
+            except subprocess.TimeoutExpired:
+                return [f'did not end on SIGTERM: {process.args}']
         if not any(process.alive() for process in before):
             return []
         # A test may have replaced or broken the binaries' environment; the commands here use the plain one.

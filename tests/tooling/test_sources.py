@@ -100,3 +100,12 @@ def test_script_that_does_not_parse_is_reported(root, tmp_path):
 
     assert done.returncode == 1
     assert 'tests/x.py:1: does not parse' in done.stdout and 'scripts/x:1: does not parse' in done.stdout
+
+
+def test_table_is_no_long_function(root, tmp_path):
+    rows = '        {"a", 1},\n' * 70
+    path = write(tmp_path, 'src/os/x.cpp',
+                 f'namespace zona {{\nstd::vector<Row> rows() {{\n    return {{\n{rows}    }};\n}}\n'
+                 f'constexpr auto kRows = std::to_array<Row>({{\n{rows}}});\n}}\n')
+
+    assert check(root, tmp_path, path).stdout == ''
