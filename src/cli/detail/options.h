@@ -1,0 +1,145 @@
+/// @file
+/// What a command line says, as values: the result of parsing, before anything is asked or done.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "cli/detail/verb.h"
+
+namespace zona::cli {
+
+enum class OutputFormat : std::uint8_t { kText, kJson };
+enum class Colours : std::uint8_t { kWhenTerminal, kNever };
+enum class Talk : std::uint8_t { kNormal, kSilent };
+/// Whether a change is answered after its effect (processes ready or gone) or at once.
+enum class Wait : std::uint8_t { kForEffect, kNo };
+
+struct GlobalOptions {
+    std::optional<std::string> home;  ///< as typed
+    OutputFormat format = OutputFormat::kText;
+    Colours colours = Colours::kWhenTerminal;
+    Talk talk = Talk::kNormal;
+    /// For one answer of the daemon. None: 10 s for reads, no limit for changes.
+    std::optional<std::chrono::milliseconds> timeout;
+};
+
+/// One setting of an app: its key in an ecosystem file and the value as it was typed. `number` and
+/// `list` say how it goes into the request's JSON.
+struct AppSetting {
+    enum class Kind : std::uint8_t { kText, kNumber, kBoolean, kList };
+    std::string key;
+    Kind kind = Kind::kText;
+    std::string text;
+    std::int64_t number = 0;  ///< also of kBoolean: 0 or 1
+    std::vector<std::string> list;
+    std::string flag;  ///< how it was typed, for messages: "--instances"
+};
+
+struct StartOptions {
+    std::vector<std::string> targets;
+    std::vector<AppSetting> settings;  ///< in the order of the table of flags
+    std::vector<std::pair<std::string, std::string>> environment;  ///< of -e, in order
+    std::vector<std::string> only;
+    std::vector<std::string> arguments;  ///< behind --
+    Wait wait = Wait::kForEffect;
+};
+
+/// stop, restart, delete, reset, list, describe, env.
+struct SelectOptions {
+    std::vector<std::string> selectors;
+    bool update_environment = false;  ///< restart only
+    Wait wait = Wait::kForEffect;
+};
+
+struct ScaleOptions {
+    std::string app;
+    std::string instances;  ///< "4", "+2" or "-1": checked
+    Wait wait = Wait::kForEffect;
+};
+
+enum class SignalTarget : std::uint8_t { kGroup, kProcess, kTree };
+
+struct SignalOptions {
+    std::string signal;  ///< as typed; the daemon knows the names
+    std::vector<std::string> selectors;
+    SignalTarget target = SignalTarget::kGroup;
+};
+
+struct SendOptions {
+    std::string selector;
+    std::string line;
+};
+
+struct WhyOptions {
+    std::vector<std::string> selectors;
+    int last = 3;  ///< ends per process, newest first
+};
+
+enum class LogStreams : std::uint8_t { kAll, kOut, kError };
+enum class LogFollow : std::uint8_t { kFollow, kNo };
+/// kRaw: the line alone, without the process's name before it.
+enum class LogPrefix : std::uint8_t { kName, kRaw };
+
+/// kFiles: the last lines stand below the names of their files.
+enum class LogHeaders : std::uint8_t { kFiles, kNone };
+
+struct LogsOptions {
+    std::vector<std::string> selectors;
+    int lines = 15;  ///< per process
+    LogStreams streams = LogStreams::kAll;
+    std::string since;  ///< empty: none
+    LogFollow follow = LogFollow::kFollow;
+    LogPrefix prefix = LogPrefix::kName;
+    LogHeaders headers = LogHeaders::kFiles;
+};
+
+struct SaveOptions {
+    bool force = false;
+};
+
+struct RunOptions {
+    std::string file;
+    std::vector<std::string> only;
+};
+
+enum class ConfigAction : std::uint8_t { kShow, kReload, kLogLevel };
+
+struct ConfigOptions {
+    ConfigAction action = ConfigAction::kShow;
+    std::string category;  ///< kLogLevel: empty means show all
+    std::string level;
+};
+
+/// ping, kill, doctor, jlist, resurrect.
+struct NoOptions {};
+
+using VerbOptions =
+    std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
+                 WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions>;
+
+/// A command to carry out.
+struct Command {
+    Verb verb = Verb::kList;
+    GlobalOptions global;
+    VerbOptions options;
+};
+
+/// A text to print instead: help.
+struct HelpText {
+    std::string text;
+};
+
+/// The version was asked for.
+struct VersionRequest {
+    GlobalOptions global;
+};
+
+using Parsed = std::variant<Command, HelpText, VersionRequest>;
+
+}  // namespace zona::cli

@@ -1,0 +1,396 @@
+#include "cli/detail/parse.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cli/detail/text.h"
+#include "cli/detail/verb_parser.h"
+#include "core/text.h"
+
+namespace zona::cli {
+namespace {
+
+using core::Code;
+using core::Error;
+using core::Result;
+using std::string;
+using std::string_view;
+using std::vector;
+using Words = std::span<const string>;
+
+Error wrong(string message) {
+    return Error(Code::kInvalidArgument, std::move(message));
+}
+
+Result<std::int64_t> integer_of(string_view flag, const string& text, std::int64_t least) {
+    const Result<std::int64_t> number = core::parse_integer(text);
+    if (!number || *number < least) {
+        return wrong(fmt::format("{} takes a whole number{}, not '{}'", flag,
+                                 least >= 0 ? fmt::format(" from {} on", least) : "",
+                                 escape_control(text)));
+    }
+    return *number;
+}
+
+Result<vector<string>> split_words(string_view flag, string_view text) {
+    vector<string> words;
+    string word;
+    bool inside = false;
+    char quote = 0;
+    for (const char c : text) {
+        if (quote != 0) {
+            if (c == quote) {
+                quote = 0;
+            } else {
+                word += c;
+            }
+        } else if (c == '\'' || c == '"') {
+            quote = c;
+            inside = true;
+        } else if (c == ' ' || c == '\t') {
+            if (inside) words.push_back(std::exchange(word, {}));
+            inside = false;
+        } else {
+            word += c;
+            inside = true;
+        }
+    }
+    if (quote != 0) return wrong(fmt::format("{}: a quote ({}) is not closed", flag, quote));
+    if (inside) words.push_back(std::move(word));
+    return words;
+}
+
+vector<string> split_commas(const vector<string>& texts) {
+    vector<string> parts;
+    for (const string& text : texts) {
+        std::size_t from = 0;
+        while (from <= text.size()) {
+            const std::size_t to = std::min(text.find(',', from), text.size());
+            if (to > from) parts.push_back(text.substr(from, to - from));
+            from = to + 1;
+        }
+    }
+    return parts;
+}
+
+Result<AppSetting> setting_of(const AppFlag& flag, const string& value) {
+    AppSetting setting;
+    setting.key = flag.key;
+    const string_view names = flag.names;
+    setting.flag =
+        names.substr(names.find("--"), names.find(',', names.find("--")) - names.find("--"));
+    using Kind = AppSetting::Kind;
+    switch (flag.kind) {
+        case ValueKind::kText:
+            setting.text = value;
+            break;
+        case ValueKind::kInstances:
+            if (value == "max") {
+                setting.text = value;
+                break;
+            }
+            [[fallthrough]];
+        case ValueKind::kInteger: {
+            setting.kind = Kind::kNumber;
+            const std::int64_t least = setting.key == "nice" ? -20 : 0;
+            ZONA_TRY(setting.number, integer_of(setting.flag, value, least));
+            break;
+        }
+        case ValueKind::kDuration: {
+            setting.kind = Kind::kNumber;
+            ZONA_TRY(const auto duration, core::parse_duration(value));
+            setting.number = duration.count();
+            break;
+        }
+        case ValueKind::kWords: {
+            setting.kind = Kind::kList;
+            ZONA_TRY(setting.list, split_words(setting.flag, value));
+            break;
+        }
+        case ValueKind::kTrueFlag:
+        case ValueKind::kFalseFlag:
+            setting.kind = Kind::kBoolean;
+            setting.number = flag.kind == ValueKind::kTrueFlag ? 1 : 0;
+            break;
+        case ValueKind::kPipeFlag:
+            setting.text = "pipe";
+            break;
+    }
+    return setting;
+}
+
+Wait wait_of(const RawWords& raw) {
+    return raw.no_wait ? Wait::kNo : Wait::kForEffect;
+}
+
+/// Between `least` and `most` positionals, or an error that shows the synopsis.
+Result<void> check_count(Verb verb, const vector<string>& positionals, std::size_t least,
+                         std::size_t most) {
+    const VerbInfo& row = info(verb);
+    const string usage = fmt::format("usage: zona {} {}", row.name, row.synopsis);
+    if (positionals.size() < least) {
+        return wrong(fmt::format("zona {} needs more arguments", row.name)).detail({"", "", usage});
+    }
+    if (positionals.size() > most) {
+        return wrong(fmt::format("zona {} has no use for '{}'", row.name,
+                                 escape_control(positionals[most])))
+            .detail({"", "", usage});
+    }
+    for (const string& word : positionals) {
+        if (word.empty()) return wrong(fmt::format("zona {}: an argument is empty", row.name));
+    }
+    return {};
+}
+
+constexpr std::size_t kMany = static_cast<std::size_t>(-1);
+
+Result<VerbOptions> start_options(RawWords raw, vector<string> arguments) {
+    ZONA_TRY_VOID(check_count(Verb::kStart, raw.positionals, 1, kMany));
+    StartOptions options;
+    for (std::size_t i = 0; i < kAppFlags.size(); ++i) {
+        const AppFlag& flag = kAppFlags.at(i);
+        if (is_switch(flag.kind) ? !raw.app_switches.at(i) : raw.app_values.at(i).empty()) continue;
+        ZONA_TRY(AppSetting setting, setting_of(flag, raw.app_values.at(i)));
+        options.settings.push_back(std::move(setting));
+    }
+    for (const string& entry : raw.environment) {
+        const std::size_t equals = entry.find('=');
+        if (equals == string::npos || equals == 0) {
+            return wrong(fmt::format("--env takes NAME=VALUE, not '{}'", escape_control(entry)));
+        }
+        options.environment.emplace_back(entry.substr(0, equals), entry.substr(equals + 1));
+    }
+    options.targets = std::move(raw.positionals);
+    options.only = split_commas(raw.only);
+    options.arguments = std::move(arguments);
+    options.wait = wait_of(raw);
+    return options;
+}
+
+Result<VerbOptions> select_options(Verb verb, RawWords raw) {
+    const std::size_t least = verb == Verb::kList ? 0 : 1;
+    ZONA_TRY_VOID(check_count(verb, raw.positionals, least, verb == Verb::kEnv ? 1 : kMany));
+    return SelectOptions{std::move(raw.positionals), raw.update_env, wait_of(raw)};
+}
+
+Result<VerbOptions> scale_options(RawWords raw) {
+    ZONA_TRY_VOID(check_count(Verb::kScale, raw.positionals, 2, 2));
+    const string& number = raw.positionals[1];
+    const bool is_signed = number[0] == '+' || number[0] == '-';
+    const string digits = number.substr(is_signed ? 1 : 0);
+    if (digits.empty() || digits.size() > 6 ||
+        digits.find_first_not_of("0123456789") != string::npos) {
+        return wrong(fmt::format("zona scale takes N, +N or -N, not '{}'", escape_control(number)));
+    }
+    return ScaleOptions{raw.positionals[0], number, wait_of(raw)};
+}
+
+Result<VerbOptions> signal_options(RawWords raw) {
+    ZONA_TRY_VOID(check_count(Verb::kSignal, raw.positionals, 2, kMany));
+    if (raw.process && raw.tree) return wrong("--process and --tree exclude each other");
+    SignalOptions options;
+    options.signal = raw.positionals.front();
+    options.selectors.assign(raw.positionals.begin() + 1, raw.positionals.end());
+    if (raw.process) options.target = SignalTarget::kProcess;
+    if (raw.tree) options.target = SignalTarget::kTree;
+    return options;
+}
+
+Result<VerbOptions> logs_options(RawWords raw) {
+    ZONA_TRY_VOID(check_count(Verb::kLogs, raw.positionals, 0, kMany));
+    LogsOptions options;
+    options.selectors = std::move(raw.positionals);
+    if (!raw.lines.empty()) {
+        ZONA_TRY(const std::int64_t lines, integer_of("--lines", raw.lines, 0));
+        options.lines = static_cast<int>(std::min<std::int64_t>(lines, 1'000'000'000));
+    }
+    if (raw.out != raw.err) options.streams = raw.out ? LogStreams::kOut : LogStreams::kError;
+    options.since = std::move(raw.since);
+    options.follow = raw.no_stream ? LogFollow::kNo : LogFollow::kFollow;
+    options.prefix = raw.raw ? LogPrefix::kRaw : LogPrefix::kName;
+    return options;
+}
+
+Result<VerbOptions> why_options(RawWords raw) {
+    WhyOptions options;
+    if (!raw.last.empty()) {
+        ZONA_TRY(const std::int64_t last, integer_of("--last", raw.last, 1));
+        options.last = static_cast<int>(std::min<std::int64_t>(last, 1'000'000));
+    }
+    options.selectors = std::move(raw.positionals);
+    return options;
+}
+
+Result<VerbOptions> config_options(const RawWords& raw) {
+    const vector<string>& words = raw.positionals;
+    if (words.empty() || words[0] == "show") {
+        ZONA_TRY_VOID(check_count(Verb::kConfig, words, 0, 1));
+        return ConfigOptions{};
+    }
+    if (words[0] == "reload") {
+        ZONA_TRY_VOID(check_count(Verb::kConfig, words, 1, 1));
+        return ConfigOptions{ConfigAction::kReload, {}, {}};
+    }
+    if (words[0] == "log-level" || words[0] == "log-levels") {
+        if (words.size() == 1) return ConfigOptions{ConfigAction::kLogLevel, {}, {}};
+        ZONA_TRY_VOID(check_count(Verb::kConfig, words, 3, 3));
+        return ConfigOptions{ConfigAction::kLogLevel, words[1], words[2]};
+    }
+    const vector<string> known{"show", "reload", "log-level"};
+    return wrong(fmt::format("zona config has no '{}'{}", escape_control(words[0]),
+                             core::suggestion(words[0], known)))
+        .detail({"", "", fmt::format("usage: zona config {}", info(Verb::kConfig).synopsis)});
+}
+
+Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments) {
+    switch (verb) {
+        case Verb::kStart:
+            return start_options(std::move(raw), std::move(arguments));
+        case Verb::kScale:
+            return scale_options(std::move(raw));
+        case Verb::kSignal:
+            return signal_options(std::move(raw));
+        case Verb::kLogs:
+            return logs_options(std::move(raw));
+        case Verb::kWhy:
+            return why_options(std::move(raw));
+        case Verb::kConfig:
+            return config_options(raw);
+        case Verb::kSend: {
+            ZONA_TRY_VOID(check_count(verb, raw.positionals, 2, 2));
+            return SendOptions{raw.positionals[0], raw.positionals[1]};
+        }
+        case Verb::kRun: {
+            ZONA_TRY_VOID(check_count(verb, raw.positionals, 1, 1));
+            return RunOptions{raw.positionals[0], split_commas(raw.only)};
+        }
+        case Verb::kSave: {
+            ZONA_TRY_VOID(check_count(verb, raw.positionals, 0, 0));
+            return SaveOptions{raw.force};
+        }
+        case Verb::kJlist:
+        case Verb::kResurrect:
+        case Verb::kPing:
+        case Verb::kKill:
+        case Verb::kDoctor: {
+            ZONA_TRY_VOID(check_count(verb, raw.positionals, 0, 0));
+            return NoOptions{};
+        }
+        default:
+            return select_options(verb, std::move(raw));
+    }
+}
+
+Result<GlobalOptions> global_options(const RawWords& raw) {
+    GlobalOptions global;
+    if (!raw.home.empty()) global.home = raw.home;
+    if (raw.json) global.format = OutputFormat::kJson;
+    if (raw.no_color) global.colours = Colours::kNever;
+    if (raw.silent) global.talk = Talk::kSilent;
+    if (!raw.timeout.empty()) {
+        const bool is_number = raw.timeout.find_first_not_of("0123456789.") == string::npos;
+        auto timeout = core::parse_duration(is_number ? raw.timeout + "s" : raw.timeout);
+        if (!timeout) return timeout.take_error().context("--timeout");
+        global.timeout = *timeout;
+    }
+    return global;
+}
+
+bool takes_value(string_view word) {
+    return word == "--home" || word == "--timeout";
+}
+
+/// The index of the verb, or words.size(). Only the flags of every verb may stand before it.
+std::size_t verb_index(Words words) {
+    std::size_t at = 0;
+    while (at < words.size() && words[at].starts_with('-')) {
+        at += takes_value(words[at]) ? 2 : 1;
+    }
+    return std::min(at, words.size());
+}
+
+Result<Parsed> parse_without_verb(Words words) {
+    for (const string& word : words) {
+        if (word == "-V" || word == "-v" || word == "--version") {
+            VersionRequest request;
+            if (wants_json(words)) request.global.format = OutputFormat::kJson;
+            return request;
+        }
+    }
+    ZONA_TRY(const RawWords raw, read_words(Verb::kHelp, words));
+    static_cast<void>(raw);
+    return HelpText{general_help()};
+}
+
+Result<Parsed> parse_help(Words words) {
+    for (const string& word : words) {
+        if (word.starts_with('-')) continue;
+        const VerbInfo* verb = find_verb(word);
+        if (verb == nullptr) {
+            return wrong(fmt::format("zona has no verb '{}'{}", escape_control(word),
+                                     verb_suggestion(word)));
+        }
+        return HelpText{verb_help(verb->verb)};
+    }
+    return HelpText{general_help()};
+}
+
+/// `zona scale api -1` and `zona signal -9 api`: numbers that look like flags, made positionals.
+void unhide_numbers(Verb verb, vector<string>& words) {
+    if (verb != Verb::kScale && verb != Verb::kSignal) return;
+    const auto hidden = std::ranges::find_if(words, [](const string& word) {
+        return word.size() > 1 && word[0] == '-' &&
+               word.find_first_not_of("0123456789", 1) == string::npos;
+    });
+    if (hidden == words.end()) return;
+    string number = *hidden;
+    words.erase(hidden);
+    if (verb == Verb::kSignal) {
+        words.insert(words.begin(), number.substr(1));
+    } else {
+        words.emplace_back("--");
+        words.push_back(std::move(number));
+    }
+}
+
+}  // namespace
+
+bool wants_json(Words words) {
+    for (const string& word : words) {
+        if (word == "--") return false;
+        if (word == "--json") return true;
+    }
+    return false;
+}
+
+Result<Parsed> parse(Words words) {
+    const std::size_t at = verb_index(words);
+    if (at == words.size()) return parse_without_verb(words);
+    const VerbInfo* verb = find_verb(words[at]);
+    if (verb == nullptr) {
+        return wrong(fmt::format("zona has no verb '{}'{}", escape_control(words[at]),
+                                 verb_suggestion(words[at])))
+            .detail({"", "", "zona --help lists the verbs"});
+    }
+    vector<string> rest(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at));
+    rest.insert(rest.end(), words.begin() + static_cast<std::ptrdiff_t>(at) + 1, words.end());
+    if (verb->verb == Verb::kHelp) return parse_help(rest);
+
+    vector<string> arguments;
+    if (verb->verb == Verb::kStart) {
+        const auto split = std::ranges::find(rest, "--");
+        if (split != rest.end()) arguments.assign(split + 1, rest.end());
+        rest.erase(split, rest.end());
+    }
+    unhide_numbers(verb->verb, rest);
+    ZONA_TRY(RawWords raw, read_words(verb->verb, rest));
+    if (raw.help) return HelpText{verb_help(verb->verb)};
+    ZONA_TRY(const GlobalOptions global, global_options(raw));
+    if (raw.version) return VersionRequest{global};
+    ZONA_TRY(VerbOptions options, options_of(verb->verb, std::move(raw), std::move(arguments)));
+    return Command{verb->verb, global, std::move(options)};
+}
+
+}  // namespace zona::cli

@@ -1,0 +1,240 @@
+#include "cli/detail/request.h"
+
+#include <array>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "cli/detail/text.h"
+#include "core/json.h"
+#include "core/text.h"
+
+namespace zona::cli {
+namespace {
+
+namespace json = boost::json;
+
+json::array array_of(std::span<const std::string> texts) {
+    json::array array;
+    array.reserve(texts.size());
+    for (const std::string& text : texts)
+        array.emplace_back(text);
+    return array;
+}
+
+json::object environment_object(const Caller& caller) {
+    json::object object;
+    for (const auto& [name, value] : sent_environment(caller.environment).variables) {
+        object[name] = value;
+    }
+    return object;
+}
+
+json::value value_of(const AppSetting& setting) {
+    switch (setting.kind) {
+        case AppSetting::Kind::kNumber:
+            return setting.number;
+        case AppSetting::Kind::kBoolean:
+            return setting.number != 0;
+        case AppSetting::Kind::kList:
+            return array_of(setting.list);
+        case AppSetting::Kind::kText:
+            break;
+    }
+    return json::string(setting.text);
+}
+
+ApiRequest post(std::string target, const json::object& body) {
+    return {"POST", std::move(target), core::to_json(body)};
+}
+
+json::object operation(std::string_view action, std::span<const std::string> selectors, Wait wait) {
+    json::object body;
+    body["action"] = action;
+    body["select"] = array_of(selectors);
+    body["wait"] = wait == Wait::kForEffect;
+    return body;
+}
+
+std::string percent_encoded(std::string_view text) {
+    constexpr std::string_view kUnreserved =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    std::string result;
+    for (const char c : text) {
+        if (kUnreserved.find(c) != std::string_view::npos) {
+            result += c;
+        } else {
+            result += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        }
+    }
+    return result;
+}
+
+void add_query(std::string& target, std::string_view key, std::string_view value) {
+    target += target.find('?') == std::string::npos ? '?' : '&';
+    target += fmt::format("{}={}", key, percent_encoded(value));
+}
+
+json::object start_body(std::span<const std::string> only, Wait wait, const Caller& caller) {
+    json::object body;
+    body["cwd"] = caller.cwd;
+    body["env"] = environment_object(caller);
+    if (!only.empty()) body["only"] = array_of(only);
+    body["wait"] = wait == Wait::kForEffect;
+    return body;
+}
+
+constexpr std::string_view kStreamNames[] = {"all", "out", "err"};
+constexpr std::string_view kTargetNames[] = {"group", "process", "tree"};
+
+}  // namespace
+
+SentEnvironment sent_environment(std::span<const std::string> environment) {
+    SentEnvironment sent;
+    for (const std::string& entry : environment) {
+        const std::size_t equals = entry.find('=');
+        if (equals == std::string::npos || equals == 0) continue;
+        if (core::is_valid_utf8(entry)) {
+            sent.variables.emplace_back(entry.substr(0, equals), entry.substr(equals + 1));
+        } else {
+            sent.left_out.push_back(escape_control(entry.substr(0, equals)));
+        }
+    }
+    return sent;
+}
+
+ApiRequest get(std::string target) {
+    return {"GET", std::move(target), {}};
+}
+
+ApiRequest get_selected(std::string_view path, std::span<const std::string> selectors) {
+    std::string target = fmt::format("/api/v1/{}", path);
+    for (const std::string& selector : selectors)
+        add_query(target, "select", selector);
+    return get(std::move(target));
+}
+
+ApiRequest get_of_process(std::string_view id, std::string_view tail) {
+    return get(fmt::format("/api/v1/processes/{}/{}", percent_encoded(id), tail));
+}
+
+ApiRequest start_scripts(const StartOptions& options, std::span<const std::string> scripts,
+                         const Caller& caller) {
+    json::array apps;
+    for (const std::string& script : scripts) {
+        json::object app;
+        app["script"] = script;
+        for (const AppSetting& setting : options.settings)
+            app[setting.key] = value_of(setting);
+        if (!options.arguments.empty()) app["args"] = array_of(options.arguments);
+        if (!options.environment.empty()) {
+            json::object variables;
+            for (const auto& [name, value] : options.environment)
+                variables[name] = value;
+            app["env"] = std::move(variables);
+        }
+        apps.push_back(std::move(app));
+    }
+    json::object body;
+    body["apps"] = std::move(apps);
+    for (auto& [key, value] : start_body({}, options.wait, caller))
+        body[key] = value;
+    return post("/api/v1/processes", body);
+}
+
+ApiRequest start_file(const FileContent& file, std::span<const std::string> only, Wait wait,
+                      const Caller& caller) {
+    json::object body;
+    body["file"] = {{"name", file.name}, {"content", file.content}};
+    for (auto& [key, value] : start_body(only, wait, caller))
+        body[key] = value;
+    return post("/api/v1/processes", body);
+}
+
+ApiRequest operate(std::string_view action, const SelectOptions& options, const Caller& caller) {
+    json::object body = operation(action, options.selectors, options.wait);
+    if (options.update_environment) {
+        body["update_env"] = true;
+        body["env"] = environment_object(caller);
+        body["cwd"] = caller.cwd;
+    }
+    return post("/api/v1/operations", body);
+}
+
+ApiRequest operate(const ScaleOptions& options) {
+    json::object body = operation("scale", std::array{options.app}, options.wait);
+    if (options.instances[0] == '+' || options.instances[0] == '-') {
+        body["instances"] = options.instances;
+    } else {
+        body["instances"] = core::parse_integer(options.instances).value_or(0);
+    }
+    return post("/api/v1/operations", body);
+}
+
+ApiRequest operate(const SignalOptions& options) {
+    json::object body = operation("signal", options.selectors, Wait::kForEffect);
+    body["signal"] = options.signal;
+    body["target"] = kTargetNames[static_cast<std::size_t>(options.target)];
+    return post("/api/v1/operations", body);
+}
+
+ApiRequest operate(const SendOptions& options) {
+    json::object body = operation("send", std::array{options.selector}, Wait::kForEffect);
+    body["line"] = options.line;
+    return post("/api/v1/operations", body);
+}
+
+ApiRequest get_logs(const LogsOptions& options, std::string_view cursor) {
+    ApiRequest request = get_selected("logs", options.selectors);
+    add_query(request.target, "stream", kStreamNames[static_cast<std::size_t>(options.streams)]);
+    add_query(request.target, "lines", std::to_string(options.lines));
+    if (!options.since.empty()) add_query(request.target, "since", options.since);
+    add_query(request.target, "follow", options.follow == LogFollow::kFollow ? "true" : "false");
+    if (!cursor.empty()) add_query(request.target, "cursor", cursor);
+    return request;
+}
+
+ApiRequest save(const SaveOptions& options) {
+    return post("/api/v1/snapshots", {{"force", options.force}});
+}
+
+ApiRequest resurrect() {
+    return post("/api/v1/snapshots/restore", {});
+}
+
+ApiRequest shut_down() {
+    return post("/api/v1/shutdown", {});
+}
+
+ApiRequest configure(const ConfigOptions& options) {
+    switch (options.action) {
+        case ConfigAction::kReload:
+            return post("/api/v1/config/reload", {});
+        case ConfigAction::kLogLevel: {
+            if (options.category.empty()) return get("/api/v1/log-levels");
+            const json::object body{{options.category, options.level}};
+            return {"PUT", "/api/v1/log-levels", core::to_json(body)};
+        }
+        case ConfigAction::kShow:
+            break;
+    }
+    return get("/api/v1/config");
+}
+
+bool names_a_file(std::string_view target) {
+    const std::string_view name = target.substr(target.rfind('/') + 1);
+    for (const std::string_view ending : {".json", ".yaml", ".yml", ".toml"}) {
+        if (name.size() > ending.size() && name.ends_with(ending)) return true;
+    }
+    return name.starts_with("ecosystem.") || name.starts_with("zona.");
+}
+
+bool is_surely_a_selector(std::string_view target) {
+    if (target == "all" || target.starts_with("ns:")) return true;
+    if (target.size() > 2 && target.front() == '/' && target.back() == '/') return true;
+    if (target.find_first_not_of("0123456789") == std::string_view::npos) return true;
+    return target.size() == 36 && target[8] == '-' && target[23] == '-' &&
+           target.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos;
+}
+
+}  // namespace zona::cli

@@ -1,0 +1,78 @@
+/// @file
+/// The requests of docs/api.md, built from options. Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/detail/options.h"
+#include "core/result.h"
+
+namespace zona::cli {
+
+/// A request as it goes to the API.
+struct ApiRequest {
+    std::string method;  ///< GET, POST, PUT
+    std::string target;  ///< path and query
+    std::string body;    ///< JSON; empty for GET
+    bool is_idempotent() const { return method == "GET" || method == "PUT"; }
+};
+
+/// Who types the command, as far as the daemon has to know.
+struct Caller {
+    std::string cwd;
+    std::vector<std::string> environment;  ///< "NAME=value"
+};
+
+/// The environment as a request can carry it: a variable that is not UTF-8 cannot go into JSON and
+/// is left out; `left_out` names it.
+struct SentEnvironment {
+    std::vector<std::pair<std::string, std::string>> variables;
+    std::vector<std::string> left_out;
+};
+SentEnvironment sent_environment(std::span<const std::string> environment);
+
+ApiRequest get(std::string target);
+/// A path below /api/v1 with one `select` per selector, percent-encoded.
+ApiRequest get_selected(std::string_view path, std::span<const std::string> selectors);
+/// /api/v1/processes/{id}/TAIL for a selector of one process.
+ApiRequest get_of_process(std::string_view id, std::string_view tail);
+
+/// POST /api/v1/processes for scripts that were named on the command line, one app each.
+ApiRequest start_scripts(const StartOptions& options, std::span<const std::string> scripts,
+                         const Caller& caller);
+
+/// An ecosystem file that was read.
+struct FileContent {
+    std::string name;  ///< as typed
+    std::string content;
+};
+/// POST /api/v1/processes for the apps of a file.
+ApiRequest start_file(const FileContent& file, std::span<const std::string> only, Wait wait,
+                      const Caller& caller);
+
+/// POST /api/v1/operations for start, stop, restart, delete and reset.
+ApiRequest operate(std::string_view action, const SelectOptions& options, const Caller& caller);
+ApiRequest operate(const ScaleOptions& options);
+ApiRequest operate(const SignalOptions& options);
+ApiRequest operate(const SendOptions& options);
+
+/// GET /api/v1/logs; `cursor` not empty resumes there instead of at the last lines.
+ApiRequest get_logs(const LogsOptions& options, std::string_view cursor);
+
+ApiRequest save(const SaveOptions& options);
+ApiRequest resurrect();
+ApiRequest shut_down();
+ApiRequest configure(const ConfigOptions& options);
+
+/// Whether a target of `zona start` names an ecosystem file: it ends in .json, .yaml, .yml or
+/// .toml, or its file name is ecosystem.* or zona.*.
+bool names_a_file(std::string_view target);
+
+/// Whether a target can only be a selector: a number, `all`, `ns:...`, a UUID, `/regex/`.
+bool is_surely_a_selector(std::string_view target);
+
+}  // namespace zona::cli

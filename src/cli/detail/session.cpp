@@ -1,0 +1,140 @@
+#include "cli/detail/session.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "cli/detail/model.h"
+#include "core/json.h"
+#include "os/terminal.h"
+
+namespace zona::cli {
+namespace {
+
+using core::Code;
+using core::Deadline;
+using core::Error;
+using core::Result;
+using std::chrono::milliseconds;
+
+constexpr std::chrono::seconds kReadLimit{10};
+constexpr milliseconds kFirstPause{10};
+constexpr milliseconds kLongestPause{250};
+constexpr std::string_view kNotRunning = "zona is not running";
+
+Error not_running() {
+    return Error(Code::kUnavailable, std::string(kNotRunning))
+        .detail({"", "", "`zona start ...` or `zona resurrect` starts it"});
+}
+
+bool nobody_listens(const Error& error) {
+    return error.code() == Code::kNotFound || error.code() == Code::kUnavailable;
+}
+
+/// What a change whose answer did not come leaves behind.
+Error outcome_unknown(Error error) {
+    return std::move(error).detail(
+        {"", "whether it was done is unknown", "`zona list` shows what runs"});
+}
+
+/// The error that an answer without success carries.
+Error error_of(const ApiResponse& response) {
+    const auto envelope = core::parse_json(response.body);
+    if (!envelope || !envelope->is_object()) {
+        return Error(Code::kInternal,
+                     fmt::format("zona answered with status {} and no JSON", response.status))
+            .detail({"", "", "is another program listening on api.sock?"});
+    }
+    return read_error(*envelope);
+}
+
+}  // namespace
+
+Result<boost::json::value> Answer::parsed() const {
+    core::JsonLimits limits;
+    limits.max_bytes = core::ByteCount(std::numeric_limits<std::int64_t>::max());
+    auto value = core::parse_json(body, limits);
+    if (!value) return value.take_error().recode(Code::kInternal).context("zona's answer");
+    return value;
+}
+
+Result<boost::json::value> Answer::data() const {
+    ZONA_TRY(boost::json::value envelope, parsed());
+    boost::json::object* object = envelope.if_object();
+    boost::json::value* data = object != nullptr ? object->if_contains("data") : nullptr;
+    if (data == nullptr) return boost::json::value();
+    return std::move(*data);
+}
+
+bool Session::says_not_running(const Error& error) {
+    return error.code() == Code::kUnavailable && error.message() == kNotRunning;
+}
+
+Result<std::unique_ptr<ApiConnection>> Session::connect() {
+    auto connection = parts_.transport.connect();
+    if (connection || !nobody_listens(connection.error())) return connection;
+    if (need_ == DaemonNeed::kNeverStarts || started_daemon_) return not_running();
+    ZONA_TRY(const DaemonStart start, parts_.starter.start());
+    started_daemon_ = start == DaemonStart::kStarted;
+    return parts_.transport.connect();
+}
+
+ApiWait Session::wait_for(const ApiRequest& request, const Patience& patience) const {
+    ApiWait wait;
+    wait.interrupts = patience.interrupts;
+    if (patience.deadline) {
+        wait.deadline = *patience.deadline;
+    } else if (timeout_) {
+        wait.deadline = Deadline::after(parts_.clock, *timeout_);
+    } else if (request.is_idempotent()) {
+        wait.deadline = Deadline::after(parts_.clock, kReadLimit);
+    }
+    if (!patience.doing.empty()) {
+        const core::SteadyTime since = parts_.clock.steady();
+        wait.each_second = [this, since, doing = patience.doing] {
+            const auto passed = parts_.clock.steady() - since;
+            const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(passed).count();
+            parts_.console.progress(fmt::format("{} ... {} s", doing, seconds));
+        };
+    }
+    return wait;
+}
+
+Result<ApiResponse> Session::exchange(const ApiRequest& request, const Patience& patience) {
+    const Deadline retry_until = Deadline::after(parts_.clock, kRetryFor);
+    const ApiWait wait = wait_for(request, patience);
+    milliseconds pause = kFirstPause;
+    while (true) {
+        ZONA_TRY(const auto connection, connect());
+        auto response = connection->exchange(request, wait);
+        parts_.console.end_progress();
+        if (response) return response;
+        if (response.error().code() == Code::kCancelled) return response;
+        if (!request.is_idempotent()) return outcome_unknown(response.take_error());
+        const bool again = response.error().code() == Code::kUnavailable &&
+                           !retry_until.expired(parts_.clock) &&
+                           !wait.deadline.expired(parts_.clock);
+        if (!again) return response;
+        const std::array fds = {parts_.interrupts.fd()};
+        ZONA_TRY_VOID(os::wait_readable(fds, pause));
+        pause = std::min(pause * 2, kLongestPause);
+    }
+}
+
+Result<Answer> Session::ask(const ApiRequest& request, Patience patience) {
+    ZONA_TRY(ApiResponse response, exchange(request, patience));
+    if (!response.succeeded()) return error_of(response);
+    return Answer{std::move(response.body)};
+}
+
+Result<std::unique_ptr<ApiConnection>> Session::open(const ApiRequest& request, Patience patience) {
+    ZONA_TRY(std::unique_ptr<ApiConnection> connection, connect());
+    ZONA_TRY(const ApiResponse head, connection->open_stream(request, wait_for(request, patience)));
+    if (!head.succeeded()) return error_of(head);
+    return connection;
+}
+
+}  // namespace zona::cli

@@ -1,0 +1,91 @@
+/// @file
+/// A conversation with the daemon: finds it, starts it if the verb wants that, asks, and turns
+/// answers into values or errors.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/detail/api_client.h"
+#include "cli/detail/console.h"
+#include "cli/detail/daemon_start.h"
+#include "cli/detail/verb.h"
+#include "core/clock.h"
+
+namespace boost::json {
+class value;
+}  // namespace boost::json
+
+namespace zona::cli {
+
+/// A successful answer: the body as it came, an envelope with `"success": true`.
+struct Answer {
+    std::string body;
+    /// The body parsed. Errors: kInternal when it is no JSON.
+    core::Result<boost::json::value> parsed() const;
+    /// `data` of the envelope; null when it has none.
+    core::Result<boost::json::value> data() const;
+};
+
+/// What an answer is waited for with.
+struct Patience {
+    std::string doing;   ///< shown when it takes over a second: "stopping api"
+    int interrupts = 0;  ///< kCancelled at this many; 0: at none
+    /// Instead of the session's own limit, which is --timeout or else 10 s for GET and none for
+    /// changes.
+    std::optional<core::Deadline> deadline;
+};
+
+/// What a session is made of. All references outlive it.
+struct SessionParts {
+    ApiTransport& transport;
+    DaemonStarter& starter;
+    Console& console;
+    const core::Clock& clock;
+    Interrupts& interrupts;
+};
+
+/// One command's conversation. One thread.
+class Session {
+  public:
+    Session(SessionParts parts, DaemonNeed need, std::optional<std::chrono::milliseconds> timeout)
+        : parts_(parts), need_(need), timeout_(timeout) {}
+
+    /// Asks and waits for the whole answer.
+    ///
+    /// Without a daemon, one is started first if the verb's row says so. A connection that breaks
+    /// before the answer is tried anew for requests that may be repeated, up to 10 s: the socket
+    /// stays open over the daemon's death.
+    /// Errors: the API's own, as decoded from the envelope. kUnavailable: zona does not run (and is
+    /// not to be started), or the connection broke; for a change the details say that its outcome
+    /// is unknown and what shows it. kTimeout, kCancelled: the wait ended. Those of the start of
+    /// the daemon.
+    core::Result<Answer> ask(const ApiRequest& request, Patience patience = {});
+
+    /// Opens a stream with one attempt. Errors: as ask().
+    core::Result<std::unique_ptr<ApiConnection>> open(const ApiRequest& request,
+                                                      Patience patience = {});
+
+    /// Whether this session's ask() started the daemon.
+    bool started_daemon() const { return started_daemon_; }
+    /// Whether `error` says that no daemon runs and none was to be started.
+    static bool says_not_running(const core::Error& error);
+
+    /// For how long a read is tried anew after the connection broke.
+    static constexpr std::chrono::seconds kRetryFor{10};
+
+  private:
+    core::Result<std::unique_ptr<ApiConnection>> connect();
+    core::Result<ApiResponse> exchange(const ApiRequest& request, const Patience& patience);
+    ApiWait wait_for(const ApiRequest& request, const Patience& patience) const;
+
+    SessionParts parts_;
+    DaemonNeed need_;
+    std::optional<std::chrono::milliseconds> timeout_;
+    bool started_daemon_ = false;
+};
+
+}  // namespace zona::cli

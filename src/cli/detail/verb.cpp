@@ -1,0 +1,330 @@
+#include "cli/detail/verb.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/detail/text.h"
+#include "core/text.h"
+
+namespace zona::cli {
+namespace {
+
+using enum Verb;
+using enum VerbGroup;
+using enum DaemonNeed;
+
+std::vector<VerbInfo> process_verbs() {
+    return {
+        {kStart,
+         "start",
+         {},
+         kProcesses,
+         kStartsIt,
+         "TARGET... [OPTIONS] [-- ARGUMENTS]",
+         "Start a script, the apps of a file, or processes that are stopped",
+         "TARGET is a process in the list (id, name, namespace, all, /regex/), an ecosystem file "
+         "(.json, .yaml, .yml, .toml), or else a script or program. Everything after -- is given "
+         "to the program. Answers with the table and what became of each process; the exit status "
+         "is 0 when all are ready and 1 when one ended at once.",
+         {{"zona start app.py", "run a script with the interpreter of its extension"},
+          {"zona start ./server --name api -i 3 -- --port 8080", "three instances of a program"},
+          {"zona start ecosystem.yaml --only api,worker", "two apps of a file"},
+          {"zona start api", "start a process that was stopped"}}},
+        {kStop,
+         "stop",
+         {},
+         kProcesses,
+         kStartsIt,
+         "SELECTOR... [OPTIONS]",
+         "Stop processes; they stay in the list",
+         "Sends the process its kill signal, waits, and kills what is left of its tree.",
+         {{"zona stop api", "all instances of api"}, {"zona stop all", "everything"}}},
+        {kRestart,
+         "restart",
+         {},
+         kProcesses,
+         kStartsIt,
+         "SELECTOR... [OPTIONS]",
+         "Stop and start processes; they keep id and name",
+         "The environment stays that of the first start unless --update-env is given.",
+         {{"zona restart api", "all instances of api"},
+          {"zona restart 3 --update-env", "with the environment of this shell"}}},
+        {kDelete,
+         "delete",
+         {"del"},
+         kProcesses,
+         kStartsIt,
+         "SELECTOR... [OPTIONS]",
+         "Stop processes and remove them from the list",
+         "Their log files stay.",
+         {{"zona delete api", "remove api"}, {"zona delete ns:batch", "remove a namespace"}}},
+        {kScale,
+         "scale",
+         {},
+         kProcesses,
+         kStartsIt,
+         "APP N|+N|-N [OPTIONS]",
+         "Set, raise or lower the number of instances of an app",
+         "",
+         {{"zona scale api 4", "exactly four"}, {"zona scale api +2", "two more"}}},
+        {kReset,
+         "reset",
+         {},
+         kProcesses,
+         kStartsIt,
+         "SELECTOR... [OPTIONS]",
+         "Set the restart counters of processes to zero",
+         "",
+         {{"zona reset all", "all counters"}}},
+        {kSignal,
+         "signal",
+         {"sendsignal"},
+         kProcesses,
+         kStartsIt,
+         "SIGNAL SELECTOR... [OPTIONS]",
+         "Send a signal to processes",
+         "To the process group, unless --process (the process alone) or --tree (every "
+         "descendant) is given.",
+         {{"zona signal USR1 api", "to api's process group"},
+          {"zona signal SIGHUP 3 --process", "to the process alone"}}},
+        {kSend,
+         "send",
+         {},
+         kProcesses,
+         kStartsIt,
+         "SELECTOR LINE [OPTIONS]",
+         "Write a line to the stdin of a process started with --stdin",
+         "",
+         {{"zona send repl 'print(1)'", "a newline is appended"}}},
+        {kRun,
+         "run",
+         {},
+         kProcesses,
+         kStartsIt,
+         "FILE [OPTIONS]",
+         "Run the apps of a file in the foreground until Ctrl-C",
+         "Starts the apps, follows their logs, and stops them in reverse order on Ctrl-C; the "
+         "daemon too if this command started it. A second Ctrl-C kills at once. Ends by itself "
+         "when every app has ended, with the first exit code that is not 0.",
+         {{"zona run ecosystem.yaml", "all apps of the file"},
+          {"zona run ecosystem.yaml --only api", "one of them"}}},
+    };
+}
+
+std::vector<VerbInfo> look_verbs() {
+    return {
+        {kList,
+         "list",
+         {"ls", "l", "ps", "status"},
+         kLook,
+         kNeverStarts,
+         "[SELECTOR...] [OPTIONS]",
+         "Show the processes",
+         "",
+         {{"zona list", "all of them"}, {"zona list --json", "as the API gives them"}}},
+        {kDescribe,
+         "describe",
+         {"desc", "info", "show"},
+         kLook,
+         kNeverStarts,
+         "SELECTOR... [OPTIONS]",
+         "Show everything about processes",
+         "",
+         {{"zona describe api", "settings, files, containment, last exit"}}},
+        {kWhy,
+         "why",
+         {},
+         kLook,
+         kNeverStarts,
+         "[SELECTOR...] [OPTIONS]",
+         "Tell why processes ended, and why one is held",
+         "Without a selector: every process that has ended at least once.",
+         {{"zona why api", "its last three ends"}, {"zona why api --last 10", "the last ten"}}},
+        {kLogs,
+         "logs",
+         {"log"},
+         kLook,
+         kNeverStarts,
+         "[SELECTOR...] [OPTIONS]",
+         "Show the last log lines of processes, then follow them",
+         "Ctrl-C ends it. A restart of the daemon does not: no line is lost or shown twice.",
+         {{"zona logs", "15 lines of each process, then all new ones"},
+          {"zona logs api --err --since 10m --nostream", "stderr of the last ten minutes"},
+          {"zona logs api --json", "one JSON object a line"}}},
+        {kEnv,
+         "env",
+         {},
+         kLook,
+         kNeverStarts,
+         "SELECTOR [OPTIONS]",
+         "Show the environment of a process",
+         "As its next start gets it.",
+         {{"zona env 0", "one NAME=value a line"}}},
+        {kJlist,
+         "jlist",
+         {},
+         kLook,
+         kNeverStarts,
+         "[OPTIONS]",
+         "Print the processes as JSON in PM2's shape, and nothing else",
+         "",
+         {{"zona jlist | jq '.[].pm2_env.status'", "for scripts written for PM2"}}},
+    };
+}
+
+std::vector<VerbInfo> keep_verbs() {
+    return {
+        {kSave,
+         "save",
+         {"dump"},
+         kKeep,
+         kStartsIt,
+         "[OPTIONS]",
+         "Save the list of processes for resurrect",
+         "zona restores its processes by itself; this is for those who keep a list of their own.",
+         {{"zona save", "an empty list is refused"}, {"zona save --force", "save it even so"}}},
+        {kResurrect,
+         "resurrect",
+         {},
+         kKeep,
+         kStartsIt,
+         "[OPTIONS]",
+         "Bring back what ran before `zona kill`, or else the saved list",
+         "",
+         {{"zona resurrect", "start what is not running"}}},
+    };
+}
+
+std::vector<VerbInfo> zona_verbs() {
+    return {
+        {kPing,
+         "ping",
+         {},
+         kZona,
+         kNeverStarts,
+         "[OPTIONS]",
+         "Ask whether zona runs",
+         "Exit status 0 when it answers, 6 when it does not run.",
+         {{"zona ping --json", "pids, version and uptime"}}},
+        {kKill,
+         "kill",
+         {},
+         kZona,
+         kNeverStarts,
+         "[OPTIONS]",
+         "Stop every process and zona itself",
+         "The next start of zona starts nothing by itself; `zona resurrect` brings all back.",
+         {{"zona kill", "wait until everything has stopped"}}},
+        {kDoctor,
+         "doctor",
+         {},
+         kZona,
+         kNeverStarts,
+         "[OPTIONS]",
+         "Check what this host can do, and why not more",
+         "",
+         {{"zona doctor", "containment, limits, what is missing and how to get it"}}},
+        {kConfig,
+         "config",
+         {"conf"},
+         kZona,
+         kNeverStarts,
+         "[show | reload | log-level [CATEGORY LEVEL]] [OPTIONS]",
+         "Show or reload the configuration, read or set log levels",
+         "",
+         {{"zona config show", "each value and where it came from"},
+          {"zona config reload", "read the files again"},
+          {"zona config log-level api debug", "until the daemon ends"}}},
+        {kHelp,
+         "help",
+         {},
+         kZona,
+         kNeverStarts,
+         "[VERB]",
+         "Show help, of zona or of one verb",
+         "",
+         {{"zona help start", "the same as zona start --help"}}},
+    };
+}
+
+std::vector<VerbInfo> build_table() {
+    std::vector<VerbInfo> rows = process_verbs();
+    for (auto more : {look_verbs(), keep_verbs(), zona_verbs()}) {
+        std::ranges::move(more, std::back_inserter(rows));
+    }
+    return rows;
+}
+
+}  // namespace
+
+const std::vector<VerbInfo>& all_verbs() {
+    static const std::vector<VerbInfo> table = build_table();
+    return table;
+}
+
+const VerbInfo& info(Verb verb) {
+    return *std::ranges::find(all_verbs(), verb, &VerbInfo::verb);
+}
+
+const VerbInfo* find_verb(std::string_view name) {
+    const std::string wanted = lower_ascii(name);
+    for (const VerbInfo& row : all_verbs()) {
+        if (row.name == wanted || std::ranges::find(row.aliases, wanted) != row.aliases.end()) {
+            return &row;
+        }
+    }
+    return nullptr;
+}
+
+std::string_view heading(VerbGroup group) {
+    switch (group) {
+        case kProcesses:
+            return "Processes";
+        case kLook:
+            return "Look";
+        case kKeep:
+            return "Keep";
+        case kZona:
+            return "zona itself";
+    }
+    return "";
+}
+
+std::string verb_suggestion(std::string_view name) {
+    std::vector<std::string> names;
+    for (const VerbInfo& row : all_verbs()) {
+        names.emplace_back(row.name);
+        names.insert(names.end(), row.aliases.begin(), row.aliases.end());
+    }
+    return core::suggestion(name, names);
+}
+
+std::string general_help() {
+    std::string text =
+        "zona keeps processes running: it starts, watches, restarts and stops them,\n"
+        "and keeps their logs.\n\n"
+        "Usage: zona VERB [ARGUMENTS] [OPTIONS]\n";
+    const VerbGroup* last = nullptr;
+    for (const VerbInfo& row : all_verbs()) {
+        if (last == nullptr || *last != row.group) {
+            text += fmt::format("\n{}\n", heading(row.group));
+        }
+        last = &row.group;
+        text += fmt::format("  {:<10} {}\n", row.name, row.summary);
+    }
+    text +=
+        "\nOptions of every verb\n"
+        "  --home DIR         zona's home (else ZONA_HOME, else ~/.zona; /var/lib/zona for root)\n"
+        "  --json             print the answer as JSON, and nothing else\n"
+        "  --no-color         no colours (NO_COLOR does the same)\n"
+        "  -s, --silent       print errors and what was asked for, nothing else\n"
+        "  --timeout TIME     give up after 5s, 500ms, 2m; a number alone is seconds\n"
+        "  -h, --help         this help, or that of a verb\n"
+        "  -V, --version      the version\n\n"
+        "SELECTOR is an id, a name, a namespace (or ns:NAMESPACE), all, or /regex/ over names.\n"
+        "`zona VERB --help` has the options of a verb and examples.\n";
+    return text;
+}
+
+}  // namespace zona::cli

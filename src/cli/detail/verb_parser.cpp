@@ -1,0 +1,217 @@
+#include "cli/detail/verb_parser.h"
+
+#include <utility>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fmt/format.h>
+
+#include "cli/detail/text.h"
+#include "core/text.h"
+
+namespace zona::cli {
+namespace {
+
+using core::Code;
+using core::Error;
+using core::Result;
+using std::string;
+using std::vector;
+using Words = std::span<const string>;
+
+/// The parser of one verb and what it fills.
+class VerbParser {
+  public:
+    explicit VerbParser(Verb verb) : verb_(verb) {
+        app_.set_help_flag();
+        app_.allow_extras();
+        app_.add_option("arguments", raw_.positionals)->expected(0, -1);
+        add_verb_flags();
+        own_flags_ = app_.get_options().size();
+        add_global_flags();
+    }
+
+    Result<RawWords> parse(Words words) {
+        vector<string> reversed(words.rbegin(), words.rend());
+        try {
+            app_.parse(reversed);
+        } catch (const CLI::ArgumentMismatch& problem) {
+            return Error(Code::kInvalidArgument, mismatch(problem.what()))
+                .detail({"", "", help_hint()});
+        } catch (const CLI::Error& problem) {
+            return Error(Code::kInvalidArgument, problem.what()).detail({"", "", help_hint()});
+        }
+        ZONA_TRY_VOID(reject_unknown());
+        return std::move(raw_);
+    }
+
+    string help() const {
+        const VerbInfo& verb = info(verb_);
+        string text =
+            fmt::format("{}\n\nUsage: zona {} {}\n", verb.summary, verb.name, verb.synopsis);
+        if (!verb.aliases.empty()) {
+            text += fmt::format("Also:  {}\n", fmt::join(verb.aliases, ", "));
+        }
+        if (!verb.description.empty()) {
+            text += '\n';
+            for (const string& line : wrap(verb.description, 80))
+                text += line + '\n';
+        }
+        const auto options = app_.get_options();
+        if (own_flags_ > 1) text += "\nOptions\n" + describe(options, 1, own_flags_);
+        text += "\nOptions of every verb\n" + describe(options, own_flags_, options.size());
+        if (!verb.examples.empty()) text += "\nExamples\n";
+        for (const Example& example : verb.examples) {
+            text += fmt::format("  {}\n      {}\n", example.command, example.what);
+        }
+        return text;
+    }
+
+  private:
+    void text_flag(const char* names, string& into, const char* value, const char* what) {
+        app_.add_option(names, into, what)->type_name(value)->take_last();
+    }
+    void list_flag(const char* names, vector<string>& into, const char* value, const char* what) {
+        app_.add_option(names, into, what)
+            ->type_name(value)
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+            ->allow_extra_args(false);
+    }
+    void no_wait_flag() {
+        app_.add_flag("--no-wait", raw_.no_wait, "answer at once, without waiting for the effect");
+    }
+    void only_flag() { list_flag("--only", raw_.only, "NAME,...", "of the file, only these apps"); }
+
+    void add_start_flags() {
+        for (std::size_t i = 0; i < kAppFlags.size(); ++i) {
+            const AppFlag& flag = kAppFlags.at(i);
+            if (is_switch(flag.kind)) {
+                app_.add_flag(flag.names, raw_.app_switches.at(i), flag.help);
+            } else {
+                text_flag(flag.names, raw_.app_values.at(i), flag.value, flag.help);
+            }
+        }
+        list_flag("-e,--env", raw_.environment, "NAME=VALUE", "a variable; may be repeated");
+        only_flag();
+        no_wait_flag();
+    }
+
+    void add_verb_flags() {
+        switch (verb_) {
+            case Verb::kStart:
+                return add_start_flags();
+            case Verb::kRestart:
+                app_.add_flag("--update-env", raw_.update_env,
+                              "with the environment of this shell");
+                return no_wait_flag();
+            case Verb::kStop:
+            case Verb::kDelete:
+            case Verb::kScale:
+                return no_wait_flag();
+            case Verb::kSignal:
+                app_.add_flag("--process", raw_.process, "the process alone, not its group");
+                app_.add_flag("--tree", raw_.tree, "every descendant, other groups too");
+                return;
+            case Verb::kRun:
+                return only_flag();
+            case Verb::kWhy:
+                return text_flag("--last", raw_.last, "N", "ends per process (3)");
+            case Verb::kSave:
+                app_.add_flag("--force,-f", raw_.force, "save an empty list too");
+                return;
+            case Verb::kLogs:
+                text_flag("-l,--lines", raw_.lines, "N", "last lines per process (15)");
+                app_.add_flag("--out", raw_.out, "stdout only");
+                app_.add_flag("--err", raw_.err, "stderr only");
+                text_flag("--since", raw_.since, "TIME",
+                          "lines since then: 10m ago, or 2026-03-09T07:12:44Z");
+                app_.add_flag("--nostream,--no-follow", raw_.no_stream,
+                              "end after the last line, do not follow");
+                app_.add_flag("--raw", raw_.raw, "the lines alone, without names");
+                return;
+            default:
+                return;
+        }
+    }
+
+    void add_global_flags() {
+        text_flag("--home", raw_.home, "DIR", "zona's home (else ZONA_HOME, else ~/.zona)");
+        app_.add_flag("--json", raw_.json, "print the answer as JSON, and nothing else");
+        app_.add_flag("--no-color,--no-colors", raw_.no_color, "no colours");
+        app_.add_flag("-s,--silent", raw_.silent, "print errors and what was asked for only");
+        text_flag("--timeout", raw_.timeout, "TIME", "give up after 5s, 500ms, 2m");
+        app_.add_flag("-h,--help", raw_.help, "this help");
+        app_.add_flag("-V,--version", raw_.version, "the version");
+    }
+
+    static string describe(const vector<const CLI::Option*>& options, std::size_t from,
+                           std::size_t to) {
+        string text;
+        for (std::size_t i = from; i < to; ++i) {
+            const CLI::Option& option = *options[i];
+            vector<string> names;
+            for (const string& name : option.get_snames())
+                names.push_back("-" + name);
+            for (const string& name : option.get_lnames())
+                names.push_back("--" + name);
+            string left = fmt::format("  {}", fmt::join(names, ", "));
+            if (option.get_items_expected_max() > 0) left += " " + option.get_type_name();
+            text += left.size() > 30 ? left + "\n" + string(32, ' ') : fmt::format("{:<32}", left);
+            text += option.get_description() + "\n";
+        }
+        return text;
+    }
+
+    vector<string> flag_names() const {
+        vector<string> names;
+        for (const CLI::Option* option : app_.get_options()) {
+            for (const string& name : option->get_snames())
+                names.push_back("-" + name);
+            for (const string& name : option->get_lnames())
+                names.push_back("--" + name);
+        }
+        return names;
+    }
+
+    string help_hint() const { return fmt::format("see zona {} --help", info(verb_).name); }
+
+    static string mismatch(const string& what) {
+        const string flag = what.substr(0, what.find(':'));
+        return fmt::format("{} needs a value", flag);
+    }
+
+    Result<void> reject_unknown() const {
+        for (const string& word : app_.remaining()) {
+            if (word.size() < 2 || word[0] != '-') continue;
+            const string flag = word.substr(0, word.find('='));
+            string message =
+                fmt::format("zona {} has no option {}{}", info(verb_).name, escape_control(flag),
+                            core::suggestion(flag, flag_names()));
+            Error error(Code::kInvalidArgument, std::move(message));
+            if (verb_ == Verb::kStart) {
+                error.detail({"", "", "options of the program itself stand behind --"});
+            }
+            return std::move(error).detail({"", "", help_hint()});
+        }
+        return {};
+    }
+
+    CLI::App app_;
+    Verb verb_;
+    RawWords raw_;
+    std::size_t own_flags_ = 0;
+};
+
+}  // namespace
+
+Result<RawWords> read_words(Verb verb, Words words) {
+    return VerbParser(verb).parse(words);
+}
+
+string verb_help(Verb verb) {
+    return VerbParser(verb).help();
+}
+
+}  // namespace zona::cli

@@ -1,0 +1,104 @@
+/// @file
+/// What each verb does. Each returns the command's exit status, or the error that ends it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cli/detail/console.h"
+#include "cli/detail/log_printer.h"
+#include "cli/detail/model.h"
+#include "cli/detail/options.h"
+#include "cli/detail/request.h"
+#include "cli/detail/session.h"
+#include "core/clock.h"
+
+namespace zona::cli {
+
+/// What a verb works with. All references outlive it.
+struct Context {
+    Session& session;
+    Console& console;
+    const core::Clock& clock;
+    Interrupts& interrupts;
+    GlobalOptions global;
+    Caller caller;
+    std::string home;           ///< absolute
+    bool home_is_usual = true;  ///< the commands that we suggest need no --home
+
+    bool wants_json() const { return global.format == OutputFormat::kJson; }
+};
+
+using Status = core::Result<int>;
+
+inline constexpr int kAllWell = 0;
+/// A process ended at once or was not started.
+inline constexpr int kProcessFailed = 1;
+inline constexpr int kInterrupted = 130;
+
+Status start(Context& context, const StartOptions& options);
+/// stop, restart, delete, reset.
+Status operate(Context& context, Verb verb, const SelectOptions& options);
+Status scale(Context& context, const ScaleOptions& options);
+Status send_signal(Context& context, const SignalOptions& options);
+Status send_line(Context& context, const SendOptions& options);
+Status save(Context& context, const SaveOptions& options);
+Status resurrect(Context& context);
+
+Status list(Context& context, const SelectOptions& options);
+Status describe(Context& context, const SelectOptions& options);
+Status why(Context& context, const WhyOptions& options);
+Status show_environment(Context& context, const SelectOptions& options);
+Status print_jlist(Context& context);
+Status doctor(Context& context);
+Status config(Context& context, const ConfigOptions& options);
+
+Status ping(Context& context);
+Status kill(Context& context);
+Status logs(Context& context, const LogsOptions& options);
+Status run(Context& context, const RunOptions& options);
+
+// Shared by several of them.
+
+/// Reads an ecosystem file. Errors: kNotFound, kTooLarge over 10 MB, kInvalidArgument when it is
+/// not UTF-8.
+core::Result<FileContent> read_ecosystem_file(const Context& context, const std::string& name);
+
+/// Prints the table of all processes and what became of those that were started.
+core::Result<void> show_outcomes(Context& context, std::span<const Outcome> outcomes);
+/// kAllWell, or kProcessFailed when one failed.
+int status_of(std::span<const Outcome> outcomes);
+
+/// Tells of variables that cannot be sent.
+void warn_of_environment(Context& context);
+
+/// Shuts zona down and waits until the keeper has ended; the answer to the shutdown. `interrupts`:
+/// as in Patience.
+core::Result<Answer> shut_down_and_wait(Context& context, int interrupts);
+
+/// Why following a log ended.
+enum class FollowEnd : std::uint8_t {
+    kInterrupted,   ///< Ctrl-C
+    kEnded,         ///< the stream ended, or the watcher said enough
+    kZonaStopped,   ///< somebody shut zona down
+    kOutputClosed,  ///< nobody reads our output any more
+};
+
+/// Asked now and then while a log is followed.
+class LogWatcher {
+  public:
+    LogWatcher() = default;
+    LogWatcher(const LogWatcher&) = delete;
+    LogWatcher& operator=(const LogWatcher&) = delete;
+    virtual ~LogWatcher() = default;
+    /// Whether following goes on. After false, what still arrives at once is printed.
+    virtual bool goes_on() = 0;
+};
+
+/// Prints the log stream until it ends, over connections that break. `watcher` may be null.
+core::Result<FollowEnd> follow(Context& context, const LogsOptions& options, LogPrinter& printer,
+                               LogWatcher* watcher);
+
+}  // namespace zona::cli
