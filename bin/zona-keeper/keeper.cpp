@@ -301,6 +301,10 @@ int run(Keeper& keeper) {
         return 70;
     }
     keeper.table->keeper_pid.store(getpid());
+    if (!keeper.options.swapped) {
+        keeper.table->daemons.store(0);
+        if (keeper.table->stopping.load() == process::kStopBegun) keeper.table->stopping.store(0);
+    }
     reap(keeper);
     start_daemon(keeper);
     for (;;) {

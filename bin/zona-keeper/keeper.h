@@ -19,14 +19,15 @@ namespace zona::keeper {
 struct Options {
     const char* home = nullptr;    ///< absolute
     const char* daemon = nullptr;  ///< path of zonad
-    int ready_fd = 0;  ///< gets "ok\n" or one line of JSON with the error, then is closed; -1: nobody waits
+    int ready_fd =
+        0;  ///< gets "ok\n" or one line of JSON with the error, then is closed; -1: nobody waits
     bool swapped =
         false;  ///< this process was the daemon: its descriptors and children are already ours
     int old_fds_end = 0;  ///< swapped: the highest descriptor of the daemon; ours go above it
 };
 
-/// Everything the keeper knows. One per process, in static memory: all its initial values are zero, so that
-/// the array of FIFOs costs no page that is not used.
+/// Everything the keeper knows. One per process, in static memory: all its initial values are zero,
+/// so that the array of FIFOs costs no page that is not used.
 struct Keeper {
     Options options;
     process::TableHeader* table = nullptr;

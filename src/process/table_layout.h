@@ -83,8 +83,10 @@ struct Slot {
     Shared<uint32_t> backoff_ms;  ///< the last exponential delay; 0 = none yet
     uint64_t out_begin;           ///< size of the log files when this incarnation began
     uint64_t err_begin;
-    int64_t restart_at_ns;  ///< when a waiting restart is due; 0 = none
-    uint64_t reserved[7];
+    int64_t restart_at_ns;   ///< when a waiting restart is due; 0 = none
+    Shared<uint32_t> phase;  ///< a Phase of lifecycle.h, for the next daemon
+    uint32_t reserved32;
+    uint64_t reserved[6];
 
     uint64_t incarnation() const { return word.load() >> 8U; }
     SlotState state() const { return static_cast<SlotState>(word.load() & 0xFFU); }
@@ -98,6 +100,11 @@ inline constexpr char kTableMagic[8] = {'Z', 'O', 'N', 'A', 'T', 'B', 'L', '\n'}
 inline constexpr uint32_t kTableVersion = 1;
 inline constexpr uint32_t kTableSlots = 16384;
 
+inline constexpr uint32_t kStopBegun =
+    1;  ///< an ordered stop is under way; a new daemon goes on with it
+inline constexpr uint32_t kStopDone =
+    2;  ///< it was finished: the slots say nothing about what should run
+
 /// The first page of the file.
 struct TableHeader {
     char magic[8];
@@ -109,8 +116,11 @@ struct TableHeader {
                        ///< table
     Shared<int32_t> keeper_pid;
     Shared<int32_t> daemon_pid;
-    Shared<uint64_t> daemons;  ///< how many daemons have been started on this table
-    uint8_t reserved[4096 - 80];
+    Shared<uint64_t>
+        daemons;  ///< how many daemons this keeper, or those it came from, have started
+    Shared<uint32_t>
+        stopping;  ///< not 0: an ordered stop is under way; a new daemon goes on with it
+    uint8_t reserved[4096 - 84];
 };
 static_assert(sizeof(TableHeader) == 4096, "slots begin at the second page");
 

@@ -1,0 +1,294 @@
+// The daemon's composition root: builds everything in order, runs the loops, takes it down in
+// reverse.
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <unistd.h>
+
+#include "api/daemon_api.h"
+#include "core/config.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/settings.h"
+#include "net/server.h"
+#include "os/child.h"
+#include "os/fd.h"
+#include "os/host.h"
+#include "os/proc.h"
+#include "process/capture.h"
+#include "process/containment.h"
+#include "process/doctor.h"
+#include "process/history.h"
+#include "process/keeper_link.h"
+#include "process/state_store.h"
+#include "process/supervisor.h"
+#include "process/table.h"
+
+namespace asio = boost::asio;
+using namespace zona;
+
+namespace {
+
+constexpr int kExitConfiguration = 78;  // EX_CONFIG of sysexits.h
+constexpr std::uint64_t kWantedFds = 131072;
+constexpr auto kDrainTime = std::chrono::seconds(2);
+
+/// The ordinary limits of children; taken before ours are raised.
+struct ChildLimits {
+    std::uint64_t soft;
+    std::uint64_t hard;
+};
+
+std::string to_line(const core::Error& error) {
+    std::string out = "{\"code\":\"";
+    out += core::info(error.code()).name;
+    out += "\",\"message\":";
+    core::append_json_string(out, error.message());
+    out += ",\"details\":[";
+    for (std::size_t i = 0; i < error.details().size(); ++i) {
+        const core::Detail& d = error.details()[i];
+        if (i > 0) out += ',';
+        out += "{\"where\":";
+        core::append_json_string(out, d.where);
+        out += ",\"problem\":";
+        core::append_json_string(out, d.problem);
+        out += ",\"hint\":";
+        core::append_json_string(out, d.hint);
+        out += '}';
+    }
+    return out + "]}\n";
+}
+
+std::string home_of(int argc, char** argv) {
+    for (int i = 1; i + 1 < argc; ++i) {
+        if (std::strcmp(argv[i], "--home") == 0) return argv[i + 1];
+    }
+    return {};
+}
+
+/// Everything that lives as long as the daemon.
+class Daemon {
+  public:
+    Daemon(std::string home, process::KeeperLink& keeper)
+        : home_(std::move(home)), keeper_(keeper), logging_(clock_), metrics_() {}
+
+    core::Result<void> build();
+    void run();
+
+  private:
+    core::Result<void> configure();
+    core::Result<void> open_stores();
+    core::Result<void> build_supervisor();
+    core::Result<void> build_api();
+    void wait_for_termination();
+    void begin_shutdown(process::Supervisor::Shutdown how,
+                        std::move_only_function<void(std::size_t)> begun);
+
+    std::string home_;
+    process::KeeperLink& keeper_;
+    core::RealClock clock_;
+    core::SystemRandom random_;
+    core::Logging logging_;
+    core::MetricRegistry metrics_;
+    std::unique_ptr<core::Config> config_;
+    core::Settings settings_;
+    ChildLimits child_limits_{};
+    std::optional<process::Table> table_;
+    std::unique_ptr<process::StateStore> state_;
+    std::unique_ptr<process::History> history_;
+    std::unique_ptr<process::Capture> capture_;
+    std::unique_ptr<process::Containment> containment_;
+    asio::io_context supervision_{1};
+    asio::io_context requests_{1};
+    std::optional<process::Supervisor> supervisor_;
+    net::Router router_;
+    std::optional<net::Server> server_;
+    std::optional<asio::posix::stream_descriptor> signals_;
+};
+
+core::Result<void> Daemon::configure() {
+    ZONA_TRY(config_, core::Config::load({.home = home_}));
+    settings_ = config_->settings();
+    ZONA_TRY(auto sink, core::make_file_sink(home_ + "/logs/zonad.log"));
+    logging_.add_sink(std::move(sink));
+    return core::apply_log_levels(settings_, logging_);
+}
+
+core::Result<void> Daemon::open_stores() {
+    const os::ProcFs proc("/proc");
+    ZONA_TRY(const std::string boot_id, proc.boot_id());
+    ZONA_TRY(table_, process::Table::open(home_ + "/run/table", boot_id));
+    ZONA_TRY(state_,
+             process::StateStore::open({.directory = home_ + "/state"}, logging_.logger("state")));
+    ZONA_TRY(history_,
+             process::History::open({.directory = home_ + "/state"}, logging_.logger("state")));
+    capture_ = std::make_unique<process::Capture>(
+        process::CaptureOptions{.fifo_dir = home_ + "/run/fifo",
+                                .index_dir = home_ + "/state/log-index",
+                                .disk_full_wait = settings_.capture_disk_full_wait},
+        clock_, logging_.logger("capture"));
+    ZONA_TRY(const auto tier, process::parse_tier_choice(settings_.containment));
+    ZONA_TRY(containment_,
+             process::Containment::open(
+                 {.tier = tier, .home = home_, .keeper = table_->header().keeper_pid.load()}));
+    return {};
+}
+
+core::Result<void> Daemon::build_supervisor() {
+    ZONA_TRY(const std::string self, os::self_executable());
+    process::SupervisorOptions options;
+    options.home = home_;
+    options.logs_dir = settings_.logs_dir.empty() ? home_ + "/logs" : settings_.logs_dir;
+    options.keeper_program = self.substr(0, self.rfind('/') + 1) + "zona-keeper";
+    options.child_fd_limit_soft = child_limits_.soft;
+    options.child_fd_limit_hard = child_limits_.hard;
+    options.shutdown_timeout = settings_.shutdown_timeout;
+    options.max_processes = settings_.max_processes;
+    options.version = ZONA_VERSION;
+    supervisor_.emplace(std::move(options),
+                        process::SupervisorDeps{.loop = supervision_,
+                                                .clock = clock_,
+                                                .random = random_,
+                                                .logging = logging_,
+                                                .metrics = metrics_,
+                                                .table = *table_,
+                                                .state = *state_,
+                                                .history = *history_,
+                                                .capture = *capture_,
+                                                .containment = *containment_,
+                                                .keeper = keeper_,
+                                                .keeper_events_fd = process::kFdEvents});
+    return {};
+}
+
+core::Result<void> Daemon::build_api() {
+    api::DaemonInfo info;
+    info.pid = ::getpid();
+    info.version = ZONA_VERSION;
+    info.started_at = clock_.system();
+    info.log_index_dir = home_ + "/state/log-index";
+    info.cpus = os::usable_cpus();
+    ZONA_TRY_VOID(api::add_daemon_routes(
+        router_, std::move(info),
+        {.supervisor = *supervisor_,
+         .capture = *capture_,
+         .logging = logging_,
+         .metrics = metrics_,
+         .config = *config_,
+         .clock = clock_,
+         .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
+         .host_checks = [this] { return process::check_host({.home = home_}, *containment_); },
+         .shutdown =
+             [this](auto begun) {
+                 begin_shutdown(process::Supervisor::Shutdown::kKill, std::move(begun));
+             }}));
+    net::ServerOptions options;
+    options.connections = settings_.api_max_connections;
+    options.body = settings_.api_max_body;
+    options.head = settings_.api_max_header;
+    options.head_time = settings_.api_header_timeout;
+    options.idle_time = settings_.api_idle_timeout;
+    options.request_time = settings_.api_request_timeout;
+    server_.emplace(requests_.get_executor(), options,
+                    net::make_application(router_, {.clock = clock_,
+                                                    .random = random_,
+                                                    .metrics = metrics_,
+                                                    .access = logging_.logger("http.access"),
+                                                    .log = logging_.logger("http")}),
+                    clock_, logging_.logger("http"), metrics_);
+    return server_->listen(os::UniqueFd::adopt(process::kFdListen));
+}
+
+core::Result<void> Daemon::build() {
+    child_limits_ = {os::fd_limit_soft(), os::fd_limit_hard()};
+    os::raise_fd_limit(kWantedFds);
+    os::ignore_signal(SIGPIPE);
+    ZONA_TRY_VOID(configure());
+    ZONA_TRY_VOID(open_stores());
+    ZONA_TRY_VOID(build_supervisor());
+    return build_api();
+}
+
+void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
+                            std::move_only_function<void(std::size_t)> begun) {
+    supervisor_->shutdown(how, std::move(begun), [this] {
+        // On the supervision thread: all is at rest. The answer to `kill` may still be on its way.
+        server_->drain(core::Deadline::after(clock_, kDrainTime));
+        supervision_.stop();
+    });
+}
+
+void Daemon::wait_for_termination() {
+    signals_->async_wait(asio::posix::descriptor_base::wait_read, [this](const auto& error) {
+        if (error) return;
+        for (int number = os::next_signal(signals_->native_handle()); number != 0;
+             number = os::next_signal(signals_->native_handle())) {
+            if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
+                logging_.logger("daemon").info("stopping on a signal", {{"signal", number}});
+                begin_shutdown(process::Supervisor::Shutdown::kStop, {});
+            }
+            if (number == SIGUSR2) {
+                if (auto reopened = logging_.reopen(); !reopened) {
+                    logging_.logger("daemon").report("cannot reopen the log", reopened.error());
+                }
+            }
+        }
+        wait_for_termination();
+    });
+}
+
+void Daemon::run() {
+    const core::Logger log = logging_.logger("daemon");
+    process::LoadedState loaded = state_->take_loaded();
+    for (const std::string& warning : loaded.warnings)
+        log.warn(warning);
+    const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+    if (auto fd = os::signals_as_fd(numbers)) {
+        signals_.emplace(supervision_, std::move(*fd).release());
+        wait_for_termination();
+    } else {
+        log.report("cannot take signals", fd.error());
+    }
+    supervisor_->recover(std::move(loaded.processes), loaded.next_pm_id);
+    std::thread requests([this] {
+        os::block_all_signals();
+        asio::co_spawn(requests_, server_->serve(), [](const std::exception_ptr&) {});
+        requests_.run();
+    });
+    if (auto ready = keeper_.ready(); !ready)
+        log.report("the keeper does not listen", ready.error());
+    log.info("ready", {{"version", ZONA_VERSION},
+                       {"containment", process::to_string(containment_->tier())}});
+    supervision_.run();
+    requests.join();
+    log.info("stopped");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string home = home_of(argc, argv);
+    if (home.empty() || home.front() != '/') {
+        constexpr std::string_view kUsage =
+            "zonad is started by zona-keeper, which the command `zona` starts.\n";
+        (void)::write(2, kUsage.data(), kUsage.size());
+        return 2;
+    }
+    process::KeeperLink keeper(process::kFdKeeper);
+    for (int fd = process::kFdKeeper; fd < process::kFdFirstFree; ++fd)
+        (void)os::set_close_on_exec(fd, 1);
+    Daemon daemon(home, keeper);
+    if (auto built = daemon.build(); !built) {
+        const std::string line = to_line(built.error());
+        (void)::write(2, line.data(), line.size());
+        keeper.failed(line);
+        return kExitConfiguration;
+    }
+    daemon.run();
+    return 0;
+}

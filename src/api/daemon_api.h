@@ -1,0 +1,58 @@
+/// @file
+/// The routes of docs/api.md: everything that the command can ask of the daemon.
+///
+/// Controllers only: they parse, call the supervisor, and render. No rule about processes is made
+/// here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/result.h"
+#include "net/router.h"
+#include "process/supervisor.h"
+
+namespace zona::core {
+class Config;
+}
+
+namespace zona::process {
+class Capture;
+struct HostCheck;
+}  // namespace zona::process
+
+namespace zona::api {
+
+/// Who answers.
+struct DaemonInfo {
+    std::int32_t pid = 0;
+    std::string version;
+    core::SystemTime started_at{};
+    std::string log_index_dir;  ///< where the capture keeps the times of log lines
+    int cpus = 1;               ///< what `instances: max` means
+};
+
+/// What the routes work with; all outlive the router that they are added to.
+struct DaemonApiDeps {
+    process::Supervisor& supervisor;
+    process::Capture& capture;
+    core::Logging& logging;
+    core::MetricRegistry& metrics;
+    core::Config& config;
+    const core::Clock& clock;
+    std::function<std::int32_t()> keeper_pid;
+    std::function<std::vector<process::HostCheck>()> host_checks;
+    /// Begins the ordered end of the program; `begun` gets the number of processes to stop.
+    std::function<void(std::move_only_function<void(std::size_t)> begun)> shutdown;
+};
+
+/// Adds all routes. The handlers run on the server's executor and wait for the supervisor without
+/// blocking it. Errors: those of Router::add, a mistake in this program.
+core::Result<void> add_daemon_routes(net::Router& router, DaemonInfo info, DaemonApiDeps deps);
+
+}  // namespace zona::api

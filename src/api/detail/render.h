@@ -1,0 +1,31 @@
+// The JSON shapes of docs/api.md.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <boost/json/value.hpp>
+
+#include "process/doctor.h"
+#include "process/supervisor.h"
+
+namespace zona::api {
+
+boost::json::value render(const process::ProcessView& process);
+boost::json::value render(const process::ExitView& exit);
+boost::json::value render(const process::Outcome& outcome);
+boost::json::value render(const process::StartReply& reply,
+                          const std::vector<std::string>& warnings);
+boost::json::value render(const process::OperationResult& result);
+boost::json::value render(const core::Error& error);
+boost::json::value render(const process::HostCheck& check);
+boost::json::array render(const std::vector<std::string>& strings);
+
+template <class T>
+boost::json::array render_all(const std::vector<T>& items) {
+    boost::json::array out;
+    out.reserve(items.size());
+    for (const T& item : items)
+        out.push_back(render(item));
+    return out;
+}
+
+}  // namespace zona::api

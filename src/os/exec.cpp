@@ -1,0 +1,57 @@
+#include "os/exec.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/child.h"
+#include "os/fd.h"
+
+extern char** environ;
+
+namespace zona::os {
+namespace {
+
+/// Keeps the FIFOs open over exec and returns the highest descriptor.
+int keep_fifos() {
+    int highest = 2;
+    DIR* directory = ::opendir("/proc/self/fd");
+    if (directory == nullptr) return 1 << 20;
+    while (const dirent* entry = ::readdir(directory)) {
+        const int fd = std::atoi(entry->d_name);
+        if (entry->d_name[0] == '.' || fd == ::dirfd(directory)) continue;
+        highest = std::max(highest, fd);
+        struct stat s;
+        if (::fstat(fd, &s) == 0 && S_ISFIFO(s.st_mode)) (void)set_close_on_exec(fd, 0);
+    }
+    ::closedir(directory);
+    return highest;
+}
+
+}  // namespace
+
+core::Error become_program(const std::string& program, std::vector<std::string> arguments,
+                           int first_kept, int second_kept) {
+    if (auto reaper = become_subreaper(); !reaper) return reaper.take_error();
+    for (const int fd : {first_kept, second_kept}) {
+        if (auto kept = set_close_on_exec(fd, 0); !kept) return kept.take_error();
+    }
+    arguments.push_back(std::to_string(keep_fifos()));
+    std::vector<char*> argv;
+    for (std::string& argument : arguments)
+        argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    for (int number = 1; number <= 31; ++number) {
+        if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
+    }
+    ::execve(program.c_str(), argv.data(), environ);
+    const int error = errno;
+    return core::Error::from_errno(error, "execute " + program);
+}
+
+}  // namespace zona::os

@@ -1,0 +1,213 @@
+#include <algorithm>
+
+#include "core/fault.h"
+#include "process/detail/engine.h"
+
+namespace zona::process {
+namespace {
+/// A waiting restart found after a jump of the clock waits no longer than the longest delay there
+/// can be.
+constexpr Milliseconds kLongestResumedDelay = SpecLimits::kDuration;
+}  // namespace
+
+void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_t next_pm_id) {
+    next_pm_id_ = next_pm_id;
+    std::unordered_map<core::Uuid, std::uint32_t> slots;
+    const std::uint32_t used = deps_.table.used();
+    for (std::uint32_t i = 0; i < used; ++i) {
+        const Slot& slot = deps_.table.slot(i);
+        if (slot.state() != SlotState::kFree) slots[Table::owner(slot)] = i;
+    }
+    // After an ordered stop the slots tell of the stop; what should run is started.
+    const bool clean = deps_.table.header().stopping.load() == kStopDone;
+    if (clean) deps_.table.header().stopping.store(0);
+    std::vector<std::pair<std::uint32_t, Entry*>> recovered;
+    for (StoredProcess& stored : loaded) {
+        auto entry = std::make_unique<Entry>();
+        entry->policy = policy_of(stored.app->spec);
+        entry->stored = std::move(stored);
+        const auto known = slots.find(entry->stored.id);
+        if (known == slots.end()) {
+            auto slot = deps_.table.take(entry->stored.id);
+            if (!slot) {
+                log_.report("cannot take up a process", slot.error(),
+                            {{"name", entry->stored.app->spec.name}});
+                continue;
+            }
+            entry->slot = *slot;
+        } else {
+            entry->slot = known->second;
+            slots.erase(known);
+        }
+        next_pm_id_ = std::max(next_pm_id_, entry->stored.pm_id + 1);
+        recovered.emplace_back(entry->slot, entry.get());
+        slots_[entry->slot] = entry.get();
+        entries_[entry->stored.pm_id] = std::move(entry);
+    }
+    for (const auto& [number, entry] : recovered) {
+        if (auto attached = attach(*entry); !attached) {
+            log_.report("cannot capture the output of a process", attached.error(),
+                        {{"pm_id", entry->stored.pm_id}});
+        }
+        recover_slot(number, entry);
+    }
+    for (const auto& [id, number] : slots)
+        recover_slot(number, nullptr);
+    // What the keeper recorded while we looked.
+    take_adopted_exits();
+    for (const auto& [number, entry] : recovered) {
+        if (!clean) {
+            resume(*entry);
+        } else if (entry->stored.desired == Desired::kRunning) {
+            feed(*entry, {.kind = EventKind::kStart});
+        }
+    }
+    if (deps_.table.header().stopping.load() == kStopBegun) shutdown(Shutdown::kStop, {}, {});
+}
+
+void Supervisor::Engine::recover_slot(std::uint32_t number, Entry* entry) {
+    Slot& slot = deps_.table.slot(number);
+    if (entry == nullptr) {
+        // The state was deleted, or lost with a damaged file. A deleted one has no child any more.
+        if (slot.state() == SlotState::kIdle || slot.state() == SlotState::kExited ||
+            (slot.state() == SlotState::kIntent && slot.pid.load() == 0)) {
+            deps_.keeper.drop(number);
+            deps_.table.release(number);
+            return;
+        }
+        log_.error("a child runs whose settings are lost; it is left alone",
+                   {{"pid", slot.pid.load()}, {"slot", number}});
+        return;
+    }
+    restore_counters(*entry, slot);
+    if (slot.state() == SlotState::kIntent && slot.pid.load() != 0) {
+        const std::uint64_t inc = slot.incarnation();
+        slot.word.replace(Slot::make_word(inc, SlotState::kIntent),
+                          Slot::make_word(inc, SlotState::kRunning));
+    }
+    ZONA_FAULT("takeover.slot");
+    switch (slot.state()) {
+        case SlotState::kRunning:
+            adopt(*entry, slot);
+            return;
+        case SlotState::kExited:
+            entry->life.phase = entry->life.goal == Goal::kNone ? Phase::kOnline : Phase::kStopping;
+            entry->life.child_alive = true;
+            entry->parent = Parent::kKeeper;
+            adopt_tree(*entry, slot);
+            return;
+        case SlotState::kFree:
+        case SlotState::kIdle:
+        case SlotState::kIntent:
+            return;
+    }
+}
+
+void Supervisor::Engine::restore_counters(Entry& entry, Slot& slot) {
+    entry.life.restarts = slot.restarts.load();
+    entry.life.unstable_restarts = slot.unstable_restarts.load();
+    entry.life.backoff = Milliseconds(slot.backoff_ms.load());
+    entry.life.goal = static_cast<Goal>(std::min<std::uint32_t>(slot.asked.load(), 3));
+}
+
+void Supervisor::Engine::adopt_tree(Entry& entry, const Slot& slot) {
+    auto tree = deps_.containment.adopt({entry.slot, entry.stored.id.to_string()},
+                                        {slot.pid.load(), slot.start_ticks});
+    if (tree) {
+        entry.tree = std::move(*tree);
+    } else {
+        log_.report("cannot find the group of a process", tree.error(),
+                    {{"pm_id", entry.stored.pm_id}});
+    }
+}
+
+void Supervisor::Engine::adopt(Entry& entry, Slot& slot) {
+    const pid_t pid = slot.pid.load();
+    const pid_t keeper = deps_.table.header().keeper_pid.load();
+    entry.life.phase = Phase::kOnline;
+    entry.life.child_alive = true;
+    const auto stat = deps_.containment.proc().stat(pid);
+    const bool there =
+        stat.has_value() && (slot.start_ticks == 0 || stat->start_ticks == slot.start_ticks);
+    if (there && stat->ppid == keeper) {
+        slot.start_ticks = stat->start_ticks;
+        entry.parent = Parent::kKeeper;
+    } else if (slot.state() == SlotState::kExited) {
+        entry.parent = Parent::kKeeper;  // recorded this moment; take_adopted_exits() goes on
+    } else {
+        adopt_foreign(entry, slot);
+        if (entry.parent == Parent::kNone) return;
+    }
+    adopt_tree(entry, slot);
+    log_.info("adopted",
+              {{"pm_id", entry.stored.pm_id}, {"name", entry.stored.app->spec.name}, {"pid", pid}});
+    const Goal goal = entry.life.goal;
+    if (goal == Goal::kNone) return;
+    // A stop was under way: its grace begins anew.
+    entry.life.goal = Goal::kNone;
+    const EventKind kinds[] = {EventKind::kStop, EventKind::kStop, EventKind::kRestart,
+                               EventKind::kDelete};
+    feed(entry, {.kind = kinds[static_cast<std::size_t>(goal)]});
+}
+
+/// Its keeper is dead too: found again by pid and start time, or by its mark when that was not read
+/// yet.
+void Supervisor::Engine::adopt_foreign(Entry& entry, Slot& slot) {
+    const pid_t pid = slot.pid.load();
+    auto pidfd = os::open_pidfd(pid);
+    const auto stat = deps_.containment.proc().stat(pid);
+    bool same = pidfd.has_value() && stat.has_value() && stat->state != 'Z';
+    if (same && slot.start_ticks != 0) same = stat->start_ticks == slot.start_ticks;
+    if (same && slot.start_ticks == 0) {
+        const auto mark = deps_.containment.proc().environment_variable(pid, "ZONA_PROCESS");
+        same = mark.has_value() && mark->has_value() && **mark == entry.stored.id.to_string();
+        if (same) slot.start_ticks = stat->start_ticks;
+    }
+    if (same) return watch_foreign(entry, std::move(*pidfd));
+    // It ended while nobody looked. Never invented: the end is unknown, but for what the kernel
+    // still tells.
+    std::optional<os::ChildExit> how;
+    if (pidfd && stat && stat->state == 'Z') how = os::exit_of_foreign(*pidfd);
+    record_exit(entry, how);
+    entry.parent = Parent::kKeeper;
+}
+
+/// What the dead daemon had decided, or was about to, is done.
+void Supervisor::Engine::resume(Entry& entry) {
+    Slot& slot = slot_of(entry);
+    if (entry.life.child_alive || entry.parent != Parent::kNone) return;
+    switch (static_cast<Phase>(slot.phase.load())) {
+        case Phase::kOnline:
+        case Phase::kStopping:
+        case Phase::kCleaning:
+            // The exit is in the history, what follows from it was not begun.
+            entry.life.phase = entry.life.goal == Goal::kNone ? Phase::kOnline : Phase::kStopping;
+            entry.life.child_alive = true;
+            adopt_tree(entry, slot);
+            return follow_exit(entry);
+        case Phase::kLaunching:
+            if (deps_.table.header().stopping.load() != 0) return;
+            entry.life.phase = Phase::kLaunching;
+            return spawn(entry);
+        case Phase::kWaiting: {
+            const auto now = deps_.clock.system().time_since_epoch().count();
+            const std::int64_t left = std::clamp<std::int64_t>(
+                (slot.restart_at_ns - now) / 1'000'000, 0, kLongestResumedDelay.count());
+            entry.life.phase = Phase::kWaiting;
+            return arm(entry, TimerKind::kRestart, Milliseconds(left));
+        }
+        case Phase::kErrored:
+            entry.life.phase = Phase::kErrored;
+            entry.held_because = "it ended max_restarts times in a row before min_uptime";
+            return;
+        case Phase::kStopped:
+            if (entry.life.goal == Goal::kDelete) return feed(entry, {.kind = EventKind::kDelete});
+            // New and not started yet, unless it has come to rest after a run.
+            if (slot.incarnation() == 0 && entry.stored.desired == Desired::kRunning) {
+                feed(entry, {.kind = EventKind::kStart});
+            }
+            return;
+    }
+}
+
+}  // namespace zona::process

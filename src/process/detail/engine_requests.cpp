@@ -1,0 +1,627 @@
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+
+#include <fmt/format.h>
+
+#include "core/fault.h"
+#include "process/app_command.h"
+#include "process/detail/engine.h"
+
+namespace zona::process {
+namespace {
+
+core::SystemTime at(std::int64_t ns) {
+    return core::SystemTime(std::chrono::nanoseconds(ns));
+}
+
+core::Error ending() {
+    return core::Error(core::Code::kUnavailable, "zona is stopping");
+}
+
+/// Whether an app can be started as things are now: its program, directory, interpreter, user.
+core::Result<void> check_startable(const AppSpec& spec,
+                                   const std::map<std::string, std::string>& environment) {
+    if (spec.user || spec.group) {
+        ZONA_TRY(const auto who,
+                 os::find_credentials(spec.user.value_or(""), spec.group.value_or("")));
+        if (who.uid != os::effective_uid() && os::effective_uid() != 0) {
+            return core::Error(core::Code::kForbidden,
+                               fmt::format("only root may run an app as another user ('{}')",
+                                           spec.user.value_or(spec.group.value_or(""))));
+        }
+    }
+    std::string path(kDefaultPath);
+    if (const auto given = environment.find("PATH"); given != environment.end())
+        path = given->second;
+    if (const auto own = spec.env.find("PATH"); own != spec.env.end()) path = own->second;
+    ZONA_TRY(const ResolvedCommand command, resolve_command(spec, SystemPathProbe(), path));
+    return {};
+}
+
+/// Counts answers that come in any order; gives the whole list to `done` with the last.
+template <class T>
+struct Gather {
+    std::vector<T> items;
+    std::size_t missing = 0;
+    std::move_only_function<void(std::vector<T>)> done;
+    void one_less() {
+        if (--missing == 0) done(std::move(items));
+    }
+};
+
+core::Result<std::uint32_t> wanted_instances(const std::string& text, std::size_t now) {
+    const bool relative = text.starts_with('+') || text.starts_with('-');
+    std::uint32_t number = 0;
+    const char* begin = text.data() + (relative ? 1 : 0);
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(begin, end, number);
+    if (error != std::errc() || stop != end || begin == end) {
+        return core::Error(core::Code::kInvalidArgument,
+                           fmt::format("instances: '{}' is not a number, +N or -N", text));
+    }
+    std::int64_t wanted = number;
+    if (text.starts_with('+')) wanted = static_cast<std::int64_t>(now) + number;
+    if (text.starts_with('-')) wanted = static_cast<std::int64_t>(now) - number;
+    if (wanted < 1 || wanted > SpecLimits::kInstances) {
+        return core::Error(
+            core::Code::kInvalidArgument,
+            fmt::format("instances: {} is not within 1 to {}; to end an app use stop "
+                        "or delete",
+                        wanted, SpecLimits::kInstances));
+    }
+    return static_cast<std::uint32_t>(wanted);
+}
+
+}  // namespace
+
+RestartPolicy policy_of(const AppSpec& spec) {
+    return RestartPolicy{.autorestart = spec.autorestart,
+                         .max_restarts = spec.max_restarts,
+                         .min_uptime = spec.min_uptime,
+                         .restart_delay = spec.restart_delay,
+                         .backoff_first = spec.exp_backoff_restart_delay,
+                         .kill_timeout = spec.kill_timeout,
+                         .stop_exit_codes = spec.stop_exit_codes};
+}
+
+std::vector<Entry*> Supervisor::Engine::in_order() {
+    std::vector<Entry*> out;
+    out.reserve(entries_.size());
+    for (const auto& [pm_id, entry] : entries_)
+        out.push_back(entry.get());
+    return out;
+}
+
+core::Result<std::vector<Entry*>> Supervisor::Engine::select(
+    std::span<const std::string> selectors) {
+    const std::vector<Entry*> all = in_order();
+    if (selectors.empty()) return all;
+    std::vector<SelectableProcess> views;
+    views.reserve(all.size());
+    for (const Entry* e : all) {
+        views.push_back({e->stored.pm_id, e->stored.id, e->stored.app->spec.name,
+                         e->stored.app->spec.namespace_});
+    }
+    ZONA_TRY(const std::vector<std::size_t> chosen, select_processes(selectors, views));
+    std::vector<Entry*> out;
+    for (const std::size_t i : chosen)
+        out.push_back(all[i]);
+    return out;
+}
+
+core::Result<Entry*> Supervisor::Engine::find_one(const std::string& id) {
+    const std::string selectors[] = {id};
+    ZONA_TRY(const std::vector<Entry*> found, select(selectors));
+    if (found.size() == 1) return found.front();
+    if (found.empty())
+        return core::Error(core::Code::kNotFound, fmt::format("no process '{}'", id));
+    core::Error error(core::Code::kInvalidArgument,
+                      fmt::format("'{}' names {} processes; give the id of one", id, found.size()));
+    for (const Entry* e : found) {
+        error.detail(
+            {.where = std::to_string(e->stored.pm_id),
+             .problem = fmt::format("{} instance {}", e->stored.app->spec.name, e->stored.instance),
+             .hint = {}});
+    }
+    return error;
+}
+
+ExitView Supervisor::Engine::exit_view(const ExitRecord& record) const {
+    ExitView out{.incarnation = record.incarnation,
+                 .pid = record.pid,
+                 .started_at = at(record.spawned_ns),
+                 .exited_at = at(record.exited_ns),
+                 .requested = record.flags.requested,
+                 .reason = record.reason,
+                 .user_us = record.user_us,
+                 .system_us = record.system_us,
+                 .max_rss_kb = record.max_rss_kb,
+                 .out_begin = record.out_begin,
+                 .out_end = record.out_end,
+                 .err_begin = record.err_begin,
+                 .err_end = record.err_end};
+    if (record.flags.not_started) {
+        out.cause = ExitView::Cause::kNotStarted;
+    } else if (record.flags.unknown || record.how == 0) {
+        out.cause = ExitView::Cause::kUnknown;
+    } else if (record.how == CLD_EXITED) {
+        out.cause = ExitView::Cause::kExited;
+        out.code = record.status;
+    } else {
+        out.cause =
+            record.flags.out_of_memory ? ExitView::Cause::kOutOfMemory : ExitView::Cause::kSignaled;
+        out.signal = record.status;
+        out.core_dumped = record.how == CLD_DUMPED;
+    }
+    return out;
+}
+
+std::vector<ExitView> Supervisor::Engine::exits(const Entry& entry) const {
+    std::vector<ExitView> out;
+    for (const ExitRecord& record : deps_.history.recent(entry.stored.id, kRememberedExits)) {
+        out.push_back(exit_view(record));
+    }
+    return out;
+}
+
+ProcessView Supervisor::Engine::view(Entry& entry) {
+    const Slot& slot = slot_of(entry);
+    ProcessView out{
+        .stored = entry.stored, .slot = entry.slot, .status = status_name(entry.life.phase)};
+    if (entry.life.child_alive) {
+        out.pid = slot.pid.load();
+        out.uptime =
+            std::chrono::duration_cast<Milliseconds>(deps_.clock.system() - at(slot.spawned_ns));
+        out.uptime = std::max(out.uptime, Milliseconds(0));
+    }
+    if (slot.spawned_ns != 0) out.started_at = at(slot.spawned_ns);
+    out.restarts = entry.life.restarts;
+    out.unstable_restarts = entry.life.unstable_restarts;
+    if (entry.life.phase == Phase::kWaiting && slot.restart_at_ns != 0)
+        out.restart_at = at(slot.restart_at_ns);
+    if (entry.life.phase == Phase::kErrored || entry.life.phase == Phase::kStopped) {
+        out.held_because = entry.held_because;
+    }
+    if (const auto last = deps_.history.last(entry.stored.id)) out.last_exit = exit_view(*last);
+    out.tier = entry.tree ? entry.tree->tier() : deps_.containment.tier();
+    out.guaranteed = entry.tree ? entry.tree->guaranteed() : deps_.containment.guaranteed();
+    out.survivors = entry.survivors;
+    out.interpreter = entry.interpreter;
+    return out;
+}
+
+void Supervisor::Engine::committed(std::move_only_function<void(core::Result<void>)> then) {
+    deps_.state.commit([this, then = std::move(then)](core::Result<void> result) mutable {
+        // On the writer's thread.
+        post([then = std::move(then), result = std::move(result)]() mutable {
+            then(std::move(result));
+        });
+    });
+}
+
+void Supervisor::Engine::decide_log_files(StoredProcess& process) const {
+    const AppSpec& spec = process.app->spec;
+    std::string stem = path_safe_name(spec.name);
+    if (spec.namespace_ != "default") stem = path_safe_name(spec.namespace_) + "." + stem;
+    const std::string suffix =
+        spec.instances > 1 && !spec.merge_logs ? fmt::format("-{}", process.instance) : "";
+    const auto taken = [this, &process](const std::string& path) {
+        return std::ranges::any_of(entries_, [&](const auto& item) {
+            const StoredProcess& other = item.second->stored;
+            const bool same_app = other.app->spec.name == process.app->spec.name &&
+                                  other.app->spec.namespace_ == process.app->spec.namespace_;
+            return !(same_app && process.app->spec.merge_logs) &&
+                   (other.out_file == path || other.error_file == path);
+        });
+    };
+    const auto file = [&](const std::optional<std::string>& given, std::string_view kind) {
+        if (given) {
+            // Instances with a file each, unless they are to share one.
+            if (suffix.empty()) return *given;
+            const auto dot = given->rfind('.');
+            const auto slash = given->rfind('/');
+            if (dot == std::string::npos || dot < slash) return *given + suffix;
+            return given->substr(0, dot) + suffix + given->substr(dot);
+        }
+        std::string path = fmt::format("{}/{}-{}{}.log", options_.logs_dir, stem, kind, suffix);
+        if (taken(path)) {
+            path = fmt::format("{}/{}-{}-id{}.log", options_.logs_dir, stem, kind, process.pm_id);
+        }
+        return path;
+    };
+    process.out_file = file(spec.out_file, "out");
+    process.error_file = file(spec.error_file, "error");
+}
+
+/// A new process at rest, recorded but not committed.
+core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const StoredApp>& app,
+                                                std::uint32_t instance) {
+    if (entries_.size() >= options_.max_processes) {
+        return core::Error(
+            core::Code::kResourceExhausted,
+            fmt::format("the limit of {} processes is reached (limits.max_processes)",
+                        options_.max_processes));
+    }
+    auto owned = std::make_unique<Entry>();
+    Entry& entry = *owned;
+    entry.stored.id = core::Uuid::v4(deps_.random);
+    entry.stored.pm_id = next_pm_id_;
+    entry.stored.instance = instance;
+    entry.stored.app = app;
+    entry.stored.created_at = deps_.clock.system();
+    entry.policy = policy_of(app->spec);
+    decide_log_files(entry.stored);
+    ZONA_TRY(entry.slot, deps_.table.take(entry.stored.id));
+    const auto undo = [this, &entry](core::Error error) {
+        deps_.capture.detach(entry.slot, RemoveFifos::kYes);
+        deps_.keeper.drop(entry.slot);
+        deps_.table.release(entry.slot);
+        return error;
+    };
+    ZONA_FAULT("create.slot");
+    if (auto attached = attach(entry); !attached) return undo(attached.take_error());
+    if (auto put = deps_.state.put(entry.stored); !put) return undo(put.take_error());
+    ZONA_FAULT("create.recorded");
+    ++next_pm_id_;
+    slots_[entry.slot] = &entry;
+    entries_[entry.stored.pm_id] = std::move(owned);
+    return &entry;
+}
+
+core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(
+    const StartRequest& request, std::vector<Entry*>& to_start) {
+    std::vector<Entry*> touched;
+    std::vector<Entry*> created;
+    const auto fail = [&](core::Error error) {
+        for (Entry* e : created)
+            remove(*e);
+        return error;
+    };
+    for (const AppSpec& spec : request.apps) {
+        std::vector<Entry*> existing;
+        for (Entry* e : in_order()) {
+            const AppSpec& other = e->stored.app->spec;
+            if (other.name == spec.name && other.namespace_ == spec.namespace_)
+                existing.push_back(e);
+        }
+        if (!existing.empty() && request.existing == Existing::kRefuse) {
+            return fail(core::Error(core::Code::kConflict,
+                                    fmt::format("a process named '{}' exists already", spec.name))
+                            .detail({.where = spec.name,
+                                     .problem = "exists",
+                                     .hint = fmt::format(
+                                         "`zona restart {0}` restarts it, `zona delete {0}` "
+                                         "removes it, --name gives this one another name",
+                                         spec.name)}));
+        }
+        const auto app = std::make_shared<const StoredApp>(StoredApp{spec, request.environment});
+        for (Entry* e : existing) {
+            touched.push_back(e);
+            if (e->life.child_alive || e->life.phase == Phase::kWaiting) continue;
+            e->stored.app = app;
+            e->stored.desired = Desired::kRunning;
+            e->policy = policy_of(spec);
+            if (auto put = deps_.state.put(e->stored); !put) return fail(put.take_error());
+            to_start.push_back(e);
+        }
+        for (std::uint32_t i = static_cast<std::uint32_t>(existing.size());
+             i < static_cast<std::uint32_t>(spec.instances); ++i) {
+            auto entry = create(app, i);
+            if (!entry) return fail(entry.take_error());
+            touched.push_back(*entry);
+            created.push_back(*entry);
+            to_start.push_back(*entry);
+        }
+    }
+    return touched;
+}
+
+void Supervisor::Engine::start(StartRequest request, Callback<StartReply> done) {
+    if (shutting_down_) return done(ending());
+    for (const AppSpec& spec : request.apps) {
+        if (auto startable = check_startable(spec, request.environment); !startable) {
+            return done(std::move(startable.take_error().context(spec.name)));
+        }
+    }
+    std::vector<Entry*> to_start;
+    auto touched = create_missing(request, to_start);
+    if (!touched) return done(touched.take_error());
+    auto gather = std::make_shared<Gather<Outcome>>();
+    std::vector<std::uint32_t> ids;
+    for (const Entry* e : *touched)
+        ids.push_back(e->stored.pm_id);
+    gather->missing = 2;  // the commit, and this function
+    gather->done = [this, ids, done = std::move(done)](std::vector<Outcome> outcomes) mutable {
+        StartReply reply;
+        for (const std::uint32_t id : ids) {
+            if (const auto e = entries_.find(id); e != entries_.end())
+                reply.processes.push_back(view(*e->second));
+        }
+        std::ranges::sort(outcomes, {}, &Outcome::pm_id);
+        reply.outcomes = std::move(outcomes);
+        done(std::move(reply));
+    };
+    std::vector<std::uint32_t> start_ids;
+    for (const Entry* e : to_start)
+        start_ids.push_back(e->stored.pm_id);
+    for (const std::uint32_t id : start_ids) {
+        Entry& entry = *entries_.at(id);
+        if (request.wait == Wait::kNo) {
+            gather->items.push_back({.pm_id = id,
+                                     .name = entry.stored.app->spec.name,
+                                     .instance = entry.stored.instance});
+        } else {
+            ++gather->missing;
+            entry.waiters.push_back(
+                {.what = Waiter::For::kReady,
+                 .incarnation = slot_of(entry).incarnation() + 1,
+                 .done = [gather](core::Result<std::optional<Outcome>> outcome) {
+                     if (outcome && *outcome) gather->items.push_back(std::move(**outcome));
+                     gather->one_less();
+                 }});
+        }
+        // One turn of the loop each: exits and other requests come in between.
+        post([this, id] {
+            const auto found = entries_.find(id);
+            if (found == entries_.end() || shutting_down_) return;
+            if (found->second->life.phase == Phase::kStopped ||
+                found->second->life.phase == Phase::kErrored) {
+                feed(*found->second, {.kind = EventKind::kStart});
+            }
+        });
+    }
+    committed([this, gather](core::Result<void> result) {
+        // The processes run; what could not be secured is said where an operator looks.
+        if (!result) log_.report("a start is not on the disk yet", result.error());
+        gather->one_less();
+    });
+    gather->one_less();
+}
+
+void Supervisor::Engine::operate(OperationRequest request,
+                                 Callback<std::vector<OperationResult>> done) {
+    if (shutting_down_) return done(ending());
+    if (request.action == OperationRequest::Action::kScale)
+        return scale(std::move(request), std::move(done));
+    auto chosen = select(request.select);
+    if (!chosen) return done(chosen.take_error());
+    auto gather = std::make_shared<Gather<OperationResult>>();
+    gather->missing = chosen->size() + 2;
+    gather->done = [done = std::move(done)](std::vector<OperationResult> results) mutable {
+        std::ranges::sort(results, {}, &OperationResult::pm_id);
+        done(std::move(results));
+    };
+    for (Entry* entry : *chosen) {
+        OperationResult result{.pm_id = entry->stored.pm_id,
+                               .name = entry->stored.app->spec.name,
+                               .instance = entry->stored.instance};
+        act(*entry, request, std::move(result), [gather](OperationResult finished) {
+            gather->items.push_back(std::move(finished));
+            gather->one_less();
+        });
+    }
+    committed([this, gather](core::Result<void> result) {
+        if (!result) log_.report("an operation is not on the disk yet", result.error());
+        gather->one_less();
+    });
+    gather->one_less();
+}
+
+void Supervisor::Engine::act(Entry& entry, OperationRequest& request, OperationResult result,
+                             std::function<void(OperationResult)> done) {
+    using Action = OperationRequest::Action;
+    const auto finish = [this, id = entry.stored.pm_id, done](OperationResult r) {
+        if (const auto e = entries_.find(id); e != entries_.end()) r.process = view(*e->second);
+        done(std::move(r));
+    };
+    const auto fail = [&](core::Error error) {
+        result.error = std::move(error);
+        finish(std::move(result));
+    };
+    const auto want = [&](Desired desired) -> core::Result<void> {
+        entry.stored.desired = desired;
+        return deps_.state.set_desired(entry.stored.id, desired);
+    };
+    const auto wait = [&](Waiter::For what, std::uint64_t incarnation) {
+        entry.waiters.push_back(
+            {.what = what,
+             .incarnation = incarnation,
+             .done = [result, finish](core::Result<std::optional<Outcome>> end) mutable {
+                 if (!end) result.error = end.error();
+                 if (end && *end) result.outcome = **end;
+                 finish(std::move(result));
+             }});
+    };
+    switch (request.action) {
+        case Action::kStart:
+        case Action::kRestart: {
+            const bool start = request.action == Action::kStart;
+            if (start && (entry.life.child_alive || entry.life.phase == Phase::kLaunching) &&
+                entry.life.phase != Phase::kStopping) {
+                return fail(core::Error(core::Code::kConflict,
+                                        fmt::format("'{}' runs already", result.name)));
+            }
+            if (request.new_environment) {
+                auto app = std::make_shared<StoredApp>(*entry.stored.app);
+                app->caller_environment = *request.new_environment;
+                entry.stored.app = std::move(app);
+            }
+            entry.stored.desired = Desired::kRunning;
+            if (auto put = deps_.state.put(entry.stored); !put) return fail(put.take_error());
+            ZONA_FAULT("restart.recorded");
+            resolve(entry, Waiter::For::kRest,
+                    core::Error(core::Code::kConflict, "it was started again meanwhile"));
+            if (request.wait == Wait::kYes) {
+                wait(Waiter::For::kReady, slot_of(entry).incarnation() + 1);
+                feed(entry, {.kind = start ? EventKind::kStart : EventKind::kRestart});
+                return;
+            }
+            feed(entry, {.kind = start ? EventKind::kStart : EventKind::kRestart});
+            return finish(std::move(result));
+        }
+        case Action::kStop:
+            if (auto wanted = want(Desired::kStopped); !wanted) return fail(wanted.take_error());
+            ZONA_FAULT("stop.recorded");
+            resolve(entry, Waiter::For::kReady,
+                    core::Error(core::Code::kConflict, "it was stopped meanwhile"));
+            wait(Waiter::For::kRest, 0);
+            return feed(entry, {.kind = EventKind::kStop});
+        case Action::kDelete:
+            if (auto wanted = want(Desired::kStopped); !wanted) return fail(wanted.take_error());
+            wait(Waiter::For::kRemoval, 0);
+            return feed(entry, {.kind = EventKind::kDelete});
+        case Action::kReset:
+            feed(entry, {.kind = EventKind::kReset});
+            return finish(std::move(result));
+        case Action::kSignal: {
+            if (!entry.life.child_alive || !entry.tree) {
+                return fail(core::Error(core::Code::kConflict,
+                                        fmt::format("'{}' does not run", result.name)));
+            }
+            auto sent = entry.tree->signal(request.signal, request.target);
+            if (!sent) return fail(sent.take_error());
+            return finish(std::move(result));
+        }
+        case Action::kSend: {
+            if (entry.stored.app->spec.stdin_mode != StdinMode::kPipe) {
+                return fail(core::Error(
+                    core::Code::kConflict,
+                    fmt::format("'{}' has no input: start it with `stdin: pipe`", result.name)));
+            }
+            if (!entry.life.child_alive) {
+                return fail(core::Error(core::Code::kConflict,
+                                        fmt::format("'{}' does not run", result.name)));
+            }
+            if (auto sent = deps_.capture.write_stdin(entry.slot, request.line + "\n"); !sent) {
+                return fail(sent.take_error());
+            }
+            return finish(std::move(result));
+        }
+        case Action::kScale:
+            return;
+    }
+}
+
+void Supervisor::Engine::scale(OperationRequest request,
+                               Callback<std::vector<OperationResult>> done) {
+    auto chosen = select(request.select);
+    if (!chosen) return done(chosen.take_error());
+    if (chosen->empty())
+        return done(core::Error(core::Code::kNotFound, "there is no process to scale"));
+    const std::shared_ptr<const StoredApp> app = chosen->front()->stored.app;
+    std::vector<Entry*> instances;
+    for (Entry* e : *chosen) {
+        if (e->stored.app->spec.name != app->spec.name ||
+            e->stored.app->spec.namespace_ != app->spec.namespace_) {
+            return done(
+                core::Error(core::Code::kInvalidArgument, "scale takes the name of one app"));
+        }
+    }
+    for (Entry* e : in_order()) {
+        if (e->stored.app->spec.name == app->spec.name &&
+            e->stored.app->spec.namespace_ == app->spec.namespace_) {
+            instances.push_back(e);
+        }
+    }
+    auto wanted = wanted_instances(request.instances, instances.size());
+    if (!wanted) return done(wanted.take_error());
+    std::ranges::sort(instances, {}, [](const Entry* e) { return e->stored.instance; });
+    if (*wanted < instances.size()) {
+        // The highest instances go.
+        request.action = OperationRequest::Action::kDelete;
+        request.select.clear();
+        for (std::size_t i = *wanted; i < instances.size(); ++i) {
+            request.select.push_back(std::to_string(instances[i]->stored.pm_id));
+        }
+        return operate(std::move(request), std::move(done));
+    }
+    StartRequest more{.environment = app->caller_environment,
+                      .existing = Existing::kStartStopped,
+                      .wait = request.wait};
+    more.apps.push_back(app->spec);
+    more.apps.back().instances = static_cast<int>(*wanted);
+    const std::size_t before = instances.size();
+    start(std::move(more),
+          [before, done = std::move(done)](core::Result<StartReply> reply) mutable {
+              if (!reply) return done(reply.take_error());
+              std::vector<OperationResult> results;
+              for (ProcessView& process : reply->processes) {
+                  if (process.stored.instance < before) continue;
+                  OperationResult result{.pm_id = process.stored.pm_id,
+                                         .name = process.stored.app->spec.name,
+                                         .instance = process.stored.instance};
+                  for (Outcome& outcome : reply->outcomes) {
+                      if (outcome.pm_id == result.pm_id) result.outcome = std::move(outcome);
+                  }
+                  result.process = std::move(process);
+                  results.push_back(std::move(result));
+              }
+              done(std::move(results));
+          });
+}
+
+core::Result<Supervisor::Saved> Supervisor::Engine::save(Force force) {
+    ZONA_TRY(const SaveReport report, deps_.state.save(force));
+    return Saved{.file = report.file, .processes = report.processes};
+}
+
+void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> done) {
+    if (shutting_down_) return done(ending());
+    auto saved = deps_.state.load_saved();
+    if (!saved) return done(saved.take_error());
+    std::vector<std::uint32_t> ids;
+    auto gather = std::make_shared<Gather<Outcome>>();
+    for (StoredProcess& stored : saved->processes) {
+        const bool exists = std::ranges::any_of(entries_, [&](const auto& item) {
+            const StoredProcess& other = item.second->stored;
+            return other.app->spec.name == stored.app->spec.name &&
+                   other.app->spec.namespace_ == stored.app->spec.namespace_ &&
+                   other.instance == stored.instance;
+        });
+        if (exists) continue;
+        auto entry = create(stored.app, stored.instance);
+        if (!entry) return done(entry.take_error());
+        (*entry)->stored.desired = stored.desired;
+        if (auto wanted = deps_.state.set_desired((*entry)->stored.id, stored.desired); !wanted) {
+            return done(wanted.take_error());
+        }
+        ids.push_back((*entry)->stored.pm_id);
+    }
+    if (auto cleared = deps_.state.clear_killed(); !cleared) return done(cleared.take_error());
+    gather->missing = 2;
+    gather->done = [this, ids, file = saved->file,
+                    done = std::move(done)](std::vector<Outcome> outcomes) mutable {
+        StartReply reply;
+        for (const std::uint32_t id : ids) {
+            if (const auto e = entries_.find(id); e != entries_.end())
+                reply.processes.push_back(view(*e->second));
+        }
+        std::ranges::sort(outcomes, {}, &Outcome::pm_id);
+        reply.outcomes = std::move(outcomes);
+        done(std::pair(std::move(reply), std::move(file)));
+    };
+    for (const std::uint32_t id : ids) {
+        Entry& entry = *entries_.at(id);
+        if (entry.stored.desired != Desired::kRunning) continue;
+        ++gather->missing;
+        entry.waiters.push_back({.what = Waiter::For::kReady,
+                                 .incarnation = 1,
+                                 .done = [gather](core::Result<std::optional<Outcome>> outcome) {
+                                     if (outcome && *outcome)
+                                         gather->items.push_back(std::move(**outcome));
+                                     gather->one_less();
+                                 }});
+        post([this, id] {
+            const auto found = entries_.find(id);
+            if (found != entries_.end() && !shutting_down_ &&
+                found->second->life.phase == Phase::kStopped) {
+                feed(*found->second, {.kind = EventKind::kStart});
+            }
+        });
+    }
+    committed([gather](core::Result<void>) { gather->one_less(); });
+    gather->one_less();
+}
+
+}  // namespace zona::process

@@ -1,0 +1,63 @@
+#include <algorithm>
+
+#include "core/fault.h"
+#include "os/exec.h"
+#include "process/detail/engine.h"
+
+namespace zona::process {
+
+void Supervisor::Engine::shutdown(Shutdown how, std::move_only_function<void(std::size_t)> begun,
+                                  std::move_only_function<void()> done) {
+    if (done) after_shutdown_.push_back(std::move(done));
+    if (how == Shutdown::kKill) {
+        if (auto marked = deps_.state.mark_killed(); !marked) {
+            log_.report("cannot record that zona was killed on purpose", marked.error());
+        }
+    }
+    std::vector<std::uint32_t> alive;
+    for (const auto& [pm_id, entry] : entries_) {
+        if (entry->life.child_alive || entry->life.phase == Phase::kCleaning)
+            alive.push_back(pm_id);
+    }
+    if (begun) begun(alive.size());
+    if (shutting_down_) return;
+    shutting_down_ = true;
+    deps_.table.header().stopping.store(kStopBegun);
+    ZONA_FAULT("shutdown.begun");
+    log_.info("stopping everything", {{"processes", alive.size()}});
+    auto left = std::make_shared<std::size_t>(1);
+    const auto one_less = [this, left] {
+        if (--*left != 0) return;
+        deps_.table.header().stopping.store(kStopDone);
+        for (auto& then : after_shutdown_)
+            then();
+        after_shutdown_.clear();
+    };
+    // Last started, first stopped.
+    std::vector<Entry*> order = in_order();
+    std::ranges::reverse(order);
+    for (Entry* entry : order) {
+        const bool moving = entry->life.child_alive || entry->life.phase == Phase::kCleaning;
+        if (moving) {
+            ++*left;
+            entry->waiters.push_back(
+                {.what = Waiter::For::kRest, .done = [one_less](const auto&) { one_less(); }});
+        }
+        feed(*entry, {.kind = EventKind::kStop});
+    }
+    post([one_less] { one_less(); });
+}
+
+void Supervisor::Engine::become_keeper() {
+    log_.warn("the keeper is dead; this process takes its role and starts a new daemon");
+    ZONA_FAULT("swap.begin");
+    // Between a clone and RUNNING nothing else happens on this thread, so the table is whole here.
+    deps_.capture.stop();
+    const auto failed = os::become_program(options_.keeper_program,
+                                           {"zona-keeper", "--home", options_.home, "--swapped"},
+                                           kFdListen, kFdLock);
+    log_.report("cannot become the keeper; supervision goes on without one", failed);
+    deps_.capture.resume();
+}
+
+}  // namespace zona::process

@@ -1,0 +1,38 @@
+/// @file
+/// The daemon's side of the line to its keeper.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+#include "process/keeper_protocol.h"
+
+namespace zona::process {
+
+/// Sends KeeperMessages over the inherited socket. Supervision thread only. The descriptor is
+/// borrowed.
+class KeeperLink {
+  public:
+    explicit KeeperLink(int fd) : fd_(fd) {}
+
+    int fd() const { return fd_; }
+    /// Has the keeper hold the FIFOs `streams` (SlotStreams) of a slot, and waits until it does (at
+    /// most 2 s): a child whose output nobody else holds must not be started. Errors: kUnavailable
+    /// (the keeper is gone), kTimeout, or the errno that the keeper met.
+    core::Result<void> hold(std::uint32_t slot, std::uint32_t streams);
+    /// Has the keeper close them. A dead keeper holds nothing, so there is no failure to report.
+    void drop(std::uint32_t slot);
+    /// Tells that requests are answered now; the starter of zona goes on.
+    core::Result<void> ready();
+    /// Tells why this daemon cannot start: one line of JSON for the user.
+    void failed(std::string_view json);
+
+  private:
+    core::Result<void> send(KeeperVerb verb, std::uint32_t slot, std::uint64_t argument,
+                            std::string_view text = {});
+    int fd_;
+};
+
+}  // namespace zona::process

@@ -1,0 +1,242 @@
+/// @file
+/// The supervisor: owns every operation on managed processes (PM-01).
+///
+/// One thread, that of the io_context it is given, holds all its state and makes all its decisions;
+/// so callers never wait for each other and there is nothing to lock. Every member function may be
+/// called from any thread and returns at once; the answer is given to the callback on the
+/// supervisor's thread. What a callback does must be short.
+///
+/// Guarantees (PM-08, PM-10, REL-20): no child is lost or doubled and no exit goes unrecorded when
+/// this process dies at any instruction; see table_layout.h for the order that makes it so. A
+/// change is acknowledged after it is on the disk; a restart of a crashed process never waits for
+/// one.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/random.h"
+#include "core/result.h"
+#include "process/app_spec.h"
+#include "process/containment.h"
+#include "process/stored_process.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace zona::core {
+class Logging;
+class MetricRegistry;
+}  // namespace zona::core
+
+namespace zona::process {
+
+class Capture;
+class History;
+class StateStore;
+class Table;
+class KeeperLink;
+
+template <class T>
+using Callback = std::move_only_function<void(core::Result<T>)>;
+
+/// Where a process's output and index lie; what a log reader needs.
+struct LogFiles {
+    std::uint32_t slot = 0;
+    std::uint32_t pm_id = 0;
+    std::uint32_t instance = 0;
+    std::string name;
+    std::string out_file;
+    std::string error_file;
+};
+
+/// How a run ended (docs/api.md, Exit).
+struct ExitView {
+    std::uint64_t incarnation = 0;
+    std::int32_t pid = 0;
+    core::SystemTime started_at{};
+    core::SystemTime exited_at{};
+    enum class Cause : std::uint8_t { kExited, kSignaled, kOutOfMemory, kNotStarted, kUnknown };
+    Cause cause = Cause::kUnknown;
+    int code = 0;    ///< kExited
+    int signal = 0;  ///< kSignaled, kOutOfMemory
+    bool core_dumped = false;
+    bool requested = false;
+    std::string reason;  ///< kNotStarted
+    std::int64_t user_us = 0;
+    std::int64_t system_us = 0;
+    std::int64_t max_rss_kb = 0;
+    std::uint64_t out_begin = 0, out_end = 0;  ///< the run's part of its log files, in bytes
+    std::uint64_t err_begin = 0, err_end = 0;
+};
+
+/// One process as it is now (docs/api.md, Process).
+struct ProcessView {
+    StoredProcess stored;
+    std::uint32_t slot = 0;
+    std::string_view status;
+    std::int32_t pid = 0;  ///< 0: none
+    core::SystemTime started_at{};
+    std::chrono::milliseconds uptime{0};
+    std::uint32_t restarts = 0;
+    std::uint32_t unstable_restarts = 0;
+    std::optional<core::SystemTime> restart_at;
+    std::string held_because;
+    std::optional<ExitView> last_exit;
+    Tier tier = Tier::kSweep;
+    bool guaranteed = false;
+    std::vector<std::int32_t> survivors;
+    std::string interpreter;  ///< in force; empty: executes itself
+};
+
+/// What became of a start (docs/api.md, Outcome).
+struct Outcome {
+    enum class Kind : std::uint8_t { kPending, kReady, kExited, kNotStarted };
+    std::uint32_t pm_id = 0;
+    std::string name;
+    std::uint32_t instance = 0;
+    Kind kind = Kind::kPending;
+    std::chrono::milliseconds after{0};
+    std::optional<ExitView> exit;
+    std::vector<std::string> stderr_tail;
+    std::string hint;
+};
+
+enum class Wait : std::uint8_t { kNo, kYes };
+enum class Force : std::uint8_t { kNo, kYes };
+enum class Existing : std::uint8_t {
+    kRefuse,       ///< an app whose name exists is a conflict
+    kStartStopped  ///< running instances are left alone, stopped ones take the new settings and
+                   ///< start
+};
+
+struct StartRequest {
+    std::vector<AppSpec> apps;
+    std::map<std::string, std::string> environment;
+    Existing existing = Existing::kRefuse;
+    Wait wait = Wait::kYes;
+};
+
+struct StartReply {
+    std::vector<ProcessView> processes;
+    std::vector<Outcome> outcomes;
+};
+
+struct OperationRequest {
+    enum class Action : std::uint8_t {
+        kStart,
+        kStop,
+        kRestart,
+        kDelete,
+        kReset,
+        kScale,
+        kSignal,
+        kSend
+    };
+    Action action = Action::kStop;
+    std::vector<std::string> select;
+    Wait wait = Wait::kYes;
+    std::string instances;  ///< kScale: "4", "+2", "-1"
+    int signal = 0;
+    Target target = Target::kGroup;
+    std::string line;
+    std::optional<std::map<std::string, std::string>> new_environment;  ///< kRestart
+};
+
+struct OperationResult {
+    std::uint32_t pm_id = 0;
+    std::string name;
+    std::uint32_t instance = 0;
+    std::optional<ProcessView> process;
+    std::optional<Outcome> outcome;
+    std::optional<core::Error> error;
+};
+
+struct SupervisorOptions {
+    std::string home;            ///< absolute
+    std::string logs_dir;        ///< absolute
+    std::string keeper_program;  ///< what this process becomes when the keeper dies
+    std::uint64_t child_fd_limit_soft =
+        1024;  ///< RLIMIT_NOFILE of children: the daemon's own is higher
+    std::uint64_t child_fd_limit_hard = 1048576;
+    std::chrono::milliseconds shutdown_timeout{30000};
+    std::uint32_t max_processes = 16384;
+    std::string version;
+};
+
+/// Everything it works with; all outlive it.
+struct SupervisorDeps {
+    boost::asio::io_context& loop;
+    const core::Clock& clock;
+    core::Random& random;
+    core::Logging& logging;
+    core::MetricRegistry& metrics;
+    Table& table;
+    StateStore& state;
+    History& history;
+    Capture& capture;
+    Containment& containment;
+    KeeperLink& keeper;
+    int keeper_events_fd;  ///< eventfd: exits of adopted children were recorded
+};
+
+class Supervisor {
+  public:
+    Supervisor(SupervisorOptions options, SupervisorDeps deps);
+    ~Supervisor();
+    Supervisor(const Supervisor&) = delete;
+    Supervisor& operator=(const Supervisor&) = delete;
+
+    /// Takes over what lives, starts what should run, begins to watch. Before the loop runs, once.
+    /// `loaded` is what the state store remembered. Never fails: what cannot be had back is logged
+    /// and shown.
+    void recover(std::vector<StoredProcess> loaded, std::uint32_t next_pm_id);
+
+    /// Starts new apps. Errors: kConflict (a name exists; nothing is started), kResourceExhausted
+    /// (limit), kUnavailable (shutting down), those of the state store (then nothing is started).
+    void start(StartRequest request, Callback<StartReply> done);
+    /// One action on each selected process; failures are per process. Errors: kNotFound (a selector
+    /// matches nothing; nothing is done), kInvalidArgument, kUnavailable.
+    void operate(OperationRequest request, Callback<std::vector<OperationResult>> done);
+
+    void list(std::vector<std::string> select, Callback<std::vector<ProcessView>> done);
+    /// By pm_id, UUID or the name of an app with one instance. kNotFound, kInvalidArgument (several
+    /// instances).
+    void find(std::string id, Callback<ProcessView> done);
+    void exits(std::string id, Callback<std::pair<ProcessView, std::vector<ExitView>>> done);
+    /// The variables that the next start gives to the process.
+    void environment(std::string id, Callback<std::map<std::string, std::string>> done);
+    void log_files(std::vector<std::string> select, Callback<std::vector<LogFiles>> done);
+
+    struct Saved {
+        std::string file;
+        std::size_t processes = 0;
+    };
+    void save(Force force, Callback<Saved> done);
+    /// Starts what was saved, or what ran before `zona kill`; names that exist already are left
+    /// alone.
+    void resurrect(Callback<std::pair<StartReply, std::string>> done);
+    /// How many processes `resurrect` would bring back after a kill.
+    std::size_t killed_count() const;
+
+    /// Ends every process in order, then calls `done`. The desired state stays, unless `kill`: then
+    /// the list is set aside and the next zona starts nothing by itself. A second call is ignored
+    /// but for its callback.
+    enum class Shutdown : std::uint8_t { kStop, kKill };
+    void shutdown(Shutdown how, std::move_only_function<void(std::size_t stopping)> begun,
+                  std::move_only_function<void()> done);
+
+  private:
+    class Engine;
+    std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace zona::process
