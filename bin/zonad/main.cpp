@@ -6,6 +6,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <unistd.h>
 
@@ -18,8 +19,9 @@
 #include "net/server.h"
 #include "os/child.h"
 #include "os/fd.h"
-#include "os/host.h"
+#include "os/resources.h"
 #include "os/proc.h"
+#include "os/spawn.h"
 #include "process/capture.h"
 #include "process/containment.h"
 #include "process/doctor.h"
@@ -36,13 +38,6 @@ namespace {
 
 constexpr int kExitConfiguration = 78;  // EX_CONFIG of sysexits.h
 constexpr std::uint64_t kWantedFds = 131072;
-constexpr auto kDrainTime = std::chrono::seconds(2);
-
-/// The ordinary limits of children; taken before ours are raised.
-struct ChildLimits {
-    std::uint64_t soft;
-    std::uint64_t hard;
-};
 
 std::string to_line(const core::Error& error) {
     std::string out = "{\"code\":\"";
@@ -82,6 +77,7 @@ class Daemon {
 
   private:
     core::Result<void> configure();
+    void apply_settings();
     core::Result<void> open_stores();
     core::Result<void> build_supervisor();
     core::Result<void> build_api();
@@ -97,7 +93,7 @@ class Daemon {
     core::MetricRegistry metrics_;
     std::unique_ptr<core::Config> config_;
     core::Settings settings_;
-    ChildLimits child_limits_{};
+    os::FdLimits child_limits_;  ///< as they were before ours were raised
     std::optional<process::Table> table_;
     std::unique_ptr<process::StateStore> state_;
     std::unique_ptr<process::History> history_;
@@ -112,11 +108,26 @@ class Daemon {
 };
 
 core::Result<void> Daemon::configure() {
-    ZONA_TRY(config_, core::Config::load({.home = home_}));
-    settings_ = config_->settings();
-    ZONA_TRY(auto sink, core::make_file_sink(home_ + "/logs/zonad.log"));
+    ZONA_TRY(config_, core::Config::load(core::daemon_settings(), {.home = home_, .environment = os::environment()}));
+    apply_settings();
+    const std::string file = settings_.log_file.empty() ? home_ + "/logs/zonad.log" : settings_.log_file;
+    ZONA_TRY(auto sink, core::make_file_sink(file));
     logging_.add_sink(std::move(sink));
-    return core::apply_log_levels(settings_, logging_);
+    for (const core::Detail& warning : config_->snapshot()->warnings()) {
+        logging_.logger("config").warn(warning.problem, {{"where", warning.where}});
+    }
+    return {};
+}
+
+/// What may change while the daemon runs.
+void Daemon::apply_settings() {
+    settings_ = core::Settings::from(*config_->snapshot());
+    logging_.set_default_level(settings_.log_level);
+    for (const auto& [category, level] : settings_.log_levels) {
+        if (auto set = logging_.set_level(category, level); !set) {
+            logging_.logger("config").report("cannot set a log level", set.error());
+        }
+    }
 }
 
 core::Result<void> Daemon::open_stores() {
@@ -127,12 +138,12 @@ core::Result<void> Daemon::open_stores() {
              process::StateStore::open({.directory = home_ + "/state"}, logging_.logger("state")));
     ZONA_TRY(history_,
              process::History::open({.directory = home_ + "/state"}, logging_.logger("state")));
-    capture_ = std::make_unique<process::Capture>(
-        process::CaptureOptions{.fifo_dir = home_ + "/run/fifo",
-                                .index_dir = home_ + "/state/log-index",
-                                .disk_full_wait = settings_.capture_disk_full_wait},
-        clock_, logging_.logger("capture"));
-    ZONA_TRY(const auto tier, process::parse_tier_choice(settings_.containment));
+    process::CaptureOptions capture{.fifo_directory = home_ + "/run/fifo",
+                                    .index_directory = home_ + "/state/log-index",
+                                    .disk_full_wait = settings_.disk_full_wait};
+    ZONA_TRY(capture_, process::Capture::start(std::move(capture), clock_, logging_.logger("capture")));
+    ZONA_TRY(const auto tier,
+             process::parse_tier_choice(config_->snapshot()->text("supervisor.containment")));
     ZONA_TRY(containment_,
              process::Containment::open(
                  {.tier = tier, .home = home_, .keeper = table_->header().keeper_pid.load()}));
@@ -143,12 +154,12 @@ core::Result<void> Daemon::build_supervisor() {
     ZONA_TRY(const std::string self, os::self_executable());
     process::SupervisorOptions options;
     options.home = home_;
-    options.logs_dir = settings_.logs_dir.empty() ? home_ + "/logs" : settings_.logs_dir;
+    options.logs_dir = settings_.logs_directory.empty() ? home_ + "/logs" : settings_.logs_directory;
     options.keeper_program = self.substr(0, self.rfind('/') + 1) + "zona-keeper";
     options.child_fd_limit_soft = child_limits_.soft;
     options.child_fd_limit_hard = child_limits_.hard;
-    options.shutdown_timeout = settings_.shutdown_timeout;
-    options.max_processes = settings_.max_processes;
+    options.shutdown_timeout = settings_.supervisor.shutdown_timeout;
+    options.max_processes = static_cast<std::uint32_t>(settings_.max_processes);
     options.version = ZONA_VERSION;
     supervisor_.emplace(std::move(options),
                         process::SupervisorDeps{.loop = supervision_,
@@ -181,6 +192,7 @@ core::Result<void> Daemon::build_api() {
          .metrics = metrics_,
          .config = *config_,
          .clock = clock_,
+         .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
          .host_checks = [this] { return process::check_host({.home = home_}, *containment_); },
          .shutdown =
@@ -188,12 +200,12 @@ core::Result<void> Daemon::build_api() {
                  begin_shutdown(process::Supervisor::Shutdown::kKill, std::move(begun));
              }}));
     net::ServerOptions options;
-    options.connections = settings_.api_max_connections;
-    options.body = settings_.api_max_body;
-    options.head = settings_.api_max_header;
-    options.head_time = settings_.api_header_timeout;
-    options.idle_time = settings_.api_idle_timeout;
-    options.request_time = settings_.api_request_timeout;
+    options.connections = static_cast<std::size_t>(settings_.api.max_connections);
+    options.body = settings_.api.max_body_bytes;
+    options.head = settings_.api.max_header_bytes;
+    options.head_time = settings_.api.header_timeout;
+    options.idle_time = settings_.api.idle_timeout;
+    options.request_time = settings_.api.request_timeout;
     server_.emplace(requests_.get_executor(), options,
                     net::make_application(router_, {.clock = clock_,
                                                     .random = random_,
@@ -205,7 +217,7 @@ core::Result<void> Daemon::build_api() {
 }
 
 core::Result<void> Daemon::build() {
-    child_limits_ = {os::fd_limit_soft(), os::fd_limit_hard()};
+    child_limits_ = os::fd_limits();
     os::raise_fd_limit(kWantedFds);
     os::ignore_signal(SIGPIPE);
     ZONA_TRY_VOID(configure());
@@ -218,7 +230,7 @@ void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
                             std::move_only_function<void(std::size_t)> begun) {
     supervisor_->shutdown(how, std::move(begun), [this] {
         // On the supervision thread: all is at rest. The answer to `kill` may still be on its way.
-        server_->drain(core::Deadline::after(clock_, kDrainTime));
+        server_->drain(core::Deadline::after(clock_, settings_.api.drain_timeout));
         supervision_.stop();
     });
 }

@@ -153,20 +153,21 @@ class DaemonRoutes {
 
     Answer config(Request&) {
         json::array data;
-        for (const core::ShownSetting& s : deps_.config.show()) {
-            data.push_back(json::object{{"key", s.key},
-                                        {"value", s.value},
-                                        {"source", s.source},
-                                        {"file", s.file},
-                                        {"line", s.line}});
+        for (const core::ConfigEntry& entry : deps_.config.snapshot()->entries()) {
+            data.push_back(json::object{{"key", entry.key},
+                                        {"value", entry.value},
+                                        {"source", core::to_string(entry.source)},
+                                        {"file", entry.file},
+                                        {"line", entry.line},
+                                        {"pending", entry.pending ? json::value(*entry.pending) : json::value(nullptr)}});
         }
         co_return Response::success(core::to_json(data));
     }
 
     Answer reload_config(Request&) {
-        ZONA_CO_TRY(const core::ConfigReload reload, deps_.config.reload());
-        const json::value data = {{"changed", render(reload.changed)},
-                                  {"needs_restart", render(reload.needs_restart)}};
+        ZONA_CO_TRY(const core::ReloadReport reload, deps_.config.reload());
+        deps_.settings_changed();
+        const json::value data = {{"changed", render(reload.changed)}, {"needs_restart", render(reload.needs_restart)}};
         co_return Response::success(core::to_json(data));
     }
 

@@ -45,6 +45,7 @@ struct DaemonApiDeps {
     core::MetricRegistry& metrics;
     core::Config& config;
     const core::Clock& clock;
+    std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
     std::function<std::vector<process::HostCheck>()> host_checks;
     /// Begins the ordered end of the program; `begun` gets the number of processes to stop.

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -286,19 +285,6 @@ core::Result<std::string> self_executable() {
     if (n < 0) return core::Error::from_errno(errno, "readlink /proc/self/exe");
     path.resize(static_cast<std::size_t>(n));
     return path;
-}
-
-std::uint64_t raise_fd_limit(std::uint64_t wanted) {
-    struct rlimit limit;
-    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;
-    if (limit.rlim_max < wanted) {
-        struct rlimit higher = {.rlim_cur = wanted, .rlim_max = wanted};
-        if (::setrlimit(RLIMIT_NOFILE, &higher) == 0) return wanted;
-    }
-    struct rlimit raised = {.rlim_cur = std::min<rlim_t>(limit.rlim_max, wanted),
-                            .rlim_max = limit.rlim_max};
-    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
-    return limit.rlim_cur;
 }
 
 }  // namespace zona::os

@@ -117,8 +117,4 @@ core::Result<void> lock_exclusive(int fd);
 
 /// The absolute path of this executable (from /proc/self/exe).
 core::Result<std::string> self_executable();
-/// Raises RLIMIT_NOFILE to its hard limit, and the hard limit to `wanted` when privileged. Returns
-/// the soft limit in force.
-std::uint64_t raise_fd_limit(std::uint64_t wanted);
-
 }  // namespace zona::os

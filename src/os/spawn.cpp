@@ -272,6 +272,25 @@ core::Result<Credentials> find_credentials(const std::string& user, const std::s
     return out;
 }
 
+std::vector<std::pair<std::string, std::string>> environment() {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+        const std::string_view text(*entry);
+        const std::size_t equals = text.find('=');
+        if (equals == std::string_view::npos || equals == 0) continue;
+        out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return out;
+}
+
+gid_t effective_gid() {
+    return ::getegid();
+}
+
+uid_t effective_uid() {
+    return ::geteuid();
+}
+
 UserEntry find_user(uid_t uid) {
     const passwd* entry = ::getpwuid(uid);
     if (entry == nullptr) return {};

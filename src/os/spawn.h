@@ -99,5 +99,9 @@ struct UserEntry {
     std::string shell;
 };
 UserEntry find_user(uid_t uid);
+uid_t effective_uid();
+gid_t effective_gid();
+/// This process's environment as name and value; entries without '=' are left out.
+std::vector<std::pair<std::string, std::string>> environment();
 
 }  // namespace zona::os

@@ -280,7 +280,9 @@ void Supervisor::Engine::remove(Entry& entry) {
             log_.report("cannot remove its group", released.error(), {{"pm_id", pm_id}});
         }
     }
-    deps_.capture.detach(entry.slot, RemoveFifos::kYes);
+    if (auto detached = deps_.capture.detach(entry.slot, RemoveFifos::kYes); !detached) {
+        log_.report("cannot remove its FIFOs", detached.error(), {{"pm_id", pm_id}});
+    }
     deps_.keeper.drop(entry.slot);
     deps_.history.forget(entry.stored.id);
     deps_.table.release(entry.slot);

@@ -254,7 +254,9 @@ core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const Stor
     decide_log_files(entry.stored);
     ZONA_TRY(entry.slot, deps_.table.take(entry.stored.id));
     const auto undo = [this, &entry](core::Error error) {
-        deps_.capture.detach(entry.slot, RemoveFifos::kYes);
+        if (auto detached = deps_.capture.detach(entry.slot, RemoveFifos::kYes); !detached) {
+            log_.report("cannot remove its FIFOs", detached.error());
+        }
         deps_.keeper.drop(entry.slot);
         deps_.table.release(entry.slot);
         return error;

@@ -67,19 +67,19 @@ std::map<std::string, std::string> Supervisor::Engine::environment(const Entry& 
 
 core::Result<void> Supervisor::Engine::attach(Entry& entry) {
     const AppSpec& spec = entry.stored.app->spec;
-    LogTargets targets;
-    targets.out_file = entry.stored.out_file;
-    targets.error_file = entry.stored.error_file;
-    targets.stdin_pipe = spec.stdin_mode == StdinMode::kPipe;
-    targets.shared = spec.merge_logs;
+    LogTargets targets{.out_file = entry.stored.out_file,
+                       .error_file = entry.stored.error_file,
+                       .stdin_mode = spec.stdin_mode,
+                       .owner = {os::effective_uid(), os::effective_gid()},
+                       .lines = spec.merge_logs ? LineMode::kWholeLines : LineMode::kRaw};
     if (spec.user || spec.group) {
         ZONA_TRY(const auto who,
                  os::find_credentials(spec.user.value_or(""), spec.group.value_or("")));
-        targets.owner = LogOwner{who.uid, who.gid};
+        targets.owner = {who.uid, who.gid};
     }
-    ZONA_TRY_VOID(deps_.capture.attach(entry.slot, targets));
+    ZONA_TRY_VOID(deps_.capture.attach(entry.slot, std::move(targets)));
     std::uint32_t streams = kStreamOut | kStreamErr;
-    if (targets.stdin_pipe) streams |= kStreamIn;
+    if (spec.stdin_mode == StdinMode::kPipe) streams |= kStreamIn;
     slot_of(entry).streams = streams;
     return deps_.keeper.hold(entry.slot, streams);
 }
