@@ -1,8 +1,10 @@
 /// @file
-/// Builds a boost::json::value from parse events and refuses what a tree cannot show: a key given
-/// twice, too much depth. Shared by the JSON, TOML and YAML readers.
+/// Builds a boost::json::value from parse events, and beside it a tree of positions. Refuses what a
+/// tree cannot show: a key given twice. Shared by the JSON, TOML and YAML readers.
 #pragma once
 
+#include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,51 +14,59 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include "core/json.h"
+
 namespace zona::core::detail {
 
+/// Where each value of a document stands, found by JSON pointer. Keys are stored once, however
+/// deep.
+class PositionTree {
+  public:
+    static constexpr std::size_t kRoot = 0;
+
+    std::size_t add(std::size_t parent, std::string key, Position at);
+    /// The position of the value, or of the nearest value around it.
+    Position find(std::string_view pointer) const;
+
+  private:
+    std::map<std::pair<std::size_t, std::string>, std::size_t> children_;
+    std::vector<Position> at_{{1, 1}};
+};
+
+/// Precondition of all members: events come in document order, a key before each member of an
+/// object.
 class JsonBuilder {
   public:
-    void begin_object() { frames_.push_back({boost::json::object(), {}}); }
-    void begin_array() { frames_.push_back({boost::json::array(), {}}); }
+    /// `positions` may be nullptr; else it must outlive the builder.
+    explicit JsonBuilder(PositionTree* positions) : positions_(positions) {}
+
+    /// Positions of members are those of their keys; `at` counts for elements of arrays.
+    void begin_object(Position at) { begin(boost::json::object(), at); }
+    void begin_array(Position at) { begin(boost::json::array(), at); }
+    void end();
+    void add(boost::json::value&& value, Position at);
 
     /// False if the open object has this key already.
-    bool key(std::string_view name) {
-        Frame& frame = frames_.back();
-        frame.key.assign(name);
-        return !frame.container.get_object().contains(name);
-    }
+    bool key(std::string_view name, Position at);
 
-    void end() {
-        boost::json::value finished = std::move(frames_.back().container);
-        frames_.pop_back();
-        add(std::move(finished));
-    }
-
-    void add(boost::json::value&& value) {
-        if (frames_.empty()) {
-            root_ = std::move(value);
-            return;
-        }
-        Frame& frame = frames_.back();
-        if (boost::json::array* array = frame.container.if_array()) {
-            array->push_back(std::move(value));
-        } else {
-            frame.container.get_object().insert_or_assign(frame.key, std::move(value));
-        }
-    }
-
-    bool in_array() const { return !frames_.empty() && frames_.back().container.is_array(); }
+    /// The container that is open. Precondition: there is one.
+    boost::json::value& open() { return frames_.back().container; }
     std::size_t depth() const { return frames_.size(); }
     boost::json::value take() { return std::move(root_); }
-
-    /// The JSON pointer of the value that comes next.
-    std::string pointer() const;
 
   private:
     struct Frame {
         boost::json::value container;
         std::string key;
+        Position key_at;
+        std::size_t node;
     };
+
+    void begin(boost::json::value&& container, Position at);
+    std::size_t note(Position at);
+    void place(boost::json::value&& value);
+
+    PositionTree* positions_;
     std::vector<Frame> frames_;
     boost::json::value root_;
 };

@@ -7,7 +7,6 @@
 #include <boost/json/error.hpp>
 #include <fmt/format.h>
 
-#include "core/detail/json_builder.h"
 #include "core/text.h"
 
 namespace zona::core::detail {
@@ -23,7 +22,7 @@ class Handler {
     static constexpr std::size_t max_key_size = std::size_t(-1);
     static constexpr std::size_t max_string_size = std::size_t(-1);
 
-    explicit Handler(const PositionSink& positions) : positions_(positions) {}
+    explicit Handler(PositionTree* positions) : builder_(positions) {}
 
     void set_line(int line) { line_ = line; }
     const std::string& problem() const { return problem_; }
@@ -32,8 +31,7 @@ class Handler {
     bool on_document_begin(json::error_code&) { return true; }
     bool on_document_end(json::error_code&) { return true; }
     bool on_object_begin(json::error_code&) {
-        note_element();
-        builder_.begin_object();
+        builder_.begin_object({line_, 0});
         return true;
     }
     bool on_object_end(std::size_t, json::error_code&) {
@@ -41,8 +39,7 @@ class Handler {
         return true;
     }
     bool on_array_begin(json::error_code&) {
-        note_element();
-        builder_.begin_array();
+        builder_.begin_array({line_, 0});
         return true;
     }
     bool on_array_end(std::size_t, json::error_code&) {
@@ -55,13 +52,12 @@ class Handler {
     }
     bool on_key(json::string_view part, std::size_t, json::error_code& ec) {
         pending_.append(part.data(), part.size());
-        if (!builder_.key(pending_)) {
+        if (!builder_.key(pending_, {line_, 0})) {
             problem_ = fmt::format("the key '{}' stands twice in one object",
                                    to_valid_utf8(pending_.substr(0, 64)));
             ec = json::make_error_code(json::error::exception);
             return false;
         }
-        if (positions_) positions_(builder_.pointer(), {line_, 0});
         pending_.clear();
         return true;
     }
@@ -93,15 +89,10 @@ class Handler {
 
   private:
     bool add(json::value value) {
-        note_element();
-        builder_.add(std::move(value));
+        builder_.add(std::move(value), {line_, 0});
         return true;
     }
-    void note_element() {
-        if (positions_ && builder_.in_array()) positions_(builder_.pointer(), {line_, 0});
-    }
 
-    const PositionSink& positions_;
     JsonBuilder builder_;
     std::string pending_;
     std::string problem_;
@@ -131,7 +122,7 @@ std::string problem_text(const json::error_code& ec, const JsonLimits& limits) {
 }  // namespace
 
 Result<json::value> parse_json_text(std::string_view text, const JsonLimits& limits,
-                                    const PositionSink& positions) {
+                                    PositionTree* positions) {
     if (text.size() > limits.max_bytes.as_size()) {
         return Error(Code::kTooLarge, fmt::format("{} bytes of JSON, the limit is {}", text.size(),
                                                   limits.max_bytes.bytes()));
@@ -146,7 +137,8 @@ Result<json::value> parse_json_text(std::string_view text, const JsonLimits& lim
     std::size_t fed = 0;
     int line = 1;
     do {
-        const std::size_t line_end = positions ? text.find('\n', fed) : std::string_view::npos;
+        const std::size_t line_end =
+            positions != nullptr ? text.find('\n', fed) : std::string_view::npos;
         const std::size_t next = line_end == std::string_view::npos ? text.size() : line_end + 1;
         const bool more = next < text.size();
         parser.handler().set_line(line++);

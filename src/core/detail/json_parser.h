@@ -3,21 +3,17 @@
 /// stand.
 #pragma once
 
-#include <functional>
-#include <string>
 #include <string_view>
 
 #include <boost/json/value.hpp>
 
+#include "core/detail/json_builder.h"
 #include "core/json.h"
 
 namespace zona::core::detail {
 
-/// Told the JSON pointer and the line of each key and array element. Columns are not known.
-using PositionSink = std::function<void(std::string pointer, Position at)>;
-
-/// parse_json, with positions if `positions` is set.
+/// parse_json, with the lines (not the columns) of all values if `positions` is not nullptr.
 Result<boost::json::value> parse_json_text(std::string_view text, const JsonLimits& limits,
-                                           const PositionSink& positions);
+                                           PositionTree* positions);
 
 }  // namespace zona::core::detail

@@ -1,0 +1,197 @@
+#include "core/settings.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+namespace zona::core {
+namespace {
+
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kKib = 1024;
+constexpr std::int64_t kMib = 1024 * kKib;
+
+std::vector<std::string> level_names() {
+    return {"trace", "debug", "info", "warn", "error", "fatal", "off"};
+}
+
+std::vector<Setting> general_settings() {
+    return {
+        {.key = "profile",
+         .type = SettingType::kChoice,
+         .default_value = "production",
+         .description = "Which set of defaults holds, and which `[profiles.NAME]` of the file.",
+         .reload = ReloadMode::kHot,
+         .choices = {"development", "staging", "production"}},
+        {.key = "log.level",
+         .type = SettingType::kChoice,
+         .default_value = "info",
+         .description = "The quietest line of zona's own log that is written.",
+         .reload = ReloadMode::kHot,
+         .choices = level_names(),
+         .profile_defaults = {{"development", "debug"}, {"staging", "debug"}}},
+        {.key = "log.levels.*",
+         .type = SettingType::kChoice,
+         .description = "The level of one category and those below it, e.g. `log.levels.process`.",
+         .reload = ReloadMode::kHot,
+         .choices = level_names()},
+        {.key = "log.file",
+         .type = SettingType::kPath,
+         .default_value = "logs/zonad.log",
+         .description = "Where zona's own log goes, as lines of JSON; empty: standard error."},
+        {.key = "logs.dir",
+         .type = SettingType::kPath,
+         .default_value = "logs",
+         .description =
+             "The directory for the output of processes that name no file of their own."},
+        {.key = "capture.disk_full_wait",
+         .type = SettingType::kDuration,
+         .default_value = "5s",
+         .description =
+             "How long a process that writes to a full disk waits before output is dropped "
+             "and counted.",
+         .reload = ReloadMode::kHot,
+         .most = kHour},
+        {.key = "limits.max_processes",
+         .type = SettingType::kInteger,
+         .default_value = "16384",
+         .description = "How many processes one daemon takes.",
+         .least = 1,
+         .most = 1'000'000},
+    };
+}
+
+std::vector<Setting> api_settings() {
+    return {
+        {.key = "api.max_connections",
+         .type = SettingType::kInteger,
+         .default_value = "1024",
+         .description = "Connections at one time; over it new ones are answered 503.",
+         .reload = ReloadMode::kHot,
+         .least = 1,
+         .most = 1'000'000},
+        {.key = "api.max_body_bytes",
+         .type = SettingType::kSize,
+         .default_value = "8M",
+         .description = "The largest body of a request; over it 413.",
+         .reload = ReloadMode::kHot,
+         .least = kKib,
+         .most = 1024 * kMib},
+        {.key = "api.max_header_bytes",
+         .type = SettingType::kSize,
+         .default_value = "16K",
+         .description = "The longest request line and header together; over it 431.",
+         .reload = ReloadMode::kHot,
+         .least = kKib,
+         .most = kMib},
+        {.key = "api.header_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "10s",
+         .description = "From the first byte of a request to the end of its header.",
+         .reload = ReloadMode::kHot,
+         .least = 10,
+         .most = kHour},
+        {.key = "api.idle_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "1m",
+         .description = "How long a connection without a request stays open.",
+         .reload = ReloadMode::kHot,
+         .least = 10,
+         .most = 24 * kHour},
+        {.key = "api.request_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "1m",
+         .description =
+             "From the end of a request's header to the end of its answer; streams excepted.",
+         .reload = ReloadMode::kHot,
+         .least = 10,
+         .most = 24 * kHour},
+        {.key = "api.drain_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "10s",
+         .description = "What requests in flight get at shutdown before they are cut.",
+         .reload = ReloadMode::kHot,
+         .most = kHour,
+         .profile_defaults = {{"development", "1s"}}},
+    };
+}
+
+std::vector<Setting> supervisor_settings() {
+    return {
+        {.key = "supervisor.containment",
+         .type = SettingType::kChoice,
+         .default_value = "auto",
+         .description =
+             "How all descendants of a process are found when it is stopped; `auto` takes the "
+             "strongest that this host offers (`zona doctor`).",
+         .choices = {"auto", "cgroup2", "cgroup1", "pidns", "sweep"}},
+        {.key = "supervisor.default_kill_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "1600ms",
+         .description = "From the stop signal to SIGKILL, for processes that do not say.",
+         .reload = ReloadMode::kHot,
+         .most = 24 * kHour},
+        {.key = "supervisor.shutdown_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "30s",
+         .description = "For stopping all processes when zona itself is stopped; then SIGKILL.",
+         .reload = ReloadMode::kHot,
+         .most = 24 * kHour,
+         .profile_defaults = {{"development", "10s"}}},
+    };
+}
+
+LogLevel level_of(const std::string& name) {
+    return parse_log_level(name).value_or(LogLevel::kInfo);
+}
+
+ContainmentChoice containment_of(const std::string& name) {
+    constexpr std::array<std::string_view, 5> kNames = {"auto", "cgroup2", "cgroup1", "pidns",
+                                                        "sweep"};
+    return static_cast<ContainmentChoice>(std::ranges::find(kNames, name) - kNames.begin());
+}
+
+}  // namespace
+
+const SettingTable& daemon_settings() {
+    static const SettingTable table = [] {
+        std::vector<Setting> all = general_settings();
+        for (std::vector<Setting> part : {api_settings(), supervisor_settings()}) {
+            std::ranges::move(part, std::back_inserter(all));
+        }
+        return SettingTable(std::move(all));
+    }();
+    return table;
+}
+
+Settings Settings::from(const ConfigSnapshot& snapshot) {
+    std::map<std::string, LogLevel> levels;
+    for (const auto& [category, level] : snapshot.family("log.levels")) {
+        levels.emplace(category, level_of(level));
+    }
+    return Settings{
+        .profile = snapshot.text("profile"),
+        .log_level = level_of(snapshot.text("log.level")),
+        .log_levels = std::move(levels),
+        .log_file = snapshot.text("log.file"),
+        .api = {.max_connections = snapshot.integer("api.max_connections"),
+                .max_body_bytes = snapshot.size("api.max_body_bytes"),
+                .max_header_bytes = snapshot.size("api.max_header_bytes"),
+                .header_timeout = snapshot.duration("api.header_timeout"),
+                .idle_timeout = snapshot.duration("api.idle_timeout"),
+                .request_timeout = snapshot.duration("api.request_timeout"),
+                .drain_timeout = snapshot.duration("api.drain_timeout")},
+        .supervisor = {.containment = containment_of(snapshot.text("supervisor.containment")),
+                       .default_kill_timeout = snapshot.duration("supervisor.default_kill_timeout"),
+                       .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
+        .logs_directory = snapshot.text("logs.dir"),
+        .disk_full_wait = snapshot.duration("capture.disk_full_wait"),
+        .max_processes = snapshot.integer("limits.max_processes"),
+    };
+}
+
+}  // namespace zona::core

@@ -1,0 +1,56 @@
+/// @file
+/// The settings of the daemon: the one table of them, and their values with names and types.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "core/byte_count.h"
+#include "core/config.h"
+#include "core/log_level.h"
+#include "core/setting.h"
+
+namespace zona::core {
+
+/// How the descendants of a stopped process are found and ended; docs/ARCHITECTURE.md has the
+/// tiers.
+enum class ContainmentChoice : std::uint8_t { kAuto, kCgroup2, kCgroup1, kPidNamespace, kSweep };
+
+/// The values of a snapshot, field by field. A copy: it does not change with a reload.
+struct Settings {
+    struct Api {
+        std::int64_t max_connections;
+        ByteCount max_body_bytes;
+        ByteCount max_header_bytes;
+        std::chrono::milliseconds header_timeout;  ///< from the first byte to the end of the header
+        std::chrono::milliseconds idle_timeout;    ///< without a request
+        std::chrono::milliseconds request_timeout;  ///< from the header to the end of the answer
+        std::chrono::milliseconds drain_timeout;    ///< for requests in flight at shutdown
+    };
+    struct Supervisor {
+        ContainmentChoice containment;
+        std::chrono::milliseconds default_kill_timeout;  ///< between the stop signal and SIGKILL
+        std::chrono::milliseconds shutdown_timeout;      ///< for stopping all processes
+    };
+
+    std::string profile;
+    LogLevel log_level;
+    std::map<std::string, LogLevel> log_levels;  ///< by category
+    std::string log_file;                        ///< empty: standard error
+    Api api;
+    Supervisor supervisor;
+    std::string logs_directory;
+    std::chrono::milliseconds disk_full_wait;
+    std::int64_t max_processes;
+
+    /// Precondition: `snapshot` was made with daemon_settings().
+    static Settings from(const ConfigSnapshot& snapshot);
+};
+
+/// The table of the daemon's settings. A new setting is one row here, one field above, one line in
+/// from().
+const SettingTable& daemon_settings();
+
+}  // namespace zona::core
