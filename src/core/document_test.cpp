@@ -156,6 +156,20 @@ TEST(TomlDocument, ReadsDatesAsText) {
     EXPECT_EQ(toml("a = nan\n"), "f:1:1: the number is not finite");
 }
 
+TEST(TomlDocument, TakesAnyLetterBehindALineContinuationAndNoneInABareKey) {
+    EXPECT_EQ(toml("a = \"\"\"x\\\n  \u00e9\u3042\"\"\"\n'\u00fc' = 1\n# \u00e9\n"),
+              "{\"a\":\"x\u00e9\u3042\",\"\u00fc\":1}");
+    EXPECT_TRUE(toml("\u00e9 = 1\n").starts_with("f:1:")) << toml("\u00e9 = 1\n");
+    EXPECT_TRUE(toml("a = \u0313 1\n").starts_with("f:1:")) << toml("a = \u0313 1\n");
+}
+
+TEST(TomlDocument, RefusesWhatTheParserOnlyAsserts) {
+    for (const char* text : {"[.a", "[.a]", "[[.]]", "a = ", "a", "[", "[[", "[a.]", "a. = 1",
+                             ". = 1", "a = .", "= 1"}) {
+        EXPECT_TRUE(toml(text).starts_with("f:1:")) << text << " gave " << toml(text);
+    }
+}
+
 TEST(TomlDocument, RefusesDepthBeforeItCanHurt) {
     const auto dots = [](std::size_t count) {
         std::string key = "a";

@@ -1,5 +1,6 @@
 #include "core/json.h"
 
+#include <cstdlib>
 #include <limits>
 
 #include <boost/json.hpp>
@@ -21,6 +22,14 @@ TEST(ParseJson, ReadsAllKinds) {
     EXPECT_EQ(to_json(value),
               R"({"a":[1,-2,18446744073709551615,1.5,100.0],"b":{"c":null,"d":true},"e":"xé\n"})");
     EXPECT_TRUE(parse_json(" 7 \n").value().is_int64());
+}
+
+TEST(ParseJson, ReadsDoublesExactly) {
+    for (const char* text : {"0.1", "5.777777777777779e+92", "2.2250738585072014e-308",
+                             "-1.7976931348623157e+308", "123456789012345.67", "5e-324"}) {
+        EXPECT_EQ(parse_json(text).value().as_double(), std::strtod(text, nullptr)) << text;
+        EXPECT_EQ(to_json(parse_json(text).value()), text);
+    }
 }
 
 TEST(ParseJson, NamesLineAndColumnOfASyntaxError) {

@@ -1,6 +1,7 @@
 #include "core/detail/json_parser.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -71,13 +72,26 @@ class Handler {
         pending_.clear();
         return true;
     }
-    bool on_number_part(json::string_view, json::error_code&) { return true; }
-    bool on_int64(std::int64_t number, json::string_view, json::error_code&) { return add(number); }
-    bool on_uint64(std::uint64_t number, json::string_view, json::error_code&) {
+    bool on_number_part(json::string_view part, json::error_code&) {
+        pending_.append(part.data(), part.size());
+        return true;
+    }
+    bool on_int64(std::int64_t number, json::string_view, json::error_code&) {
+        pending_.clear();
         return add(number);
     }
-    bool on_double(double number, json::string_view, json::error_code& ec) {
-        if (std::isfinite(number)) return add(number);
+    bool on_uint64(std::uint64_t number, json::string_view, json::error_code&) {
+        pending_.clear();
+        return add(number);
+    }
+    bool on_double(double number, json::string_view part, json::error_code& ec) {
+        pending_.append(part.data(), part.size());
+        // Boost's own conversion may be off in the last bit; a number too small for a double is
+        // left to it.
+        double exact = number;
+        std::from_chars(pending_.data(), pending_.data() + pending_.size(), exact);
+        pending_.clear();
+        if (std::isfinite(number)) return add(exact);
         problem_ = "the number is too large";
         ec = json::make_error_code(json::error::exponent_overflow);
         return false;
