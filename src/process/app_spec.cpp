@@ -54,7 +54,7 @@ bool has_parent_component(std::string_view path) {
 /// Collects the problems of one spec.
 class Checker {
   public:
-    explicit Checker(NameRule rule) : rule_(rule) {}
+    Checker(NameRule rule, ValueDisplay display) : rule_(rule), display_(display) {}
 
     void problem(std::string where, std::string text, std::string hint = {}) {
         problems_.push_back({std::move(where), std::move(text), std::move(hint)});
@@ -82,7 +82,7 @@ class Checker {
         } else if (!core::is_valid_utf8(value)) {
             problem(std::move(where), "is not valid UTF-8");
         } else if (core::has_control_characters(value)) {
-            problem(std::move(where), fmt::format("{} holds a control character", quoted(value)),
+            problem(std::move(where), fmt::format("{} holds a control character", shown(value)),
                     "remove line ends, tabs and other invisible characters");
         } else {
             return true;
@@ -95,7 +95,7 @@ class Checker {
         if (value == "all") {
             problem(where, "\"all\" is the word for every process", "choose another name");
         } else if (has_parent_component(value)) {
-            problem(where, fmt::format("{} has a \"..\" component", quoted(value)),
+            problem(where, fmt::format("{} has a \"..\" component", shown(value)),
                     "choose a name without \"..\"");
         } else if (rule_ == NameRule::kNative) {
             native_name(where, value);
@@ -106,15 +106,15 @@ class Checker {
         name("name", value);
         if (!value.empty() && std::ranges::all_of(value, is_digit)) {
             problem("name",
-                    fmt::format("{} is all digits and would be taken for an id", quoted(value)),
-                    "add a letter, e.g. \"app-" + detail::printable(value) + "\"");
+                    fmt::format("{} is all digits and would be taken for an id", shown(value)),
+                    "add a letter, e.g. app-1");
         }
     }
 
     void path(const std::string& where, std::string_view value) {
         if (!line(where, value, SpecLimits::kPathBytes)) return;
         if (value.front() != '/') {
-            problem(where, fmt::format("{} is not an absolute path", quoted(value)));
+            problem(where, fmt::format("{} is not an absolute path", shown(value)));
         }
     }
 
@@ -122,17 +122,17 @@ class Checker {
         if (!value.has_value()) return;
         path(where, *value);
         if (has_parent_component(*value)) {
-            problem(where, fmt::format("{} has a \"..\" component", quoted(*value)),
+            problem(where, fmt::format("{} has a \"..\" component", shown(*value)),
                     "write the path without it");
         } else if (value->ends_with('/')) {
-            problem(where, fmt::format("{} is a directory", quoted(*value)), "add a file's name");
+            problem(where, fmt::format("{} is a directory", shown(*value)), "add a file's name");
         }
     }
 
     void account(const std::string& where, const std::optional<std::string>& value) {
         if (!value.has_value() || !line(where, *value, SpecLimits::kUserBytes)) return;
         if (value->find_first_of(":/ ") != std::string::npos) {
-            problem(where, fmt::format("{} is neither a name nor a number", quoted(*value)));
+            problem(where, fmt::format("{} is neither a name nor a number", shown(*value)));
         }
     }
 
@@ -179,30 +179,33 @@ class Checker {
         }
     }
 
-    template <class Number>
-    void range(const std::string& where, Number value, Number least, Number most) {
-        if (value < least || value > most) {
-            problem(where, fmt::format("is {}; the range is {} to {}", value, least, most));
-        }
+    void out_of_range(const std::string& where, std::string value, std::string_view range) {
+        const bool hidden = display_ == ValueDisplay::kHidden;
+        problem(where,
+                fmt::format("is {}; the range is {}", hidden ? "out of range" : value, range));
+    }
+
+    void range(const std::string& where, int value, int least, int most) {
+        if (value >= least && value <= most) return;
+        out_of_range(where, std::to_string(value), fmt::format("{} to {}", least, most));
     }
 
     void duration(const std::string& where, std::chrono::milliseconds value) {
-        if (value.count() < 0 || value > SpecLimits::kDuration) {
-            problem(where, fmt::format("is {} ms; the range is 0 to {} ms (24 h)", value.count(),
-                                       SpecLimits::kDuration.count()));
+        if (value.count() >= 0 && value <= SpecLimits::kDuration) return;
+        out_of_range(where, fmt::format("{} ms", value.count()),
+                     fmt::format("0 to {} ms (24 h)", SpecLimits::kDuration.count()));
+    }
+
+    void umask(std::optional<unsigned> value) {
+        if (value.value_or(0) > 0777) {
+            out_of_range("umask", fmt::format("{:o}", *value), "000 to 777");
         }
     }
 
     void limits(const std::map<std::string, LimitPair>& values) {
         for (const auto& [name, pair] : values) {
             const std::string where = "limits." + detail::printable(name);
-            if (!limit_resource(name).has_value()) {
-                std::vector<std::string> names;
-                for (const LimitName& row : kLimitNames)
-                    names.emplace_back(row.name);
-                problem(where, "is no resource limit of Linux" + core::suggestion(name, names),
-                        fmt::format("one of {}", fmt::join(names, ", ")));
-            }
+            if (!limit_resource(name).has_value()) unknown_limit(where, name);
             const bool over =
                 pair.hard.has_value() && (!pair.soft.has_value() || *pair.soft > *pair.hard);
             if (over) problem(where, "has a soft limit above the hard limit");
@@ -212,7 +215,7 @@ class Checker {
     core::Result<void> result(std::string_view app) && {
         if (problems_.empty()) return {};
         core::Error error(core::Code::kInvalidArgument,
-                          fmt::format("app {}: {} {}", quoted(app), problems_.front().where,
+                          fmt::format("app {}: {} {}", shown(app), problems_.front().where,
                                       problems_.front().problem));
         for (Detail& entry : problems_)
             error.detail(std::move(entry));
@@ -220,15 +223,29 @@ class Checker {
     }
 
   private:
+    std::string shown(std::string_view value) const {
+        return display_ == ValueDisplay::kShown ? quoted(value) : "the value";
+    }
+
+    void unknown_limit(const std::string& where, const std::string& name) {
+        std::vector<std::string> names;
+        for (const LimitName& row : kLimitNames)
+            names.emplace_back(row.name);
+        const auto near = core::nearest(name, names);
+        problem(where, "is no resource limit of Linux",
+                near.has_value() ? fmt::format("did you mean {}?", quoted(*near))
+                                 : fmt::format("one of {}", fmt::join(names, ", ")));
+    }
+
     void native_name(const std::string& where, std::string_view value) {
         const auto bad = std::ranges::find_if_not(value, [](char c) {
             return is_alnum(c) || std::string_view("_.@/ -").find(c) != std::string_view::npos;
         });
         if (bad != value.end()) {
-            problem(where, fmt::format("{} has characters that are not allowed", quoted(value)),
+            problem(where, fmt::format("{} has characters that are not allowed", shown(value)),
                     "use letters, digits, space and _ . @ / -");
         } else if (value.front() == ' ' || value.back() == ' ') {
-            problem(where, fmt::format("{} begins or ends with a space", quoted(value)));
+            problem(where, fmt::format("{} begins or ends with a space", shown(value)));
         }
     }
 
@@ -246,6 +263,7 @@ class Checker {
     }
 
     NameRule rule_;
+    ValueDisplay display_;
     std::vector<Detail> problems_;
 };
 
@@ -268,8 +286,8 @@ void check_restart(Checker& check, const AppSpec& spec) {
 
 }  // namespace
 
-core::Result<void> validate(const AppSpec& spec, NameRule rule) {
-    Checker check(rule);
+core::Result<void> validate(const AppSpec& spec, NameRule rule, ValueDisplay display) {
+    Checker check(rule, display);
     check.process_name(spec.name);
     check.name("namespace", spec.namespace_);
     check.line("script", spec.script, SpecLimits::kArgumentBytes);
@@ -283,9 +301,7 @@ core::Result<void> validate(const AppSpec& spec, NameRule rule) {
     check.range("instances", spec.instances, 1, SpecLimits::kInstances);
     check.account("user", spec.user);
     check.account("group", spec.group);
-    if (spec.umask.value_or(0) > 0777) {
-        check.problem("umask", fmt::format("is {:o}; the range is 000 to 777", *spec.umask));
-    }
+    check.umask(spec.umask);
     if (spec.nice.has_value()) check.range("nice", *spec.nice, -20, 19);
     check.limits(spec.limits);
     check_restart(check, spec);

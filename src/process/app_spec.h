@@ -106,6 +106,12 @@ enum class NameRule : std::uint8_t {
     kForeign,  ///< kept as another program's file has them: any UTF-8 without control characters
 };
 
+/// Whether a finding may quote the value it is about.
+enum class ValueDisplay : std::uint8_t {
+    kShown,
+    kHidden,  ///< something of the spec came from the caller's environment and may be a secret
+};
+
 /// Checks everything that can be checked without looking at the system.
 ///
 /// Under both rules a name is not empty, not all digits, not `all`, and has no `..` component. Text
@@ -114,11 +120,11 @@ enum class NameRule : std::uint8_t {
 /// lists keep to SpecLimits.
 ///
 /// Errors  kInvalidArgument with one detail per problem; `where` is the setting as the ecosystem
-/// file spells
-///         it ("restart_delay", "args[3]", "env.NAME"). Values of variables and arguments are never
-///         quoted.
+///         file spells it ("restart_delay", "args[3]", "env.NAME"). Values of variables and
+///         arguments are never quoted, others by `display`.
 /// Source  PM-62, design decisions 11 and 17.
-core::Result<void> validate(const AppSpec& spec, NameRule rule = NameRule::kNative);
+core::Result<void> validate(const AppSpec& spec, NameRule rule = NameRule::kNative,
+                            ValueDisplay display = ValueDisplay::kShown);
 
 /// A name as it appears in the names of files: what is not `A-Z a-z 0-9 . -` becomes '-', and so
 /// does a dot at the beginning: `a/b.c` → `a-b.c`, `my_app 1` → `my-app-1`, `..` → `-.`. Never

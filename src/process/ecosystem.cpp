@@ -79,9 +79,9 @@ core::Result<Node> read_tree(const EcosystemInput& input) {
     const std::string file = file_name(input);
     switch (syntax_of(input.name)) {
         case Syntax::kYaml:
-            return detail::read_yaml(text, file);
+            return detail::read_document(text, core::DocumentFormat::kYaml, file);
         case Syntax::kToml:
-            return detail::read_toml(text, file);
+            return detail::read_document(text, core::DocumentFormat::kToml, file);
         case Syntax::kJavaScript:
             return javascript_error(input);
         case Syntax::kJson:
@@ -228,24 +228,27 @@ class Reading {
         : report_(report), reader_(input, rules, report) {}
 
     void read(const Node& app, const std::string& path) {
-        std::optional<AppSpec> spec = reader_.read(app, path);
-        if (!spec.has_value()) return;
-        const Node* const name = app.find("name");
-        const Place place{name != nullptr ? name->at : app.at, below(path, "name")};
-        const auto [first, is_new] =
-            names_.try_emplace({spec->namespace_, spec->name}, report_.where(place));
-        if (!is_new) {
-            report_.error(place,
-                          fmt::format("a second app {} in namespace {}, the first is at {}",
-                                      quoted(spec->name), quoted(spec->namespace_), first->second),
-                          "give each app its own name");
-        }
-        apps_.push_back(std::move(*spec));
+        const bool good = reader_.read(app, path);
+        AppSpec& spec = reader_.spec();
+        if (!spec.name.empty()) claim_name(app, spec, path);
+        if (good) apps_.push_back(std::move(spec));
     }
 
     std::vector<AppSpec> take() && { return std::move(apps_); }
 
   private:
+    void claim_name(const Node& app, const AppSpec& spec, const std::string& path) {
+        const Node* const name = app.find("name");
+        const Place place{name != nullptr ? name->at : app.at, below(path, "name")};
+        const auto [first, is_new] =
+            names_.try_emplace({spec.namespace_, spec.name}, report_.where(place));
+        if (is_new) return;
+        report_.error(place,
+                      fmt::format("a second app {} in namespace {}, the first is at {}",
+                                  quoted(spec.name), quoted(spec.namespace_), first->second),
+                      "give each app its own name");
+    }
+
     Report& report_;
     detail::AppReader reader_;
     std::map<std::pair<std::string, std::string>, std::string> names_;

@@ -63,17 +63,15 @@ constexpr std::size_t kMaxApps = 10'000;
 ///
 /// Reports all problems at once, each with its place; a syntax error ends the reading and is the
 /// only one. `script` and `interpreter` stay as given; `cwd`, `out_file` and `error_file` come out
-/// absolute (a leading
-/// `~/` is the caller's HOME). A relative log file must stay below the app's or the input's
-/// directory. The messages never hold a value of a variable, an argument, or anything that came by
-/// interpolation.
+/// absolute. A leading `~/` is the caller's HOME. A relative log file must stay below the app's or
+/// the input's directory. No message holds the value of a variable or an argument, nor, names of
+/// apps apart, a text that came by interpolation.
 ///
 /// Errors  kTooLarge: over kMaxEcosystemBytes. kUnsupported: a JavaScript file (`.js`, `.cjs`,
-/// `.mjs`, `.ts`),
-///         a process-compose file, `zona:` with another number than 1. kInvalidArgument: all else,
-///         one Detail per problem with `where` = "FILE:LINE:COLUMN"; at most 100 are listed.
-/// Source  PM-62; PM2's file format (process-managers.md sections 1.2, 2.2 and 6); YAML 1.2,
-/// TOML 1.0, JSON5.
+///         `.mjs`, `.ts`), a process-compose file. kInvalidArgument: all else, one Detail per
+///         problem with `where` = "FILE:LINE:COLUMN"; at most 100 are listed.
+/// Source  PM-62; PM2's file format (process-managers.md sections 1.2, 2.2 and 6); YAML 1.2, TOML
+///         1.0, JSON5.
 core::Result<Ecosystem> parse_ecosystem(const EcosystemInput& input);
 
 /// Reads the `apps` of an API request: `content` is the JSON text of a list of apps or of one app.

@@ -76,17 +76,18 @@ std::string AppReader::shown(const Node& scalar) {
     return scalar.kind == Kind::kString ? quoted(scalar.text) : printable(scalar.text);
 }
 
-std::optional<AppSpec> AppReader::read(const Node& app, const std::string& path) {
+bool AppReader::read(const Node& app, const std::string& path) {
     path_ = path;
     app_at_ = app.at;
+    spec_ = AppSpec{};
     if (app.kind != Kind::kMap) {
         report_.error({app.at, path}, fmt::format("an app is {}", describe(app.kind)),
                       "an object with at least \"script\" is expected");
-        return std::nullopt;
+        return false;
     }
-    spec_ = AppSpec{};
     spec_.cwd = input_.cwd;
     failed_ = false;
+    hidden_ = false;
     places_.clear();
     wrong_.clear();
     chosen_.assign(key_rows().size(), nullptr);
@@ -95,6 +96,7 @@ std::optional<AppSpec> AppReader::read(const Node& app, const std::string& path)
         if (chosen_[i] == nullptr) continue;
         const KeyRow& row = key_rows()[i];
         node_ = &chosen_[i]->value;
+        hidden_ = hidden_ || node_->interpolated;
         key_ = chosen_[i]->key;
         row_name_ = row.name;
         remember(std::string(row.name), node_->at);
@@ -106,8 +108,7 @@ std::optional<AppSpec> AppReader::read(const Node& app, const std::string& path)
         }
     }
     check();
-    if (failed_) return std::nullopt;
-    return std::move(spec_);
+    return !failed_;
 }
 
 void AppReader::choose_entries(const Node& app) {
@@ -195,12 +196,14 @@ void AppReader::check() {
         return;
     }
     if (!places_.contains("name")) default_name();
-    const auto valid = validate(spec_, is_pm2() ? NameRule::kForeign : NameRule::kNative);
+    const auto valid = validate(spec_, is_pm2() ? NameRule::kForeign : NameRule::kNative,
+                                hidden_ ? ValueDisplay::kHidden : ValueDisplay::kShown);
     if (valid.has_value()) return;
     failed_ = true;
     for (const core::Detail& found : valid.error().details()) {
         if (wrong_.contains(found.where)) continue;
-        const bool sentence = found.problem.starts_with('"');
+        const bool sentence =
+            found.problem.starts_with('"') || found.problem.starts_with("the value");
         report_.error(place_of(found.where),
                       fmt::format("\"{}\"{} {}", found.where, sentence ? ":" : "", found.problem),
                       found.hint);

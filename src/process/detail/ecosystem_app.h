@@ -27,8 +27,9 @@ class AppReader {
     AppReader(const EcosystemInput& input, EcosystemRules rules, Report& report)
         : input_(input), rules_(rules), report_(report) {}
 
-    /// Reads `app`, which stands at `path` ("apps[0]"). Nothing if any error was reported.
-    std::optional<AppSpec> read(const Node& app, const std::string& path);
+    /// Reads `app`, which stands at `path` ("apps[0]"), into spec(). False if any error was
+    /// reported; then spec() holds what was right.
+    bool read(const Node& app, const std::string& path);
 
     /// The value being read, and the key as the file spells it.
     const Node& node() const { return *node_; }
@@ -71,6 +72,7 @@ class AppReader {
     Position app_at_;
     AppSpec spec_;
     bool failed_ = false;
+    bool hidden_ = false;                       ///< a setting came from the environment
     std::set<std::string, std::less<>> wrong_;  ///< settings already reported
     std::vector<const Entry*> chosen_;          ///< one per row of the key table
     std::map<std::string, Position> places_;

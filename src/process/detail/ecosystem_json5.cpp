@@ -259,7 +259,7 @@ class Json5 {
             std::from_chars(digits.data(), digits.data() + digits.size(), number);
         if (error != std::errc() || end != digits.data() + digits.size()) return false;
         out.kind = Kind::kFloat;
-        out.text = std::string(text);
+        out.text = fmt::format("{}{}", text.starts_with('-') ? "-" : "", number);
         return true;
     }
 

@@ -1,6 +1,7 @@
 #include "process/detail/ecosystem_report.h"
 
 #include <algorithm>
+#include <ranges>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -21,11 +22,10 @@ void Report::error(const Place& place, std::string problem, std::string hint) {
 }
 
 void Report::warn(const Place& place, std::string_view text, std::string_view hint) {
-    if (warnings_.size() == kMostListed)
-        warnings_.push_back(file_ + ": more warnings are left out");
-    if (warnings_.size() > kMostListed) return;
+    ++warning_total_;
+    if (warnings_.size() == 10 * kMostListed) return;
     warnings_.push_back(
-        fmt::format("{}: {}{}{}", where(place), text, hint.empty() ? "" : "; ", hint));
+        {place.at, warning_total_, {where(place), std::string(text), std::string(hint)}});
 }
 
 void Report::warn_once(std::string_view topic, const Place& place, std::string_view text,
@@ -33,12 +33,29 @@ void Report::warn_once(std::string_view topic, const Place& place, std::string_v
     if (warned_.emplace(topic).second) warn(place, text, hint);
 }
 
-core::Error Report::take_error() && {
-    if (style_ == PlaceStyle::kLine) {
-        std::ranges::sort(errors_, {}, [](const Item& item) {
-            return std::tuple(item.at.line, item.at.column, item.number);
-        });
+void Report::sort(std::vector<Item>& items) const {
+    if (style_ == PlaceStyle::kPath) return;
+    std::ranges::sort(items, {}, [](const Item& item) {
+        return std::tuple(item.at.line, item.at.column, item.number);
+    });
+}
+
+std::vector<std::string> Report::take_warnings() && {
+    sort(warnings_);
+    std::vector<std::string> lines;
+    for (const Item& item : warnings_ | std::views::take(kMostListed)) {
+        const auto& [place, problem, hint] = item.detail;
+        lines.push_back(fmt::format("{}: {}{}{}", place, problem, hint.empty() ? "" : "; ", hint));
     }
+    if (warning_total_ > kMostListed) {
+        lines.push_back(fmt::format("{}: {} more warnings are not listed", file_,
+                                    warning_total_ - kMostListed));
+    }
+    return lines;
+}
+
+core::Error Report::take_error() && {
+    sort(errors_);
     const core::Detail& first = errors_.front().detail;
     std::string message = fmt::format("{}: {}", first.where, first.problem);
     if (total_ > 1)

@@ -40,7 +40,8 @@ class Report {
     bool failed() const { return total_ > 0; }
     /// All errors in the file's order, as one. Precondition: failed().
     core::Error take_error() &&;
-    std::vector<std::string> take_warnings() && { return std::move(warnings_); }
+    /// All warnings in the file's order, a line each.
+    std::vector<std::string> take_warnings() &&;
 
   private:
     struct Item {
@@ -49,11 +50,14 @@ class Report {
         core::Detail detail;
     };
 
+    void sort(std::vector<Item>& items) const;
+
     std::string file_;
     PlaceStyle style_;
     std::vector<Item> errors_;
     std::size_t total_ = 0;
-    std::vector<std::string> warnings_;
+    std::vector<Item> warnings_;
+    std::size_t warning_total_ = 0;
     std::set<std::string, std::less<>> warned_;
 };
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/document.h"
 #include "core/json.h"
 #include "core/result.h"
 
@@ -65,10 +66,9 @@ std::string place(std::string_view file, Position at);
 /// numbers. Duplicate keys are kept. Errors: kInvalidArgument, syntax_error().
 core::Result<Node> read_json5(std::string_view text, std::string_view file);
 
-/// One YAML document; aliases and `<<` are carried out. Errors: kInvalidArgument, syntax_error().
-core::Result<Node> read_yaml(std::string_view text, std::string_view file);
-
-/// TOML 1.0; dates become strings. Errors: kInvalidArgument, syntax_error().
-core::Result<Node> read_toml(std::string_view text, std::string_view file);
+/// YAML or TOML by core::parse_document; a member's value has the place of its key.
+/// Errors: kInvalidArgument, as syntax_error().
+core::Result<Node> read_document(std::string_view text, core::DocumentFormat format,
+                                 std::string_view file);
 
 }  // namespace zona::process::detail
