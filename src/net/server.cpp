@@ -27,8 +27,9 @@ constexpr std::chrono::milliseconds kLongestBackoff{1000};
 /// So many clients over the limit are told so at a time; further ones are closed without a word.
 constexpr std::size_t kMostTurnedAway = 64;
 
-/// Whether a socket listens, as an option that Asio can read.
-class AcceptsConnections {
+/// An integer option of SOL_SOCKET that Asio can read.
+template <int Name>
+class SocketFact {
   public:
     template <class Protocol>
     int level(const Protocol&) const {
@@ -36,7 +37,7 @@ class AcceptsConnections {
     }
     template <class Protocol>
     int name(const Protocol&) const {
-        return SO_ACCEPTCONN;
+        return Name;
     }
     template <class Protocol>
     int* data(const Protocol&) {
@@ -48,7 +49,7 @@ class AcceptsConnections {
     }
     template <class Protocol>
     void resize(const Protocol&, std::size_t) {}
-    bool value() const { return value_ != 0; }
+    int value() const { return value_; }
 
   private:
     int value_ = 0;
@@ -110,18 +111,19 @@ core::Result<void> Server::Impl::listen(os::UniqueFd socket) {
         return core::Error::from_errno(error.value(), fmt::format("listen on fd {}", number));
     }
     std::ignore = std::move(socket).release();  // the acceptor owns it now
-    const auto address = acceptor.local_endpoint(error);
+    SocketFact<SO_DOMAIN> family;
+    acceptor.get_option(family, error);
     if (error) {
         return core::Error(core::Code::kInvalidArgument,
                            fmt::format("fd {} is not a socket: {}", number, error.message()));
     }
-    if (address.protocol().family() != AF_UNIX) {
+    if (family.value() != AF_UNIX) {
         return core::Error(core::Code::kUnsupported,
                            fmt::format("fd {} is no unix socket; only those are served", number));
     }
-    AcceptsConnections listens;
+    SocketFact<SO_ACCEPTCONN> listens;
     acceptor.get_option(listens, error);
-    if (error || !listens.value()) {
+    if (error || listens.value() == 0) {
         return core::Error(core::Code::kInvalidArgument,
                            fmt::format("the socket fd {} does not listen", number));
     }

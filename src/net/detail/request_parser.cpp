@@ -293,7 +293,7 @@ std::size_t RequestParser::Impl::feed(std::string_view data) {
     std::size_t consumed = 0;
     while (state_ != State::kDone && state_ != State::kFault && consumed < data.size()) {
         presented_ = data.substr(consumed);
-        if (at_chunk_line() && presented_.size() < kShortestChunkEnd) break;
+        if (at_chunk_line() && presented_[0] == '0' && presented_.size() < kShortestChunkEnd) break;
         const bool in_head = !is_header_done();
         beast::error_code error;
         const std::size_t taken =

@@ -1,0 +1,169 @@
+#include "net/client.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "net/detail/response_parser.h"
+#include "os/socket_io.h"
+#include "os/unix_socket.h"
+
+namespace zona::net {
+namespace {
+
+constexpr std::size_t kReadBytes = 64U << 10U;
+
+/// Whether a text can stand in the request line: no space, nothing outside of printable ASCII.
+bool fits_request_line(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+bool fits_field(std::string_view text) {
+    return std::ranges::none_of(text, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return (byte < 0x20 && c != '\t') || byte == 0x7f;
+    });
+}
+
+core::Error unusable(std::string_view what) {
+    return {core::Code::kInvalidArgument, fmt::format("{} cannot be sent in a request", what)};
+}
+
+core::Result<std::string> head_of(const ClientRequest& request) {
+    if (!fits_request_line(request.method)) return unusable("the method");
+    if (!fits_request_line(request.target)) return unusable("the target");
+    std::string out =
+        fmt::format("{} {} HTTP/1.1\r\nHost: zona\r\n", request.method, request.target);
+    if (request.headers != nullptr) {
+        for (const Headers::Field field : *request.headers) {
+            if (!fits_request_line(field.name) || field.name.contains(':') ||
+                !fits_field(field.value)) {
+                return unusable(fmt::format("the header {}", field.name.substr(0, 64)));
+            }
+            fmt::format_to(std::back_inserter(out), "{}: {}\r\n", field.name, field.value);
+        }
+    }
+    if (!request.body.empty()) {
+        fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", request.body.size());
+    }
+    out += "\r\n";
+    return out;
+}
+
+core::Error late() {
+    return {core::Code::kTimeout, "the daemon did not answer in time"};
+}
+
+}  // namespace
+
+UnixHttpClient::UnixHttpClient(std::string path, const core::Clock& clock, core::ByteCount max_body)
+    : path_(std::move(path)), clock_(clock), max_body_(max_body) {}
+
+core::Result<void> UnixHttpClient::connect() {
+    if (socket_.valid()) {
+        // Readable between requests: the server has closed it, or sends what nobody asked for.
+        const auto ready =
+            os::wait_ready(socket_.get(), os::WaitFor::kReadable, std::chrono::nanoseconds(0));
+        if (ready.has_value() && !ready->readable) return {};
+        socket_.reset();
+    }
+    core::Result<os::UniqueFd> made = os::connect_unix(path_);
+    if (!made.has_value()) {
+        core::Error error = made.take_error();
+        const bool absent = error.code() == core::Code::kNotFound;
+        return absent ? std::move(error).recode(core::Code::kUnavailable) : std::move(error);
+    }
+    socket_ = std::move(*made);
+    return {};
+}
+
+/// Sends all, or as much as the server takes before it answers: an early answer is a refusal.
+core::Result<void> UnixHttpClient::send(std::string_view data, core::Deadline deadline) {
+    while (!data.empty()) {
+        core::Result<std::optional<std::size_t>> sent = os::send_some(socket_.get(), data);
+        if (!sent.has_value()) {
+            // The server may have answered and closed already: what it said is still to be read.
+            if (sent.error().code() == core::Code::kUnavailable) return {};
+            return sent.take_error();
+        }
+        if (sent->has_value()) {
+            data.remove_prefix(**sent);
+            continue;
+        }
+        ZONA_TRY(const os::SocketReady ready,
+                 os::wait_ready(socket_.get(), os::WaitFor::kEither, deadline.remaining(clock_)));
+        if (!ready.any()) return late();
+        if (ready.readable && !ready.writable) return {};
+    }
+    return {};
+}
+
+core::Result<ClientResponse> UnixHttpClient::receive(std::string_view method, const ChunkSink* sink,
+                                                     core::Deadline deadline) {
+    ClientResponse response;
+    detail::ResponseParser parser(method);
+    bool too_large = false;
+    const auto take = [&](std::string_view piece) {
+        if (sink != nullptr && parser.status() / 100 == 2) return (*sink)(piece) == Flow::kContinue;
+        too_large = response.body.size() + piece.size() > max_body_.as_size();
+        if (!too_large) response.body.append(piece);
+        return !too_large;
+    };
+    std::string buffer(kReadBytes, '\0');
+    while (!parser.done() && !parser.stopped()) {
+        ZONA_TRY(const os::SocketReady ready,
+                 os::wait_ready(socket_.get(), os::WaitFor::kReadable, deadline.remaining(clock_)));
+        if (!ready.readable) return late();
+        ZONA_TRY(const std::optional<std::size_t> count, os::receive_some(socket_.get(), buffer));
+        if (!count.has_value()) continue;
+        if (*count == 0) {
+            ZONA_TRY_VOID(parser.end_of_input());
+            break;
+        }
+        const std::string_view data = std::string_view(buffer).substr(0, *count);
+        ZONA_TRY(const std::size_t used, parser.feed(data, take));
+        if (parser.done() && used < data.size()) socket_.reset();
+        if (parser.done()) break;
+    }
+    if (too_large) {
+        return core::Error(
+            core::Code::kTooLarge,
+            fmt::format("the answer is over the limit of {} bytes", max_body_.bytes()));
+    }
+    if (!parser.done() || !parser.keep_alive()) socket_.reset();
+    response.status = parser.status();
+    response.headers = std::move(parser.headers());
+    return response;
+}
+
+core::Result<ClientResponse> UnixHttpClient::exchange(const ClientRequest& request,
+                                                      const ChunkSink* sink,
+                                                      core::Deadline deadline) {
+    ZONA_TRY(std::string head, head_of(request));
+    ZONA_TRY_VOID(connect());
+    const bool small = request.body.size() <= kReadBytes;
+    if (small) head += request.body;
+    core::Result<void> sent = send(head, deadline);
+    if (sent.has_value() && !small) sent = send(request.body, deadline);
+    core::Result<ClientResponse> answer = sent.has_value()
+                                              ? receive(request.method, sink, deadline)
+                                              : core::Result<ClientResponse>(sent.take_error());
+    if (!answer.has_value()) socket_.reset();
+    return answer;
+}
+
+core::Result<ClientResponse> UnixHttpClient::request(const ClientRequest& request,
+                                                     core::Deadline deadline) {
+    return exchange(request, nullptr, deadline);
+}
+
+core::Result<ClientResponse> UnixHttpClient::stream(const ClientRequest& request,
+                                                    const ChunkSink& sink,
+                                                    core::Deadline deadline) {
+    return exchange(request, &sink, deadline);
+}
+
+}  // namespace zona::net

@@ -1,0 +1,296 @@
+/// @file
+/// A real server on a real unix socket for tests, and a client that says exactly what it is told.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/random.h"
+#include "core/testing/memory_log.h"
+#include "net/detail/response_parser.h"
+#include "net/middleware.h"
+#include "net/router.h"
+#include "net/server.h"
+#include "os/socket_io.h"
+#include "os/unix_socket.h"
+
+namespace zona::net {
+
+/// How long a test waits for what must come before it gives up.
+inline constexpr std::chrono::seconds kPatience{20};
+
+/// A directory that is gone after the test.
+class TestDirectory {
+  public:
+    TestDirectory() {
+        std::string name = (std::filesystem::temp_directory_path() / "zona-net-XXXXXX").string();
+        path_ = ::mkdtemp(name.data());
+    }
+    TestDirectory(const TestDirectory&) = delete;
+    TestDirectory& operator=(const TestDirectory&) = delete;
+    ~TestDirectory() { std::filesystem::remove_all(path_); }
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+/// What a raw client read.
+struct RawResponse {
+    int status = 0;
+    Headers headers;
+    std::string body;
+    bool complete = false;  ///< its end was seen
+
+    std::string header(std::string_view name) const {
+        return std::string(headers.find(name).value_or("(none)"));
+    }
+};
+
+/// Sends raw bytes and reads responses. Fails the test rather than wait longer than kPatience.
+class RawClient {
+  public:
+    explicit RawClient(const std::string& path) : socket_(os::connect_unix(path).value()) {}
+
+    int fd() const { return socket_.get(); }
+
+    /// False when the server has closed.
+    bool send(std::string_view data) {
+        while (!data.empty()) {
+            const auto sent = os::send_some(socket_.get(), data);
+            if (!sent.has_value()) return false;
+            if (sent->has_value()) {
+                data.remove_prefix(**sent);
+            } else if (!wait(os::WaitFor::kWritable)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// The next response; status 0 when the server closed instead.
+    RawResponse read(std::string_view method = "GET") {
+        RawResponse out;
+        detail::ResponseParser parser(method);
+        const auto take = [&out](std::string_view piece) {
+            out.body.append(piece);
+            return true;
+        };
+        while (!parser.done()) {
+            if (pending_.empty() && !receive()) {
+                (void)parser.end_of_input();
+                break;
+            }
+            const auto used = parser.feed(pending_, take);
+            if (!used.has_value()) {
+                ADD_FAILURE() << used.error().message() << "\n" << pending_;
+                return out;
+            }
+            pending_.erase(0, *used);
+        }
+        if (!parser.head_done()) return out;
+        out.status = parser.status();
+        out.headers = parser.headers();
+        out.complete = parser.done();
+        return out;
+    }
+
+    /// Sends a request and reads its response.
+    RawResponse ask(std::string_view request, std::string_view method = "GET") {
+        send(request);
+        return read(method);
+    }
+
+    /// All bytes until the server closes.
+    std::string read_to_end() {
+        while (receive()) {
+        }
+        return std::exchange(pending_, {});
+    }
+
+    /// Bytes as they come, until `text` is among them.
+    std::string read_until(std::string_view text) {
+        while (!pending_.contains(text)) {
+            if (!receive()) break;
+        }
+        const std::size_t at = pending_.find(text);
+        const std::size_t count = at == std::string::npos ? pending_.size() : at + text.size();
+        std::string out = pending_.substr(0, count);
+        pending_.erase(0, count);
+        return out;
+    }
+
+    /// Whether the server closes without sending anything more.
+    bool closed_silently() { return pending_.empty() && !receive(); }
+
+    void end_output() { ::shutdown(socket_.get(), SHUT_WR); }
+    void close() { socket_.reset(); }
+
+  private:
+    bool wait(os::WaitFor what) {
+        const auto ready = os::wait_ready(socket_.get(), what, kPatience);
+        if (ready.has_value() && ready->any()) return true;
+        ADD_FAILURE() << "the server said nothing for " << kPatience.count() << " s";
+        return false;
+    }
+    bool receive() {
+        if (!wait(os::WaitFor::kReadable)) return false;
+        std::array<char, 16384> buffer{};
+        const auto count = os::receive_some(socket_.get(), buffer);
+        if (!count.has_value() || !count->has_value() || **count == 0) return false;
+        pending_.append(buffer.data(), **count);
+        return true;
+    }
+
+    os::UniqueFd socket_;
+    std::string pending_;
+};
+
+/// Options under which a test's own speed never meets a limit.
+inline ServerOptions patient_options() {
+    ServerOptions options;
+    options.idle_time = options.head_time = options.request_time = options.write_time = kPatience;
+    options.overtime = std::chrono::milliseconds(1);
+    return options;
+}
+
+/// A server in a thread. Add routes to router(), then start().
+class TestServer {
+  public:
+    explicit TestServer(const ServerOptions& options = patient_options()) : options_(options) {
+        log_.set_default_level(core::LogLevel::kTrace);
+        log_.add_sink(std::make_unique<core::MemorySink>(lines_));
+    }
+    TestServer(const TestServer&) = delete;
+    TestServer& operator=(const TestServer&) = delete;
+    ~TestServer() { stop(); }
+
+    Router& router() { return router_; }
+    core::MetricRegistry& metrics() { return metrics_; }
+    const std::string& path() const { return path_; }
+    boost::asio::io_context& context() { return context_; }
+
+    /// A route whose handler is a plain function.
+    void route(Method method, std::string_view pattern,
+               std::function<core::Result<Response>(Request&)> handler, RouteOptions options = {}) {
+        auto as_coroutine = [handler = std::move(handler)](Request& request) {
+            return answer(handler, request);
+        };
+        ASSERT_TRUE(
+            router_.add(method, pattern, std::move(as_coroutine), std::move(options)).has_value());
+    }
+
+    void start() {
+        const ApplicationDeps deps{clock_, random_, metrics_, log_.logger("http.access"),
+                                   log_.logger("http")};
+        server_ = std::make_unique<Server>(context_.get_executor(), options_,
+                                           make_application(router_, deps), clock_,
+                                           log_.logger("http"), metrics_);
+        auto socket = os::listen_unix(path_, 1024);
+        ASSERT_TRUE(socket.has_value());
+        ASSERT_TRUE(server_->listen(std::move(*socket)).has_value());
+        boost::asio::co_spawn(context_, run(*server_, served_), boost::asio::detached);
+        thread_ = std::thread([this] { context_.run(); });
+    }
+
+    /// Runs `work` on the server's executor and waits for it.
+    void on_server(std::function<void(Server&)> work) {
+        std::promise<void> done;
+        boost::asio::post(context_, [&] {
+            work(*server_);
+            done.set_value();
+        });
+        done.get_future().wait();
+    }
+
+    void drain(std::chrono::milliseconds time) {
+        on_server([&](Server& server) { server.drain(core::Deadline::after(clock_, time)); });
+    }
+
+    /// Whether serve() has returned.
+    bool served() const { return served_; }
+    /// Waits for serve() to return.
+    void join() {
+        if (thread_.joinable()) thread_.join();
+    }
+    void stop() {
+        if (!thread_.joinable()) return;
+        boost::asio::post(context_, [this] { server_->stop(); });
+        join();
+    }
+
+    std::vector<std::string> log_lines() const {
+        const std::lock_guard lock(lines_.mutex);
+        return lines_.lines;
+    }
+    /// The lines that hold `text`, once there are `count` of them.
+    std::vector<std::string> wait_for_lines(std::string_view text, std::size_t count) const {
+        const auto end = std::chrono::steady_clock::now() + kPatience;
+        std::vector<std::string> found;
+        while (std::chrono::steady_clock::now() < end) {
+            found.clear();
+            for (const std::string& line : log_lines()) {
+                if (line.contains(text)) found.push_back(line);
+            }
+            if (found.size() >= count) break;
+            std::this_thread::yield();
+        }
+        return found;
+    }
+    /// Waits until `condition` holds; false when it does not in time.
+    static bool eventually(const std::function<bool()>& condition) {
+        const auto end = std::chrono::steady_clock::now() + kPatience;
+        while (!condition()) {
+            if (std::chrono::steady_clock::now() > end) return false;
+            std::this_thread::yield();
+        }
+        return true;
+    }
+
+  private:
+    static asio::awaitable<core::Result<Response>> answer(
+        const std::function<core::Result<Response>(Request&)>& handler, Request& request) {
+        co_return handler(request);
+    }
+    static asio::awaitable<void> run(Server& server, std::atomic<bool>& served) {
+        co_await server.serve();
+        served = true;
+    }
+
+    ServerOptions options_;
+    TestDirectory directory_;
+    std::string path_ = directory_.path() + "/api.sock";
+    core::RealClock clock_;
+    core::SystemRandom random_;
+    core::MetricRegistry metrics_;
+    core::MemorySink::Lines lines_;
+    core::Logging log_{clock_};
+    Router router_;
+    boost::asio::io_context context_{1};
+    std::unique_ptr<Server> server_;
+    std::atomic<bool> served_ = false;
+    std::thread thread_;
+};
+
+}  // namespace zona::net
