@@ -1,0 +1,150 @@
+// Any bytes, in any pieces, against the server's real connection: it must end, answer only
+// well-formed responses, one per request that it took, and never 5xx but for what HTTP itself calls
+// so (501, 505).
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "core/clock.h"
+#include "core/metrics.h"
+#include "core/random.h"
+#include "net/detail/connection.h"
+#include "net/detail/response_parser.h"
+#include "net/testing/memory_stream.h"
+
+namespace zona::net {
+namespace {
+
+asio::awaitable<core::Result<Response>> echo(Request& request) {
+    co_return Response::text(request.body, "text/plain");
+}
+
+asio::awaitable<core::Result<Response>> parameters(Request& request) {
+    Response response = Response::text("", "text/plain");
+    for (const Parameter& parameter : request.parameters) {
+        response.headers.add("X-" + parameter.name, parameter.value);
+    }
+    for (const Parameter& parameter : request.query)
+        response.body += parameter.value;
+    co_return response;
+}
+
+asio::awaitable<core::Result<void>> lines(BodyWriter& out) {
+    ZONA_CO_TRY_VOID(co_await out.write("one\n"));
+    ZONA_CO_TRY_VOID(co_await out.write("two\n"));
+    co_return core::Result<void>();
+}
+
+asio::awaitable<core::Result<Response>> stream(Request&) {
+    co_return Response::streaming("text/plain", lines, StreamEnd::kByItself);
+}
+
+void require(bool condition, const char* what, const std::string& output) {
+    if (condition) return;
+    std::cerr << what << "\n" << output << "\n";
+    std::abort();
+}
+
+/// What the chain saw, in order.
+struct Answered {
+    std::vector<std::string> methods;
+    std::vector<int> statuses;
+};
+
+class Record {
+  public:
+    explicit Record(Answered& answered) : answered_(&answered) {}
+    asio::awaitable<Response> operator()(Request& request, Next next) const {
+        Response response = co_await next(request);
+        answered_->methods.push_back(request.method_name);
+        answered_->statuses.push_back(response.status);
+        co_return response;
+    }
+
+  private:
+    Answered* answered_;
+};
+
+/// Everything that does not depend on the input.
+struct Bench {
+    Bench() {
+        RouteOptions any;
+        any.body = BodyKind::kAny;
+        add(Method::kPost, "/echo", echo, any);
+        add(Method::kGet, "/stream", stream, {});
+        add(Method::kGet, "/p/{id:[a-f0-9]+}/x", parameters, {});
+        add(Method::kGet, "/p/{name}", parameters, {});
+        add(Method::kGet, "/p/{rest...}", parameters, {});
+    }
+    void add(Method method, std::string_view pattern, Handler handler, RouteOptions options) {
+        if (!router.add(method, pattern, std::move(handler), std::move(options))) std::abort();
+    }
+
+    core::RealClock clock;
+    core::SeededRandom random{1};
+    core::MetricRegistry metrics;
+    Router router;
+};
+
+Application application(const Bench& bench, Answered& answered) {
+    std::vector<Middleware> all = {Record(answered), security_headers(),
+                                   render_errors(core::Logger()), refuse_faults()};
+    const Router* router = &bench.router;
+    return {Chain(std::move(all), [router](Request& request) { return router->dispatch(request); }),
+            [router](const Request& head) { return router->limits(head); }};
+}
+
+void check(const std::string& output, const Answered& answered) {
+    std::string_view rest = output;
+    for (std::size_t i = 0; i < answered.methods.size(); ++i) {
+        detail::ResponseParser parser(answered.methods[i]);
+        const auto used = parser.feed(rest, [](std::string_view) { return true; });
+        require(used.has_value(), "an answer is malformed", output);
+        require(parser.end_of_input().has_value(), "an answer is not complete", output);
+        require(parser.status() == answered.statuses[i], "an answer is out of order", output);
+        const int status = parser.status();
+        require(status < 500 || status == 501 || status == 505, "a server error", output);
+        rest.remove_prefix(*used);
+    }
+    require(rest.empty(), "more was sent than was answered", output);
+}
+
+}  // namespace
+}  // namespace zona::net
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace zona::net;
+    static Bench bench;
+    if (size < 2) return 0;
+
+    MemoryStream::Wire wire;
+    wire.pieces = {data[0], data[1]};
+    if (data[0] == 0) wire.pieces.clear();
+    wire.input.assign(reinterpret_cast<const char*>(data) + 2, size - 2);
+
+    ServerOptions options;
+    options.head = zona::core::ByteCount(2048);
+    options.head_fields = 20;
+    options.body = zona::core::ByteCount(4096);
+    Answered answered;
+    asio::io_context context(1);
+    const auto shared = std::make_shared<detail::Shared>(context.get_executor(), options,
+                                                         application(bench, answered), bench.clock,
+                                                         zona::core::Logger());
+    auto connection = std::make_shared<detail::Connection>(
+        shared, std::make_unique<MemoryStream>(context.get_executor(), wire), UnixPeer{});
+    asio::co_spawn(context, connection->serve(), asio::detached);
+    connection.reset();
+    context.run();
+
+    require(shared->connections.empty(), "the connection did not end", wire.output);
+    check(wire.output, answered);
+    return 0;
+}
