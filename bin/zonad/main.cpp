@@ -96,7 +96,7 @@ class Daemon {
     os::FdLimits child_limits_;  ///< as they were before ours were raised
     std::optional<process::Table> table_;
     std::unique_ptr<process::StateStore> state_;
-    std::unique_ptr<process::History> history_;
+    std::unique_ptr<process::ExitHistory> history_;
     std::unique_ptr<process::Capture> capture_;
     std::unique_ptr<process::Containment> containment_;
     asio::io_context supervision_{1};
@@ -131,13 +131,13 @@ void Daemon::apply_settings() {
 }
 
 core::Result<void> Daemon::open_stores() {
-    const os::ProcFs proc("/proc");
+    ZONA_TRY(const os::ProcFs proc, os::ProcFs::open());
     ZONA_TRY(const std::string boot_id, proc.boot_id());
     ZONA_TRY(table_, process::Table::open(home_ + "/run/table", boot_id));
     ZONA_TRY(state_,
              process::StateStore::open({.directory = home_ + "/state"}, logging_.logger("state")));
     ZONA_TRY(history_,
-             process::History::open({.directory = home_ + "/state"}, logging_.logger("state")));
+             process::ExitHistory::open({.directory = home_ + "/state"}));
     process::CaptureOptions capture{.fifo_directory = home_ + "/run/fifo",
                                     .index_directory = home_ + "/state/log-index",
                                     .disk_full_wait = settings_.disk_full_wait};
@@ -182,7 +182,6 @@ core::Result<void> Daemon::build_api() {
     info.pid = ::getpid();
     info.version = ZONA_VERSION;
     info.started_at = clock_.system();
-    info.log_index_dir = home_ + "/state/log-index";
     info.cpus = os::usable_cpus();
     ZONA_TRY_VOID(api::add_daemon_routes(
         router_, std::move(info),

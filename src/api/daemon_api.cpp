@@ -50,8 +50,11 @@ class DaemonRoutes {
         };
         ZONA_CO_TRY(const auto views,
                     co_await answer_of<std::vector<process::ProcessView>>(std::move(begin)));
-        const json::value meta = {{"total", views.size()},
-                                  {"killed", deps_.supervisor.killed_count()}};
+        auto count = [this](Callback<std::size_t> done) {
+            deps_.supervisor.killed_count(std::move(done));
+        };
+        ZONA_CO_TRY(const std::size_t killed, co_await answer_of<std::size_t>(std::move(count)));
+        const json::value meta = {{"total", views.size()}, {"killed", killed}};
         co_return Response::success(core::to_json(render_all(views)), core::to_json(meta));
     }
 
@@ -124,8 +127,7 @@ class DaemonRoutes {
             deps_.supervisor.log_files(std::move(select), std::move(done));
         };
         ZONA_CO_TRY(Files files, co_await answer_of<Files>(std::move(begin)));
-        co_return stream_logs(request, std::move(files), deps_.capture, deps_.clock,
-                              info_.log_index_dir);
+        co_return stream_logs(request, std::move(files), deps_.capture, deps_.clock);
     }
 
     Answer save(Request& request) {

@@ -33,7 +33,6 @@ struct DaemonInfo {
     std::int32_t pid = 0;
     std::string version;
     core::SystemTime started_at{};
-    std::string log_index_dir;  ///< where the capture keeps the times of log lines
     int cpus = 1;               ///< what `instances: max` means
 };
 

@@ -94,6 +94,12 @@ void Supervisor::resurrect(Callback<std::pair<StartReply, std::string>> done) {
         [e = engine_.get(), done = std::move(done)]() mutable { e->resurrect(std::move(done)); });
 }
 
+void Supervisor::killed_count(Callback<std::size_t> done) {
+    engine_->post([e = engine_.get(), done = std::move(done)]() mutable {
+        done(e->deps_.state.killed().size());
+    });
+}
+
 void Supervisor::shutdown(Shutdown how, std::move_only_function<void(std::size_t)> begun,
                           std::move_only_function<void()> done) {
     engine_->post(

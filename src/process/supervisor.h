@@ -40,7 +40,7 @@ class MetricRegistry;
 namespace zona::process {
 
 class Capture;
-class History;
+class ExitHistory;
 class StateStore;
 class Table;
 class KeeperLink;
@@ -181,7 +181,7 @@ struct SupervisorDeps {
     core::MetricRegistry& metrics;
     Table& table;
     StateStore& state;
-    History& history;
+    ExitHistory& history;
     Capture& capture;
     Containment& containment;
     KeeperLink& keeper;
@@ -225,7 +225,7 @@ class Supervisor {
     /// alone.
     void resurrect(Callback<std::pair<StartReply, std::string>> done);
     /// How many processes `resurrect` would bring back after a kill.
-    std::size_t killed_count() const;
+    void killed_count(Callback<std::size_t> done);
 
     /// Ends every process in order, then calls `done`. The desired state stays, unless `kill`: then
     /// the list is set aside and the next zona starts nothing by itself. A second call is ignored

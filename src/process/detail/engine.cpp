@@ -284,7 +284,9 @@ void Supervisor::Engine::remove(Entry& entry) {
         log_.report("cannot remove its FIFOs", detached.error(), {{"pm_id", pm_id}});
     }
     deps_.keeper.drop(entry.slot);
-    deps_.history.forget(entry.stored.id);
+    if (auto forgotten = deps_.history.forget(entry.stored.id); !forgotten) {
+        log_.report("cannot forget its exits", forgotten.error(), {{"pm_id", pm_id}});
+    }
     deps_.table.release(entry.slot);
     slots_.erase(entry.slot);
     std::vector<Waiter> waiters = std::move(entry.waiters);

@@ -57,6 +57,13 @@ struct Waiter {
     std::move_only_function<void(core::Result<std::optional<Outcome>>)> done;
 };
 
+/// Why a program was not executed.
+struct NotStarted {
+    std::string reason;  ///< for people
+    os::SpawnStep step = os::SpawnStep::kNone;
+    int error_number = 0;
+};
+
 struct Entry {
     StoredProcess stored;
     RestartPolicy policy;
@@ -100,7 +107,7 @@ class Supervisor::Engine {
     core::Result<Entry*> find_one(const std::string& id);
     std::vector<Entry*> in_order();
     ProcessView view(Entry& entry);
-    ExitView exit_view(const ExitRecord& record) const;
+    ExitView exit_view(const Entry& entry, const ExitRecord& record) const;
     std::vector<ExitView> exits(const Entry& entry) const;
     std::map<std::string, std::string> environment(const Entry& entry) const;
     core::Result<Saved> save(Force force);
@@ -138,7 +145,7 @@ class Supervisor::Engine {
     void spawn(Entry& entry);
     core::Result<os::SpawnPlan> plan(Entry& entry);
     void spawned(Entry& entry, std::uint64_t incarnation, const os::SpawnOutcome& outcome);
-    void not_started(Entry& entry, std::uint64_t incarnation, std::string reason);
+    void not_started(Entry& entry, std::uint64_t incarnation, NotStarted why);
     core::Result<void> attach(Entry& entry);
 
     // engine_exit.cpp
@@ -146,6 +153,7 @@ class Supervisor::Engine {
     void take_adopted_exits();
     void watch_foreign(Entry& entry, os::UniqueFd pidfd);
     void record_exit(Entry& entry, const std::optional<os::ChildExit>& how);
+    void append_history(const ExitRecord& record);
     void finish_exit(Entry& entry);
     void follow_exit(Entry& entry);
     Outcome outcome_of(Entry& entry, Outcome::Kind kind, std::optional<ExitView> exit);
@@ -154,6 +162,8 @@ class Supervisor::Engine {
     void recover_slot(std::uint32_t number, Entry* entry);
     void adopt(Entry& entry, Slot& slot);
     void adopt_foreign(Entry& entry, Slot& slot);
+    std::optional<os::ProcStat> stat_of(pid_t pid) const;
+    bool is_the_spawned(const Entry& entry, const Slot& slot, const os::ProcStat& stat) const;
     void restore_counters(Entry& entry, Slot& slot);
     void adopt_tree(Entry& entry, const Slot& slot);
     void resume(Entry& entry);

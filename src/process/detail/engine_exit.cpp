@@ -82,34 +82,31 @@ void Supervisor::Engine::finish_exit(Entry& entry) {
     ExitRecord record{.process = entry.stored.id,
                       .incarnation = incarnation,
                       .pid = slot.pid.load(),
-                      .spawned_ns = slot.spawned_ns,
-                      .exited_ns = slot.exited_ns,
+                      .spawned_at = core::SystemTime(std::chrono::nanoseconds(slot.spawned_ns)),
+                      .exited_at = core::SystemTime(std::chrono::nanoseconds(slot.exited_ns)),
                       .how = slot.exit_how,
                       .status = slot.exit_status,
-                      .user_us = slot.user_us,
-                      .system_us = slot.system_us,
-                      .max_rss_kb = slot.max_rss_kb,
-                      .out_begin = slot.out_begin,
-                      .out_end = at.out,
-                      .err_begin = slot.err_begin,
-                      .err_end = at.err,
-                      .reason = {}};
-    record.flags.requested = slot.asked.load() != 0;
-    record.flags.unknown = slot.exit_how == 0;
+                      .user_cpu = std::chrono::microseconds(slot.user_us),
+                      .system_cpu = std::chrono::microseconds(slot.system_us),
+                      .max_rss = core::ByteCount::kib(slot.max_rss_kb),
+                      .out = {slot.out_begin, at.out},
+                      .err = {slot.err_begin, at.err}};
+    if (slot.asked.load() != 0) record.flags |= kExitRequested;
+    if (slot.exit_how == 0) record.flags |= kExitUnknown;
     if (entry.tree && slot.exit_how == CLD_KILLED && slot.exit_status == SIGKILL) {
         const auto oom = entry.tree->oom_kills();
-        record.flags.out_of_memory = oom && oom->count > entry.oom_before;
+        if (oom && oom->count > entry.oom_before) record.flags |= kExitOutOfMemory;
     }
     if (slot.history.load() != incarnation &&
-        !deps_.history.contains(entry.stored.id, incarnation)) {
-        deps_.history.append(record);
+        !deps_.history.contains(entry.stored.id, incarnation, record.spawned_at)) {
+        append_history(record);
     }
     ZONA_FAULT("exit.history");
     slot.history.store(incarnation);
     slot.word.store(Slot::make_word(incarnation, SlotState::kIdle));
     ZONA_FAULT("exit.idle");
 
-    const ExitView exit = exit_view(record);
+    const ExitView exit = exit_view(entry, record);
     log_.info("ended", {{"pm_id", entry.stored.pm_id},
                         {"name", entry.stored.app->spec.name},
                         {"pid", record.pid},
@@ -118,6 +115,13 @@ void Supervisor::Engine::finish_exit(Entry& entry) {
                         {"requested", exit.requested}});
     resolve_ready(entry, exit);
     follow_exit(entry);
+}
+
+void Supervisor::Engine::append_history(const ExitRecord& record) {
+    if (auto appended = deps_.history.append(record); !appended) {
+        // It is kept in memory and written with the next one.
+        log_.report("an exit is not in the history file yet", appended.error(), {{"pid", record.pid}});
+    }
 }
 
 void Supervisor::Engine::follow_exit(Entry& entry) {

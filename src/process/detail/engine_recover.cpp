@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/fault.h"
 #include "process/detail/engine.h"
@@ -8,6 +9,8 @@ namespace {
 /// A waiting restart found after a jump of the clock waits no longer than the longest delay there
 /// can be.
 constexpr Milliseconds kLongestResumedDelay = SpecLimits::kDuration;
+/// The kernel's ticks are 10 ms; a process of the same number and this age is the same.
+constexpr Milliseconds kSameAge{100};
 }  // namespace
 
 void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_t next_pm_id) {
@@ -126,10 +129,10 @@ void Supervisor::Engine::adopt(Entry& entry, Slot& slot) {
     const pid_t keeper = deps_.table.header().keeper_pid.load();
     entry.life.phase = Phase::kOnline;
     entry.life.child_alive = true;
-    const auto stat = deps_.containment.proc().stat(pid);
+    const auto stat = stat_of(pid);
     const bool there =
-        stat.has_value() && (slot.start_ticks == 0 || stat->start_ticks == slot.start_ticks);
-    if (there && stat->ppid == keeper) {
+        stat && (slot.start_ticks == 0 || stat->start_ticks == slot.start_ticks);
+    if (there && stat->parent == keeper) {
         slot.start_ticks = stat->start_ticks;
         entry.parent = Parent::kKeeper;
     } else if (slot.state() == SlotState::kExited) {
@@ -150,24 +153,46 @@ void Supervisor::Engine::adopt(Entry& entry, Slot& slot) {
     feed(entry, {.kind = kinds[static_cast<std::size_t>(goal)]});
 }
 
-/// Its keeper is dead too: found again by pid and start time, or by its mark when that was not read
-/// yet.
+std::optional<os::ProcStat> Supervisor::Engine::stat_of(pid_t pid) const {
+    auto stat = deps_.containment.proc().stat(pid);
+    if (!stat) {
+        log_.report("cannot read /proc", stat.error(), {{"pid", pid}});
+        return std::nullopt;
+    }
+    return std::move(*stat);
+}
+
+/// Whether a process whose start time was not stored any more is the one that the slot's clone made: by its
+/// mark, or, before it has executed its program, by its age.
+bool Supervisor::Engine::is_the_spawned(const Entry& entry, const Slot& slot,
+                                        const os::ProcStat& stat) const {
+    const os::ProcFs& proc = deps_.containment.proc();
+    const auto mark = proc.variable(stat.pid, "ZONA_PROCESS");
+    if (mark && *mark) return **mark == entry.stored.id.to_string();
+    const auto uptime = proc.uptime();
+    if (!uptime) return false;
+    const auto age = uptime->count() -
+                     static_cast<std::int64_t>(stat.start_ticks * 1000 / os::ticks_per_second());
+    const auto now = deps_.clock.system().time_since_epoch().count();
+    return std::abs(age - (now - slot.spawned_ns) / 1'000'000) < kSameAge.count();
+}
+
+/// Its keeper is dead too: found again by pid and start time.
 void Supervisor::Engine::adopt_foreign(Entry& entry, Slot& slot) {
     const pid_t pid = slot.pid.load();
     auto pidfd = os::open_pidfd(pid);
-    const auto stat = deps_.containment.proc().stat(pid);
-    bool same = pidfd.has_value() && stat.has_value() && stat->state != 'Z';
+    const auto stat = stat_of(pid);
+    bool same = pidfd.has_value() && stat && !stat->is_dead();
     if (same && slot.start_ticks != 0) same = stat->start_ticks == slot.start_ticks;
     if (same && slot.start_ticks == 0) {
-        const auto mark = deps_.containment.proc().environment_variable(pid, "ZONA_PROCESS");
-        same = mark.has_value() && mark->has_value() && **mark == entry.stored.id.to_string();
+        same = is_the_spawned(entry, slot, *stat);
         if (same) slot.start_ticks = stat->start_ticks;
     }
     if (same) return watch_foreign(entry, std::move(*pidfd));
     // It ended while nobody looked. Never invented: the end is unknown, but for what the kernel
     // still tells.
     std::optional<os::ChildExit> how;
-    if (pidfd && stat && stat->state == 'Z') how = os::exit_of_foreign(*pidfd);
+    if (pidfd && stat && stat->is_dead()) how = os::exit_of_foreign(*pidfd);
     record_exit(entry, how);
     entry.parent = Parent::kKeeper;
 }

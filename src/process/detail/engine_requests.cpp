@@ -127,30 +127,36 @@ core::Result<Entry*> Supervisor::Engine::find_one(const std::string& id) {
     return error;
 }
 
-ExitView Supervisor::Engine::exit_view(const ExitRecord& record) const {
+ExitView Supervisor::Engine::exit_view(const Entry& entry, const ExitRecord& record) const {
     ExitView out{.incarnation = record.incarnation,
                  .pid = record.pid,
-                 .started_at = at(record.spawned_ns),
-                 .exited_at = at(record.exited_ns),
-                 .requested = record.flags.requested,
-                 .reason = record.reason,
-                 .user_us = record.user_us,
-                 .system_us = record.system_us,
-                 .max_rss_kb = record.max_rss_kb,
-                 .out_begin = record.out_begin,
-                 .out_end = record.out_end,
-                 .err_begin = record.err_begin,
-                 .err_end = record.err_end};
-    if (record.flags.not_started) {
+                 .started_at = record.spawned_at,
+                 .exited_at = record.exited_at,
+                 .requested = (record.flags & kExitRequested) != 0,
+                 .user_us = record.user_cpu.count(),
+                 .system_us = record.system_cpu.count(),
+                 .max_rss_kb = static_cast<std::int64_t>(record.max_rss.bytes() / 1024),
+                 .out_begin = record.out.begin,
+                 .out_end = record.out.end,
+                 .err_begin = record.err.begin,
+                 .err_end = record.err.end};
+    if ((record.flags & kExitNotStarted) != 0) {
         out.cause = ExitView::Cause::kNotStarted;
-    } else if (record.flags.unknown || record.how == 0) {
+        const bool newest = record.incarnation == deps_.table.slot(entry.slot).incarnation() ||
+                            record.incarnation > deps_.table.slot(entry.slot).incarnation();
+        out.reason = newest && !entry.spawn_failure.empty()
+                         ? entry.spawn_failure
+                         : core::Error::from_errno(record.error_number,
+                                                   fmt::format("cannot {}", os::to_string(record.failed_step)))
+                               .message();
+    } else if ((record.flags & kExitUnknown) != 0 || record.how == 0) {
         out.cause = ExitView::Cause::kUnknown;
     } else if (record.how == CLD_EXITED) {
         out.cause = ExitView::Cause::kExited;
         out.code = record.status;
     } else {
         out.cause =
-            record.flags.out_of_memory ? ExitView::Cause::kOutOfMemory : ExitView::Cause::kSignaled;
+            (record.flags & kExitOutOfMemory) != 0 ? ExitView::Cause::kOutOfMemory : ExitView::Cause::kSignaled;
         out.signal = record.status;
         out.core_dumped = record.how == CLD_DUMPED;
     }
@@ -159,8 +165,8 @@ ExitView Supervisor::Engine::exit_view(const ExitRecord& record) const {
 
 std::vector<ExitView> Supervisor::Engine::exits(const Entry& entry) const {
     std::vector<ExitView> out;
-    for (const ExitRecord& record : deps_.history.recent(entry.stored.id, kRememberedExits)) {
-        out.push_back(exit_view(record));
+    for (const ExitRecord& record : deps_.history.recent(entry.stored.id, ExitHistory::kKept)) {
+        out.push_back(exit_view(entry, record));
     }
     return out;
 }
@@ -183,7 +189,7 @@ ProcessView Supervisor::Engine::view(Entry& entry) {
     if (entry.life.phase == Phase::kErrored || entry.life.phase == Phase::kStopped) {
         out.held_because = entry.held_because;
     }
-    if (const auto last = deps_.history.last(entry.stored.id)) out.last_exit = exit_view(*last);
+    if (const auto last = deps_.history.last(entry.stored.id)) out.last_exit = exit_view(entry, *last);
     out.tier = entry.tree ? entry.tree->tier() : deps_.containment.tier();
     out.guaranteed = entry.tree ? entry.tree->guaranteed() : deps_.containment.guaranteed();
     out.survivors = entry.survivors;
@@ -564,7 +570,7 @@ void Supervisor::Engine::scale(OperationRequest request,
 }
 
 core::Result<Supervisor::Saved> Supervisor::Engine::save(Force force) {
-    ZONA_TRY(const SaveReport report, deps_.state.save(force));
+    ZONA_TRY(const SaveReport report, deps_.state.save(force == Force::kYes ? EmptySave::kAllow : EmptySave::kRefuse));
     return Saved{.file = report.file, .processes = report.processes};
 }
 

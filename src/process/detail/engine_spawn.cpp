@@ -132,7 +132,10 @@ void Supervisor::Engine::spawn(Entry& entry) {
     auto planned = plan(entry);
     core::Result<ChildStreams> streams = planned ? deps_.capture.open_for_child(entry.slot)
                                                  : core::Result<ChildStreams>(planned.error());
-    if (!streams) return not_started(entry, incarnation, streams.error().message());
+    if (!streams) {
+        return not_started(entry, incarnation,
+                           {streams.error().message(), os::SpawnStep::kExec, streams.error().system_error()});
+    }
     planned->stdin_fd = streams->in.get();
     planned->stdout_fd = streams->out.get();
     planned->stderr_fd = streams->err.get();
@@ -159,7 +162,8 @@ void Supervisor::Engine::spawned(Entry& entry, std::uint64_t incarnation,
     Slot& slot = slot_of(entry);
     if (outcome.pid <= 0) {
         return not_started(entry, incarnation,
-                           core::Error::from_errno(outcome.error_number, "cannot clone").message());
+                           {core::Error::from_errno(outcome.error_number, "cannot clone").message(),
+                            os::SpawnStep::kClone, outcome.error_number});
     }
     slot.word.store(Slot::make_word(incarnation, SlotState::kRunning));
     ZONA_FAULT("spawn.running");
@@ -170,7 +174,7 @@ void Supervisor::Engine::spawned(Entry& entry, std::uint64_t incarnation,
                 .message();
         // It has ended already: a vforked child returns here by exec or exit only.
         os::reap_child(outcome.pid);
-        return not_started(entry, incarnation, reason);
+        return not_started(entry, incarnation, {reason, outcome.failed_step, outcome.error_number});
     }
     children_[outcome.pid] = &entry;
     entry.parent = Parent::kUs;
@@ -185,33 +189,33 @@ void Supervisor::Engine::spawned(Entry& entry, std::uint64_t incarnation,
     arm(entry, TimerKind::kReady, kReadyAfter);
 }
 
-void Supervisor::Engine::not_started(Entry& entry, std::uint64_t incarnation, std::string reason) {
+void Supervisor::Engine::not_started(Entry& entry, std::uint64_t incarnation, NotStarted why) {
     Slot& slot = slot_of(entry);
-    entry.spawn_failure = std::move(reason);
+    entry.spawn_failure = std::move(why.reason);
     entry.last_ran = Milliseconds(0);
     entry.last_exit_code = -1;
     log_.warn("cannot start", {{"pm_id", entry.stored.pm_id},
                                {"name", entry.stored.app->spec.name},
                                {"reason", entry.spawn_failure}});
     const LogPositions at = deps_.capture.positions(entry.slot);
-    const std::int64_t now = ns(deps_.clock.system());
-    ExitRecord record{.process = entry.stored.id,
-                      .incarnation = incarnation,
-                      .spawned_ns = now,
-                      .exited_ns = now,
-                      .out_begin = at.out,
-                      .out_end = at.out,
-                      .err_begin = at.err,
-                      .err_end = at.err,
-                      .reason = entry.spawn_failure};
-    record.flags.not_started = true;
-    slot.exited_ns = now;
-    deps_.history.append(record);
+    const core::SystemTime now = deps_.clock.system();
+    const ExitRecord record{.process = entry.stored.id,
+                            .incarnation = incarnation,
+                            .spawned_at = now,
+                            .exited_at = now,
+                            .flags = kExitNotStarted,
+                            .out = {at.out, at.out},
+                            .err = {at.err, at.err},
+                            .error_number = why.error_number,
+                            .failed_step = why.step};
+    slot.spawned_ns = ns(now);
+    slot.exited_ns = ns(now);
+    append_history(record);
     slot.history.store(incarnation);
     slot.pid.store(0);
     slot.word.store(Slot::make_word(incarnation, SlotState::kIdle));
     entry.parent = Parent::kNone;
-    resolve_ready(entry, exit_view(record));
+    resolve_ready(entry, exit_view(entry, record));
     feed(entry, {.kind = EventKind::kSpawnFailed});
 }
 

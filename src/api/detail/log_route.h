@@ -1,0 +1,18 @@
+// GET /api/v1/logs: lines of several log files, in order of time, and what is added to them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "net/http.h"
+#include "process/capture.h"
+#include "process/supervisor.h"
+
+namespace zona::api {
+
+/// The answer to a request for the logs of `files`. Errors of the parameters: kInvalidArgument.
+core::Result<net::Response> stream_logs(const net::Request& request, std::vector<process::LogFiles> files,
+                                        process::Capture& capture, const core::Clock& clock);
+
+}  // namespace zona::api
