@@ -9,6 +9,7 @@
 
 #include "net/detail/response_parser.h"
 #include "os/socket_io.h"
+#include "os/terminal.h"
 #include "os/unix_socket.h"
 
 namespace zona::net {
@@ -101,6 +102,24 @@ core::Result<void> UnixHttpClient::send(std::string_view data, core::Deadline de
     return {};
 }
 
+/// Waits until the socket is readable, and looks up as the watch wants it.
+core::Result<void> UnixHttpClient::await_input(core::Deadline deadline) {
+    std::chrono::nanoseconds quiet = watch_.quiet;
+    while (true) {
+        const std::chrono::nanoseconds left = deadline.remaining(clock_);
+        const std::array fds = {socket_.get(), watch_.fd};
+        ZONA_TRY(const auto ready, os::wait_readable(fds, std::min(left, quiet)));
+        if (ready == std::size_t{0}) return {};
+        if (ready.has_value() || quiet < left) {
+            const IdleReason reason =
+                ready.has_value() ? IdleReason::kReadable : IdleReason::kQuiet;
+            ZONA_TRY(quiet, watch_.look(reason));
+        } else if (deadline.expired(clock_)) {
+            return late();
+        }
+    }
+}
+
 core::Result<ClientResponse> UnixHttpClient::receive(std::string_view method, const ChunkSink* sink,
                                                      core::Deadline deadline) {
     ClientResponse response;
@@ -114,9 +133,7 @@ core::Result<ClientResponse> UnixHttpClient::receive(std::string_view method, co
     };
     std::string buffer(kReadBytes, '\0');
     while (!parser.done() && !parser.stopped()) {
-        ZONA_TRY(const os::SocketReady ready,
-                 os::wait_ready(socket_.get(), os::WaitFor::kReadable, deadline.remaining(clock_)));
-        if (!ready.readable) return late();
+        ZONA_TRY_VOID(await_input(deadline));
         ZONA_TRY(const std::optional<std::size_t> count, os::receive_some(socket_.get(), buffer));
         if (!count.has_value()) continue;
         if (*count == 0) {

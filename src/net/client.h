@@ -5,9 +5,11 @@
 /// One request at a time; one thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/byte_count.h"
 #include "core/clock.h"
@@ -41,6 +43,22 @@ struct ClientRequest {
     std::string_view body;  ///< sent with Content-Length unless empty
 };
 
+/// Why a waiting client looks up.
+enum class IdleReason : unsigned char {
+    kReadable,  ///< the watch's descriptor is readable
+    kQuiet      ///< nothing has arrived for the time that was asked for
+};
+
+/// What a client does while it waits for an answer: for a user's Ctrl-C, and for progress.
+struct IdleWatch {
+    int fd = -1;  ///< borrowed; -1 is none
+    /// How long nothing has to arrive before the first look; max() is never.
+    std::chrono::nanoseconds quiet = std::chrono::nanoseconds::max();
+    /// Returns how long the next quiet has to be. An error ends the call with that error. It may be
+    /// empty if there is neither a descriptor nor a time.
+    std::function<core::Result<std::chrono::nanoseconds>(IdleReason)> look;
+};
+
 /// A client of one unix socket.
 ///
 /// The connection is made by the first request and kept for the next as far as the server allows. A
@@ -56,6 +74,7 @@ struct ClientRequest {
 ///   kTooLarge         the answer is over `max_body` (request) or its head over 64 KiB
 ///   kInvalidArgument  method, target or a header cannot be sent (control characters, spaces)
 ///   kInternal         the answer is not HTTP/1.1
+///   any               what the watch returned
 /// Source: RFC 9112; unix(7).
 class UnixHttpClient {
   public:
@@ -74,11 +93,15 @@ class UnixHttpClient {
     core::Result<ClientResponse> stream(const ClientRequest& request, const ChunkSink& sink,
                                         core::Deadline deadline);
 
+    /// What to look at while waiting for answers, from now on.
+    void watch(IdleWatch watch) { watch_ = std::move(watch); }
+
     /// Closes the connection, if there is one.
     void close() { socket_.reset(); }
 
   private:
     core::Result<void> connect();
+    core::Result<void> await_input(core::Deadline deadline);
     core::Result<void> send(std::string_view data, core::Deadline deadline);
     core::Result<ClientResponse> exchange(const ClientRequest& request, const ChunkSink* sink,
                                           core::Deadline deadline);
@@ -88,6 +111,7 @@ class UnixHttpClient {
     std::string path_;
     const core::Clock& clock_;
     core::ByteCount max_body_;
+    IdleWatch watch_;
     os::UniqueFd socket_;
 };
 

@@ -293,5 +293,52 @@ TEST(Client, ConnectsAnewAfterAnError) {
     EXPECT_FALSE(client.request(get("/"), patience()).has_value());
 }
 
+/// Listens and never answers.
+struct SilentServer {
+    TestDirectory directory;
+    std::string path = directory.path() + "/api.sock";
+    os::UniqueFd listener = os::listen_unix(path, 8).value();
+};
+
+TEST(ClientWatch, LooksUpWhenItsDescriptorIsReadable) {
+    const SilentServer server;
+    const os::Pipe pipe = os::make_pipe().value();
+    ASSERT_TRUE(os::write_all(pipe.write.get(), "x"));
+    UnixHttpClient client(server.path, kClock);
+    client.watch({pipe.read.get(), std::chrono::nanoseconds::max(),
+                  [](IdleReason reason) -> core::Result<std::chrono::nanoseconds> {
+                      EXPECT_EQ(reason, IdleReason::kReadable);
+                      return core::Error(core::Code::kCancelled, "interrupted");
+                  }});
+
+    const auto answer = client.request(get("/ping"), patience());
+
+    ASSERT_FALSE(answer.has_value());
+    EXPECT_EQ(answer.error().code(), core::Code::kCancelled);
+}
+
+TEST(ClientWatch, LooksUpInEachQuietUntilItSaysEnough) {
+    const SilentServer server;
+    UnixHttpClient client(server.path, kClock);
+    int looks = 0;
+    client.watch({-1, 1ns, [&](IdleReason reason) -> core::Result<std::chrono::nanoseconds> {
+                      EXPECT_EQ(reason, IdleReason::kQuiet);
+                      if (++looks == 3) return core::Error(core::Code::kCancelled, "enough");
+                      return 1ns;
+                  }});
+
+    EXPECT_EQ(client.request(get("/ping"), patience()).error().code(), core::Code::kCancelled);
+    EXPECT_EQ(looks, 3);
+}
+
+TEST(ClientWatch, DeadlineEndsTheWaitWhateverIsWatched) {
+    const SilentServer server;
+    UnixHttpClient client(server.path, kClock);
+    client.watch({-1, 1h, [](IdleReason) -> core::Result<std::chrono::nanoseconds> { return 1h; }});
+
+    EXPECT_EQ(client.request(get("/ping"), core::Deadline::after(kClock, 1ms)).error().code(),
+              core::Code::kTimeout);
+}
+
 }  // namespace
 }  // namespace zona::net
