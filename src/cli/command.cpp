@@ -124,9 +124,9 @@ Status carry_out_in(const Surroundings& surroundings, const Command& command, Co
     if (catches) ZONA_TRY_VOID(signals.watch());
     Interrupts& interrupts = catches ? static_cast<Interrupts&>(signals) : none;
 
-    UnixApi transport(home + "/api.sock", clock, interrupts);
+    UnixApi api(home + "/api.sock", clock, interrupts);
     KeeperStarter starter({home, surroundings.environment}, clock, console, interrupts);
-    Session session({transport, starter, console, clock, interrupts}, info(command.verb).daemon,
+    Session session({api, starter, console, clock, interrupts}, info(command.verb).daemon,
                     command.global.timeout);
     Context context{session,        console,
                     clock,          interrupts,

@@ -1,17 +1,15 @@
 /// @file
-/// The API as the command sees it: connections that carry requests, and streams.
+/// The API as the command sees it: requests with their answers, and streams.
 ///
 /// The product's implementation speaks HTTP over the unix socket (unix_api.h); tests have one of
-/// their own. The split into connect() and exchange() tells what a failure means: while connecting
-/// nothing was sent; afterwards the outcome of a change is unknown.
+/// their own.
 #pragma once
 
+#include <chrono>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
 
-#include "cli/detail/interrupts.h"
 #include "cli/detail/request.h"
 #include "core/deadline.h"
 #include "core/result.h"
@@ -25,50 +23,43 @@ struct ApiResponse {
     bool succeeded() const { return status >= 200 && status < 300; }
 };
 
-/// How long to wait for an answer, and what may end the wait before.
+/// How long to wait for an answer, and what goes on meanwhile.
 struct ApiWait {
     core::Deadline deadline = core::Deadline::never();
-    /// The wait ends with kCancelled at this many interrupts (interrupts.h); 0: at none.
+    /// The call ends with kCancelled at this many interrupts (interrupts.h); 0: at none.
     int interrupts = 0;
-    /// Called after each second of waiting, if set: progress.
-    std::function<void()> each_second;
+    /// `on_quiet` is called when nothing has arrived for this long. It returns how long the next
+    /// quiet has to be; an error that it returns ends the call.
+    std::chrono::nanoseconds quiet = kNever;
+    std::function<core::Result<std::chrono::nanoseconds>()> on_quiet;
+
+    static constexpr std::chrono::nanoseconds kNever = std::chrono::nanoseconds::max();
 };
 
-/// One connection: one request, then its answer or its stream.
-class ApiConnection {
+/// Takes the body of a stream, piece by piece; an error ends the call.
+using ApiSink = std::function<core::Result<void>(std::string_view)>;
+
+/// Errors of both calls:
+///   kNotFound               nobody listens: zona does not run there; nothing was sent
+///   kUnavailable            the connection broke before the answer was complete
+///   kTimeout, kCancelled    the wait ended before the answer
+///   kForbidden and others   the socket cannot be reached; nothing was sent
+///   kInternal               the answer is not HTTP, or larger than any can be
+/// After all but the first and kForbidden the request may have had its effect.
+class Api {
   public:
-    ApiConnection() = default;
-    ApiConnection(const ApiConnection&) = delete;
-    ApiConnection& operator=(const ApiConnection&) = delete;
-    virtual ~ApiConnection() = default;
+    Api() = default;
+    Api(const Api&) = delete;
+    Api& operator=(const Api&) = delete;
+    virtual ~Api() = default;
 
     /// Sends a request and reads the whole answer.
-    /// Errors: kUnavailable: the connection broke. kTimeout, kCancelled: the wait ended. kInternal:
-    /// the answer is not HTTP or too large. In all cases the request may have had its effect.
     virtual core::Result<ApiResponse> exchange(const ApiRequest& request, const ApiWait& wait) = 0;
 
-    /// Sends a request whose answer is a stream, and reads the head. An answer that is not a
-    /// success comes complete, with its body; after a success the body is for read().
-    /// Errors: as exchange().
-    virtual core::Result<ApiResponse> open_stream(const ApiRequest& request,
-                                                  const ApiWait& wait) = 0;
-
-    /// The next bytes of the stream, as they come; nullopt at its proper end.
-    /// Errors: kUnavailable: it broke off before its end. kTimeout, kCancelled: the wait ended, and
-    /// the stream may be read on.
-    virtual core::Result<std::optional<std::string>> read(const ApiWait& wait) = 0;
-};
-
-class ApiTransport {
-  public:
-    ApiTransport() = default;
-    ApiTransport(const ApiTransport&) = delete;
-    ApiTransport& operator=(const ApiTransport&) = delete;
-    virtual ~ApiTransport() = default;
-
-    /// Errors: kNotFound, kUnavailable: nobody listens, zona does not run here. Others from errno
-    /// (kForbidden: somebody else's home).
-    virtual core::Result<std::unique_ptr<ApiConnection>> connect() = 0;
+    /// Sends a request and gives the body of a success to `sink` as it comes, up to its proper end.
+    /// An answer that is no success comes whole.
+    virtual core::Result<ApiResponse> stream(const ApiRequest& request, const ApiSink& sink,
+                                             const ApiWait& wait) = 0;
 };
 
 }  // namespace zona::cli

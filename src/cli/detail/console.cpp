@@ -111,8 +111,8 @@ void Console::flush() {
 
 core::Result<void> FdConsole::write(Output output, std::string_view text) {
     auto written = os::write_all(output == Output::kOut ? out_fd_ : err_fd_, text);
-    if (!written) return written.take_error().context("cannot write the output");
-    return {};
+    if (written) return {};
+    return core::Error::from_errno(written.error().system_error(), "cannot write the output");
 }
 
 }  // namespace zona::cli

@@ -100,8 +100,9 @@ Result<AppSetting> setting_of(const AppFlag& flag, const string& value) {
         }
         case ValueKind::kDuration: {
             setting.kind = Kind::kNumber;
-            ZONA_TRY(const auto duration, core::parse_duration(value));
-            setting.number = duration.count();
+            auto duration = core::parse_duration(value);
+            if (!duration) return duration.take_error().context(setting.flag);
+            setting.number = duration->count();
             break;
         }
         case ValueKind::kWords: {

@@ -21,17 +21,14 @@ using core::Result;
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kReadLimit{10};
-constexpr milliseconds kFirstPause{10};
+constexpr milliseconds kProgressEvery{1000};
+constexpr milliseconds kFirstPause{1};
 constexpr milliseconds kLongestPause{250};
 constexpr std::string_view kNotRunning = "zona is not running";
 
 Error not_running() {
     return Error(Code::kUnavailable, std::string(kNotRunning))
         .detail({"", "", "`zona start ...` or `zona resurrect` starts it"});
-}
-
-bool nobody_listens(const Error& error) {
-    return error.code() == Code::kNotFound || error.code() == Code::kUnavailable;
 }
 
 /// What a change whose answer did not come leaves behind.
@@ -73,13 +70,12 @@ bool Session::says_not_running(const Error& error) {
     return error.code() == Code::kUnavailable && error.message() == kNotRunning;
 }
 
-Result<std::unique_ptr<ApiConnection>> Session::connect() {
-    auto connection = parts_.transport.connect();
-    if (connection || !nobody_listens(connection.error())) return connection;
-    if (need_ == DaemonNeed::kNeverStarts || started_daemon_) return not_running();
+Result<void> Session::ensure_daemon() {
+    if (need_ == DaemonNeed::kNeverStarts || tried_start_) return not_running();
+    tried_start_ = true;
     ZONA_TRY(const DaemonStart start, parts_.starter.start());
     started_daemon_ = start == DaemonStart::kStarted;
-    return parts_.transport.connect();
+    return {};
 }
 
 ApiWait Session::wait_for(const ApiRequest& request, const Patience& patience) const {
@@ -94,10 +90,13 @@ ApiWait Session::wait_for(const ApiRequest& request, const Patience& patience) c
     }
     if (!patience.doing.empty()) {
         const core::SteadyTime since = parts_.clock.steady();
-        wait.each_second = [this, since, doing = patience.doing] {
+        wait.quiet = kProgressEvery;
+        wait.on_quiet = [this, since,
+                         doing = patience.doing]() -> Result<std::chrono::nanoseconds> {
             const auto passed = parts_.clock.steady() - since;
             const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(passed).count();
             parts_.console.progress(fmt::format("{} ... {} s", doing, seconds));
+            return kProgressEvery;
         };
     }
     return wait;
@@ -108,14 +107,17 @@ Result<ApiResponse> Session::exchange(const ApiRequest& request, const Patience&
     const ApiWait wait = wait_for(request, patience);
     milliseconds pause = kFirstPause;
     while (true) {
-        ZONA_TRY(const auto connection, connect());
-        auto response = connection->exchange(request, wait);
+        auto response = parts_.api.exchange(request, wait);
         parts_.console.end_progress();
         if (response) return response;
-        if (response.error().code() == Code::kCancelled) return response;
+        const Code code = response.error().code();
+        if (code == Code::kNotFound) {
+            ZONA_TRY_VOID(ensure_daemon());
+            continue;
+        }
+        if (code != Code::kUnavailable && code != Code::kTimeout) return response;
         if (!request.is_idempotent()) return outcome_unknown(response.take_error());
-        const bool again = response.error().code() == Code::kUnavailable &&
-                           !retry_until.expired(parts_.clock) &&
+        const bool again = code == Code::kUnavailable && !retry_until.expired(parts_.clock) &&
                            !wait.deadline.expired(parts_.clock);
         if (!again) return response;
         const std::array fds = {parts_.interrupts.fd()};
@@ -130,11 +132,12 @@ Result<Answer> Session::ask(const ApiRequest& request, Patience patience) {
     return Answer{std::move(response.body)};
 }
 
-Result<std::unique_ptr<ApiConnection>> Session::open(const ApiRequest& request, Patience patience) {
-    ZONA_TRY(std::unique_ptr<ApiConnection> connection, connect());
-    ZONA_TRY(const ApiResponse head, connection->open_stream(request, wait_for(request, patience)));
-    if (!head.succeeded()) return error_of(head);
-    return connection;
+Result<void> Session::stream(const ApiRequest& request, const ApiSink& sink, const ApiWait& wait) {
+    auto response = parts_.api.stream(request, sink, wait);
+    if (!response && response.error().code() == Code::kNotFound) return not_running();
+    if (!response) return response.take_error();
+    if (!response->succeeded()) return error_of(*response);
+    return {};
 }
 
 }  // namespace zona::cli

@@ -5,13 +5,13 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "cli/detail/api_client.h"
 #include "cli/detail/console.h"
 #include "cli/detail/daemon_start.h"
+#include "cli/detail/interrupts.h"
 #include "cli/detail/verb.h"
 #include "core/clock.h"
 
@@ -41,7 +41,7 @@ struct Patience {
 
 /// What a session is made of. All references outlive it.
 struct SessionParts {
-    ApiTransport& transport;
+    Api& api;
     DaemonStarter& starter;
     Console& console;
     const core::Clock& clock;
@@ -65,9 +65,9 @@ class Session {
     /// the daemon.
     core::Result<Answer> ask(const ApiRequest& request, Patience patience = {});
 
-    /// Opens a stream with one attempt. Errors: as ask().
-    core::Result<std::unique_ptr<ApiConnection>> open(const ApiRequest& request,
-                                                      Patience patience = {});
+    /// Gives the body of a stream to `sink`, with one attempt. Starts no daemon. `wait` is used as
+    /// it is. Errors: as ask(); those of the sink and of `wait`.
+    core::Result<void> stream(const ApiRequest& request, const ApiSink& sink, const ApiWait& wait);
 
     /// Whether this session's ask() started the daemon.
     bool started_daemon() const { return started_daemon_; }
@@ -78,13 +78,14 @@ class Session {
     static constexpr std::chrono::seconds kRetryFor{10};
 
   private:
-    core::Result<std::unique_ptr<ApiConnection>> connect();
     core::Result<ApiResponse> exchange(const ApiRequest& request, const Patience& patience);
+    core::Result<void> ensure_daemon();
     ApiWait wait_for(const ApiRequest& request, const Patience& patience) const;
 
     SessionParts parts_;
     DaemonNeed need_;
     std::optional<std::chrono::milliseconds> timeout_;
+    bool tried_start_ = false;
     bool started_daemon_ = false;
 };
 

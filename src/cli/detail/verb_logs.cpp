@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <memory>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -13,16 +12,15 @@ namespace {
 
 namespace json = boost::json;
 using core::Code;
-using core::Deadline;
 using core::Error;
 using core::Result;
 using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 
-/// After such a pause the history is taken as complete, should no cursor have come.
+/// After such a pause the history is taken as complete, should no cursor have come, and the watcher
+/// is asked.
 constexpr milliseconds kQuiet{250};
-/// How often the watcher is asked.
-constexpr milliseconds kWatchEvery{250};
-constexpr milliseconds kFirstPause{10};
+constexpr milliseconds kFirstPause{1};
 constexpr milliseconds kLongestPause{500};
 
 /// Why one connection's stream came to an end.
@@ -50,52 +48,56 @@ class Follower {
 
   private:
     Result<StreamEnd> one_connection() {
-        auto connection = context_.session.open(get_logs(options_, printer_.cursor()), {"", 1, {}});
-        if (!connection) return not_opened(connection.take_error());
-        while (true) {
-            auto bytes = (*connection)->read({next_look(), 1, {}});
-            if (bytes && !bytes->has_value()) {
-                printer_.release();
-                context_.console.flush();
-                return context_.console.broken() ? StreamEnd::kOutput : StreamEnd::kProper;
-            }
-            if (bytes) {
-                failing_since_.reset();
-                ZONA_TRY_VOID(printer_.feed(**bytes));
-            } else if (bytes.error().code() == Code::kCancelled) {
-                printer_.release();
-                context_.console.flush();
-                return StreamEnd::kInterrupted;
-            } else if (bytes.error().code() == Code::kTimeout) {
-                printer_.release();
-                if (seen_enough_) {
-                    context_.console.flush();
-                    return StreamEnd::kWatcher;
-                }
-                // One more quiet wait: what ended may have written just before.
-                seen_enough_ = watcher_ != nullptr && !watcher_->goes_on();
-            } else {
-                return StreamEnd::kBroken;
-            }
-            context_.console.flush();
-            if (context_.console.broken()) return StreamEnd::kOutput;
+        ApiWait wait;
+        wait.interrupts = 1;
+        wait.quiet = kQuiet;
+        wait.on_quiet = [this] { return quiet(); };
+        const auto sink = [this](std::string_view bytes) { return take(bytes); };
+        auto streamed = context_.session.stream(get_logs(options_, printer_.cursor()), sink, wait);
+        if (!streamed && end_ != StreamEnd::kWatcher) return broken(streamed.take_error());
+        printer_.release();
+        context_.console.flush();
+        if (context_.console.broken()) return StreamEnd::kOutput;
+        return end_;
+    }
+
+    Result<void> take(std::string_view bytes) {
+        failing_since_.reset();
+        ZONA_TRY_VOID(printer_.feed(bytes));
+        context_.console.flush();
+        if (!context_.console.broken()) return {};
+        return Error(Code::kCancelled, "nobody reads the output");
+    }
+
+    /// Nothing has arrived for a while: the history is complete, and the watcher may look.
+    Result<nanoseconds> quiet() {
+        printer_.release();
+        context_.console.flush();
+        if (seen_enough_) {
+            end_ = StreamEnd::kWatcher;
+            return Error(Code::kCancelled, "all that was to be seen has been seen");
         }
+        if (watcher_ == nullptr) return ApiWait::kNever;
+        // One more quiet wait after the watcher's word: what ended may have written just before.
+        seen_enough_ = !watcher_->goes_on();
+        return kQuiet;
     }
 
-    Deadline next_look() const {
-        if (watcher_ != nullptr) return Deadline::after(context_.clock, kWatchEvery);
-        return printer_.holds() ? Deadline::after(context_.clock, kQuiet) : Deadline::never();
-    }
-
-    Result<StreamEnd> not_opened(Error error) {
-        if (error.code() == Code::kCancelled) return StreamEnd::kInterrupted;
-        if (Session::says_not_running(error) && attempts_ > 0) {
+    Result<StreamEnd> broken(Error error) {
+        const Code code = error.code();
+        if (context_.console.broken()) return StreamEnd::kOutput;
+        if (code == Code::kCancelled) {
+            printer_.release();
+            context_.console.flush();
+            return StreamEnd::kInterrupted;
+        }
+        if (Session::says_not_running(error)) {
+            if (attempts_ == 0) return error;
             stopped_ = true;
             return StreamEnd::kBroken;
         }
-        const bool broke = error.code() == Code::kUnavailable || error.code() == Code::kTimeout;
-        if (!broke || Session::says_not_running(error)) return error;
-        return StreamEnd::kBroken;
+        if (code == Code::kUnavailable || code == Code::kTimeout) return StreamEnd::kBroken;
+        return error;
     }
 
     /// A pause that grows, then a new connection; gives up when none works for long.
@@ -126,6 +128,7 @@ class Follower {
     int attempts_ = 0;
     bool stopped_ = false;
     bool seen_enough_ = false;
+    StreamEnd end_ = StreamEnd::kProper;
     std::optional<core::SteadyTime> failing_since_;
     milliseconds pause_ = kFirstPause;
 };

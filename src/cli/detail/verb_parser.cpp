@@ -184,7 +184,7 @@ class VerbParser {
 
     Result<void> reject_unknown() const {
         for (const string& word : app_.remaining()) {
-            if (word.size() < 2 || word[0] != '-') continue;
+            if (word.size() < 2 || word[0] != '-' || word == "--") continue;
             const string flag = word.substr(0, word.find('='));
             string message =
                 fmt::format("zona {} has no option {}{}", info(verb_).name, escape_control(flag),
