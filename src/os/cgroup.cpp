@@ -184,11 +184,14 @@ bool exists_at(const UniqueFd& directory, const char* name) {
     return ::faccessat(directory.get(), name, F_OK, 0) == 0;
 }
 
-/// Starts a child in the group. It executes nothing and ends.
-core::Result<void> try_to_enter(const CgroupDir& group) {
+enum class Entrance : std::uint8_t { kBirth, kWrite };
+
+/// Starts a child in the group. It executes nothing and ends. kUnsupported: it was killed for being
+/// there.
+core::Result<void> try_to_enter(const CgroupDir& group, Entrance entrance) {
     SpawnPlan plan{.executable = "/", .arguments = {"probe"}};
     UniqueFd join;
-    if (group.version() == CgroupVersion::kV2) {
+    if (entrance == Entrance::kBirth) {
         plan.cgroup2_fd = group.directory_fd();
     } else {
         ZONA_TRY(join, group.join_fd());
@@ -196,13 +199,18 @@ core::Result<void> try_to_enter(const CgroupDir& group) {
     }
     std::int32_t pid = 0;
     const SpawnOutcome outcome = spawn(plan, &pid);
+    siginfo_t info{};
     if (outcome.pid > 0) {
-        siginfo_t info;
         while (::waitid(P_PID, static_cast<id_t>(outcome.pid), &info, WEXITED) < 0 &&
                errno == EINTR) {
         }
     }
     if (outcome.failed_step == SpawnStep::kExec) return {};
+    if (info.si_code == CLD_KILLED) {
+        return core::Error(
+            core::Code::kUnsupported,
+            fmt::format("a child is killed as soon as it is in cgroup {}", group.directory()));
+    }
     return core::Error::from_errno(
         outcome.error_number,
         fmt::format("enter cgroup {} ({})", group.directory(), to_string(outcome.failed_step)));
@@ -255,10 +263,14 @@ core::Result<CgroupFeatures> probe_cgroup(const CgroupHierarchy& hierarchy) {
     const bool v2 = hierarchy.version == CgroupVersion::kV2;
     core::Result<CgroupFeatures> out = [&]() -> core::Result<CgroupFeatures> {
         ZONA_TRY(const UniqueFd directory, open_file(group.directory(), O_RDONLY | O_DIRECTORY));
-        ZONA_TRY_VOID(try_to_enter(group));
+        const auto born = v2 ? try_to_enter(group, Entrance::kBirth)
+                             : core::Result<void>(core::Error(core::Code::kUnsupported, "v1"));
+        if (!born && born.error().code() != core::Code::kUnsupported) return born.error();
+        if (!born) ZONA_TRY_VOID(try_to_enter(group, Entrance::kWrite));
         return CgroupFeatures{
             .kill = v2 && exists_at(directory, "cgroup.kill"),
             .events = v2 && exists_at(directory, "cgroup.events"),
+            .birth = born.has_value(),
             .freeze = exists_at(directory, v2 ? "cgroup.freeze" : "freezer.state")};
     }();
     remove_soon(group.directory());
@@ -306,6 +318,7 @@ CgroupDir& CgroupDir::operator=(CgroupDir&& other) noexcept {
     thaw_if_frozen();
     version_ = other.version_;
     freeze_ = std::exchange(other.freeze_, Freeze::kThawed);
+    pristine_ = other.pristine_;
     steps_ = other.steps_;
     directory_ = std::move(other.directory_);
     path_ = std::move(other.path_);
@@ -333,6 +346,7 @@ core::Result<CgroupDir> CgroupDir::create(const CgroupHierarchy& hierarchy,
     ZONA_TRY(UniqueFd fd, open_file(directory, O_RDONLY | O_DIRECTORY));
     CgroupDir out(hierarchy.version, std::move(directory), join_path(hierarchy.own_path, relative),
                   std::move(fd));
+    out.pristine_ = made && hierarchy.version == CgroupVersion::kV2;
     if (!made) (void)out.set_freeze(Freeze::kThawed);
     return out;
 }
@@ -482,8 +496,17 @@ core::Result<CgroupDir::Step> CgroupDir::kill_step(const ProcFs& proc) {
     const auto kill = open_at(fd_, "cgroup.kill", O_WRONLY);
     if (!kill && kill.error().code() == core::Code::kNotFound) return freeze_and_kill(proc);
     if (!kill) return kill.error();
+    pristine_ = false;
     ZONA_TRY_VOID(write_all(kill->get(), "1"));
     return next_step();
+}
+
+core::Result<void> CgroupDir::renew() {
+    ZONA_TRY_VOID(remove());
+    ZONA_TRY(const bool made, make_group(directory_));
+    ZONA_TRY(fd_, open_file(directory_, O_RDONLY | O_DIRECTORY));
+    pristine_ = made && version_ == CgroupVersion::kV2;
+    return {};
 }
 
 core::Result<void> CgroupDir::remove() {

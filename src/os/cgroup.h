@@ -53,6 +53,9 @@ struct CgroupFeatures {
     bool kill = false;  ///< cgroup.kill: one write ends all, forks in flight included (Linux 5.14)
     bool events =
         false;  ///< cgroup.events: "populated" without a list, and a wake-up when it changes
+    /// SpawnPlan::cgroup2_fd works. It does not where a filter forbids clone3, or where our own
+    /// group was once ended by cgroup.kill and we entered it later: see CgroupDir::pristine().
+    bool birth = false;
     bool freeze = false;  ///< cgroup.freeze (v2, Linux 5.2) or freezer.state (v1)
     friend bool operator==(const CgroupFeatures&, const CgroupFeatures&) = default;
 };
@@ -119,8 +122,19 @@ class CgroupDir {
     const std::string& directory() const { return directory_; }
     /// As /proc/PID/cgroup names it.
     const std::string& path() const { return path_; }
-    /// For SpawnPlan::cgroup2_fd. Borrowed.
+    /// For SpawnPlan::cgroup2_fd, while pristine(). Borrowed.
     int directory_fd() const { return fd_.get(); }
+
+    /// Whether a child can be born in it: v2, made by this object, and not killed since.
+    ///
+    /// Kernels with the fix of the race between fork and cgroup.kill (of 2025, in all stable
+    /// series; 6.18 tried) compare how often the *parent's* group and the new one were killed: a
+    /// child that is born in a group that was ended before is killed at once, though entering it by
+    /// a write works.
+    bool pristine() const { return pristine_; }
+    /// Removes and makes it again, which makes it pristine; about 65 µs. kConflict while processes
+    /// are in it; it is unchanged then. After another error it may be gone.
+    core::Result<void> renew();
 
     /// The file into which a child writes "0" to enter, open for writing.
     ///
@@ -182,6 +196,7 @@ class CgroupDir {
 
     CgroupVersion version_;
     Freeze freeze_ = Freeze::kThawed;
+    bool pristine_ = false;
     std::uint16_t steps_ = 0;
     std::string directory_;
     std::string path_;

@@ -88,6 +88,24 @@ struct PidPath {
     const char* c_str() const { return text.data(); }
 };
 
+/// Reads a /proc directory, a buffer at a time.
+core::Result<void> for_each_pid(const UniqueFd& root, std::span<char> buffer, const auto& visitor) {
+    ZONA_TRY(const UniqueFd directory, open_at(root, ".", O_RDONLY | O_DIRECTORY));
+    for (;;) {
+        const long n = ::syscall(SYS_getdents64, directory.get(), buffer.data(), buffer.size());
+        if (n < 0) return core::Error::from_errno(errno, "list /proc");
+        if (n == 0) return {};
+        for (long at = 0; at < n;) {
+            const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
+            at += entry->d_reclen;
+            const std::string_view name = entry->d_name;
+            pid_t pid = 0;
+            const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+            if (error == std::errc() && end == name.data() + name.size() && pid > 0) visitor(pid);
+        }
+    }
+}
+
 bool parse_stat_into(std::string_view text, ProcStat& out) {
     const std::size_t open = text.find('(');
     const std::size_t close = text.rfind(')');
@@ -253,25 +271,16 @@ core::Result<std::optional<ProcStat>> ProcFs::stat(const ProcessRef& process) co
 
 core::Result<void> ProcFs::list(std::vector<pid_t>& into) const {
     into.clear();
-    ZONA_TRY(const UniqueFd directory, open_at(root_, ".", O_RDONLY | O_DIRECTORY));
     alignas(dirent64) std::array<char, 32768> buffer;
-    for (;;) {
-        const long n = ::syscall(SYS_getdents64, directory.get(), buffer.data(), buffer.size());
-        if (n < 0) return core::Error::from_errno(errno, "list /proc");
-        if (n == 0) break;
-        for (long at = 0; at < n;) {
-            const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
-            at += entry->d_reclen;
-            const std::string_view name = entry->d_name;
-            pid_t pid = 0;
-            const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-            if (error == std::errc() && end == name.data() + name.size() && pid > 0)
-                into.push_back(pid);
-        }
-    }
+    ZONA_TRY_VOID(for_each_pid(root_, buffer, [&](pid_t pid) { into.push_back(pid); }));
     // The kernel lists pids in order; a fixture tree need not.
     if (!std::ranges::is_sorted(into)) std::ranges::sort(into);
     return {};
+}
+
+core::Result<void> ProcFs::visit(const std::function<void(pid_t)>& visitor) const {
+    alignas(dirent64) std::array<char, 512> buffer;  // some twenty entries
+    return for_each_pid(root_, buffer, visitor);
 }
 
 core::Result<void> ProcFs::scan(ProcessSnapshot& into) const {
@@ -354,6 +363,13 @@ core::Result<std::chrono::milliseconds> ProcFs::uptime() const {
 core::Result<std::optional<std::uint64_t>> ProcFs::oom_kills() const {
     ZONA_TRY(const std::string counters, text("vmstat"));
     return find_counter(counters, "oom_kill");
+}
+
+core::Result<std::uint64_t> ProcFs::forks() const {
+    ZONA_TRY(const std::string counters, text("stat"));
+    const auto value = find_counter(counters, "processes");
+    if (!value) return core::Error(core::Code::kInternal, "/proc/stat has an unknown format");
+    return *value;
 }
 
 core::Result<std::string> ProcFs::text(const std::string& path) const {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -111,6 +112,9 @@ class ProcFs {
     /// The pids of all processes, ascending. `into` is replaced, its memory reused. A process that
     /// exists from before the call until after it is always in the list. About 0.3 µs for each.
     core::Result<void> list(std::vector<pid_t>& into) const;
+    /// Calls `visitor` for every pid, ascending, within microseconds of the kernel's naming it: for
+    /// finding processes that do not live long. Errors: as list(); the visitor must not throw.
+    core::Result<void> visit(const std::function<void(pid_t)>& visitor) const;
     /// Reads the stat line of every process; those that vanish meanwhile are left out. About 6 µs
     /// for each.
     core::Result<void> scan(ProcessSnapshot& into) const;
@@ -134,6 +138,9 @@ class ProcFs {
     /// How many processes the out-of-memory killer has killed on this host. nullopt: kernel older
     /// than 4.13.
     core::Result<std::optional<std::uint64_t>> oom_kills() const;
+    /// How many processes and threads were made since boot. While it does not change, a list() is
+    /// complete: no process can have been missed because it was made after the list was read.
+    core::Result<std::uint64_t> forks() const;
     /// A file below the root, e.g. "sys/kernel/pid_max". Errors: kNotFound, others from errno.
     core::Result<std::string> text(const std::string& path) const;
     /// The number such a file holds. Errors: kInternal when it holds something else.

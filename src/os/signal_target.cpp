@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,6 +52,18 @@ core::Result<SignalOutcome> signal_process_group(const ProcFs& proc, const Proce
             errno, fmt::format("send {} to process group {}", signal_name(signal), leader.pid));
     }
     return outcome_of(send_signal(-leader.pid, signal));
+}
+
+UrgentThread::UrgentThread() {
+    // Only from the ordinary policy, so that there is nothing else to give back.
+    if (::sched_getscheduler(0) != SCHED_OTHER) return;
+    const sched_param lowest{.sched_priority = 1};
+    raised_ = ::sched_setscheduler(0, SCHED_FIFO, &lowest) == 0;
+}
+
+UrgentThread::~UrgentThread() {
+    const sched_param none{.sched_priority = 0};
+    if (raised_) ::sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
 }  // namespace zona::os

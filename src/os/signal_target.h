@@ -39,4 +39,23 @@ core::Result<SignalOutcome> signal_process(const ProcFs& proc, const ProcessRef&
 core::Result<SignalOutcome> signal_process_group(const ProcFs& proc, const ProcessRef& leader,
                                                  int signal);
 
+/// While it lives, the calling thread runs before every ordinary one, if it may (CAP_SYS_NICE or
+/// RLIMIT_RTPRIO): what races with processes that fork all the time must not wait for them. Without
+/// the right it changes nothing.
+///
+/// Hold it for milliseconds, and start no child meanwhile: it would inherit it. Source: sched(7),
+/// SCHED_FIFO.
+class UrgentThread {
+  public:
+    UrgentThread();
+    ~UrgentThread();
+    UrgentThread(const UrgentThread&) = delete;
+    UrgentThread& operator=(const UrgentThread&) = delete;
+
+    bool raised() const { return raised_; }
+
+  private:
+    bool raised_ = false;
+};
+
 }  // namespace zona::os
