@@ -182,7 +182,7 @@ TEST_P(ResolveCommandRefusal, SaysWhatIsWrongAndWhatToDo) {
     probe.script("/srv/old", "/usr/bin/python2 -u").script("/srv/deno", "/usr/bin/env deno");
     probe.add("/srv/fifo", {FileType::kOther, true, FileContent::kUnknown, ""});
     probe.add("/srv/note", {FileType::kRegular, true, FileContent::kText, ""});
-    probe.add("/root/x", {FileType::kForbidden, false, FileContent::kUnknown, ""});
+    probe.add("/secret/x", {FileType::kForbidden, false, FileContent::kUnknown, ""});
 
     const core::Error error = refused(spec(GetParam().script), probe);
 
@@ -204,7 +204,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "name the file in it that is to run"},
         Refusal{"Fifo", "fifo", Code::kInvalidArgument, "script /srv/fifo is not a regular file",
                 "name a program or a script"},
-        Refusal{"Forbidden", "/root/x", Code::kForbidden, "script /root/x cannot be looked at",
+        Refusal{"Forbidden", "/secret/x", Code::kForbidden, "script /secret/x cannot be looked at",
                 "check the rights of the directories above it"},
         Refusal{"NotExecutable", "plain", Code::kInvalidArgument,
                 "script /srv/plain is not executable",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -209,6 +210,10 @@ class Checker {
             const bool over =
                 pair.hard.has_value() && (!pair.soft.has_value() || *pair.soft > *pair.hard);
             if (over) problem(where, "has a soft limit above the hard limit");
+            constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+            if (pair.soft.value_or(0) > kMost || pair.hard.value_or(0) > kMost) {
+                problem(where, fmt::format("is over {}", kMost), "write \"unlimited\"");
+            }
         }
     }
 

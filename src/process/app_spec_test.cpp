@@ -144,11 +144,11 @@ TEST(AppSpecValidate, NamesTheRangeOfEveryNumber) {
     spec.max_restarts = -1;
     spec.kill_signal = 65;
     spec.stop_exit_codes = {256};
-    spec.limits = {{"nofiles", {}}, {"core", {std::nullopt, 5}}};
+    spec.limits = {{"nofiles", {}}, {"core", {std::nullopt, 5}}, {"as", {0, 1ULL << 63U}}};
     EXPECT_EQ(
         findings(spec),
         (Lines{"instances is 0; the range is 1 to 10000", "umask is 1000; the range is 000 to 777",
-               "nice is 20; the range is -20 to 19",
+               "nice is 20; the range is -20 to 19", "limits.as is over 9223372036854775807",
                "limits.core has a soft limit above the hard limit",
                "limits.nofiles is no resource limit of Linux",
                "restart_delay is -1 ms; the range is 0 to 86400000 ms (24 h)",
@@ -267,8 +267,11 @@ TEST(AppSpecJson, RoundTripsEveryValidSpec) {
         const auto value = core::parse_json(text);
         ASSERT_TRUE(value.has_value()) << text;
         const auto again = detail::app_spec_from_json(*value);
+        const auto direct = detail::app_spec_from_json(detail::to_json(spec));
 
         ASSERT_TRUE(again.has_value()) << text << again.error().message();
+        ASSERT_TRUE(direct.has_value()) << text << direct.error().message();
+        ASSERT_EQ(direct->spec, spec) << text;
         ASSERT_EQ(again->spec, spec) << text;
         ASSERT_EQ(again->warnings, Lines{});
     }

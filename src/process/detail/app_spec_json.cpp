@@ -28,7 +28,7 @@ json::array array_of(const std::vector<std::string>& values) {
 
 json::value limit_value(const std::optional<std::uint64_t>& limit) {
     if (!limit.has_value()) return json::string(kUnlimited);
-    return *limit;
+    return static_cast<std::int64_t>(*limit);
 }
 
 void read_milliseconds(const core::JsonReader& in, std::string_view key, milliseconds& out) {
@@ -144,7 +144,7 @@ json::value to_json(const AppSpec& spec) {
     out["instances"] = spec.instances;
     optional("user", spec.user);
     optional("group", spec.group);
-    optional("umask", spec.umask);
+    if (spec.umask.has_value()) out["umask"] = static_cast<std::int64_t>(*spec.umask);
     optional("nice", spec.nice);
     json::object& limits = out["limits"].emplace_object();
     for (const auto& [name, pair] : spec.limits) {

@@ -1,10 +1,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <string_view>
 
-#include "core/json.h"
+#include "core/text.h"
 #include "process/app_spec.h"
 #include "process/detail/app_spec_json.h"
 #include "process/ecosystem.h"
