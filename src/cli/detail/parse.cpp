@@ -75,6 +75,20 @@ vector<string> split_commas(const vector<string>& texts) {
     return parts;
 }
 
+/// A number (0 is one per CPU, negative so many fewer) or "max".
+Result<void> read_instances(AppSetting& setting, const string& value) {
+    setting.text = value;
+    if (value == "max") return {};
+    const Result<std::int64_t> number = core::parse_integer(value);
+    if (!number) {
+        return wrong(fmt::format("--instances takes a whole number or max, not '{}'",
+                                 escape_control(value)));
+    }
+    setting.kind = AppSetting::Kind::kNumber;
+    setting.number = *number;
+    return {};
+}
+
 Result<AppSetting> setting_of(const AppFlag& flag, const string& value) {
     AppSetting setting;
     setting.key = flag.key;
@@ -87,11 +101,8 @@ Result<AppSetting> setting_of(const AppFlag& flag, const string& value) {
             setting.text = value;
             break;
         case ValueKind::kInstances:
-            if (value == "max") {
-                setting.text = value;
-                break;
-            }
-            [[fallthrough]];
+            ZONA_TRY_VOID(read_instances(setting, value));
+            break;
         case ValueKind::kInteger: {
             setting.kind = Kind::kNumber;
             const std::int64_t least = setting.key == "nice" ? -20 : 0;

@@ -107,15 +107,14 @@ TEST(ParseStart, SeveralScriptsAreSeveralApps) {
 TEST(ParseStart, FileGoesWithItsContentAndTheWantedApps) {
     const auto options = options_of<StartOptions>("start eco.yaml --only api,worker --only db");
     const ApiRequest request =
-        start_file({"eco.yaml", "apps: []\n"}, options.only, options.wait, kCaller);
+        start_file({"eco.yaml", "/srv/app", "apps: []\n"}, options.only, options.wait, kCaller);
 
     EXPECT_EQ(request.body, R"({"file":{"name":"eco.yaml","content":"apps: []\n"},)" + kSent +
                                 R"(,"only":["api","worker","db"],"wait":true})");
 }
 
 TEST(ParseStart, RefusesValuesOfTheWrongForm) {
-    EXPECT_EQ(refusal("start a.sh -i many"),
-              "--instances takes a whole number from 0 on, not 'many'");
+    EXPECT_EQ(refusal("start a.sh -i many"), "--instances takes a whole number or max, not 'many'");
     EXPECT_EQ(refusal("start a.sh -e PATH"), "--env takes NAME=VALUE, not 'PATH'");
     EXPECT_EQ(refusal("start a.sh -e =x"), "--env takes NAME=VALUE, not '=x'");
     EXPECT_EQ(refusal("start a.sh --interpreter-args '-c \"x'"),

@@ -38,7 +38,7 @@ struct AppFlag {
 inline constexpr std::array kAppFlags = {
     AppFlag{"-n,--name", "name", ValueKind::kText, "NAME", "name in the list"},
     AppFlag{"-i,--instances", "instances", ValueKind::kInstances, "N",
-            "how many of it; max: one per CPU"},
+            "how many; max: one per CPU, -N: so many fewer"},
     AppFlag{"--cwd", "cwd", ValueKind::kText, "DIR", "working directory (else this one)"},
     AppFlag{"--namespace", "namespace", ValueKind::kText, "NAME", "group to select it by"},
     AppFlag{"--interpreter", "interpreter", ValueKind::kText, "PROGRAM",

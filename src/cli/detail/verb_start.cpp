@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 
 #include <boost/json.hpp>
@@ -196,7 +197,8 @@ Result<FileContent> read_ecosystem_file(const Context& context, const std::strin
                      fmt::format("{} is not a text in UTF-8", escape_control(name)))
             .detail({"", "", "a script goes by another name: zona start app.py"});
     }
-    return FileContent{name, std::move(*content)};
+    const auto path = std::filesystem::path(absolute(context, name)).lexically_normal();
+    return FileContent{name, path.parent_path().string(), std::move(*content)};
 }
 
 void warn_of_environment(Context& context) {

@@ -159,6 +159,17 @@ TEST_F(VerbsTest, StartOfAFileSendsItsContent) {
         << api_.requests.at(0).body;
 }
 
+TEST_F(VerbsTest, PathsOfAFileStartFromItsDirectory) {
+    std::filesystem::create_directories(folder_ + "/sub");
+    write_file("sub/eco.json", "{}");
+    api_.will_answer(started(kReady));
+    api_.will_answer(list_of(kProcess));
+
+    EXPECT_EQ(start(context(Verb::kStart), target("./sub/../sub/eco.json")).value(), 0);
+    EXPECT_NE(api_.requests.at(0).body.find("\"cwd\":\"" + folder_ + "/sub\""), std::string::npos)
+        << api_.requests.at(0).body;
+}
+
 TEST_F(VerbsTest, StartOfAMissingFileAsksNothing) {
     const Status status = start(context(Verb::kStart), target("none.json"));
 
