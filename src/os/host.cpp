@@ -36,15 +36,16 @@ Support support_from(int number) {
 
 /// What unshare(2) with `flags` would say to us, found out by a child that ends at once.
 Support try_namespaces(unsigned long flags) {
-    // A raw fork: a child that only makes two system calls needs none of libc's handlers.
-    const long pid = ::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+    // A raw fork: a child that only makes two system calls needs none of libc's handlers. Without
+    // an exit signal it is invisible to whoever else in this process waits for children.
+    const long pid = ::syscall(SYS_clone, 0UL, nullptr, nullptr, nullptr, nullptr);
     if (pid < 0) return Support::kRefused;
     if (pid == 0) {
         const long rc = ::syscall(SYS_unshare, flags);
         ::syscall(SYS_exit_group, rc == 0 ? 0 : errno);
     }
     siginfo_t info{};
-    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) < 0) {
+    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | __WALL) < 0) {
         if (errno != EINTR) return Support::kRefused;
     }
     if (info.si_code != CLD_EXITED) return Support::kRefused;
