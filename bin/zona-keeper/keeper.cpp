@@ -151,7 +151,9 @@ bool daemon_ended(Keeper& keeper) {
     log_line("daemon %d %s %d%s", keeper.daemon,
              keeper.daemon_status_how == CLD_EXITED ? "exited" : "was killed by signal",
              keeper.daemon_status, in_order ? "" : "; starting its successor");
-    if (in_order || keeper.stopping) return true;
+    // Everything is stopped; a daemon that dies on its last steps is not needed again.
+    const bool all_stopped = keeper.table->stopping.load() == process::kStopDone;
+    if (in_order || keeper.stopping || all_stopped) return true;
     keeper.failures = keeper.daemon_ready ? 0 : keeper.failures + 1;
     if (!keeper.ever_ready && keeper.failures >= (keeper.options.swapped ? ~0U : 1U)) return true;
     return false;
@@ -325,7 +327,7 @@ int run(Keeper& keeper) {
     keeper.table->keeper_pid.store(0);
     unlink("api.sock");
     if (keeper.daemon_status_how == CLD_EXITED) return keeper.daemon_status;
-    return keeper.stopping ? 0 : 70;
+    return keeper.stopping || keeper.table->stopping.load() == process::kStopDone ? 0 : 70;
 }
 
 }  // namespace zona::keeper

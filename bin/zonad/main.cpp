@@ -6,8 +6,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <unistd.h>
 
 #include "api/daemon_api.h"
@@ -19,8 +19,8 @@
 #include "net/server.h"
 #include "os/child.h"
 #include "os/fd.h"
-#include "os/resources.h"
 #include "os/proc.h"
+#include "os/resources.h"
 #include "os/spawn.h"
 #include "process/capture.h"
 #include "process/containment.h"
@@ -57,6 +57,13 @@ std::string to_line(const core::Error& error) {
         out += '}';
     }
     return out + "]}\n";
+}
+
+std::string search_path() {
+    for (const auto& [name, value] : os::environment()) {
+        if (name == "PATH") return value;
+    }
+    return "/usr/local/bin:/usr/bin:/bin";
 }
 
 std::string home_of(int argc, char** argv) {
@@ -108,9 +115,11 @@ class Daemon {
 };
 
 core::Result<void> Daemon::configure() {
-    ZONA_TRY(config_, core::Config::load(core::daemon_settings(), {.home = home_, .environment = os::environment()}));
+    ZONA_TRY(config_, core::Config::load(core::daemon_settings(),
+                                         {.home = home_, .environment = os::environment()}));
     apply_settings();
-    const std::string file = settings_.log_file.empty() ? home_ + "/logs/zonad.log" : settings_.log_file;
+    const std::string file =
+        settings_.log_file.empty() ? home_ + "/logs/zonad.log" : settings_.log_file;
     ZONA_TRY(auto sink, core::make_file_sink(file));
     logging_.add_sink(std::move(sink));
     for (const core::Detail& warning : config_->snapshot()->warnings()) {
@@ -136,12 +145,12 @@ core::Result<void> Daemon::open_stores() {
     ZONA_TRY(table_, process::Table::open(home_ + "/run/table", boot_id));
     ZONA_TRY(state_,
              process::StateStore::open({.directory = home_ + "/state"}, logging_.logger("state")));
-    ZONA_TRY(history_,
-             process::ExitHistory::open({.directory = home_ + "/state"}));
+    ZONA_TRY(history_, process::ExitHistory::open({.directory = home_ + "/state"}));
     process::CaptureOptions capture{.fifo_directory = home_ + "/run/fifo",
                                     .index_directory = home_ + "/state/log-index",
                                     .disk_full_wait = settings_.disk_full_wait};
-    ZONA_TRY(capture_, process::Capture::start(std::move(capture), clock_, logging_.logger("capture")));
+    ZONA_TRY(capture_,
+             process::Capture::start(std::move(capture), clock_, logging_.logger("capture")));
     ZONA_TRY(const auto tier,
              process::parse_tier_choice(config_->snapshot()->text("supervisor.containment")));
     ZONA_TRY(containment_,
@@ -154,7 +163,8 @@ core::Result<void> Daemon::build_supervisor() {
     ZONA_TRY(const std::string self, os::self_executable());
     process::SupervisorOptions options;
     options.home = home_;
-    options.logs_dir = settings_.logs_directory.empty() ? home_ + "/logs" : settings_.logs_directory;
+    options.logs_dir =
+        settings_.logs_directory.empty() ? home_ + "/logs" : settings_.logs_directory;
     options.keeper_program = self.substr(0, self.rfind('/') + 1) + "zona-keeper";
     options.child_fd_limit_soft = child_limits_.soft;
     options.child_fd_limit_hard = child_limits_.hard;
@@ -193,7 +203,11 @@ core::Result<void> Daemon::build_api() {
          .clock = clock_,
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
-         .host_checks = [this] { return process::check_host({.home = home_}, *containment_); },
+         .host_checks =
+             [this] {
+                 return process::examine_host(*containment_,
+                                              {.home = home_, .search_path = search_path()});
+             },
          .shutdown =
              [this](auto begun) {
                  begin_shutdown(process::Supervisor::Shutdown::kKill, std::move(begun));

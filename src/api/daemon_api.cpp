@@ -156,12 +156,13 @@ class DaemonRoutes {
     Answer config(Request&) {
         json::array data;
         for (const core::ConfigEntry& entry : deps_.config.snapshot()->entries()) {
-            data.push_back(json::object{{"key", entry.key},
-                                        {"value", entry.value},
-                                        {"source", core::to_string(entry.source)},
-                                        {"file", entry.file},
-                                        {"line", entry.line},
-                                        {"pending", entry.pending ? json::value(*entry.pending) : json::value(nullptr)}});
+            data.push_back(json::object{
+                {"key", entry.key},
+                {"value", entry.value},
+                {"source", core::to_string(entry.source)},
+                {"file", entry.file},
+                {"line", entry.line},
+                {"pending", entry.pending ? json::value(*entry.pending) : json::value(nullptr)}});
         }
         co_return Response::success(core::to_json(data));
     }
@@ -169,7 +170,8 @@ class DaemonRoutes {
     Answer reload_config(Request&) {
         ZONA_CO_TRY(const core::ReloadReport reload, deps_.config.reload());
         deps_.settings_changed();
-        const json::value data = {{"changed", render(reload.changed)}, {"needs_restart", render(reload.needs_restart)}};
+        const json::value data = {{"changed", render(reload.changed)},
+                                  {"needs_restart", render(reload.needs_restart)}};
         co_return Response::success(core::to_json(data));
     }
 

@@ -120,7 +120,8 @@ void Supervisor::Engine::finish_exit(Entry& entry) {
 void Supervisor::Engine::append_history(const ExitRecord& record) {
     if (auto appended = deps_.history.append(record); !appended) {
         // It is kept in memory and written with the next one.
-        log_.report("an exit is not in the history file yet", appended.error(), {{"pid", record.pid}});
+        log_.report("an exit is not in the history file yet", appended.error(),
+                    {{"pid", record.pid}});
     }
 }
 

@@ -130,8 +130,7 @@ void Supervisor::Engine::adopt(Entry& entry, Slot& slot) {
     entry.life.phase = Phase::kOnline;
     entry.life.child_alive = true;
     const auto stat = stat_of(pid);
-    const bool there =
-        stat && (slot.start_ticks == 0 || stat->start_ticks == slot.start_ticks);
+    const bool there = stat && (slot.start_ticks == 0 || stat->start_ticks == slot.start_ticks);
     if (there && stat->parent == keeper) {
         slot.start_ticks = stat->start_ticks;
         entry.parent = Parent::kKeeper;
@@ -162,8 +161,8 @@ std::optional<os::ProcStat> Supervisor::Engine::stat_of(pid_t pid) const {
     return std::move(*stat);
 }
 
-/// Whether a process whose start time was not stored any more is the one that the slot's clone made: by its
-/// mark, or, before it has executed its program, by its age.
+/// Whether a process whose start time was not stored any more is the one that the slot's clone
+/// made: by its mark, or, before it has executed its program, by its age.
 bool Supervisor::Engine::is_the_spawned(const Entry& entry, const Slot& slot,
                                         const os::ProcStat& stat) const {
     const os::ProcFs& proc = deps_.containment.proc();

@@ -146,8 +146,9 @@ ExitView Supervisor::Engine::exit_view(const Entry& entry, const ExitRecord& rec
                             record.incarnation > deps_.table.slot(entry.slot).incarnation();
         out.reason = newest && !entry.spawn_failure.empty()
                          ? entry.spawn_failure
-                         : core::Error::from_errno(record.error_number,
-                                                   fmt::format("cannot {}", os::to_string(record.failed_step)))
+                         : core::Error::from_errno(
+                               record.error_number,
+                               fmt::format("cannot {}", os::to_string(record.failed_step)))
                                .message();
     } else if ((record.flags & kExitUnknown) != 0 || record.how == 0) {
         out.cause = ExitView::Cause::kUnknown;
@@ -155,8 +156,8 @@ ExitView Supervisor::Engine::exit_view(const Entry& entry, const ExitRecord& rec
         out.cause = ExitView::Cause::kExited;
         out.code = record.status;
     } else {
-        out.cause =
-            (record.flags & kExitOutOfMemory) != 0 ? ExitView::Cause::kOutOfMemory : ExitView::Cause::kSignaled;
+        out.cause = (record.flags & kExitOutOfMemory) != 0 ? ExitView::Cause::kOutOfMemory
+                                                           : ExitView::Cause::kSignaled;
         out.signal = record.status;
         out.core_dumped = record.how == CLD_DUMPED;
     }
@@ -189,7 +190,8 @@ ProcessView Supervisor::Engine::view(Entry& entry) {
     if (entry.life.phase == Phase::kErrored || entry.life.phase == Phase::kStopped) {
         out.held_because = entry.held_because;
     }
-    if (const auto last = deps_.history.last(entry.stored.id)) out.last_exit = exit_view(entry, *last);
+    if (const auto last = deps_.history.last(entry.stored.id))
+        out.last_exit = exit_view(entry, *last);
     out.tier = entry.tree ? entry.tree->tier() : deps_.containment.tier();
     out.guaranteed = entry.tree ? entry.tree->guaranteed() : deps_.containment.guaranteed();
     out.survivors = entry.survivors;
@@ -570,7 +572,8 @@ void Supervisor::Engine::scale(OperationRequest request,
 }
 
 core::Result<Supervisor::Saved> Supervisor::Engine::save(Force force) {
-    ZONA_TRY(const SaveReport report, deps_.state.save(force == Force::kYes ? EmptySave::kAllow : EmptySave::kRefuse));
+    ZONA_TRY(const SaveReport report,
+             deps_.state.save(force == Force::kYes ? EmptySave::kAllow : EmptySave::kRefuse));
     return Saved{.file = report.file, .processes = report.processes};
 }
 

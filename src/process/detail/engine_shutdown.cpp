@@ -51,8 +51,8 @@ void Supervisor::Engine::shutdown(Shutdown how, std::move_only_function<void(std
 void Supervisor::Engine::become_keeper() {
     log_.warn("the keeper is dead; this process takes its role and starts a new daemon");
     ZONA_FAULT("swap.begin");
-    // Between a clone and RUNNING nothing else happens on this thread, so the table is whole here. The other
-    // threads end wherever they are, as if killed; what they write bears that.
+    // Between a clone and RUNNING nothing else happens on this thread, so the table is whole here.
+    // The other threads end wherever they are, as if killed; what they write bears that.
     const auto failed = os::become_program(options_.keeper_program,
                                            {"zona-keeper", "--home", options_.home, "--swapped"},
                                            kFdListen, kFdLock);

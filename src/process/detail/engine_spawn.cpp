@@ -133,8 +133,9 @@ void Supervisor::Engine::spawn(Entry& entry) {
     core::Result<ChildStreams> streams = planned ? deps_.capture.open_for_child(entry.slot)
                                                  : core::Result<ChildStreams>(planned.error());
     if (!streams) {
-        return not_started(entry, incarnation,
-                           {streams.error().message(), os::SpawnStep::kExec, streams.error().system_error()});
+        return not_started(
+            entry, incarnation,
+            {streams.error().message(), os::SpawnStep::kExec, streams.error().system_error()});
     }
     planned->stdin_fd = streams->in.get();
     planned->stdout_fd = streams->out.get();
