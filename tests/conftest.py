@@ -1,12 +1,20 @@
 """Fixtures for every test: what a test needs from the machine, and where the binaries are."""
 import os
 import shutil
+import signal
 import socket
+import threading
 
 import pytest
 
 from waiting import wait_until as _wait_until
 from zona_home import BIN, ROOT
+
+
+def pytest_configure():
+    """A run that is ended from outside still ends what its tests started: SIGTERM is like Ctrl-C."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session')

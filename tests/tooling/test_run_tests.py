@@ -137,3 +137,20 @@ def test_nothing_built_is_bad_usage(place):
 
     assert done.returncode == 2
     assert 'scripts/build asan' in done.stderr
+
+
+def test_run_that_is_ended_leaves_no_process(place, wait_until):
+    (place / 'tests/test_one.py').write_text(
+        'import subprocess, time\ndef test_hangs():\n'
+        '    subprocess.Popen(["setsid", "sleep", "987653"])\n    time.sleep(1000)\n')
+    (place / 'build/check/CTestTestfile.cmake').write_text('')
+    runner = subprocess.Popen([place / 'scripts/run-tests', 'check', '--e2e'], stdout=subprocess.PIPE, text=True)
+
+    def hanging():
+        return subprocess.run(['pgrep', '-f', '^sleep 987653$'], capture_output=True).returncode == 0
+    wait_until(hanging, timeout=30)
+    runner.terminate()
+
+    runner.communicate(timeout=60)
+    assert runner.returncode != 0
+    assert not hanging()
