@@ -110,12 +110,13 @@ class ProcFs {
     core::Result<std::optional<ProcStat>> stat(const ProcessRef& process) const;
 
     /// The pids of all processes, ascending. `into` is replaced, its memory reused. A process that
-    /// exists from before the call until after it is always in the list. About 0.3 µs for each.
+    /// exists from before the call until after it is always in the list. About half a microsecond
+    /// for each.
     core::Result<void> list(std::vector<pid_t>& into) const;
     /// Calls `visitor` for every pid, ascending, within microseconds of the kernel's naming it: for
     /// finding processes that do not live long. Errors: as list(); the visitor must not throw.
     core::Result<void> visit(const std::function<void(pid_t)>& visitor) const;
-    /// Reads the stat line of every process; those that vanish meanwhile are left out. About 6 µs
+    /// Reads the stat line of every process; those that vanish meanwhile are left out. About 10 µs
     /// for each.
     core::Result<void> scan(ProcessSnapshot& into) const;
     /// The children of a process's first thread as the kernel lists them; needs
@@ -154,7 +155,7 @@ class ProcFs {
 /// sysconf(_SC_CLK_TCK), 100 on every Linux.
 std::uint64_t ticks_per_second();
 
-/// prlimit(2) of another process, about 0.3 µs. nullopt: no such process.
+/// prlimit(2) of another process, half a microsecond. nullopt: no such process.
 /// Errors: kForbidden unless real, effective and saved ids are all ours or we have
 /// CAP_SYS_RESOURCE.
 core::Result<std::optional<rlimit>> resource_limit(pid_t pid, int resource);

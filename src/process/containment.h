@@ -136,7 +136,7 @@ class Tree {
     /// Whether nothing of the tree runs. A zombie does not run, reaped or not.
     ///
     /// Made for the moment when the process has just died: cgroup2 one read of an open file,
-    /// cgroup1 a file, sweep one system call for each process of the host (which may overlook what
+    /// cgroup1 a file, sweep 1 to 2 µs for each process of the host (which may overlook what
     /// kill_step() finds).
     virtual core::Result<bool> is_empty() = 0;
     /// Everything of the tree that runs, the process included; ascending by pid.

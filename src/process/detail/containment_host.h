@@ -34,8 +34,8 @@ constexpr std::uint64_t stable_hash(std::string_view text,
 
 /// An inherited number in RLIMIT_LOCKS, a limit that Linux stores and shows but has not enforced
 /// since 2.4.25. It survives fork, execve, setsid, a scrubbed environment and closed descriptors,
-/// and takes one system call of 0.3 µs to read. The upper 16 bits say "zona", so that a foreign
-/// process is never taken for one of ours.
+/// and takes one system call of half a microsecond to read. The upper 16 bits say "zona", so that a
+/// foreign process is never taken for one of ours.
 class Mark {
   public:
     enum class Match : std::uint8_t { kNone, kOther, kOurs };

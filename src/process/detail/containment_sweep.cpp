@@ -17,7 +17,7 @@ namespace {
 // time: one that is made after the list was read is missed by that pass. A pass during which
 // nothing was made proves it alone.
 constexpr int kCleanPasses = 6;
-// Pids looked at in one step, about 0.6 µs each: the bound of a step's time.
+// Pids looked at in one step, about 1.1 µs each: the bound of a step's time.
 constexpr std::size_t kBudget = 4'000;
 // Steps in which new processes keep turning up; then those that were caught are killed, and the
 // rest follows.
