@@ -243,7 +243,9 @@ void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
                             std::move_only_function<void(std::size_t)> begun) {
     supervisor_->shutdown(how, std::move(begun), [this] {
         // On the supervision thread: all is at rest. The answer to `kill` may still be on its way.
-        server_->drain(core::Deadline::after(clock_, settings_.api.drain_timeout));
+        asio::post(requests_, [this] {
+            server_->drain(core::Deadline::after(clock_, settings_.api.drain_timeout));
+        });
         supervision_.stop();
     });
 }

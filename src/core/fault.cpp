@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
+#include <fstream>
 #include <string>
 
 namespace zona::core {
@@ -20,11 +21,22 @@ struct ArmedFault {
     std::atomic<std::int64_t> left;
 };
 
+/// The list in ZONA_FAULT, or in the file that ZONA_FAULT_FILE names.
+std::string fault_list() {
+    if (const char* list = std::getenv("ZONA_FAULT")) return list;
+    const char* path = std::getenv("ZONA_FAULT_FILE");
+    if (path == nullptr) return {};
+    std::ifstream file(path);
+    std::string list;
+    std::getline(file, list);
+    return list;
+}
+
 /// Entries that cannot be read are ignored: a test that hits nothing notices.
 std::deque<ArmedFault> read_faults() {
     std::deque<ArmedFault> faults;
-    const char* variable = std::getenv("ZONA_FAULT");
-    std::string_view rest = variable == nullptr ? "" : variable;
+    const std::string list = fault_list();
+    std::string_view rest = list;
     while (!rest.empty()) {
         const std::string_view entry = rest.substr(0, rest.find(','));
         rest.remove_prefix(entry.size() == rest.size() ? entry.size() : entry.size() + 1);
@@ -40,13 +52,22 @@ std::deque<ArmedFault> read_faults() {
     return faults;
 }
 
+/// Tells the test which point it was; one short write, appended.
+void report_hit(std::string_view label) {
+    const char* path = std::getenv("ZONA_FAULT_FILE");
+    if (path == nullptr) return;
+    std::ofstream(std::string(path) + ".hits", std::ios::app) << label << std::endl;
+}
+
 }  // namespace
 
 void fault_point(std::string_view label) {
     static std::deque<ArmedFault> faults = read_faults();
     if (faults.empty()) return;
     for (ArmedFault& fault : faults) {
-        if (fault.label == label && fault.left.fetch_sub(1) == 1) std::raise(SIGKILL);
+        if (fault.label != label || fault.left.fetch_sub(1) != 1) continue;
+        report_hit(label);
+        std::raise(SIGKILL);
     }
 }
 

@@ -1,0 +1,69 @@
+// A child of the kill tests: it keeps its own record of what it did, which zona's must agree with.
+//
+//   kill_writer TRUTH_DIRECTORY NAME
+//
+// It takes the lock NAME.lock for its life: a second instance at the same time writes "DOUBLED". Its n-th run
+// writes numbered lines "<run> <line>" to both streams, then "E <run> <lines> <how> <status>" into NAME.truth, and
+// ends that way. A run that is stopped from outside has no E.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+
+namespace {
+
+void append(const std::string& path, const std::string& line) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0 || ::write(fd, line.data(), line.size()) < 0) std::abort();
+    ::close(fd);
+}
+
+long next_run(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    char text[32] = {};
+    if (fd < 0 || ::pread(fd, text, sizeof text - 1, 0) < 0) std::abort();
+    const long run = std::atol(text) + 1;
+    const std::string next = std::to_string(run) + "\n";
+    if (::pwrite(fd, next.data(), next.size(), 0) < 0) std::abort();
+    ::close(fd);
+    return run;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 3) return 2;
+    const std::string base = std::string(argv[1]) + "/" + argv[2];
+    const int lock = ::open((base + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (::flock(lock, LOCK_EX | LOCK_NB) < 0) {
+        append(base + ".truth", "DOUBLED " + std::to_string(::getpid()) + "\n");
+        return 99;
+    }
+    const long run = next_run(base + ".run");
+    append(base + ".truth", "B " + std::to_string(run) + " " + std::to_string(::getpid()) + "\n");
+    std::mt19937 random(static_cast<unsigned>(::getpid()) * 2654435761U + static_cast<unsigned>(run));
+    const long lines = 20 + static_cast<long>(random() % 180);
+    for (long n = 0; n < lines; ++n) {
+        const std::string line = std::to_string(run) + " " + std::to_string(n) + "\n";
+        if (::write(1, line.data(), line.size()) < 0 || ::write(2, line.data(), line.size()) < 0) {
+            append(base + ".truth", std::string("WRITE FAILED ") + std::strerror(errno) + "\n");
+        }
+        if (random() % 3 == 0) ::usleep(random() % 2000);
+    }
+    const bool by_signal = random() % 4 == 0;
+    const int status = by_signal ? (random() % 2 != 0 ? SIGKILL : SIGUSR1) : static_cast<int>(random() % 200);
+    append(base + ".truth", "E " + std::to_string(run) + " " + std::to_string(lines) + " " +
+                                (by_signal ? "signaled " : "exited ") + std::to_string(status) + "\n");
+    if (by_signal) {
+        ::signal(SIGUSR1, SIG_DFL);
+        ::raise(status);
+    }
+    ::_exit(status);
+}
