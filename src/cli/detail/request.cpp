@@ -148,6 +148,7 @@ ApiRequest start_file(const FileContent& file, std::span<const std::string> only
     body["file"] = {{"name", file.name}, {"content", file.content}};
     for (auto& [key, value] : start_body(only, wait, caller))
         body[key] = value;
+    body["cwd"] = file.directory;
     return post("/api/v1/processes", body);
 }
 
