@@ -41,8 +41,8 @@ TEST(JsonReader, ReadsTypedFields) {
 
 TEST(JsonReader, ReportsAllMistakesAtOnce) {
     const boost::json::value value = json(R"({
-        "name":7,"instances":0,"on":"yes","wait":"soon","args":["a",1],"mode":"frok","apps":[{"nmae":"x"},3],
-        "intsances":1})");
+        "name":7,"instances":0,"on":"yes","wait":"soon","args":["a",1],"mode":"frok",
+        "apps":[{"nmae":"x"},3],"intsances":1})");
     const JsonReader reader(value);
     reader.require_string("name");
     reader.require_string("script");

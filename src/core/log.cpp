@@ -8,6 +8,27 @@
 #include <fmt/format.h>
 
 namespace zona::core {
+namespace {
+
+constexpr std::size_t kMostOwnLevels = 256;
+
+Result<void> check_category(std::string_view name) {
+    constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
+    if (!name.empty() && name.size() <= 64 && name != "default" &&
+        name.find_first_not_of(kAllowed) == std::string_view::npos) {
+        return {};
+    }
+    return Error(Code::kInvalidArgument,
+                 "not a log category; write 1 to 64 of a-z, 0-9, '_', '.', '-'");
+}
+
+Error too_many_levels() {
+    return Error(
+        Code::kTooManyRequests,
+        fmt::format("more than {} log categories with a level of their own", kMostOwnLevels));
+}
+
+}  // namespace
 
 struct Logger::Context {
     struct Entry {
@@ -122,23 +143,28 @@ void Logging::set_default_level(LogLevel level) {
 }
 
 Result<void> Logging::set_level(std::string_view category, std::optional<LogLevel> level) {
-    constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
-    constexpr std::size_t kMostOwnLevels = 256;
-    if (category.empty() || category.size() > 64 || category == "default" ||
-        category.find_first_not_of(kAllowed) != std::string_view::npos) {
-        return Error(Code::kInvalidArgument,
-                     "not a log category; write 1 to 64 of a-z, 0-9, '_', '.', '-'");
-    }
+    ZONA_TRY_VOID(check_category(category));
     const std::lock_guard lock(state_->level_mutex);
     auto& own = state_->own_levels;
     if (!level) {
         if (const auto found = own.find(category); found != own.end()) own.erase(found);
     } else if (own.size() >= kMostOwnLevels && !own.contains(category)) {
-        return Error(Code::kTooManyRequests,
-                     fmt::format("{} log categories have a level already", kMostOwnLevels));
+        return too_many_levels();
     } else {
         own.insert_or_assign(std::string(category), *level);
     }
+    state_->apply_levels();
+    return {};
+}
+
+Result<void> Logging::set_levels(LogLevel default_level,
+                                 const std::map<std::string, LogLevel>& by_category) {
+    if (by_category.size() > kMostOwnLevels) return too_many_levels();
+    for (const auto& [category, level] : by_category)
+        ZONA_TRY_VOID(check_category(category));
+    const std::lock_guard lock(state_->level_mutex);
+    state_->default_level = default_level;
+    state_->own_levels = {by_category.begin(), by_category.end()};
     state_->apply_levels();
     return {};
 }

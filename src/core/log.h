@@ -204,6 +204,11 @@ class Logging {
     /// categories with a level of their own. Nothing has changed then.
     Result<void> set_level(std::string_view category, std::optional<LogLevel> level);
 
+    /// Replaces the default and all levels of categories in one step, as a reload of the
+    /// configuration wants it. Errors: as set_level; nothing has changed then.
+    Result<void> set_levels(LogLevel default_level,
+                            const std::map<std::string, LogLevel>& by_category);
+
     /// Level by category: "default", every category in use, every one with a level of its own.
     std::map<std::string, LogLevel> levels() const;
 

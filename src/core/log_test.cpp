@@ -51,8 +51,8 @@ TEST(Logger, WritesOneJsonObjectPerLine) {
     ASSERT_EQ(log.lines().size(), 1U);
     EXPECT_EQ(
         log.lines()[0],
-        R"({"time":"2026-01-01T00:00:00.000Z","level":"info","category":"process","message":"started",)"
-        R"("pm_id":3,"ratio":0.5,"name":"my \"app\"","ok":true,"after_ms":40,"token":"***"})");
+        R"({"time":"2026-01-01T00:00:00.000Z","level":"info","category":"process",)"
+        R"("message":"started","pm_id":3,"ratio":0.5,"name":"my \"app\"","ok":true,"after_ms":40,"token":"***"})");
 }
 
 // OBS-15
@@ -150,6 +150,20 @@ TEST(LoggingLevels, GoFromACategoryToThoseBelowIt) {
     EXPECT_EQ(levels.at("default"), LogLevel::kWarn);
     EXPECT_EQ(levels.at("process"), LogLevel::kDebug);
     EXPECT_EQ(levels.at("process.capture.raw"), LogLevel::kError);
+}
+
+TEST(LoggingLevels, AreReplacedTogetherOrNotAtAll) {
+    MemoryLog log;
+    Logging& logging = log.logging();
+    ASSERT_TRUE(logging.set_level("old", LogLevel::kDebug).has_value());
+    ASSERT_TRUE(logging.set_levels(LogLevel::kWarn, {{"http", LogLevel::kTrace}}).has_value());
+    EXPECT_FALSE(
+        logging
+            .set_levels(LogLevel::kTrace, {{"process", LogLevel::kTrace}, {"A", LogLevel::kTrace}})
+            .has_value());
+    EXPECT_TRUE(logging.logger("http").enabled(LogLevel::kTrace));
+    EXPECT_FALSE(logging.logger("old").enabled(LogLevel::kInfo));
+    EXPECT_FALSE(logging.logger("process").enabled(LogLevel::kInfo));
 }
 
 TEST(LoggingLevels, RefuseNamesThatNoCategoryHas) {

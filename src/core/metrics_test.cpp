@@ -10,7 +10,6 @@
 namespace zona::core {
 namespace {
 
-// HTTP-13
 TEST(RenderPrometheus, ShowsEveryKindWithLabels) {
     MetricRegistry registry;
     registry

@@ -65,7 +65,7 @@ std::vector<Setting> general_settings() {
     };
 }
 
-std::vector<Setting> api_settings() {
+std::vector<Setting> api_limits() {
     return {
         {.key = "api.max_connections",
          .type = SettingType::kInteger,
@@ -88,6 +88,11 @@ std::vector<Setting> api_settings() {
          .reload = ReloadMode::kHot,
          .least = kKib,
          .most = kMib},
+    };
+}
+
+std::vector<Setting> api_timeouts() {
+    return {
         {.key = "api.header_timeout",
          .type = SettingType::kDuration,
          .default_value = "10s",
@@ -160,7 +165,7 @@ ContainmentChoice containment_of(const std::string& name) {
 const SettingTable& daemon_settings() {
     static const SettingTable table = [] {
         std::vector<Setting> all = general_settings();
-        for (std::vector<Setting> part : {api_settings(), supervisor_settings()}) {
+        for (std::vector<Setting> part : {api_limits(), api_timeouts(), supervisor_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
