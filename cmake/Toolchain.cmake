@@ -45,4 +45,4 @@ endif()
 add_library(zona_boost INTERFACE)
 target_include_directories(zona_boost SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
 
-include(Licences)
+include(Install)

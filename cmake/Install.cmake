@@ -1,4 +1,5 @@
-# An installation carries the licence texts of what is linked into it (docs/dependencies.md, "In the product").
+# The product below a prefix: bin/zona, what it starts in libexec/zona, and the licence texts of what is linked
+# into it (docs/dependencies.md, "In the product").
 set(licences share/doc/zona)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/NOTICE ${CMAKE_SOURCE_DIR}/docs/dependencies.md
     DESTINATION ${licences})
@@ -6,3 +7,7 @@ foreach(package libboost1.81-dev libfmt-dev libspdlog-dev libcli11-dev libyaml-c
         libstdc++-12-dev)
     install(FILES /usr/share/doc/${package}/copyright DESTINATION ${licences}/licences RENAME ${package} OPTIONAL)
 endforeach()
+
+# At the end of the configuration, when the programs are declared.
+cmake_language(DEFER CALL install TARGETS zona RUNTIME DESTINATION bin)
+cmake_language(DEFER CALL install TARGETS zonad zona-keeper RUNTIME DESTINATION libexec/zona)
