@@ -256,6 +256,20 @@ TEST(Jlist, HasTheShapeOfPm2) {
     EXPECT_EQ(value->as_array().at(1).as_object().at("pid"), 0);
 }
 
+TEST(Jlist, PathOfAScriptIsAbsolute) {
+    const auto exec_path = [](const std::string& script, const std::string& interpreter) {
+        Process process = sample(0, "x");
+        process.script = script;
+        process.interpreter = interpreter;
+        const auto value = core::parse_json(jlist_text(std::vector{process}));
+        return std::string(value->as_array().at(0).at("pm2_env").at("pm_exec_path").as_string());
+    };
+    EXPECT_EQ(exec_path("app.py", "python3"), "/srv/app.py");
+    EXPECT_EQ(exec_path("./bin/../server", ""), "/srv/server");
+    EXPECT_EQ(exec_path("/opt/x", ""), "/opt/x");
+    EXPECT_EQ(exec_path("redis-server", ""), "redis-server");
+}
+
 TEST(Jlist, EmptyListIsAnEmptyArray) {
     EXPECT_EQ(jlist_text({}), "[]");
 }

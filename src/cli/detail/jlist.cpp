@@ -1,5 +1,6 @@
 #include "cli/detail/jlist.h"
 
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -21,6 +22,14 @@ json::array array_of(const std::vector<std::string>& texts) {
     return json::array(texts.begin(), texts.end());
 }
 
+/// PM2 gives the path of a script; a name on PATH and a command line stay as they are.
+std::string path_of_script(const Process& process) {
+    const std::string& script = process.script;
+    const bool is_path = !process.interpreter.empty() || script.find('/') != std::string::npos;
+    if (!is_path || script.starts_with('/') || script.find(' ') != std::string::npos) return script;
+    return (std::filesystem::path(process.cwd) / script).lexically_normal().string();
+}
+
 json::object environment_of(const Process& process, std::int64_t instances) {
     json::object env;
     env["name"] = process.name;
@@ -34,7 +43,7 @@ json::object environment_of(const Process& process, std::int64_t instances) {
     env["unstable_restarts"] = process.unstable_restarts;
     env["pm_out_log_path"] = process.out_file;
     env["pm_err_log_path"] = process.error_file;
-    env["pm_exec_path"] = process.script;
+    env["pm_exec_path"] = path_of_script(process);
     env["pm_cwd"] = process.cwd;
     env["exec_interpreter"] = process.interpreter.empty() ? "none" : process.interpreter;
     env["exec_mode"] = "fork_mode";

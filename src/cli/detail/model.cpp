@@ -41,6 +41,16 @@ const json::value* present(const json::object& object, std::string_view key) {
     return value != nullptr && !value->is_null() ? value : nullptr;
 }
 
+std::vector<std::int64_t> integers_of(const json::object& object, std::string_view key) {
+    std::vector<std::int64_t> result;
+    const json::value* value = object.if_contains(key);
+    if (value == nullptr || !value->is_array()) return result;
+    for (const json::value& entry : value->get_array()) {
+        if (entry.is_int64()) result.push_back(entry.get_int64());
+    }
+    return result;
+}
+
 template <class T>
 std::vector<T> list_of(const json::object& object, std::string_view key,
                        T (*read)(const json::value&)) {
@@ -141,12 +151,7 @@ Process read_process(const json::value& value) {
         process.containment_tier = text_of(object_of(*containment), "tier");
         process.containment_guaranteed = boolean_of(object_of(*containment), "guaranteed", false);
     }
-    if (const json::value* survivors = present(from, "survivors"); survivors != nullptr) {
-        for (const json::value& pid :
-             survivors->is_array() ? survivors->get_array() : json::array()) {
-            if (pid.is_int64()) process.survivors.push_back(pid.get_int64());
-        }
-    }
+    process.survivors = integers_of(from, "survivors");
     return process;
 }
 

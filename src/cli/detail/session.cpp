@@ -71,8 +71,8 @@ bool Session::says_not_running(const Error& error) {
 }
 
 Result<void> Session::ensure_daemon() {
-    if (need_ == DaemonNeed::kNeverStarts || tried_start_) return not_running();
-    tried_start_ = true;
+    if (need_ == DaemonNeed::kNeverStarts || met_) return not_running();
+    met_ = true;
     ZONA_TRY(const DaemonStart start, parts_.starter.start());
     started_daemon_ = start == DaemonStart::kStarted;
     return {};
@@ -109,7 +109,10 @@ Result<ApiResponse> Session::exchange(const ApiRequest& request, const Patience&
     while (true) {
         auto response = parts_.api.exchange(request, wait);
         parts_.console.end_progress();
-        if (response) return response;
+        if (response) {
+            met_ = true;
+            return response;
+        }
         const Code code = response.error().code();
         if (code == Code::kNotFound) {
             ZONA_TRY_VOID(ensure_daemon());

@@ -56,7 +56,8 @@ class Session {
 
     /// Asks and waits for the whole answer.
     ///
-    /// Without a daemon, one is started first if the verb's row says so. A connection that breaks
+    /// Without a daemon, one is started first if the verb's row says so; but none that went away in
+    /// mid-conversation. A connection that breaks
     /// before the answer is tried anew for requests that may be repeated, up to 10 s: the socket
     /// stays open over the daemon's death.
     /// Errors: the API's own, as decoded from the envelope. kUnavailable: zona does not run (and is
@@ -85,7 +86,8 @@ class Session {
     SessionParts parts_;
     DaemonNeed need_;
     std::optional<std::chrono::milliseconds> timeout_;
-    bool tried_start_ = false;
+    /// A daemon has answered or was started: if it goes away now, somebody wanted that.
+    bool met_ = false;
     bool started_daemon_ = false;
 };
 

@@ -77,6 +77,16 @@ TEST_F(SessionTest, DaemonIsStartedOnceOnly) {
     EXPECT_EQ(starter_.starts, 1);
 }
 
+TEST_F(SessionTest, DaemonThatSomebodyEndedMeanwhileIsNotStartedAgain) {
+    api_.will_answer(kEmpty);
+    api_.will_fail(Code::kNotFound);
+    Session session = this->session(DaemonNeed::kStartsIt);
+
+    EXPECT_TRUE(session.ask(get("/api/v1/processes")).has_value());
+    EXPECT_TRUE(Session::says_not_running(session.ask(resurrect()).error()));
+    EXPECT_EQ(starter_.starts, 0);
+}
+
 TEST_F(SessionTest, FailedStartIsTheError) {
     api_.will_fail(Code::kNotFound);
     starter_.error = core::Error(Code::kForbidden, "not yours");

@@ -141,9 +141,11 @@ Result<FollowEnd> follow(Context& context, const LogsOptions& options, LogPrinte
 }
 
 Status logs(Context& context, const LogsOptions& options) {
-    ZONA_TRY(const Answer answer,
-             context.session.ask(get_selected("processes", options.selectors), {"", 1, {}}));
-    ZONA_TRY(const json::value envelope, answer.parsed());
+    const auto answer =
+        context.session.ask(get_selected("processes", options.selectors), {"", 1, {}});
+    if (!answer && answer.error().code() == Code::kCancelled) return kAllWell;
+    if (!answer) return answer.error();
+    ZONA_TRY(const json::value envelope, answer->parsed());
     const ProcessList list = read_process_list(envelope);
     if (list.processes.empty() && options.follow == LogFollow::kNo) {
         context.console.note("zona: there are no processes, so there are no logs\n");
