@@ -62,7 +62,6 @@ void Connection::enter(Phase phase, std::chrono::milliseconds limit) {
 }
 
 asio::awaitable<void> Connection::serve() {
-    const auto self = shared_from_this();
     auto token = asio::bind_cancellation_slot(cancel_.slot(), asio::use_awaitable);
     auto requests = serve_requests();
     co_await asio::co_spawn(shared_->executor, std::move(requests), std::move(token));
@@ -83,7 +82,6 @@ asio::awaitable<void> Connection::serve_requests() {
 }
 
 asio::awaitable<void> Connection::turn_away(Fault fault) {
-    const auto self = shared_from_this();
     request_.peer = peer_;
     request_.received = shared_->clock.steady();
     refuse(std::move(fault));
@@ -248,9 +246,12 @@ asio::awaitable<void> Connection::answer() {
 }
 
 /// Answers in the place of a handler that does not come back. Runs beside answer(), which then does
-/// nothing more.
-asio::awaitable<void> Connection::overtake() {
-    const auto self = shared_from_this();
+/// nothing more; whichever ends last lets go of the connection.
+asio::awaitable<void> Connection::overtake(std::shared_ptr<Connection> self) {
+    co_await self->answer_late();
+}
+
+asio::awaitable<void> Connection::answer_late() {
     Request late;
     late.method = request_.method;
     late.method_name = request_.method_name;
@@ -300,7 +301,7 @@ void Connection::on_deadline() {
                 return cancel_.emit(asio::cancellation_type::terminal);
             }
             overtaken_ = true;
-            return shared_->tasks.spawn("http overtake", overtake());
+            return shared_->tasks.spawn("http overtake", overtake(shared_from_this()));
         case Phase::kSending:
         case Phase::kStreaming:
         case Phase::kLingering:

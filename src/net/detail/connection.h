@@ -57,10 +57,11 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     Connection(std::shared_ptr<Shared> shared, std::unique_ptr<Stream> stream, Peer peer);
     ~Connection() override;
 
-    /// Serves requests until the connection ends. Never throws what the application throws.
+    /// Serves requests until the connection ends; the caller holds it until then. Never throws what
+    /// the application throws.
     asio::awaitable<void> serve();
 
-    /// Answers `fault` without reading a request, and closes.
+    /// Answers `fault` without reading a request, and closes. The caller holds it until then.
     asio::awaitable<void> turn_away(Fault fault);
 
     /// Ends between requests, and a stream that would never end. Shared::draining is set before.
@@ -95,7 +96,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
     asio::awaitable<void> answer();
     asio::awaitable<Response> ask_application(Request& request);
-    asio::awaitable<void> overtake();
+    static asio::awaitable<void> overtake(std::shared_ptr<Connection> self);
+    asio::awaitable<void> answer_late();
     asio::awaitable<void> send(Request& request, Response& response);
     asio::awaitable<Transfer> send_plain(const Request& request, const Response& response);
     asio::awaitable<Transfer> send_stream(const Request& request, Response& response);

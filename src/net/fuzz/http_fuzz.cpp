@@ -141,8 +141,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto connection = std::make_shared<detail::Connection>(
         shared, std::make_unique<MemoryStream>(context.get_executor(), wire), UnixPeer{});
     asio::co_spawn(context, connection->serve(), asio::detached);
-    connection.reset();
     context.run();
+    connection.reset();
 
     require(shared->connections.empty(), "the connection did not end", wire.output);
     check(wire.output, answered);
