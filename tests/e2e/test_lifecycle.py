@@ -131,7 +131,7 @@ def test_a_crash_loop_is_held_and_why_tells_it(zona):
     zona.wait_until(lambda: zona.process('bad')['status'] == 'errored')
     why = zona.run('why', 'bad').stdout
     assert 'cannot go on' in why and '3' in why
-    assert len(zona.run('why', 'bad', '--json').data) == 3
+    assert len(zona.run('why', 'bad', '--json').data[0]['exits']) == 3
 
 
 # PM-13

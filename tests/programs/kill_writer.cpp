@@ -1,8 +1,8 @@
 // A child of the kill tests: it keeps its own record of what it did, which zona's must agree with.
 //
-//   kill_writer TRUTH_DIRECTORY NAME
+//   kill_writer TRUTH_DIRECTORY
 //
-// It takes the lock NAME.lock for its life: a second instance at the same time writes "DOUBLED". Its n-th run
+// NAME is "w" and its NODE_APP_INSTANCE. It takes the lock NAME.lock for its life: a second instance at the same time writes "DOUBLED". Its n-th run
 // writes numbered lines "<run> <line>" to both streams, then "E <run> <lines> <how> <status>" into NAME.truth, and
 // ends that way. A run that is stopped from outside has no E.
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <random>
@@ -39,8 +39,9 @@ long next_run(const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3) return 2;
-    const std::string base = std::string(argv[1]) + "/" + argv[2];
+    const char* instance = std::getenv("NODE_APP_INSTANCE");
+    if (argc != 2 || instance == nullptr) return 2;
+    const std::string base = std::string(argv[1]) + "/w" + instance;
     const int lock = ::open((base + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (::flock(lock, LOCK_EX | LOCK_NB) < 0) {
         append(base + ".truth", "DOUBLED " + std::to_string(::getpid()) + "\n");
@@ -49,13 +50,13 @@ int main(int argc, char** argv) {
     const long run = next_run(base + ".run");
     append(base + ".truth", "B " + std::to_string(run) + " " + std::to_string(::getpid()) + "\n");
     std::mt19937 random(static_cast<unsigned>(::getpid()) * 2654435761U + static_cast<unsigned>(run));
-    const long lines = 20 + static_cast<long>(random() % 180);
+    const long lines = 60 + static_cast<long>(random() % 100);
     for (long n = 0; n < lines; ++n) {
         const std::string line = std::to_string(run) + " " + std::to_string(n) + "\n";
         if (::write(1, line.data(), line.size()) < 0 || ::write(2, line.data(), line.size()) < 0) {
             append(base + ".truth", std::string("WRITE FAILED ") + std::strerror(errno) + "\n");
         }
-        if (random() % 3 == 0) ::usleep(random() % 2000);
+        ::usleep(random() % 8000);
     }
     const bool by_signal = random() % 4 == 0;
     const int status = by_signal ? (random() % 2 != 0 ? SIGKILL : SIGUSR1) : static_cast<int>(random() % 200);
