@@ -4,6 +4,22 @@
 
 namespace zona::process {
 
+std::string_view cause_name(ExitView::Cause cause) {
+    switch (cause) {
+        case ExitView::Cause::kExited:
+            return "exited";
+        case ExitView::Cause::kSignaled:
+            return "signaled";
+        case ExitView::Cause::kOutOfMemory:
+            return "out_of_memory";
+        case ExitView::Cause::kNotStarted:
+            return "not_started";
+        case ExitView::Cause::kUnknown:
+            return "unknown";
+    }
+    return "unknown";
+}
+
 Supervisor::Supervisor(SupervisorOptions options, SupervisorDeps deps)
     : engine_(std::make_unique<Engine>(std::move(options), deps)) {}
 

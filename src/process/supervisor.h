@@ -78,6 +78,9 @@ struct ExitView {
     std::uint64_t err_begin = 0, err_end = 0;
 };
 
+/// As on the wire: "exited" "signaled" "out_of_memory" "not_started" "unknown".
+std::string_view cause_name(ExitView::Cause cause);
+
 /// One process as it is now (docs/api.md, Process).
 struct ProcessView {
     StoredProcess stored;

@@ -24,22 +24,6 @@ json::value text_or_null(const std::string& text) {
     return json::value(text);
 }
 
-std::string_view cause_name(ExitView::Cause cause) {
-    switch (cause) {
-        case ExitView::Cause::kExited:
-            return "exited";
-        case ExitView::Cause::kSignaled:
-            return "signaled";
-        case ExitView::Cause::kOutOfMemory:
-            return "out_of_memory";
-        case ExitView::Cause::kNotStarted:
-            return "not_started";
-        case ExitView::Cause::kUnknown:
-            return "unknown";
-    }
-    return "unknown";
-}
-
 std::string_view outcome_name(Outcome::Kind kind) {
     switch (kind) {
         case Outcome::Kind::kPending:
@@ -74,7 +58,7 @@ json::value render(const ExitView& exit) {
     out["ran_ms"] =
         std::chrono::duration_cast<std::chrono::milliseconds>(exit.exited_at - exit.started_at)
             .count();
-    out["cause"] = cause_name(exit.cause);
+    out["cause"] = process::cause_name(exit.cause);
     out["code"] =
         exit.cause == ExitView::Cause::kExited ? json::value(exit.code) : json::value(nullptr);
     out["signal"] = signaled ? json::value(os::signal_name(exit.signal)) : json::value(nullptr);

@@ -112,6 +112,7 @@ void Supervisor::Engine::finish_exit(Entry& entry) {
                         {"pid", record.pid},
                         {"code", exit.code},
                         {"signal", exit.signal},
+                        {"cause", cause_name(exit.cause)},
                         {"requested", exit.requested}});
     resolve_ready(entry, exit);
     follow_exit(entry);
