@@ -2,20 +2,21 @@
 //
 //   kill_writer TRUTH_DIRECTORY
 //
-// NAME is "w" and its NODE_APP_INSTANCE. It takes the lock NAME.lock for its life: a second instance at the same time writes "DOUBLED". Its n-th run
-// writes numbered lines "<run> <line>" to both streams, then "E <run> <lines> <how> <status>" into NAME.truth, and
-// ends that way. A run that is stopped from outside has no E.
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+// NAME is "w" and its NODE_APP_INSTANCE. It takes the lock NAME.lock for its life: a second
+// instance at the same time writes "DOUBLED". Its n-th run writes numbered lines "<run> <line>" to
+// both streams, then "E <run> <lines> <how> <status>" into NAME.truth, and ends that way. A run
+// that is stopped from outside has no E.
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <random>
 #include <string>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace {
 
@@ -49,7 +50,8 @@ int main(int argc, char** argv) {
     }
     const long run = next_run(base + ".run");
     append(base + ".truth", "B " + std::to_string(run) + " " + std::to_string(::getpid()) + "\n");
-    std::mt19937 random(static_cast<unsigned>(::getpid()) * 2654435761U + static_cast<unsigned>(run));
+    std::mt19937 random(static_cast<unsigned>(::getpid()) * 2654435761U +
+                        static_cast<unsigned>(run));
     const long lines = 60 + static_cast<long>(random() % 100);
     for (long n = 0; n < lines; ++n) {
         const std::string line = std::to_string(run) + " " + std::to_string(n) + "\n";
@@ -59,9 +61,11 @@ int main(int argc, char** argv) {
         ::usleep(random() % 8000);
     }
     const bool by_signal = random() % 4 == 0;
-    const int status = by_signal ? (random() % 2 != 0 ? SIGKILL : SIGUSR1) : static_cast<int>(random() % 200);
+    const int status =
+        by_signal ? (random() % 2 != 0 ? SIGKILL : SIGUSR1) : static_cast<int>(random() % 200);
     append(base + ".truth", "E " + std::to_string(run) + " " + std::to_string(lines) + " " +
-                                (by_signal ? "signaled " : "exited ") + std::to_string(status) + "\n");
+                                (by_signal ? "signaled " : "exited ") + std::to_string(status) +
+                                "\n");
     if (by_signal) {
         ::signal(SIGUSR1, SIG_DFL);
         ::raise(status);
