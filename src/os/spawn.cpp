@@ -152,22 +152,20 @@ class ChildStack {
 
 /// The pid or -errno. born_in_cgroup2 says whether the group was part of the clone.
 long clone_child(Prepared& prepared, const ChildStack& stack, std::int32_t* pid_slot) {
-    if (prepared.plan->cgroup2_fd >= 0) {
-        prepared.born_in_cgroup2 = true;
-        const long pid = detail::clone_into_cgroup({.cgroup_fd = prepared.plan->cgroup2_fd,
-                                                    .pid_slot = pid_slot,
-                                                    .stack = stack.base(),
-                                                    .stack_size = kChildStack,
-                                                    .function = run_child,
-                                                    .argument = &prepared});
-        const bool unknown = pid == -ENOSYS || pid == -EINVAL || pid == -E2BIG || pid == -EPERM;
-        if (!unknown) return pid;
-        prepared.born_in_cgroup2 = false;
-    }
-    const int pid =
+    prepared.born_in_cgroup2 = prepared.plan->cgroup2_fd >= 0;
+    const long pid = detail::clone_and_call({.cgroup_fd = prepared.plan->cgroup2_fd,
+                                             .pid_slot = pid_slot,
+                                             .stack = stack.base(),
+                                             .stack_size = kChildStack,
+                                             .function = run_child,
+                                             .argument = &prepared});
+    const bool unknown = pid == -ENOSYS || pid == -EINVAL || pid == -E2BIG || pid == -EPERM;
+    if (!unknown) return pid;
+    prepared.born_in_cgroup2 = false;
+    const int old =
         ::clone(run_child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD,
                 &prepared, pid_slot);
-    return pid < 0 ? -static_cast<long>(errno) : pid;
+    return old < 0 ? -static_cast<long>(errno) : old;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {

@@ -25,15 +25,19 @@ constexpr std::uint64_t kIntoCgroup = 1ULL << 33U;
 
 }  // namespace
 
-__attribute__((no_sanitize("address", "thread", "undefined"), noinline)) long clone_into_cgroup(
+__attribute__((no_sanitize("address", "thread", "undefined"), noinline)) long clone_and_call(
     const CloneRequest& request) {
     CloneArguments arguments;
-    arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | kIntoCgroup;
+    const bool grouped = request.cgroup_fd >= 0;
+    arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | (grouped ? kIntoCgroup : 0);
     arguments.parent_tid = reinterpret_cast<std::uint64_t>(request.pid_slot);
     arguments.exit_signal = SIGCHLD;
     arguments.stack = reinterpret_cast<std::uint64_t>(request.stack);
     arguments.stack_size = request.stack_size;
-    arguments.cgroup = static_cast<std::uint64_t>(request.cgroup_fd);
+    arguments.cgroup = grouped ? static_cast<std::uint64_t>(request.cgroup_fd) : 0;
+
+    // Without a group the structure of 5.3, which ends before set_tid.
+    const std::size_t size = grouped ? sizeof arguments : offsetof(CloneArguments, set_tid);
 
     // The child has its own stack and a copy of the registers: it must not return from here.
 #if defined(__x86_64__)
@@ -52,14 +56,13 @@ __attribute__((no_sanitize("address", "thread", "undefined"), noinline)) long cl
         "syscall\n\t"
         "1:"
         : "+a"(result)
-        : "D"(&arguments), "S"(sizeof arguments), "r"(argument),
-          "r"(function), [exit_group] "i"(SYS_exit_group)
+        : "D"(&arguments), "S"(size), "r"(argument), "r"(function), [exit_group] "i"(SYS_exit_group)
         : "rcx", "r11", "memory", "cc");
     return result;
 #elif defined(__aarch64__)
     register long number asm("x8") = SYS_clone3;
     register std::uint64_t first asm("x0") = reinterpret_cast<std::uint64_t>(&arguments);
-    register std::uint64_t second asm("x1") = sizeof arguments;
+    register std::uint64_t second asm("x1") = size;
     register void* argument asm("x19") = request.argument;
     register int (*function)(void*) asm("x20") = request.function;
     asm volatile(
@@ -76,7 +79,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"), noinline)) long cl
         : "memory", "cc");
     return static_cast<long>(first);
 #else
-#error "clone_into_cgroup is written for x86-64 and arm64"
+#error "clone_and_call is written for x86-64 and arm64"
 #endif
 }
 
