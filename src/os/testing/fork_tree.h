@@ -43,7 +43,7 @@ class ForkTree {
 
     pid_t main() const { return outcome_.pid; }
     const SpawnOutcome& outcome() const { return outcome_; }
-    /// Waits until the whole shape is there. False: it did not come within 5 s.
+    /// Waits until the whole shape is there. False: it did not come.
     bool wait_ready();
     /// The double-forked process, for kDaemon, kScrubbed and kErased.
     pid_t second() const { return second_; }
