@@ -164,13 +164,15 @@ void wait_for_events(Keeper& keeper, int timeout_ms) {
     const nfds_t count = keeper.daemon_fd >= 0 ? 2 : 1;
     if (poll(fds, count, timeout_ms) < 0 && errno != EINTR) log_line("poll: %s", strerror(errno));
     if ((fds[0].revents & POLLIN) != 0) take_signals(keeper);
-    if (count == 2 && fds[1].revents != 0 && !read_messages(keeper) && !keeper.daemon_gone) {
+    const bool hung_up = count == 2 && fds[1].revents != 0 && !read_messages(keeper);
+    reap(keeper);
+    if (hung_up && !keeper.daemon_gone) {
         // The stream ended before the zombie was there; SIGCHLD follows. Do not spin on the
         // hang-up.
         pollfd chld = {keeper.signal_fd, POLLIN, 0};
         poll(&chld, 1, 100);
+        reap(keeper);
     }
-    reap(keeper);
 }
 
 }  // namespace
