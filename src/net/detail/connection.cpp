@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kUnlimited{0};
 
 /// Enough for most requests; doubles whenever a structure does not fit.
 constexpr std::size_t kFirstBuffer = 2U << 10U;
+/// A quick sender of a large body is read in pieces of this size at most.
+constexpr std::size_t kQuickBuffer = 64U << 10U;
 /// An idle connection holds no more than this.
 constexpr std::size_t kKeptBuffer = 16U << 10U;
 /// What a refused client may still send before it is cut off.
@@ -191,14 +193,25 @@ void Connection::refuse_input(Input input) {
     gone_ = gone_ || input == Input::kBroken;
 }
 
-asio::awaitable<Connection::Input> Connection::fill() {
-    if (begin_ == end_) begin_ = end_ = 0;
-    if (end_ == buffer_.size() && begin_ > 0) {
+/// Makes room behind what is not consumed. A buffer that the last read filled was too small for its
+/// sender.
+void Connection::make_room() {
+    const bool filled = end_ == buffer_.size();
+    if (begin_ > 0 && filled) {
         std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
         end_ -= begin_;
         begin_ = 0;
+    } else if (begin_ == end_) {
+        begin_ = end_ = 0;
     }
-    if (end_ == buffer_.size()) buffer_.resize(std::max(kFirstBuffer, buffer_.size() * 2));
+    const bool small = filled && buffer_.size() < kQuickBuffer;
+    if (end_ == buffer_.size() || small) {
+        buffer_.resize(std::max(kFirstBuffer, buffer_.size() * 2));
+    }
+}
+
+asio::awaitable<Connection::Input> Connection::fill() {
+    make_room();
     timed_out_ = false;
     const std::span<char> space(buffer_.data() + end_, buffer_.size() - end_);
     const core::Result<std::size_t> count = co_await stream_->read_some(space);

@@ -90,6 +90,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     asio::awaitable<bool> read_head();
     asio::awaitable<void> read_body();
     asio::awaitable<Input> fill();
+    void make_room();
     void feed();
     void refuse(Fault fault);
     void refuse_input(Input input);

@@ -21,6 +21,10 @@ constexpr std::size_t kSlice = 256U << 10U;
 /// What a client may send ahead while it is being streamed to.
 constexpr std::size_t kMaxAhead = 64U << 10U;
 
+Framing stream_framing(const Request& request) {
+    return request.version >= 11 ? Framing::kChunked : Framing::kUntilEnd;
+}
+
 }  // namespace
 
 /// Writes the pieces of a streamed body in the framing of the request's version.
@@ -73,7 +77,7 @@ asio::awaitable<Transfer> Connection::send_plain(const Request& request, const R
     wire.keep_alive = keep_alive_;
     wire.date = shared_->date.at(shared_->clock.system());
     if (!has_body(response.status)) wire.framing = Framing::kNone;
-    if (response.stream && wire.framing == Framing::kLength) wire.framing = Framing::kChunked;
+    if (response.stream && has_body(response.status)) wire.framing = stream_framing(request);
     out_.clear();
     append_head(out_, response, wire);
     const bool bodiless = request.method == Method::kHead || wire.framing != Framing::kLength;
@@ -95,7 +99,7 @@ asio::awaitable<Transfer> Connection::send_plain(const Request& request, const R
 
 asio::awaitable<Transfer> Connection::send_stream(const Request& request, Response& response) {
     using namespace asio::experimental::awaitable_operators;
-    const Framing framing = request.version >= 11 ? Framing::kChunked : Framing::kUntilEnd;
+    const Framing framing = stream_framing(request);
     const Wire wire{framing, keep_alive_, shared_->date.at(shared_->clock.system())};
     out_.clear();
     append_head(out_, response, wire);

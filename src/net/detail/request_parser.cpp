@@ -72,7 +72,7 @@ bool all_digits(std::string_view text) {
 /// Whether the line ends in a well-formed version of HTTP, which then is one that is not spoken
 /// here.
 bool names_other_version(std::string_view data) {
-    const std::string_view line = data.substr(0, data.find("\r\n"));
+    const std::string_view line = data.substr(0, data.find('\r'));
     if (line.size() < 9) return false;
     const std::string_view tail = line.substr(line.size() - 9);
     return tail.starts_with(" HTTP/") && all_digits(tail.substr(6, 1)) && tail[7] == '.' &&
