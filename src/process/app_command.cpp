@@ -74,8 +74,9 @@ constexpr auto kExtensions = std::to_array<ExtensionRow>({
 
 std::vector<std::string> path_directories(std::string_view path_variable, const std::string& cwd) {
     std::vector<std::string> directories;
+    if (path_variable.empty()) return directories;
     std::size_t begin = 0;
-    while (begin < path_variable.size()) {
+    while (begin <= path_variable.size()) {
         const std::size_t end = std::min(path_variable.find(':', begin), path_variable.size());
         directories.push_back(resolve_path(cwd, path_variable.substr(begin, end - begin)));
         begin = end + 1;

@@ -79,26 +79,26 @@ struct ResolvedCommand {
 /// known. With a '/' a name is relative to the app's directory, else it is searched on PATH.
 ///
 /// sh bash → bash, py → python3 python, rb, php, pl, js cjs mjs → node, ts tsx mts cts → bun, the
-/// project's or PATH's tsx and ts-node, coffee, ls → lsc. Source  PM2 7 (process-managers.md
-/// section 2.2); `python` alone is absent from Debian 12.
+/// project's or PATH's tsx and ts-node, coffee, ls → lsc.
+///
+/// Source  PM2 7 (process-managers.md section 2.2); `python` alone is absent from Debian 12.
 std::span<const std::string_view> interpreters_for(std::string_view script);
 
 /// Decides what runs for `spec`.
 ///
 /// 1. `script` is a path from `cwd`; a name without '/' that is not there is searched on PATH; a
-/// command line
-///    (it holds a blank, and no such file exists) runs as `bash -c SCRIPT NAME ARGS...`, or with
-///    sh.
+///    command line (it holds a blank, and no such file exists) runs as
+///    `bash -c SCRIPT NAME ARGS...`, or with sh.
 /// 2. `interpreter` decides; without one the extension does; else the file executes itself, for
-/// which it
-///    needs an x bit and must be a program the kernel can start: ELF, `#!` with an interpreter that
-///    exists, or something that is not text.
-/// @param path_variable  PATH of the app's environment. Empty and relative entries mean `cwd`.
+///    which it needs an x bit and must be a program the kernel can start: ELF, `#!` with an
+///    interpreter that exists, or something that is not text.
+///
+/// @param path_variable  PATH of the app's environment. Relative entries start from `cwd`, an empty
+///         one means it.
 /// Errors  kNotFound: cwd, script or interpreter is missing; for what was searched the directories
-/// are named.
-///         kForbidden: the daemon may not look. kInvalidArgument: cwd is no directory, script is a
-///         directory, a device or not executable. Each has a hint as its Detail; nothing else is
-///         touched.
+///         are named. kForbidden: the daemon may not look. kInvalidArgument: cwd is no
+///         directory, script is a directory, a device or not executable. Each has a hint as its
+///         Detail; nothing else is touched.
 /// Source  PM-14, PM-62; execve(2), PM2's behaviour for the order.
 core::Result<ResolvedCommand> resolve_command(const AppSpec& spec, const PathProbe& probe,
                                               std::string_view path_variable);
@@ -106,6 +106,7 @@ core::Result<ResolvedCommand> resolve_command(const AppSpec& spec, const PathPro
 /// Whether Linux will take these arguments and this environment ("NAME=value") in one execve(2):
 /// each text at most 131,071 bytes; all with their NULs and pointers at most a quarter of the stack
 /// limit, 6 MiB at most, 128 KiB at least.
+///
 /// @param stack_limit  the app's soft RLIMIT_STACK in bytes; none is unlimited.
 /// Errors  kTooLarge names the size, the limit and what is largest; no value is quoted.
 /// Source  execve(2) "Limits on size of arguments and environment".

@@ -149,6 +149,11 @@ TEST(ResolveCommand, FindsBareNamesOnThePath) {
     EXPECT_EQ(resolved(spec("npm"), probe).executable, "/usr/bin/npm");
     probe.directory("/srv/bin").program("/srv/bin/local");
     EXPECT_EQ(resolved(spec("local"), probe, "bin:/usr/bin").executable, "/srv/bin/local");
+    probe.program("/srv/here").remove("/srv/bin/local");
+    AppSpec by_empty_entry = spec("/srv/tool");
+    by_empty_entry.interpreter = "here";
+    probe.text("/srv/tool");
+    EXPECT_EQ(resolved(by_empty_entry, probe, "/usr/bin:").executable, "/srv/here");
 }
 
 TEST(ResolveCommand, RunsCommandLinesByAShell) {

@@ -77,8 +77,9 @@ core::Result<Ecosystem> parse_ecosystem(const EcosystemInput& input);
 /// Reads the `apps` of an API request: `content` is the JSON text of a list of apps or of one app.
 ///
 /// As parse_ecosystem by the native rules, but without interpolation (the caller's shell did its
-/// own). `where` of a problem is its place in the request: "apps[0].env.NAME". Errors  as
-/// parse_ecosystem.
+/// own). `where` of a problem is its place in the request: "apps[0].env.NAME".
+///
+/// Errors  as parse_ecosystem.
 core::Result<Ecosystem> parse_apps(const EcosystemInput& input);
 
 /// One key of an app, for documents and help.

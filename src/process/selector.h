@@ -48,9 +48,8 @@ class Selector {
     static constexpr std::size_t kMaxRepetition = 32;
 
     /// Errors  kInvalidArgument: empty, over kMaxBytes, a control character, `ns:` without a name,
-    /// a number that
-    ///         no pm_id can have, an expression that is malformed, too large or has back
-    ///         references.
+    ///         a number that no pm_id can have, an expression that is malformed, too large or has
+    ///         back references.
     static core::Result<Selector> parse(std::string_view text);
 
     const std::string& text() const { return text_; }
@@ -58,8 +57,10 @@ class Selector {
     /// The indexes of the selected processes, ascending.
     ///
     /// Expressions are ECMAScript's without back references and run in time polynomial in the
-    /// name's length, so that no request can hold up supervision. Errors  kNotFound: nothing is
-    /// selected (but for `all`); the details' hints name the nearest names.
+    /// name's length, so that no request can hold up supervision.
+    ///
+    /// Errors  kNotFound: nothing is selected (but for `all`); the details' hints name the nearest
+    ///         names. kInvalidArgument: an expression needs too much memory.
     core::Result<std::vector<std::size_t>> match(
         std::span<const SelectableProcess> processes) const;
 
@@ -80,8 +81,9 @@ class Selector {
 };
 
 /// The union of several selectors: indexes ascending, each once. No selector selects everything.
+///
 /// Errors  as Selector::parse and Selector::match; the first text that fails decides, and nothing
-/// is selected.
+///         is selected.
 core::Result<std::vector<std::size_t>> select_processes(
     std::span<const std::string> texts, std::span<const SelectableProcess> processes);
 
