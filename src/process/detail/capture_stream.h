@@ -53,7 +53,7 @@ class CaptureStream {
 
     ~CaptureStream();
 
-    /// Moves about kTurnBytes at most.
+    /// One move, of kTurnBytes at most.
     CaptureTurn turn(Final final, CapturePeek& peek);
 
     int fifo() const { return fifo_.get(); }
@@ -69,17 +69,17 @@ class CaptureStream {
   private:
     enum class State : std::uint8_t { kFlowing, kBlocked, kDropping, kRecovering };
 
-    /// One move: a step within a turn.
+    /// What a move came to.
     struct Step {
         std::size_t bytes = 0;
         int error_number = 0;
-        /// The turn ends with this; otherwise it goes on.
+        /// Why the next one waits; none: it need not.
         std::optional<CaptureTurn::Next> end;
         core::SteadyTime due{};
     };
 
-    Step move(std::size_t most, Final final, CapturePeek& peek, CaptureTurn& turn);
-    Step move_raw(std::size_t most, CapturePeek& peek, CaptureTurn& turn);
+    Step move(Final final, CapturePeek& peek, CaptureTurn& turn);
+    Step move_raw(CapturePeek& peek, CaptureTurn& turn);
     Step move_lines(Final final, CapturePeek& peek, CaptureTurn& turn);
     Step move_part_of_line(std::size_t bytes, Final final, CapturePeek& peek);
     Step write_exactly(std::size_t bytes, CapturePeek& peek);
@@ -100,6 +100,7 @@ class CaptureStream {
     core::SteadyTime failing_since_{};
     core::SteadyTime next_try_{};
     std::optional<core::SteadyTime> partial_since_;
+    std::size_t proven_ = 0;          ///< bytes written since the last failure
     std::uint64_t lost_ = 0;          ///< since the last note
     std::uint64_t lost_episode_ = 0;  ///< since writing last worked
     int reason_ = 0;                  ///< errno of the episode
