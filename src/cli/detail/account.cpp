@@ -135,8 +135,11 @@ void add_state(Fields& fields, const Process& process) {
     if (process.restart_at) fields.add("restart at", time_text(process.restart_at));
     if (process.pid) fields.add("pid", std::to_string(*process.pid));
     if (process.pid) fields.add("uptime", core::format_duration(process.uptime));
-    fields.add("restarts",
-               fmt::format("{}, {} of them early", process.restarts, process.unstable_restarts));
+    std::string restarts = std::to_string(process.restarts);
+    if (process.unstable_restarts > 0) {
+        restarts += fmt::format(", {} of them after early ends", process.unstable_restarts);
+    }
+    fields.add("restarts", restarts);
     fields.add("after a boot", process.desired);
     fields.add("created", time_text(process.created_at));
     if (process.started_at) fields.add("started", time_text(process.started_at));
@@ -234,7 +237,7 @@ std::string list_text(const ProcessList& list, const Screen& screen) {
         labels.count(process.name);
     for (const Process& process : list.processes) {
         const std::string label = labels.of(process.name, process.pm_id);
-        if (!process.held_because.empty()) {
+        if (process.status == "errored" && !process.held_because.empty()) {
             text += fmt::format("{} is held: {} (zona why {})\n", label,
                                 escape_control(process.held_because), process.pm_id);
         }
@@ -331,9 +334,10 @@ std::string error_text(const core::Error& error) {
     std::string text = fmt::format("zona: {}\n", escape_control(error.message()));
     for (const core::Detail& detail : error.details()) {
         std::string line;
-        if (!detail.where.empty()) line = escape_control(detail.where);
-        if (!detail.problem.empty()) {
-            line += (line.empty() ? "" : ": ") + escape_control(detail.problem);
+        // A single problem is often the message itself.
+        if (!detail.problem.empty() && error.message().find(detail.problem) == std::string::npos) {
+            line = escape_control(detail.problem);
+            if (!detail.where.empty()) line.insert(0, escape_control(detail.where) + ": ");
         }
         if (!line.empty()) text += fmt::format("  {}\n", line);
         if (!detail.hint.empty()) {

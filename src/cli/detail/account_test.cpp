@@ -210,6 +210,13 @@ TEST(ErrorText, ShowsWhereProblemAndHint) {
               "  see docs\n");
 }
 
+TEST(ErrorText, SaysAProblemThatIsTheMessageOnce) {
+    core::Error error(core::Code::kNotFound, "api: script 'x' is not there");
+    error.detail({"script", "script 'x' is not there", "correct it"});
+
+    EXPECT_EQ(error_text(error), "zona: api: script 'x' is not there\n  correct it\n");
+}
+
 // UX-11
 TEST(ErrorJson, IsTheEnvelopeOfTheApi) {
     core::Error error(core::Code::kNotFound, "no process 'x'");

@@ -81,8 +81,9 @@ Result<void> place(Context& context, const StartOptions& options, const std::str
     }
     const Code code = found.error().code();
     if (code != Code::kNotFound && code != Code::kInvalidArgument) return found.error();
-    for (const core::Detail& detail : found.error().details())
-        targets.hints.push_back(detail);
+    for (const core::Detail& detail : found.error().details()) {
+        if (detail.hint.starts_with("did you mean")) targets.hints.push_back({"", "", detail.hint});
+    }
     targets.scripts.push_back(target);
     return {};
 }
