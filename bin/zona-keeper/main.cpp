@@ -57,13 +57,16 @@ int main(int argc, char** argv) {
     keeper.options.daemon = g_daemon;
     if (keeper.options.ready_fd >= 0) fcntl(keeper.options.ready_fd, F_SETFD, FD_CLOEXEC);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    // The home's log takes the place of standard error; who started us by hand wants to read why it failed.
+    const int standard_error = fcntl(2, F_DUPFD_CLOEXEC, 10);
     const char* code = "INTERNAL";
     if (const char* failed = zona::keeper::open_home(keeper, &code)) {
-        const int fd = keeper.options.ready_fd >= 0 ? keeper.options.ready_fd : 2;
+        const int fd = keeper.options.ready_fd >= 0 ? keeper.options.ready_fd : standard_error;
         dprintf(fd, "{\"code\":\"%s\",\"message\":\"%s\",\"hint\":\"home: %s\"}\n", code, failed,
                 keeper.options.home);
         return 1;
     }
+    close(standard_error);
     if (keeper.options.swapped) {
         // Our own descriptors lie above the daemon's, whose FIFOs are held again by now.
         syscall(SYS_close_range, 7U, static_cast<unsigned>(keeper.options.old_fds_end), 0U);

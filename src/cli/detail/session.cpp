@@ -73,8 +73,12 @@ bool Session::says_not_running(const Error& error) {
 Result<void> Session::ensure_daemon() {
     if (need_ == DaemonNeed::kNeverStarts || met_) return not_running();
     met_ = true;
-    ZONA_TRY(const DaemonStart start, parts_.starter.start());
-    started_daemon_ = start == DaemonStart::kStarted;
+    auto start = parts_.starter.start();
+    if (!start) {
+        start_failure_ = start.error();
+        return start.take_error();
+    }
+    started_daemon_ = *start == DaemonStart::kStarted;
     return {};
 }
 
@@ -103,6 +107,8 @@ ApiWait Session::wait_for(const ApiRequest& request, const Patience& patience) c
 }
 
 Result<ApiResponse> Session::exchange(const ApiRequest& request, const Patience& patience) {
+    // A keeper that could not start may still be leaving its socket: no request goes there.
+    if (start_failure_) return *start_failure_;
     const Deadline retry_until = Deadline::after(parts_.clock, kRetryFor);
     const ApiWait wait = wait_for(request, patience);
     milliseconds pause = kFirstPause;

@@ -89,6 +89,7 @@ class Session {
     /// A daemon has answered or was started: if it goes away now, somebody wanted that.
     bool met_ = false;
     bool started_daemon_ = false;
+    std::optional<core::Error> start_failure_;  // said again by every later request
 };
 
 }  // namespace zona::cli
