@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/channel.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -64,7 +65,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
          core::MetricRegistry& metrics)
         : shared_(std::make_shared<detail::Shared>(executor, options, std::move(application), clock,
                                                    std::move(log))),
-          drain_begins_(executor),
+          drain_begins_(executor, 1),
           drain_ends_(executor),
           open_(metrics.gauge("zona_http_connections", "Open connections.")),
           refused_(metrics.counter("zona_http_refused_connections_total",
@@ -93,7 +94,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 
     std::shared_ptr<detail::Shared> shared_;
     std::vector<std::unique_ptr<Listener>> listeners_;
-    asio::steady_timer drain_begins_;  ///< never expires: cancelled when draining begins
+    asio::experimental::channel<void(boost::system::error_code)> drain_begins_;
     asio::steady_timer drain_ends_;
     core::SteadyTime cut_at_ = core::SteadyTime::max();
     std::size_t turned_away_ = 0;  ///< connections that are being told so
@@ -103,6 +104,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 };
 
 core::Result<void> Server::Impl::listen(os::UniqueFd socket) {
+    ZONA_TRY_VOID(shared_->deadlines->usable());
     const int number = socket.get();
     Acceptor acceptor(shared_->executor);
     boost::system::error_code error;
@@ -141,10 +143,7 @@ asio::awaitable<void> Server::Impl::serve() {
     for (const auto& listener : listeners_) {
         shared_->tasks.spawn("http accept", accept_from(*listener));
     }
-    if (!shared_->draining) {
-        drain_begins_.expires_at(asio::steady_timer::time_point::max());
-        co_await drain_begins_.async_wait(kAwait);
-    }
+    co_await drain_begins_.async_receive(kAwait);
     if (!shared_->draining) {  // serve() itself was cancelled
         drain(core::Deadline::at(shared_->clock.steady()));
         co_await asio::this_coro::reset_cancellation_state();
@@ -226,7 +225,7 @@ void Server::Impl::drain(core::Deadline deadline) {
             listener->acceptor.close(ignored);
             listener->retry.cancel();
         }
-        drain_begins_.cancel();
+        drain_begins_.try_send(boost::system::error_code());
         for (detail::Connection* connection : shared_->connections)
             connection->drain();
     }

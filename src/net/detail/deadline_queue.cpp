@@ -1,7 +1,11 @@
 #include "net/detail/deadline_queue.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
+
+#include "os/fd.h"
+#include "os/timer_fd.h"
 
 namespace zona::net::detail {
 namespace {
@@ -17,44 +21,72 @@ DeadlineQueue::Entry::Entry(std::shared_ptr<DeadlineQueue> queue) : queue_(std::
 }
 
 DeadlineQueue::Entry::~Entry() {
-    set_deadline(kNone);
     Entry* last = queue_->entries_.back();
     queue_->entries_[index_] = last;
     last->index_ = index_;
     queue_->entries_.pop_back();
+    if (queue_->entries_.empty()) queue_->disarm();
 }
 
 void DeadlineQueue::Entry::set_deadline(core::SteadyTime moment) {
-    queue_->moved(std::exchange(moment_, moment), moment);
+    moment_ = moment;
+    if (moment < queue_->armed_for_) queue_->arm(moment);
 }
 
 DeadlineQueue::DeadlineQueue(const asio::any_io_executor& executor, const core::Clock& clock)
-    : clock_(clock), timer_(executor) {}
+    : clock_(clock), timer_(executor) {
+    core::Result<os::UniqueFd> made = os::make_timer_fd();
+    if (!made.has_value()) {
+        usable_ = made.take_error();
+        return;
+    }
+    boost::system::error_code error;
+    timer_.assign(made->get(), error);
+    if (error) {
+        usable_ = core::Error::from_errno(error.value(), "watch a timer");
+        return;
+    }
+    std::ignore = std::move(*made).release();  // timer_ owns it now
+}
 
-void DeadlineQueue::moved(core::SteadyTime from, core::SteadyTime to) {
-    if (from == Entry::kNone && to != Entry::kNone) ++waiting_;
-    if (from != Entry::kNone && to == Entry::kNone) --waiting_;
-    if (to < armed_for_) arm(to);
-    if (waiting_ == 0 && armed()) disarm();
+core::Result<void> DeadlineQueue::usable() const {
+    return usable_;
 }
 
 void DeadlineQueue::arm(core::SteadyTime moment) {
     armed_for_ = moment;
-    timer_.expires_after(std::max(moment - clock_.steady(), core::SteadyTime::duration(kGrain)));
-    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-        if (error) return;
-        if (const auto self = weak.lock()) self->expire();
-    });
+    const auto wait = std::max(moment - clock_.steady(), core::SteadyTime::duration(kGrain));
+    const core::Result<void> armed = os::arm_timer_fd(timer_.native_handle(), wait);
+    if (!armed.has_value()) usable_ = armed;
+    if (!watched_) watch();
+}
+
+void DeadlineQueue::watch() {
+    watched_ = true;
+    timer_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [weak = weak_from_this(),
+                       generation = ++generation_](const boost::system::error_code& error) {
+                          const auto self = weak.lock();
+                          if (error || self == nullptr || generation != self->generation_) return;
+                          self->watched_ = false;
+                          os::drain_eventfd(self->timer_.native_handle());
+                          self->expire();
+                      });
 }
 
 void DeadlineQueue::disarm() {
+    if (armed()) std::ignore = os::disarm_timer_fd(timer_.native_handle());
     armed_for_ = Entry::kNone;
-    timer_.cancel();
+    watched_ = false;
+    ++generation_;
+    boost::system::error_code
+        ignored;  // a wait that cannot be cancelled reports to an old generation
+    timer_.cancel(ignored);
 }
 
 void DeadlineQueue::expire() {
-    armed_for_ =
-        core::SteadyTime::min();  // what is set meanwhile waits for the one arm() at the end
+    // What is set meanwhile waits for the one arm() at the end.
+    armed_for_ = core::SteadyTime::min();
     const core::SteadyTime now = clock_.steady();
     for (std::size_t i = 0; i < entries_.size(); ++i) {
         Entry& entry = *entries_[i];

@@ -1,19 +1,22 @@
 /// @file
 /// DeadlineQueue: the deadlines of many connections on one timer.
 ///
-/// Owned by a shared_ptr. A deadline that is moved later costs no system call, and the timer is
-/// disarmed while nobody has one: a server that nobody talks to does not wake up. One executor, no
-/// locks.
+/// Owned by a shared_ptr. A deadline that is set later than the nearest one, or taken back, costs
+/// no system call; the timer finds out when it fires, and is not set again while nobody has a
+/// deadline. Without entries it is disarmed: a server that nobody talks to does not wake up. One
+/// executor, no locks.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "core/clock.h"
+#include "core/result.h"
 
 namespace zona::net::detail {
 
@@ -40,8 +43,8 @@ class DeadlineQueue : public std::enable_shared_from_this<DeadlineQueue> {
 
       private:
         friend class DeadlineQueue;
-        std::shared_ptr<DeadlineQueue>
-            queue_;              // an entry may be the last to go, with its server gone
+        // An entry may be the last to go, with its server gone.
+        std::shared_ptr<DeadlineQueue> queue_;
         std::size_t index_ = 0;  ///< in entries_
         core::SteadyTime moment_ = kNone;
     };
@@ -49,6 +52,10 @@ class DeadlineQueue : public std::enable_shared_from_this<DeadlineQueue> {
     DeadlineQueue(const asio::any_io_executor& executor, const core::Clock& clock);
     DeadlineQueue(const DeadlineQueue&) = delete;
     DeadlineQueue& operator=(const DeadlineQueue&) = delete;
+
+    /// Whether there is a timer; without one no deadline is noticed, so nobody should be served.
+    /// Errors: kResourceExhausted.
+    core::Result<void> usable() const;
 
     /// Calls on_deadline() of all that are due by the clock. The timer does this; tests with a
     /// clock of their own call it themselves.
@@ -58,14 +65,16 @@ class DeadlineQueue : public std::enable_shared_from_this<DeadlineQueue> {
     bool armed() const { return armed_for_ != Entry::kNone; }
 
   private:
-    void moved(core::SteadyTime from, core::SteadyTime to);
     void arm(core::SteadyTime moment);
     void disarm();
+    void watch();
 
     const core::Clock& clock_;
-    asio::steady_timer timer_;
+    asio::posix::stream_descriptor timer_;
+    core::Result<void> usable_;
+    bool watched_ = false;          ///< a wait for timer_ is in progress
+    std::uint64_t generation_ = 0;  ///< of that wait: a cancelled one may still report
     std::vector<Entry*> entries_;
-    std::size_t waiting_ = 0;                    ///< entries with a deadline
     core::SteadyTime armed_for_ = Entry::kNone;  ///< never later than the nearest deadline
 };
 

@@ -83,18 +83,42 @@ TEST_F(DeadlineQueueTest, LetsAnEntrySetItselfAgain) {
     EXPECT_EQ(waiter.calls, 2);
 }
 
-TEST_F(DeadlineQueueTest, IsDisarmedWhileNobodyWaits) {
+TEST_F(DeadlineQueueTest, IsDisarmedWhenTheLastEntryLeaves) {
+    EXPECT_TRUE(queue_->usable().has_value());
     EXPECT_FALSE(queue_->armed());
     {
         Waiter waiter(queue_);
-        waiter.set_deadline(clock_.steady() + 1s);
+        waiter.set_deadline(clock_.steady() + 1h);
         EXPECT_TRUE(queue_->armed());
-        waiter.set_deadline(Waiter::kNone);
-        EXPECT_FALSE(queue_->armed());
-        waiter.set_deadline(clock_.steady() + 1s);
     }
+
     EXPECT_FALSE(queue_->armed());
-    EXPECT_EQ(context_.run(), 2U) << "the two cancelled waits, and nothing is left to wait for";
+    EXPECT_EQ(context_.run(), 1U) << "the cancelled wait, and nothing is left to wait for";
+}
+
+TEST_F(DeadlineQueueTest, IsNotSetAgainWhileNobodyWaits) {
+    Waiter waiter(queue_);
+    waiter.set_deadline(clock_.steady());
+    waiter.set_deadline(Waiter::kNone);
+
+    context_.run_one();
+
+    EXPECT_EQ(waiter.calls, 0);
+    EXPECT_FALSE(queue_->armed());
+    EXPECT_EQ(context_.run(), 0U);
+}
+
+TEST_F(DeadlineQueueTest, NoticesADeadlineNearerThanTheTimer) {
+    Waiter late(queue_);
+    late.set_deadline(clock_.steady() + 1h);
+    Waiter soon(queue_);
+    soon.set_deadline(clock_.steady());
+
+    context_.run_one();
+
+    EXPECT_EQ(soon.calls, 1);
+    EXPECT_EQ(late.calls, 0);
+    EXPECT_TRUE(queue_->armed());
 }
 
 TEST_F(DeadlineQueueTest, WakesUpByItself) {
