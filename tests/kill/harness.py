@@ -48,7 +48,8 @@ class Run:
         self.hits = collections.Counter()
         self.killed = collections.Counter()
         self.exits = {}          # (process id, incarnation) -> exit
-        self.orphaned = False    # both parents died: unknown ends are allowed
+        self.orphaned = False    # keeper and daemon died together: unknown ends are allowed
+        self.lost = set()        # pids that had lost the daemon, then the keeper: likewise
         self.zona = Zona()
         self.truth = self.zona.folder / 'truth'
         self.truth.mkdir()
@@ -126,6 +127,8 @@ class Run:
         name = 'daemon' if choice < 0.75 else 'keeper' if choice < 0.92 else 'both'
         if name == 'both':
             self.orphaned = True
+        if name == 'keeper':
+            self.lost |= {p.pid for p in self.zona.processes() if p.ppid != pids[1]}
         for pid in victims[name]:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -233,7 +236,7 @@ class Run:
             by_pid.setdefault(pid, told)   # the API keeps the last ten only
         told = {run: by_pid.get(pids[run]) for run in begun}
         for stream in ('out_file', 'error_file'):
-            self.check_lines(number, stream, pathlib.Path(process[stream]), begun, ended, told)
+            self.check_lines(number, stream, pathlib.Path(process[stream]), begun, ended, told, pids)
         self.check_exits(number, begun, ended, told, pids)
 
     def ends_in_the_log(self):
@@ -250,7 +253,7 @@ class Run:
         number = pid.to_bytes(4, 'little')
         return any(number in path.read_bytes() for path in (self.zona.home / 'state').glob('exits*'))
 
-    def check_lines(self, number, stream, path, begun, ended, told):
+    def check_lines(self, number, stream, path, begun, ended, told, pids):
         lines = collections.defaultdict(list)
         order = []
         for line in path.read_text().splitlines():
@@ -268,7 +271,7 @@ class Run:
             if lines[run] != list(range(count)):
                 self.complain(f'instance {number} {stream} run {run}: lines lost or doubled: {lines[run][:50]}')
             # What the FIFO held is gone with a child that ends while keeper and daemon are both dead.
-            alone = self.orphaned and told[run] is not None and told[run][0] == 'unknown'
+            alone = (self.orphaned or pids[run] in self.lost) and told[run] is not None and told[run][0] == 'unknown'
             if run in ended and count != ended[run][0] and not alone:
                 self.complain(f'instance {number} {stream} run {run}: {count} of {ended[run][0]} lines')
 
@@ -282,7 +285,7 @@ class Run:
                 continue
             cause, code, name, _ = told[run]
             if cause == 'unknown':
-                if not self.orphaned:
+                if not self.orphaned and pids[run] not in self.lost:
                     self.complain(f'instance {number} run {run}: unknown, though it had a parent')
                 continue
             if run in ended:
