@@ -277,16 +277,17 @@ core::Result<CgroupFeatures> probe_cgroup(const CgroupHierarchy& hierarchy) {
     return out;
 }
 
-std::vector<std::string> find_cgroups(const CgroupHierarchy& hierarchy, const std::string& name) {
+std::vector<std::string> find_cgroups(const CgroupHierarchy& hierarchy, const std::string& name,
+                                      const std::string& closed) {
     std::vector<std::string> out;
     std::deque<std::string> waiting = {""};
     for (std::size_t visited = 0; !waiting.empty() && visited < kMaxVisited; ++visited) {
         const std::string at = std::move(waiting.front());
         waiting.pop_front();
         for (const std::string& child : subdirectories(hierarchy.mount_point + at)) {
-            const std::string path = fmt::format("{}/{}", at, child);
+            std::string path = fmt::format("{}/{}", at, child);
             if (child == name) out.push_back(join_path(hierarchy.mount_root, path));
-            waiting.push_back(path);
+            if (closed.empty() || !child.starts_with(closed)) waiting.push_back(std::move(path));
         }
     }
     return out;

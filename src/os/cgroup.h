@@ -86,8 +86,9 @@ CgroupHost discover_cgroups(const ProcFs& proc, const std::string& root = "/sys/
 core::Result<CgroupFeatures> probe_cgroup(const CgroupHierarchy& hierarchy);
 
 /// Groups named `name` anywhere in the hierarchy, as membership paths; at most 20,000 directories
-/// are visited.
-std::vector<std::string> find_cgroups(const CgroupHierarchy& hierarchy, const std::string& name);
+/// are visited. Groups whose names begin with `closed` are not entered.
+std::vector<std::string> find_cgroups(const CgroupHierarchy& hierarchy, const std::string& name,
+                                      const std::string& closed);
 
 /// Moves a process (0: the caller) with all its threads into the group at `directory`.
 /// Waits for the kernel, up to some 20 ms. Errors: from errno, the message names both.

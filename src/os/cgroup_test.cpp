@@ -150,11 +150,20 @@ TEST(CgroupSearch, FindsANameAnywhereInTheHierarchy) {
     const TreeCopy tree("unified");
     const CgroupHost host = discover_cgroups(fixture_proc("unified"), tree.path());
 
-    auto found = find_cgroups(*host.unified, "zona-home");
+    auto found = find_cgroups(*host.unified, "zona-home", "");
 
     std::ranges::sort(found);
     EXPECT_EQ(found, (std::vector<std::string>{"/system.slice/zona.service/zona-home",
                                                "/user.slice/zona-home"}));
+}
+
+TEST(CgroupSearch, DoesNotEnterClosedGroups) {
+    const TreeCopy tree("unified");
+    const CgroupHost host = discover_cgroups(fixture_proc("unified"), tree.path());
+
+    EXPECT_EQ(find_cgroups(*host.unified, "inner", "").size(), 1U);
+    EXPECT_TRUE(find_cgroups(*host.unified, "inner", "zona-").empty());
+    EXPECT_EQ(find_cgroups(*host.unified, "zona-home", "zona-").size(), 2U);
 }
 
 TEST(CgroupOom, CountsKillsOfBothVersions) {

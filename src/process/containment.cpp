@@ -111,11 +111,8 @@ class HostContainment final : public Containment {
                 .keeper = options.keeper} {}
 
     ~HostContainment() override {
-        for (const os::CgroupHierarchy* hierarchy : hierarchies()) {
-            auto base = os::CgroupDir::find(*hierarchy, base_path(*hierarchy));
-            // Another daemon of this home may be at work there: only an empty one goes.
-            if (base && *base && (*base)->children().empty()) (void)(*base)->remove();
-        }
+        for (const os::CgroupHierarchy* hierarchy : hierarchies())
+            remove_empty(*hierarchy);
     }
 
     core::Result<void> choose(const std::string& cgroup_root);
@@ -136,6 +133,7 @@ class HostContainment final : public Containment {
     std::string base_path(const os::CgroupHierarchy& h) const {
         return fmt::format("{}/{}", h.own_path == "/" ? "" : h.own_path, host_.base_name());
     }
+    void remove_empty(const os::CgroupHierarchy& hierarchy) const;
     const std::vector<std::string>& bases(const os::CgroupHierarchy& hierarchy);
     core::Result<std::optional<os::CgroupDir>> find_by_process(const os::CgroupHierarchy& hierarchy,
                                                                const TreeId& id,
@@ -220,9 +218,22 @@ std::vector<const os::CgroupHierarchy*> HostContainment::hierarchies() const {
     return out;
 }
 
+/// What is empty goes; a group with processes in it refuses, and so does what holds it.
+void HostContainment::remove_empty(const os::CgroupHierarchy& hierarchy) const {
+    const std::string path = base_path(hierarchy);
+    auto base = os::CgroupDir::find(hierarchy, path);
+    if (!base || !*base) return;
+    for (const std::string& name : (*base)->children()) {
+        auto group = os::CgroupDir::find(hierarchy, fmt::format("{}/{}", path, name));
+        if (group && *group) (void)(*group)->remove();
+    }
+    if ((*base)->children().empty()) (void)(*base)->remove();
+}
+
 const std::vector<std::string>& HostContainment::bases(const os::CgroupHierarchy& hierarchy) {
     auto& found = &hierarchy == &*unified_ ? unified_bases_ : freezer_bases_;
-    if (!found) found = os::find_cgroups(hierarchy, host_.base_name());
+    // Not inside of other homes' groups: they may be many, and ours are never there.
+    if (!found) found = os::find_cgroups(hierarchy, host_.base_name(), std::string(detail::kBase));
     return *found;
 }
 

@@ -125,9 +125,10 @@ class Tree {
     /// Whether is_empty() and an empty kill_step() are proofs. True for the cgroup tiers.
     bool guaranteed() const { return tier() != Tier::kSweep; }
 
-    /// For the next spawn; may be asked again after a failed one, and for each restart.
-    /// Errors: kResourceExhausted (no fds left), kNotFound (somebody removed the group: prepare() a
-    /// new tree).
+    /// For the next spawn; may be asked again after a failed one, and for each restart. Ask it when
+    /// the tree is empty: what is still there shares the group with the new run. Errors:
+    /// kResourceExhausted (no fds left), kNotFound (somebody removed the group: prepare() a new
+    /// tree).
     virtual core::Result<Placement> placement() = 0;
     /// Tells which process was started. Reads its start time and gives it back.
     /// Errors: kNotFound when it is not there: it must not have been reaped yet.
@@ -191,6 +192,7 @@ class Containment {
     /// kAuto only an unreadable /proc is an error.
     static core::Result<std::unique_ptr<Containment>> open(ContainmentOptions options);
 
+    /// Removes the groups of this home in which nothing runs. Processes run on, in their groups.
     virtual ~Containment() = default;
 
     /// Of new trees.

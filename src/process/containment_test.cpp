@@ -132,7 +132,7 @@ class RealTier : public ::testing::TestWithParam<TierChoice> {
         std::vector<std::string> out;
         for (const auto* hierarchy : {&host.unified, &host.freezer}) {
             if (!*hierarchy) continue;
-            const auto found = os::find_cgroups(**hierarchy, name);
+            const auto found = os::find_cgroups(**hierarchy, name, "zona-");
             out.insert(out.end(), found.begin(), found.end());
         }
         return out;
@@ -419,6 +419,35 @@ TEST_P(GuaranteedTier, TakesStraysAndRemovesEmptyGroups) {
     EXPECT_TRUE(tree.wait_all_dead());
     EXPECT_TRUE(strays[0]->release());
     EXPECT_TRUE(containment_->take_strays({id_})->empty());
+}
+
+TEST_P(GuaranteedTier, StartsBesideWhatCouldNotBeKilled) {
+    ForkTree first(Shape::kSleeper, inside());
+    ASSERT_TRUE(first.wait_ready());
+    const auto again = *containment_->prepare(id_);
+
+    ForkTree second(Shape::kSleeper,
+                    [&](os::SpawnPlan& plan) { again->placement()->add_to(plan); });
+
+    ASSERT_TRUE(second.wait_ready());
+    EXPECT_EQ(again->members()->size(), 2U);
+    EXPECT_TRUE(stop(*again));
+}
+
+TEST_P(GuaranteedTier, LeavesOnlyGroupsWithProcessesBehind) {
+    ASSERT_TRUE(containment_->prepare({.slot = 5, .uuid = "dddddddd"}));
+    ForkTree tree(Shape::kSleeper, inside());
+    ASSERT_TRUE(tree.wait_ready());
+    const os::ProcessRef main = *tree_->started(tree.main());
+    tree_.reset();
+    containment_.reset();
+
+    ASSERT_EQ(groups().size(), 1U);
+    containment_ = *open(GetParam());
+    tree_ = *containment_->adopt(id_, main);
+    EXPECT_EQ(tree_->members()->size(), 1U);
+    EXPECT_TRUE(tree.any_alive());
+    EXPECT_TRUE(stop(*tree_));
 }
 
 TEST_P(GuaranteedTier, RefusesToReleaseATreeThatRuns) {

@@ -14,12 +14,17 @@ Tier GroupTree::tier() const {
 core::Result<Placement> GroupTree::placement() {
     Placement out{.variable = fmt::format("{}={}", kVariable, id_.uuid)};
     if (tier() == Tier::kCgroup2 && host_.birth) {
-        if (!group_.pristine()) ZONA_TRY_VOID(group_.renew());
-        out.cgroup2_fd = group_.directory_fd();
-    } else {
-        ZONA_TRY(join_, group_.join_fd());
-        out.join_fd = join_.get();
+        auto renewed = group_.pristine() ? core::Result<void>() : group_.renew();
+        if (!renewed && renewed.error().code() != core::Code::kConflict)
+            return renewed.take_error();
+        if (renewed) {
+            out.cgroup2_fd = group_.directory_fd();
+            return out;
+        }
+        // Something is still in it, so it cannot be made anew; entering by a write works even so.
     }
+    ZONA_TRY(join_, group_.join_fd());
+    out.join_fd = join_.get();
     return out;
 }
 

@@ -18,7 +18,7 @@ bool is_uuid(std::string_view text) {
 }  // namespace
 
 std::string ContainmentHost::base_name() const {
-    return fmt::format("zona-{:016x}", stable_hash(home));
+    return fmt::format("{}{:016x}", kBase, stable_hash(home));
 }
 
 std::optional<OomKills> ContainmentHost::shared_oom_kills() const {

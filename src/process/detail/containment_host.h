@@ -21,6 +21,8 @@
 namespace zona::process::detail {
 
 constexpr std::string_view kVariable = "ZONA_PROCESS";
+/// What the names of all homes' groups begin with.
+constexpr std::string_view kBase = "zona-";
 
 /// FNV-1a, 64 bit: names and marks must be the same in every build and after every restart.
 constexpr std::uint64_t stable_hash(std::string_view text,
