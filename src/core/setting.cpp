@@ -211,7 +211,7 @@ std::string render_settings_markdown(const SettingTable& table) {
         "profile,\n"
         "`zona.toml` or `zona.yaml` in zona's home (there `[profiles.NAME]` overrides the rest "
         "when that\n"
-        "profile is active), environment, `--set key=value`. `zona config show` says for every "
+        "profile is active), the environment of the daemon. `zona config show` says for every "
         "value where it\n"
         "came from. All mistakes are reported at once, and a daemon does not start with any.\n\n"
         "Durations are milliseconds or have a unit (`250ms`, `5s`, `1m30s`, `2h`), sizes are bytes "

@@ -196,7 +196,7 @@ def test_nothing_but_the_unix_socket_is_listened_on(api, zona):
     assert inodes and not [row for row in tcp if row[9] in inodes]
 
 
-# ARCH-06, UX-11
+# UX-11
 @pytest.mark.parametrize('verb', ['start', 'stop', 'restart', 'delete', 'list', 'describe', 'why', 'logs', 'signal', 'send', 'scale',
                                   'env', 'save', 'resurrect', 'run', 'ping', 'kill', 'doctor', 'config'])
 def test_every_verb_has_help_with_examples(zona, verb):

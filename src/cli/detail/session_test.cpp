@@ -47,6 +47,7 @@ TEST_F(SessionTest, ReadsNeverStartADaemon) {
 }
 
 // PM-57
+// ARCH-06: starter, API and clock are fakes that the composition root replaces.
 TEST_F(SessionTest, ChangesStartTheDaemonAndAskAgain) {
     api_.will_fail(Code::kNotFound);
     api_.will_answer(kEmpty);
@@ -67,6 +68,16 @@ TEST_F(SessionTest, DaemonOfSomebodyElseIsUsedButNotOurs) {
 
     EXPECT_TRUE(session.ask(resurrect()).has_value());
     EXPECT_FALSE(session.started_daemon());
+}
+
+TEST_F(SessionTest, DaemonOfSomebodyElseMayStillBeComingUp) {
+    for (int i = 0; i < 3; ++i)
+        api_.will_fail(Code::kNotFound);
+    api_.will_answer(kEmpty);
+    starter_.result = DaemonStart::kAlreadyRunning;
+
+    EXPECT_TRUE(session(DaemonNeed::kStartsIt).ask(resurrect()).has_value());
+    EXPECT_EQ(starter_.starts, 1);
 }
 
 TEST_F(SessionTest, DaemonIsStartedOnceOnly) {
