@@ -233,6 +233,8 @@ core::Result<void> Daemon::build() {
     child_limits_ = os::fd_limits();
     os::raise_fd_limit(kWantedFds);
     os::ignore_signal(SIGPIPE);
+    // A log file over RLIMIT_FSIZE is an error of writing like a full disk.
+    os::ignore_signal(SIGXFSZ);
     ZONA_TRY_VOID(configure());
     ZONA_TRY_VOID(open_stores());
     ZONA_TRY_VOID(build_supervisor());
