@@ -31,8 +31,9 @@
 /// Linux 5.10+ needs this.
 ///
 /// Threads: one of its own ("zona-capture", all signals blocked), asleep in epoll_wait without a
-/// timeout while nothing is written. All members may be called from any thread. Nothing throws.
-/// Source: PM-19, PM-24, REL-20; design decision 12; splice(2), tee(2), fifo(7), pipe(7).
+/// timeout while nothing is written. All members may be called from any thread; drain() and
+/// detach() write log files on theirs, so the program ignores SIGXFSZ. Nothing throws. Source:
+/// PM-19, PM-24, REL-20; design decision 12; splice(2), tee(2), fifo(7), pipe(7).
 #pragma once
 
 #include <chrono>
