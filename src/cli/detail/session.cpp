@@ -79,6 +79,7 @@ Result<void> Session::ensure_daemon() {
         return start.take_error();
     }
     started_daemon_ = *start == DaemonStart::kStarted;
+    joins_other_start_ = !started_daemon_;
     return {};
 }
 
@@ -117,18 +118,23 @@ Result<ApiResponse> Session::exchange(const ApiRequest& request, const Patience&
         parts_.console.end_progress();
         if (response) {
             met_ = true;
+            joins_other_start_ = false;
             return response;
         }
         const Code code = response.error().code();
+        const bool in_time =
+            !retry_until.expired(parts_.clock) && !wait.deadline.expired(parts_.clock);
         if (code == Code::kNotFound) {
-            ZONA_TRY_VOID(ensure_daemon());
-            continue;
+            // Whoever was faster may hold the lock and not listen yet.
+            if (!joins_other_start_ || !in_time) {
+                ZONA_TRY_VOID(ensure_daemon());
+                continue;
+            }
+        } else {
+            if (code != Code::kUnavailable && code != Code::kTimeout) return response;
+            if (!request.is_idempotent()) return outcome_unknown(response.take_error());
+            if (code == Code::kTimeout || !in_time) return response;
         }
-        if (code != Code::kUnavailable && code != Code::kTimeout) return response;
-        if (!request.is_idempotent()) return outcome_unknown(response.take_error());
-        const bool again = code == Code::kUnavailable && !retry_until.expired(parts_.clock) &&
-                           !wait.deadline.expired(parts_.clock);
-        if (!again) return response;
         const std::array fds = {parts_.interrupts.fd()};
         ZONA_TRY_VOID(os::wait_readable(fds, pause));
         pause = std::min(pause * 2, kLongestPause);

@@ -89,6 +89,7 @@ class Session {
     /// A daemon has answered or was started: if it goes away now, somebody wanted that.
     bool met_ = false;
     bool started_daemon_ = false;
+    bool joins_other_start_ = false;            ///< until that daemon has answered
     std::optional<core::Error> start_failure_;  // said again by every later request
 };
 
