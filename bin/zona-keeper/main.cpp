@@ -57,7 +57,8 @@ int main(int argc, char** argv) {
     keeper.options.daemon = g_daemon;
     if (keeper.options.ready_fd >= 0) fcntl(keeper.options.ready_fd, F_SETFD, FD_CLOEXEC);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    // The home's log takes the place of standard error; who started us by hand wants to read why it failed.
+    // The home's log takes the place of standard error; who started us by hand wants to read why it
+    // failed.
     const int standard_error = fcntl(2, F_DUPFD_CLOEXEC, 10);
     const char* code = "INTERNAL";
     if (const char* failed = zona::keeper::open_home(keeper, &code)) {

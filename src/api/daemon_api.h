@@ -33,7 +33,7 @@ struct DaemonInfo {
     std::int32_t pid = 0;
     std::string version;
     core::SystemTime started_at{};
-    int cpus = 1;               ///< what `instances: max` means
+    int cpus = 1;  ///< what `instances: max` means
 };
 
 /// What the routes work with; all outlive the router that they are added to.

@@ -8,9 +8,10 @@
 /// load of a constant bool.
 ///
 /// Labels are `module.place`, lower case; a label may stand at several places, which then share one
-/// count. With ZONA_FAULT_FILE=PATH instead, the list is the first line of that file, and the label that
-/// ends the process is appended to PATH.hits. Both are read once, at the first point that is passed. Any thread. Source: REL-20,
-/// REL-21 (nothing is lost when a part dies at any instruction).
+/// count. With ZONA_FAULT_FILE=PATH instead, the list is the first line of that file, and the label
+/// that ends the process is appended to PATH.hits. Both are read once, at the first point that is
+/// passed. Any thread. Source: REL-20, REL-21 (nothing is lost when a part dies at any
+/// instruction).
 #pragma once
 
 #ifdef ZONA_FAULTS

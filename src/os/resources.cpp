@@ -1,11 +1,11 @@
 #include "os/resources.h"
 
-#include <sched.h>
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+
+#include <sched.h>
+#include <sys/resource.h>
 
 #include "os/fd.h"
 

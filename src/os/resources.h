@@ -14,12 +14,12 @@ struct FdLimits {
 
 /// RLIMIT_NOFILE of this process.
 FdLimits fd_limits();
-/// Raises RLIMIT_NOFILE to its hard limit, and the hard limit to `wanted` when privileged. Returns the
-/// soft limit in force.
+/// Raises RLIMIT_NOFILE to its hard limit, and the hard limit to `wanted` when privileged. Returns
+/// the soft limit in force.
 std::uint64_t raise_fd_limit(std::uint64_t wanted);
 
-/// CPUs that this process may use: by affinity, and by the CPU quota of its cgroup rounded up; at least 1.
-/// Source: sched_getaffinity(2), cgroup v2 cpu.max, cgroup v1 cpu.cfs_quota_us.
+/// CPUs that this process may use: by affinity, and by the CPU quota of its cgroup rounded up; at
+/// least 1. Source: sched_getaffinity(2), cgroup v2 cpu.max, cgroup v1 cpu.cfs_quota_us.
 int usable_cpus(const std::string& cgroup_root = "/sys/fs/cgroup");
 
 }  // namespace zona::os

@@ -54,7 +54,8 @@ SpawnPlan shell(const std::string& script) {
 
 // PM-02, PM-13
 TEST(Spawn, GivesExactlyTheEnvironmentOfThePlan) {
-    const Finished result = run(shell("env | grep -v '^PWD=' | grep -v '^_=' | grep -v SHLVL | sort"));
+    const Finished result =
+        run(shell("env | grep -v '^PWD=' | grep -v '^_=' | grep -v SHLVL | sort"));
 
     EXPECT_TRUE(result.outcome.started());
     EXPECT_EQ(result.out, "GREETING=hello\nPATH=/usr/bin:/bin\n");

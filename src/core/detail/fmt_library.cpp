@@ -1,5 +1,5 @@
-// Debian ships {fmt} as headers and a shared library. This builds its non-inline part into ours, so that the
-// command starts without loading it, and no other file pays for the header-only mode.
+// Debian ships {fmt} as headers and a shared library. This builds its non-inline part into ours, so
+// that the command starts without loading it, and no other file pays for the header-only mode.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

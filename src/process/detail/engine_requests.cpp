@@ -574,8 +574,10 @@ void Supervisor::Engine::scale(OperationRequest request,
 core::Result<Supervisor::Saved> Supervisor::Engine::save(Force force) {
     auto report = deps_.state.save(force == Force::kYes ? EmptySave::kAllow : EmptySave::kRefuse);
     if (!report && report.error().code() == core::Code::kConflict) {
-        return std::move(report.take_error().detail(
-            {.where = "list", .problem = "is empty", .hint = "`zona save --force` saves an empty list"}));
+        return std::move(
+            report.take_error().detail({.where = "list",
+                                        .problem = "is empty",
+                                        .hint = "`zona save --force` saves an empty list"}));
     }
     if (!report) return report.take_error();
     return Saved{.file = report->file, .processes = report->processes};
