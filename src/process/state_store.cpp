@@ -14,6 +14,7 @@
 #include "os/child.h"
 #include "process/detail/state_codec.h"
 #include "process/detail/state_files.h"
+#include "process/detail/state_image.h"
 #include "process/detail/state_journal.h"
 #include "process/detail/state_load.h"
 #include "process/detail/state_model.h"

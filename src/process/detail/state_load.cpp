@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "process/detail/state_codec.h"
 #include "process/detail/state_files.h"
 #include "process/detail/state_journal.h"
 

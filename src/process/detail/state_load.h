@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/result.h"
-#include "process/detail/state_codec.h"
+#include "process/detail/state_image.h"
 
 namespace zona::process::detail {
 

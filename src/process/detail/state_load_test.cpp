@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "process/detail/state_checksum.h"
+#include "process/detail/state_codec.h"
 #include "process/detail/state_files.h"
 #include "process/detail/state_journal.h"
 #include "process/detail/state_testing.h"

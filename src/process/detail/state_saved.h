@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/result.h"
-#include "process/detail/state_codec.h"
 #include "process/detail/state_files.h"
+#include "process/detail/state_image.h"
 
 namespace zona::process::detail {
 
