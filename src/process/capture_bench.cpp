@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "os/fd.h"
 #include "process/capture.h"
 
 namespace {
@@ -113,6 +115,27 @@ bool verify(const std::string& path, std::size_t lines_per_write, std::size_t wr
     return same;
 }
 
+/// Seconds of CPU that the capture thread has used, from /proc/self/task/TID/schedstat: unlike the
+/// throughput, nearly the same on a busy machine.
+double capture_cpu() {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        const auto name = os::read_file(task.path() / "comm");
+        const auto spent = os::read_file(task.path() / "schedstat");
+        if (!name || !spent || *name != "zona-capture\n") continue;
+        return std::stod(*spent) * 1e-9;
+    }
+    return 0;
+}
+
+double children_cpu() {
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
 /// Arguments: megabytes in all, lines per write(2).
 void BM_CaptureRaw(benchmark::State& state) {
     const auto lines = static_cast<std::size_t>(state.range(1));
@@ -125,6 +148,7 @@ void BM_CaptureRaw(benchmark::State& state) {
         const auto capture = start(home, clock);
         if (!capture->attach(0, targets(home, "out", "err"))) state.SkipWithError("attach");
         auto streams = capture->open_for_child(0).value();
+        const double writers_before = children_cpu();
         const auto begin = clock.steady();
         const pid_t writer = write_numbered(streams.out.get(), lines, writes);
         int status = 0;
@@ -133,6 +157,10 @@ void BM_CaptureRaw(benchmark::State& state) {
         const std::chrono::duration<double> took = clock.steady() - begin;
         state.SetIterationTime(took.count());
         bytes += writes * lines * kWidth;
+        const double gigabytes = static_cast<double>(bytes) * 1e-9;
+        state.counters["capture_cpu_s_per_GB"] = capture_cpu() / gigabytes;
+        state.counters["writer_cpu_s_per_GB"] = (children_cpu() - writers_before) / gigabytes;
+        state.counters["GB_per_s"] = gigabytes / took.count();
         if (status != 0 || !verify(home / "out", lines, writes)) {
             state.SkipWithError("a line is missing, doubled or damaged");
         }

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "process/detail/state_codec.h"
 #include "process/detail/state_exits.h"
 #include "process/detail/state_files.h"
+#include "process/detail/state_image.h"
 #include "process/detail/state_journal.h"
 #include "process/detail/state_load.h"
 
