@@ -81,8 +81,8 @@ class Server {
     Server& operator=(const Server&) = delete;
 
     /// Adds a listening unix socket, from whoever made it; before serve(). It is set non-blocking,
-    /// which all holders of its open file description share. Errors: kInvalidArgument for a
-    /// descriptor that is no listening socket, kUnsupported for
+    /// which all holders of its open file description share.
+    /// Errors: kInvalidArgument for a descriptor that is no listening socket, kUnsupported for
     /// another family, kResourceExhausted when no timer can be had.
     core::Result<void> listen(os::UniqueFd socket);
 

@@ -105,6 +105,8 @@ class HttpStream : public testing::Test {
   protected:
     void start(std::function<core::Result<Response>()> answer,
                const ServerOptions& options = patient_options()) {
+        if (server_ != nullptr) server_->stop();
+        script_.reset();  // its timer belongs to the server's context
         server_ = std::make_unique<TestServer>(options);
         server_->route(Method::kGet, "/ping", [](Request&) { return Response::success("1"); });
         server_->route(Method::kGet, "/stream", [answer](Request&) { return answer(); });

@@ -11,6 +11,7 @@ namespace zona::net {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 constexpr std::string_view kPing = "GET /ping HTTP/1.1\r\nHost: zona\r\n\r\n";
 
@@ -171,13 +172,11 @@ TEST_F(HttpServer, RefusesMalformedRequestsWith400) {
 
 TEST_F(HttpServer, RefusesBytesThatAreNotHttp) {
     start();
-    std::string hello("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
+    const std::string hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s;
 
     expect_refusal(hello, 400, "INVALID_ARGUMENT");
-    expect_refusal(std::string("GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n", 32), 400,
-                   "INVALID_ARGUMENT");
-    expect_refusal(std::string("GET /a HTTP/1.1\r\nHost: x\0\r\n\r\n", 30), 400,
-                   "INVALID_ARGUMENT");
+    expect_refusal("GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n"s, 400, "INVALID_ARGUMENT");
+    expect_refusal("GET /a HTTP/1.1\r\nHost: x\0\r\n\r\n"s, 400, "INVALID_ARGUMENT");
 }
 
 // HTTP-04

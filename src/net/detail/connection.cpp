@@ -118,8 +118,8 @@ asio::awaitable<bool> Connection::read_head() {
         const std::string_view input(buffer_.data() + begin_, end_ - begin_);
         if (blank_line_possible && input != "\r") {
             blank_line_possible = false;
-            if (input.starts_with(
-                    "\r\n")) {  // RFC 9112 section 2.2: ignore one before the request line
+            // RFC 9112 section 2.2: one before the request line is ignored.
+            if (input.starts_with("\r\n")) {
                 begin_ += 2;
                 continue;
             }

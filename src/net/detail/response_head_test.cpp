@@ -1,9 +1,13 @@
 #include "net/detail/response_head.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace zona::net::detail {
 namespace {
+
+using namespace std::string_literals;
 
 TEST(ResponseHead, WritesStatusFieldsAndFraming) {
     const Response response = Response::json("{}", 201);
@@ -28,7 +32,7 @@ TEST(ResponseHead, NamesChunksAndTheEndOfTheConnection) {
 
 TEST(ResponseHead, LetsNoValueStartALine) {
     Response response;
-    response.headers.add("X-Value", std::string("a\r\nSet-Cookie: b\0\x7f\tc", 20));
+    response.headers.add("X-Value", "a\r\nSet-Cookie: b\0\x7f\tc"s);
     response.headers.add("Bad Name", "x");
     response.headers.add("Bad\r\nName", "x");
     std::string out;
