@@ -93,17 +93,15 @@ ApiWait Session::wait_for(const ApiRequest& request, const Patience& patience) c
     } else if (request.is_idempotent()) {
         wait.deadline = Deadline::after(parts_.clock, kReadLimit);
     }
-    if (!patience.doing.empty()) {
-        const core::SteadyTime since = parts_.clock.steady();
-        wait.quiet = kProgressEvery;
-        wait.on_quiet = [this, since,
-                         doing = patience.doing]() -> Result<std::chrono::nanoseconds> {
-            const auto passed = parts_.clock.steady() - since;
-            const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(passed).count();
-            parts_.console.progress(fmt::format("{} ... {} s", doing, seconds));
-            return kProgressEvery;
-        };
-    }
+    const core::SteadyTime since = parts_.clock.steady();
+    const std::string doing = patience.doing.empty() ? "waiting for zona" : patience.doing;
+    wait.quiet = kProgressEvery;
+    wait.on_quiet = [this, since, doing]() -> Result<std::chrono::nanoseconds> {
+        const auto passed = parts_.clock.steady() - since;
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(passed).count();
+        parts_.console.progress(fmt::format("{} ... {} s", doing, seconds));
+        return kProgressEvery;
+    };
     return wait;
 }
 

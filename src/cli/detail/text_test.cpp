@@ -1,6 +1,11 @@
 #include "cli/detail/text.h"
 
+#include <algorithm>
+#include <random>
+
 #include <gtest/gtest.h>
+
+#include "core/text.h"
 
 namespace zona::cli {
 namespace {
@@ -50,6 +55,24 @@ TEST(PrintableLine, EscapesEveryOtherSequence) {
 TEST(PrintableLine, KeepsTabsAndTakesTheCarriageReturnAtTheEnd) {
     EXPECT_EQ(printable_line("a\tb\r", Sgr::kDrop), "a\tb");
     EXPECT_EQ(printable_line("10%\r20%", Sgr::kDrop), "10%\\r20%");
+}
+
+TEST(PrintableLine, LetsNothingThroughThatMovesTheCursor) {
+    std::minstd_rand random(7);
+    for (int round = 0; round < 2000; ++round) {
+        std::string line;
+        for (int i = 0; i < 24; ++i) {
+            constexpr std::string_view kLikely = "\x1b[]m;0123\xc2\x9b\x85\r\n\t\x08\x7f";
+            line += random() % 2 == 0 ? kLikely[random() % kLikely.size()]
+                                      : static_cast<char>(random() % 256);
+        }
+        const std::string shown = printable_line(line, Sgr::kDrop);
+        EXPECT_TRUE(core::is_valid_utf8(shown));
+        EXPECT_TRUE(std::ranges::none_of(shown, [](char c) {
+            return (c >= 0 && c < 0x20 && c != '\t') || c == 0x7f;
+        })) << escape_control(line);
+        EXPECT_EQ(shown.find("\xc2\x9b"), std::string::npos);
+    }
 }
 
 TEST(DisplayWidth, CountsColumns) {
