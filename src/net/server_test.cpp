@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "net/testing/test_server.h"
+#include "os/resources.h"
 
 namespace zona::net {
 namespace {
@@ -563,6 +564,8 @@ TEST_F(HttpServer, CountsByRoutePattern) {
 }
 
 TEST_F(HttpServer, ServesAThousandConnections) {
+    ASSERT_GT(os::raise_fd_limit(4096), 2200U)
+        << "both ends of all connections are in this process";
     ServerOptions options = patient_options();
     options.connections = 1000;
     start(options);
