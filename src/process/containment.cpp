@@ -138,6 +138,9 @@ class HostContainment final : public Containment {
     core::Result<std::optional<os::CgroupDir>> find_by_process(const os::CgroupHierarchy& hierarchy,
                                                                const TreeId& id,
                                                                const os::ProcessRef& main);
+    core::Result<std::optional<os::CgroupDir>> find_group(const os::CgroupHierarchy& hierarchy,
+                                                          const TreeId& id,
+                                                          const os::ProcessRef& main);
     core::Result<std::optional<os::CgroupDir>> find_by_name(const os::CgroupHierarchy& hierarchy,
                                                             const TreeId& id);
 
@@ -221,17 +224,18 @@ std::vector<const os::CgroupHierarchy*> HostContainment::hierarchies() const {
 /// What is empty goes; a group with processes in it refuses, and so does what holds it.
 void HostContainment::remove_empty(const os::CgroupHierarchy& hierarchy) const {
     const std::string path = base_path(hierarchy);
-    auto base = os::CgroupDir::find(hierarchy, path);
-    if (!base || !*base) return;
-    for (const std::string& name : (*base)->children()) {
-        auto group = os::CgroupDir::find(hierarchy, fmt::format("{}/{}", path, name));
-        if (group && *group) (void)(*group)->remove();
+    auto base = os::CgroupDir::find(hierarchy, path).value_or(std::nullopt);
+    if (!base) return;
+    for (const std::string& name : base->children()) {
+        auto group =
+            os::CgroupDir::find(hierarchy, fmt::format("{}/{}", path, name)).value_or(std::nullopt);
+        if (group) (void)group->remove();
     }
-    if ((*base)->children().empty()) (void)(*base)->remove();
+    if (base->children().empty()) (void)base->remove();
 }
 
 const std::vector<std::string>& HostContainment::bases(const os::CgroupHierarchy& hierarchy) {
-    auto& found = &hierarchy == &*unified_ ? unified_bases_ : freezer_bases_;
+    auto& found = hierarchy.version == os::CgroupVersion::kV2 ? unified_bases_ : freezer_bases_;
     // Not inside of other homes' groups: they may be many, and ours are never there.
     if (!found) found = os::find_cgroups(hierarchy, host_.base_name(), std::string(detail::kBase));
     return *found;
@@ -284,15 +288,20 @@ core::Result<std::optional<os::CgroupDir>> HostContainment::find_by_name(
     return std::optional<os::CgroupDir>();
 }
 
+core::Result<std::optional<os::CgroupDir>> HostContainment::find_group(
+    const os::CgroupHierarchy& hierarchy, const TreeId& id, const os::ProcessRef& main) {
+    ZONA_TRY(auto group, find_by_process(hierarchy, id, main));
+    if (group) return group;
+    return find_by_name(hierarchy, id);
+}
+
 core::Result<std::unique_ptr<Tree>> HostContainment::adopt(const TreeId& id,
                                                            const os::ProcessRef& main) {
     ZONA_TRY_VOID(detail::check_id(id));
     for (const os::CgroupHierarchy* hierarchy : hierarchies()) {
-        auto group = find_by_process(*hierarchy, id, main);
-        if (group && !*group) group = find_by_name(*hierarchy, id);
-        if (!group) return group.take_error();
-        if (!*group) continue;
-        auto tree = std::make_unique<GroupTree>(host_, id, std::move(**group));
+        ZONA_TRY(auto group, find_group(*hierarchy, id, main));
+        if (!group) continue;
+        auto tree = std::make_unique<GroupTree>(host_, id, std::move(*group));
         tree->set_main(main);
         return std::unique_ptr<Tree>(std::move(tree));
     }

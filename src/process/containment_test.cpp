@@ -434,6 +434,26 @@ TEST_P(GuaranteedTier, StartsBesideWhatCouldNotBeKilled) {
     EXPECT_TRUE(stop(*again));
 }
 
+/// What happens when a managed process runs `zona` and no daemon is there.
+TEST_P(GuaranteedTier, LeavesTheGroupOfOneOfItsOwnProcesses) {
+    const os::CgroupHost host = os::discover_cgroups(containment_->proc());
+    const auto& hierarchy = GetParam() == TierChoice::kCgroup2 ? host.unified : host.freezer;
+    const std::string group = fmt::format("{}/zona-{:016x}/{}", hierarchy->own_directory,
+                                          detail::stable_hash(home()), detail::group_name(id_));
+    ASSERT_TRUE(os::move_to_cgroup(group, 0));
+    ASSERT_FALSE(*tree_->is_empty());
+
+    const auto inner = open(GetParam());
+
+    EXPECT_TRUE(*tree_->is_empty());
+    const os::CgroupHost now = os::discover_cgroups(containment_->proc());
+    EXPECT_EQ((GetParam() == TierChoice::kCgroup2 ? now.unified : now.freezer)->own_path,
+              hierarchy->own_path);
+    if (!inner) ASSERT_TRUE(os::move_to_cgroup(hierarchy->own_directory, 0));
+    ASSERT_TRUE(inner) << inner.error().message();
+    EXPECT_EQ(groups().size(), 1U);
+}
+
 TEST_P(GuaranteedTier, LeavesOnlyGroupsWithProcessesBehind) {
     ASSERT_TRUE(containment_->prepare({.slot = 5, .uuid = "dddddddd"}));
     ForkTree tree(Shape::kSleeper, inside());

@@ -27,9 +27,9 @@ std::optional<OomKills> ContainmentHost::shared_oom_kills() const {
             return OomKills{.count = *count, .scope = OomKills::Scope::kDaemon};
         }
     }
-    const auto count = proc.oom_kills();
-    if (!count || !*count) return std::nullopt;
-    return OomKills{.count = **count, .scope = OomKills::Scope::kHost};
+    const auto count = proc.oom_kills().value_or(std::nullopt);
+    if (!count) return std::nullopt;
+    return OomKills{.count = *count, .scope = OomKills::Scope::kHost};
 }
 
 std::string group_name(const TreeId& id) {

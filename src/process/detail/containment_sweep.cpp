@@ -38,18 +38,16 @@ core::Result<Placement> SweepTree::placement() {
 }
 
 Mark::Match SweepTree::quick_mark_of(pid_t pid) const {
-    const auto limit = os::resource_limit(pid, RLIMIT_LOCKS);
-    if (!limit || !*limit) return Mark::Match::kNone;
-    const Mark::Match hard = mark_.match((*limit)->rlim_max);
-    return hard != Mark::Match::kNone ? hard : mark_.match((*limit)->rlim_cur);
+    const auto limit = os::resource_limit(pid, RLIMIT_LOCKS).value_or(std::nullopt);
+    if (!limit) return Mark::Match::kNone;
+    const Mark::Match hard = mark_.match(limit->rlim_max);
+    return hard != Mark::Match::kNone ? hard : mark_.match(limit->rlim_cur);
 }
 
 Mark::Match SweepTree::mark_of(pid_t pid) const {
-    const auto limit = os::resource_limit(pid, RLIMIT_LOCKS);
-    if (limit) return quick_mark_of(pid);
-    const auto row = host_.proc.limit(pid, "Max file locks");
-    if (!row || !*row) return Mark::Match::kNone;
-    return mark_.match((*row)->hard.value_or(RLIM_INFINITY));
+    if (os::resource_limit(pid, RLIMIT_LOCKS)) return quick_mark_of(pid);
+    const auto row = host_.proc.limit(pid, "Max file locks").value_or(std::nullopt);
+    return row ? mark_.match(row->hard.value_or(RLIM_INFINITY)) : Mark::Match::kNone;
 }
 
 bool SweepTree::may_touch(pid_t pid) const {
@@ -63,8 +61,8 @@ bool SweepTree::is_orphan(const os::ProcStat& entry) const {
 bool SweepTree::belongs_as_orphan(const os::ProcStat& entry) const {
     if (!is_orphan(entry) || main_.pid == 0 || entry.start_ticks < main_.start_ticks) return false;
     if (mark_of(entry.pid) == Mark::Match::kOther) return false;
-    const auto cookie = host_.proc.variable(entry.pid, kVariable);
-    if (cookie && *cookie) return **cookie == id_.uuid;
+    const auto cookie = host_.proc.variable(entry.pid, kVariable).value_or(std::nullopt);
+    if (cookie) return *cookie == id_.uuid;
     return entry.session == main_.pid || entry.group == main_.pid;
 }
 
@@ -138,8 +136,8 @@ bool SweepTree::stop_if_marked(pid_t pid) {
     // The descriptor holds whoever had the pid; only now is it known to be ours.
     if (!process || quick_mark_of(pid) != Mark::Match::kOurs) return true;
     (void)os::send_signal(*process, SIGSTOP);  // what cannot be signalled shows as a survivor
-    const auto entry = host_.proc.stat(pid);
-    if (entry && *entry && !(*entry)->is_dead()) stopped_.push_back((*entry)->ref());
+    const auto entry = host_.proc.stat(pid).value_or(std::nullopt);
+    if (entry && !entry->is_dead()) stopped_.push_back(entry->ref());
     return true;
 }
 
@@ -226,8 +224,8 @@ core::Result<std::vector<Survivor>> SweepTree::survivors() {
         if (!orphan || entry.is_dead() || entry.start_ticks < main_.start_ticks || main_.pid == 0)
             continue;
         if (mark_of(entry.pid) != Mark::Match::kNone) continue;
-        const auto cookie = host_.proc.variable(entry.pid, kVariable);
-        if (cookie && *cookie) continue;  // another tree's
+        if (host_.proc.variable(entry.pid, kVariable).value_or(std::nullopt))
+            continue;  // another's
         out.push_back({.process = entry.ref(),
                        .name = entry.name,
                        .certainty = Survivor::Certainty::kSuspected});
