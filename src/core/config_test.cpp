@@ -397,12 +397,12 @@ TEST_F(ConfigTest, DaemonSettingsHaveUsableDefaults) {
 
 TEST_F(ConfigTest, DaemonSettingsAreReadByName) {
     write("zona.yaml",
-          "supervisor:\n  containment: pidns\nlog:\n  levels: {http: warn}\n  file: ''\n");
+          "supervisor:\n  containment: cgroup1\nlog:\n  levels: {http: warn}\n  file: ''\n");
     inputs_.environment = {{"ZONA_SUPERVISOR_SHUTDOWN_TIMEOUT", "2m"},
                            {"ZONA_PROFILE", "development"}};
     const auto config = Config::load(daemon_settings(), inputs_).value();
     const Settings settings = Settings::from(*config->snapshot());
-    EXPECT_EQ(settings.supervisor.containment, ContainmentChoice::kPidNamespace);
+    EXPECT_EQ(settings.supervisor.containment, ContainmentChoice::kCgroup1);
     EXPECT_EQ(settings.supervisor.shutdown_timeout, 2min);
     EXPECT_EQ(settings.log_levels.at("http"), LogLevel::kWarn);
     EXPECT_EQ(settings.log_level, LogLevel::kDebug);

@@ -133,7 +133,7 @@ std::vector<Setting> supervisor_settings() {
          .description =
              "How all descendants of a process are found when it is stopped; `auto` takes the "
              "strongest that this host offers (`zona doctor`).",
-         .choices = {"auto", "cgroup2", "cgroup1", "pidns", "sweep"}},
+         .choices = {"auto", "cgroup2", "cgroup1", "sweep"}},
         {.key = "supervisor.default_kill_timeout",
          .type = SettingType::kDuration,
          .default_value = "1600ms",
@@ -155,8 +155,7 @@ LogLevel level_of(const std::string& name) {
 }
 
 ContainmentChoice containment_of(const std::string& name) {
-    constexpr std::array<std::string_view, 5> kNames = {"auto", "cgroup2", "cgroup1", "pidns",
-                                                        "sweep"};
+    constexpr std::array<std::string_view, 4> kNames = {"auto", "cgroup2", "cgroup1", "sweep"};
     return static_cast<ContainmentChoice>(std::ranges::find(kNames, name) - kNames.begin());
 }
 

@@ -16,7 +16,7 @@ namespace zona::core {
 
 /// How the descendants of a stopped process are found and ended; docs/ARCHITECTURE.md has the
 /// tiers.
-enum class ContainmentChoice : std::uint8_t { kAuto, kCgroup2, kCgroup1, kPidNamespace, kSweep };
+enum class ContainmentChoice : std::uint8_t { kAuto, kCgroup2, kCgroup1, kSweep };
 
 /// The values of a snapshot, field by field. A copy: it does not change with a reload.
 struct Settings {

@@ -134,7 +134,12 @@ void Supervisor::Engine::follow_exit(Entry& entry) {
     bool empty = true;
     if (entry.tree) {
         const auto left = entry.tree->is_empty();
-        empty = !left.has_value() || *left;
+        // What cannot be looked at is not taken for gone: check_tree() asks again, and kills.
+        empty = left.has_value() && *left;
+        if (!left) {
+            log_.report("cannot look at what is left of a process", left.error(),
+                        {{"pm_id", entry.stored.pm_id}});
+        }
     }
     feed(entry, {.kind = EventKind::kExited,
                  .tree_empty = empty,
