@@ -116,6 +116,11 @@ void check(const std::string& output, const Answered& answered) {
     require(rest.empty(), "more was sent than was answered", output);
 }
 
+/// Lets go of the connection when it has ended, as a server does.
+asio::awaitable<void> serve(std::shared_ptr<detail::Connection> connection) {
+    co_await connection->serve();
+}
+
 }  // namespace
 }  // namespace zona::net
 
@@ -140,9 +145,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                          zona::core::Logger());
     auto connection = std::make_shared<detail::Connection>(
         shared, std::make_unique<MemoryStream>(context.get_executor(), wire), UnixPeer{});
-    asio::co_spawn(context, connection->serve(), asio::detached);
+    asio::co_spawn(context, serve(std::move(connection)), asio::detached);
     context.run();
-    connection.reset();
 
     require(shared->connections.empty(), "the connection did not end", wire.output);
     check(wire.output, answered);
