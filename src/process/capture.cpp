@@ -20,7 +20,7 @@ Capture::Capture(std::unique_ptr<detail::CaptureEngine> engine) : engine_(std::m
 Capture::~Capture() = default;
 
 Result<void> Capture::attach(std::uint32_t slot, LogTargets targets) {
-    return engine_->attach(slot, targets);
+    return engine_->attach(slot, std::move(targets));
 }
 
 Result<ChildStreams> Capture::open_for_child(std::uint32_t slot) {

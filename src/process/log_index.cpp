@@ -241,15 +241,13 @@ Result<void> LogIndexReader::refresh() {
         if (file.error().code() == core::Code::kNotFound) return {};
         return file.take_error();
     }
-    auto header = read_header(*file);
-    auto stat = os::stat_fd(file->get());
     clear();
-    if (!header) return header.take_error();
-    if (!stat) return stat.take_error();
-    if (!*header) return {};
+    ZONA_TRY(const std::optional<Header> header, read_header(*file));
+    ZONA_TRY(const os::FileStat stat, os::stat_fd(file->get()));
+    if (!header) return {};
     file_ = std::move(*file);
-    count_ = records_in(stat->size);
-    inode_ = (*header)->inode;
+    count_ = records_in(stat.size);
+    inode_ = header->inode;
     return {};
 }
 

@@ -149,16 +149,15 @@ std::string LogReader::cursor() const {
 
 /// Gets the next line of a file to hand and the file into the heap, if there is one.
 Result<void> LogReader::advance(Entry& entry) {
-    auto line = entry.file.peek();
-    if (line && !*line) return {};
-    auto time = line ? entry.file.time() : line.take_error();
-    if (!time) {
-        entry.failed = true;
-        return time.take_error();
+    entry.failed = true;
+    ZONA_TRY(const std::optional<LogFile::Line> line, entry.file.peek());
+    if (line) {
+        ZONA_TRY(entry.time, entry.file.time());
     }
-    entry.line = **line;
-    entry.time = *time;
-    entry.order = std::max(entry.order, time->value_or(core::SystemTime::min()));
+    entry.failed = false;
+    if (!line) return {};
+    entry.line = *line;
+    entry.order = std::max(entry.order, entry.time.value_or(core::SystemTime::min()));
     entry.in_heap = true;
     heap_.push_back(&entry);
     std::ranges::push_heap(heap_, kLater);
@@ -166,7 +165,7 @@ Result<void> LogReader::advance(Entry& entry) {
 }
 
 Result<std::vector<LogLine>> LogReader::next(std::size_t max_bytes) {
-    if (pending_error_) return *std::exchange(pending_error_, std::nullopt);
+    if (auto error = std::exchange(pending_error_, std::nullopt)) return *std::move(error);
     for (const auto& entry : entries_) {
         if (!entry->in_heap && !entry->failed) ZONA_TRY_VOID(advance(*entry));
     }

@@ -39,7 +39,8 @@ Result<void> CaptureEngine::start() {
     ZONA_TRY_VOID(os::make_directories(context_.options.index_directory, 0700));
     ZONA_TRY(context_.null_device, os::open_file("/dev/null", O_WRONLY));
     ZONA_TRY(wake_fd_, os::make_eventfd());
-    ZONA_TRY(epoll_, os::Epoll::open());
+    ZONA_TRY(os::Epoll epoll, os::Epoll::open());
+    epoll_ = std::make_unique<os::Epoll>(std::move(epoll));
     ZONA_TRY_VOID(epoll_->add(wake_fd_.get(), kWakeKey, os::Trigger::kLevel));
     try {
         thread_ = std::thread([this] { run(); });
@@ -72,8 +73,8 @@ Result<os::UniqueFd> CaptureEngine::open_fifo(std::uint32_t slot, std::string_vi
     return fifo;
 }
 
-Result<std::shared_ptr<CaptureSink>> CaptureEngine::open_sink(const std::string& path) {
-    auto sink = std::make_shared<CaptureSink>(context_, path);
+Result<std::shared_ptr<CaptureSink>> CaptureEngine::open_sink(std::string path) {
+    auto sink = std::make_shared<CaptureSink>(context_, std::move(path));
     CaptureSink::Identity identity;
     {
         const std::scoped_lock lock(sink->mutex());
@@ -81,7 +82,7 @@ Result<std::shared_ptr<CaptureSink>> CaptureEngine::open_sink(const std::string&
     }
     if (sink->discards()) return sink;
     const std::scoped_lock lock(registry_mutex_);
-    std::weak_ptr<CaptureSink>& named = sinks_by_path_[path];
+    std::weak_ptr<CaptureSink>& named = sinks_by_path_[sink->path()];
     if (auto known = named.lock()) return known;
     // Another name of the same file: a link.
     std::weak_ptr<CaptureSink>& same_file = sinks_by_identity_[identity];
@@ -103,7 +104,7 @@ void CaptureEngine::tidy_sinks() {
     tidy_at_ = 2 * (sinks_by_path_.size() + sinks_by_identity_.size()) + kTidySinks;
 }
 
-Result<void> CaptureEngine::attach(std::uint32_t slot, const LogTargets& targets) {
+Result<void> CaptureEngine::attach(std::uint32_t slot, LogTargets targets) {
     if (slot >= kTableSlots) {
         return Error(Code::kInvalidArgument,
                      fmt::format("slot {} is out of range; there are {}", slot, kTableSlots));
@@ -112,8 +113,8 @@ Result<void> CaptureEngine::attach(std::uint32_t slot, const LogTargets& targets
         return Error(Code::kConflict, fmt::format("slot {} is captured already", slot));
     }
     tidy_sinks();
-    ZONA_TRY(auto out_sink, open_sink(targets.out_file));
-    ZONA_TRY(auto err_sink, open_sink(targets.error_file));
+    ZONA_TRY(auto out_sink, open_sink(std::move(targets.out_file)));
+    ZONA_TRY(auto err_sink, open_sink(std::move(targets.error_file)));
     std::array<os::UniqueFd, 3> fifos;
     ZONA_TRY(fifos[0], open_fifo(slot, "out", targets.owner));
     ZONA_TRY(fifos[1], open_fifo(slot, "err", targets.owner));

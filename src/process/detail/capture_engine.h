@@ -75,7 +75,7 @@ class CaptureEngine {
     CaptureEngine& operator=(const CaptureEngine&) = delete;
 
     core::Result<void> start();
-    core::Result<void> attach(std::uint32_t slot, const LogTargets& targets);
+    core::Result<void> attach(std::uint32_t slot, LogTargets targets);
     core::Result<ChildStreams> open_for_child(std::uint32_t slot);
     LogPositions drain(std::uint32_t slot, Final final);
     LogPositions positions(std::uint32_t slot) const;
@@ -98,7 +98,7 @@ class CaptureEngine {
     }
     core::Result<os::UniqueFd> open_fifo(std::uint32_t slot, std::string_view stream,
                                          const Owner& owner) const;
-    core::Result<std::shared_ptr<CaptureSink>> open_sink(const std::string& path);
+    core::Result<std::shared_ptr<CaptureSink>> open_sink(std::string path);
     void tidy_sinks();
     core::Result<void> publish(const SlotPointer& slot, LineMode lines);
     SlotPointer find(std::uint32_t slot) const;
@@ -121,7 +121,7 @@ class CaptureEngine {
     CaptureContext context_;
     // Second owners: the Subscriptions.
     std::shared_ptr<CaptureFollowers> followers_;
-    std::optional<os::Epoll> epoll_;
+    std::unique_ptr<os::Epoll> epoll_;
     os::UniqueFd wake_fd_;
     std::atomic<bool> stop_ = false;
 

@@ -117,10 +117,10 @@ int CaptureSink::open_or_errno() {
 void CaptureSink::follow_name(core::SteadyTime now) {
     if (now < next_name_check_) return;
     next_name_check_ = now + context_.options.name_check;
-    const auto named = os::stat_path(path_);
-    if (!named) return;
-    if (*named && Identity{(*named)->device, (*named)->inode} == identity_) return;
-    file_.reset();
+    const auto looked = os::stat_path(path_);
+    if (!looked) return;
+    const std::optional<os::FileStat>& named = *looked;
+    if (!named || Identity{named->device, named->inode} != identity_) file_.reset();
 }
 
 void CaptureSink::note_time(std::uint64_t offset, core::SteadyTime now) {
@@ -217,8 +217,7 @@ std::uint64_t CaptureSink::size() const {
         const auto stat = os::stat_fd(file_.get());
         return stat ? stat->size : 0;
     }
-    const auto stat = os::stat_path(path_);
-    return stat && *stat ? (*stat)->size : 0;
+    return os::stat_path(path_).value_or(std::nullopt).value_or(os::FileStat()).size;
 }
 
 Result<void> CaptureSink::reopen() {
