@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,10 +56,11 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 }
 
 void reset_signals() {
-    struct sigaction plain = {};
-    plain.sa_handler = SIG_DFL;
+    // The system call itself: libc's function refuses the signals that it uses for threads, and a
+    // starter can have left those ignored, too. Zeroes are SIG_DFL without flags.
+    constexpr std::array<unsigned long, 4> kPlain = {};
     for (int number = 1; number < NSIG; ++number)
-        sigaction(number, &plain, nullptr);
+        syscall(SYS_rt_sigaction, number, kPlain.data(), nullptr, sizeof(unsigned long));
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -2,10 +2,12 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <string>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "os/terminal.h"
@@ -59,8 +61,14 @@ TEST(StartDaemon, LeavesNoDescriptorOpenButTheReadyPipe) {
 
 TEST(StartDaemon, GivesDefaultSignalsAndOnlyTheGivenEnvironment) {
     const auto before = signal(SIGHUP, SIG_IGN);
+    // One of the two that libc keeps for itself: only the system call can set it.
+    constexpr int kLibcSignal = 33;
+    constexpr std::array<std::uintptr_t, 4> kIgnored = {1, 0, 0, 0};
+    std::array<std::uintptr_t, 4> own = {};
+    ASSERT_EQ(syscall(SYS_rt_sigaction, kLibcSignal, kIgnored.data(), own.data(), 8UL), 0);
     auto ready = start_shell("grep -E 'Sig(Blk|Ign)' /proc/self/status >&3; env >&3");
     signal(SIGHUP, before);
+    syscall(SYS_rt_sigaction, kLibcSignal, own.data(), nullptr, 8UL);
 
     ASSERT_TRUE(ready.has_value());
     const std::string told = read_all(*ready);

@@ -35,7 +35,7 @@ class Labels {
     void count(const std::string& name) { ++names_[name]; }
     std::string of(const std::string& name, std::int64_t pm_id) const {
         const auto found = names_.find(name);
-        const std::string printable = escape_control(name);
+        std::string printable = escape_control(name);
         if (found == names_.end() || found->second < 2) return printable;
         return fmt::format("{} (id {})", printable, pm_id);
     }

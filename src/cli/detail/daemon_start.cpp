@@ -109,8 +109,9 @@ Result<std::string> KeeperStarter::read_line(const os::UniqueFd& ready) {
         if (which != std::size_t{0}) continue;
         std::array<std::byte, 4096> buffer;
         ZONA_TRY(const auto size, os::read_some(ready.get(), buffer));
-        if (size.value_or(0) == 0) break;
-        line.append(reinterpret_cast<const char*>(buffer.data()), *size);
+        const std::size_t count = size.value_or(0);
+        if (count == 0) break;
+        line.append(reinterpret_cast<const char*>(buffer.data()), count);
         if (const std::size_t end = line.find('\n'); end != std::string::npos) {
             line.resize(end);
             break;

@@ -58,8 +58,8 @@ json::object environment_of(const Process& process, std::int64_t instances) {
     env["kill_timeout"] = process.kill_timeout.count();
     env["username"] = process.user;
     env["watch"] = false;
-    const bool exited = process.last_exit && process.last_exit->code;
-    env["exit_code"] = exited ? json::value(*process.last_exit->code) : json::value(nullptr);
+    env["exit_code"] = nullptr;
+    if (process.last_exit && process.last_exit->code) env["exit_code"] = *process.last_exit->code;
     return env;
 }
 

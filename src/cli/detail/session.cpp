@@ -139,7 +139,7 @@ Result<ApiResponse> Session::exchange(const ApiRequest& request, const Patience&
     }
 }
 
-Result<Answer> Session::ask(const ApiRequest& request, Patience patience) {
+Result<Answer> Session::ask(const ApiRequest& request, const Patience& patience) {
     ZONA_TRY(ApiResponse response, exchange(request, patience));
     if (!response.succeeded()) return error_of(response);
     return Answer{std::move(response.body)};

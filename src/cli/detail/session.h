@@ -64,7 +64,7 @@ class Session {
     /// not to be started), or the connection broke; for a change the details say that its outcome
     /// is unknown and what shows it. kTimeout, kCancelled: the wait ended. Those of the start of
     /// the daemon.
-    core::Result<Answer> ask(const ApiRequest& request, Patience patience = {});
+    core::Result<Answer> ask(const ApiRequest& request, const Patience& patience = {});
 
     /// Gives the body of a stream to `sink`, with one attempt. Starts no daemon. `wait` is used as
     /// it is. Errors: as ask(); those of the sink and of `wait`.

@@ -124,6 +124,7 @@ std::string rule(const std::vector<Shown>& shown, const char* left, const char* 
 std::string layout(const Table& table, const Screen& screen) {
     const std::vector<Shown> shown = fit(table, screen);
     std::vector<Cell> titles;
+    titles.reserve(table.columns.size());
     for (const Column& column : table.columns)
         titles.push_back({column.title, Colour::kBold});
     const bool box = in_box(screen);
