@@ -156,18 +156,25 @@ asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
     const auto self = shared_from_this();
     std::chrono::milliseconds backoff = kFirstBackoff;
     while (!shared_->draining) {
-        auto [error, socket] = co_await listener.acceptor.async_accept(kAwait);
-        if (!error) {
+        // Asio's own accept leaves a descriptor that survives exec: the daemon that becomes the
+        // keeper would hold its clients' connections open for ever.
+        auto accepted = os::accept_unix(listener.acceptor.native_handle());
+        if (accepted && *accepted) {
             backoff = kFirstBackoff;
-            admit(std::move(socket));
+            admit(asio::local::stream_protocol::socket(
+                shared_->executor, asio::local::stream_protocol(), std::move(**accepted).release()));
             continue;
         }
-        if (shared_->draining || error == asio::error::operation_aborted) break;
+        if (accepted) {
+            auto [error] = co_await listener.acceptor.async_wait(Acceptor::wait_read, kAwait);
+            if (error == asio::error::operation_aborted) break;
+            continue;
+        }
         accept_failures_.add();
-        if (error == asio::error::connection_aborted) continue;
         if (backoff == kFirstBackoff) {
             shared_->log.warn("cannot accept connections; they wait in the queue",
-                              {{"error", error.message()}, {"open", shared_->connections.size()}});
+                              {{"error", accepted.error().message()},
+                               {"open", shared_->connections.size()}});
         }
         listener.retry.expires_after(backoff);
         co_await listener.retry.async_wait(kAwait);

@@ -17,8 +17,9 @@ extern char** environ;
 namespace zona::os {
 namespace {
 
-/// Keeps the FIFOs open over exec and returns the highest descriptor.
-int keep_fifos() {
+/// Keeps the FIFOs and the standard streams open over exec, whatever else the flags said, and
+/// nothing else. Returns the highest descriptor.
+int keep_only_fifos() {
     int highest = 2;
     DIR* directory = ::opendir("/proc/self/fd");
     if (directory == nullptr) return 1 << 20;
@@ -27,7 +28,8 @@ int keep_fifos() {
         if (entry->d_name[0] == '.' || fd == ::dirfd(directory)) continue;
         highest = std::max(highest, fd);
         struct stat s;
-        if (::fstat(fd, &s) == 0 && S_ISFIFO(s.st_mode)) (void)set_close_on_exec(fd, 0);
+        const bool kept = fd <= 2 || (::fstat(fd, &s) == 0 && S_ISFIFO(s.st_mode));
+        (void)set_close_on_exec(fd, kept ? 0 : 1);
     }
     ::closedir(directory);
     return highest;
@@ -38,10 +40,10 @@ int keep_fifos() {
 core::Error become_program(const std::string& program, std::vector<std::string> arguments,
                            int first_kept, int second_kept) {
     if (auto reaper = become_subreaper(); !reaper) return reaper.take_error();
+    arguments.push_back(std::to_string(keep_only_fifos()));
     for (const int fd : {first_kept, second_kept}) {
         if (auto kept = set_close_on_exec(fd, 0); !kept) return kept.take_error();
     }
-    arguments.push_back(std::to_string(keep_fifos()));
     std::vector<char*> argv;
     for (std::string& argument : arguments)
         argv.push_back(argument.data());

@@ -255,6 +255,19 @@ def test_stdin_takes_lines_when_it_is_a_pipe(zona):
     assert refused.returncode == 4 and 'stdin' in refused.stderr
 
 
+# REL-20, REL-21
+def test_a_request_under_way_learns_at_once_that_its_daemon_took_the_keepers_role(zona):
+    zona.run('start', '/bin/sh', '--name', 'deaf', '--kill-timeout', '100000', '--', '-c', "trap '' INT TERM; exec sleep 1000")
+    stop = zona.popen('stop', 'deaf')
+    zona.wait_until(lambda: zona.process('deaf')['status'] == 'stopping')
+
+    os.kill(zona.keeper_pid(), signal.SIGKILL)
+
+    _, told = stop.communicate(timeout=10)
+    assert 'whether it was done is unknown' in told
+    os.kill(zona.process('deaf')['pid'], signal.SIGKILL)
+
+
 # PM-01
 def test_fifty_parallel_requests_end_consistently(zona):
     zona.run('start', '/bin/sleep', '--name', 'base', '--', '1000')
