@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstring>
 #include <thread>
+#include <tuple>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -311,6 +312,8 @@ int main(int argc, char** argv) {
     process::KeeperLink keeper(process::kFdKeeper);
     for (int fd = process::kFdKeeper; fd < process::kFdFirstFree; ++fd)
         (void)os::set_close_on_exec(fd, 1);
+    // Without them starts are slower, and the next thing that needs a descriptor says why.
+    std::ignore = os::reserve_spawn_descriptors();
     Daemon daemon(home, keeper);
     if (auto built = daemon.build(); !built) {
         const std::string line = to_line(built.error());

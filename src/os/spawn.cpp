@@ -1,8 +1,11 @@
 #include "os/spawn.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <mutex>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,6 +20,7 @@
 #include <unistd.h>
 
 #include "os/detail/clone_into.h"
+#include "os/fd.h"
 
 namespace zona::os {
 namespace {
@@ -30,7 +34,9 @@ struct Prepared {
     const SpawnPlan* plan;
     char* const* argv;
     char* const* envp;
+    std::array<int, 3> stdio = {-1, -1, -1};
     bool born_in_cgroup2 = false;
+    bool shares_descriptors = false;  ///< with the parent, until the child has its own
     SpawnStep failed_step = SpawnStep::kNone;
     int error_number = 0;
 };
@@ -85,11 +91,24 @@ ZONA_IN_CHILD bool set_limits(Prepared& p) {
     return true;
 }
 
+/// Ends the sharing of the descriptor table. Of a parent with ten thousand descriptors only those
+/// up to the last standard stream are copied: the rest is closed before it would be.
+ZONA_IN_CHILD bool own_descriptors(Prepared& p) {
+    if (!p.shares_descriptors) return true;
+    int last = 2;
+    for (const int fd : p.stdio) {
+        if (fd > last) last = fd;
+    }
+    if (::syscall(SYS_close_range, last + 1, ~0U, CLOSE_RANGE_UNSHARE) == 0) return true;
+    if (::syscall(SYS_unshare, CLONE_FILES) == 0) return true;  // before Linux 5.9
+    return fail(p, SpawnStep::kStdio);
+}
+
 ZONA_IN_CHILD bool set_stdio(Prepared& p) {
-    const int fds[3] = {p.plan->stdin_fd, p.plan->stdout_fd, p.plan->stderr_fd};
     for (int target = 0; target < 3; ++target) {
-        if (fds[target] < 0) continue;
-        if (::syscall(SYS_dup3, fds[target], target, 0) < 0) return fail(p, SpawnStep::kStdio);
+        const int fd = p.stdio[static_cast<std::size_t>(target)];
+        if (fd < 0) continue;
+        if (::syscall(SYS_dup3, fd, target, 0) < 0) return fail(p, SpawnStep::kStdio);
     }
     ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
     return true;
@@ -112,7 +131,7 @@ ZONA_IN_CHILD bool enter_cgroups(Prepared& p) {
 ZONA_IN_CHILD int run_child(void* argument) {
     Prepared& p = *static_cast<Prepared*>(argument);
     const SpawnPlan& plan = *p.plan;
-    if (!enter_cgroups(p)) ::syscall(SYS_exit_group, 127);
+    if (!enter_cgroups(p) || !own_descriptors(p)) ::syscall(SYS_exit_group, 127);
     if (::syscall(SYS_setsid) < 0) {
         fail(p, SpawnStep::kSession);
         ::syscall(SYS_exit_group, 127);
@@ -153,6 +172,7 @@ class ChildStack {
 /// The pid or -errno. born_in_cgroup2 says whether the group was part of the clone.
 long clone_child(Prepared& prepared, const ChildStack& stack, std::int32_t* pid_slot) {
     prepared.born_in_cgroup2 = prepared.plan->cgroup2_fd >= 0;
+    prepared.shares_descriptors = true;
     const long pid = detail::clone_and_call({.cgroup_fd = prepared.plan->cgroup2_fd,
                                              .pid_slot = pid_slot,
                                              .stack = stack.base(),
@@ -162,10 +182,51 @@ long clone_child(Prepared& prepared, const ChildStack& stack, std::int32_t* pid_
     const bool unknown = pid == -ENOSYS || pid == -EINVAL || pid == -E2BIG || pid == -EPERM;
     if (!unknown) return pid;
     prepared.born_in_cgroup2 = false;
+    prepared.shares_descriptors = false;
     const int old =
         ::clone(run_child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD,
                 &prepared, pid_slot);
     return old < 0 ? -static_cast<long>(errno) : old;
+}
+
+/// Low numbers for the standard streams of the child that is being spawned.
+class ReservedDescriptors {
+  public:
+    core::Result<void> reserve() {
+        for (UniqueFd& fd : held_) {
+            ZONA_TRY(fd, open_file("/dev/null", O_RDWR));
+        }
+        ZONA_TRY(null_, open_file("/dev/null", O_RDWR));
+        return {};
+    }
+    /// Puts the plan's streams there, for as long as the result lives; leaves them where they are
+    /// if nothing is reserved. Holds off other spawns meanwhile.
+    std::unique_lock<std::mutex> place(const SpawnPlan& plan, std::array<int, 3>& stdio) {
+        stdio = {plan.stdin_fd, plan.stdout_fd, plan.stderr_fd};
+        std::unique_lock lock(mutex_);
+        for (std::size_t i = 0; i < stdio.size(); ++i) {
+            const int low = held_[i].get();
+            if (low >= 0 && stdio[i] > low && ::dup3(stdio[i], low, O_CLOEXEC) == low)
+                stdio[i] = low;
+        }
+        return lock;
+    }
+    /// Lets go of the streams' files, so that a FIFO sees its last writer leave.
+    void clear() {
+        if (null_.get() < 0) return;
+        for (const UniqueFd& fd : held_)
+            ::dup3(null_.get(), fd.get(), O_CLOEXEC);
+    }
+
+  private:
+    std::mutex mutex_;
+    std::array<UniqueFd, 3> held_;
+    UniqueFd null_;
+};
+
+ReservedDescriptors& reserved_descriptors() {
+    static ReservedDescriptors reserved;
+    return reserved;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -216,6 +277,10 @@ std::string_view to_string(SpawnStep step) {
     return "unknown";
 }
 
+core::Result<void> reserve_spawn_descriptors() {
+    return reserved_descriptors().reserve();
+}
+
 SpawnOutcome spawn(const SpawnPlan& plan, std::int32_t* pid_slot) {
     thread_local ChildStack stack;
     const std::vector<char*> argv = pointers(plan.arguments);
@@ -226,9 +291,11 @@ SpawnOutcome spawn(const SpawnPlan& plan, std::int32_t* pid_slot) {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    const auto others_wait = reserved_descriptors().place(plan, prepared.stdio);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const long pid = clone_child(prepared, stack, pid_slot);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    reserved_descriptors().clear();
     if (pid < 0) {
         // EAGAIN and ENOMEM are about processes, everything else that clone3 says about the group.
         const bool group = prepared.born_in_cgroup2 && pid != -EAGAIN && pid != -ENOMEM;

@@ -52,6 +52,31 @@ SpawnPlan shell(const std::string& script) {
     return plan;
 }
 
+TEST(Spawn, ChildHasItsStreamsAndNothingElseWhereverTheyWere) {
+    for (const bool reserved : {false, true}) {
+        if (reserved) ASSERT_TRUE(reserve_spawn_descriptors().has_value());
+        std::vector<UniqueFd> many;
+        for (int i = 0; i < 200; ++i)
+            many.push_back(*open_file("/dev/null", O_RDONLY));
+        const int leaked = ::dup(many.back().get());  // no O_CLOEXEC
+
+        const Finished result = run(shell("ls /proc/$$/fd; readlink /proc/$$/fd/1"));
+
+        ::close(leaked);
+        EXPECT_TRUE(result.outcome.started());
+        EXPECT_EQ(result.out.substr(0, 11), "0\n1\n2\npipe:");
+        EXPECT_GE(::fcntl(many.back().get(), F_GETFD), 0) << "the parent keeps its own";
+    }
+}
+
+TEST(Spawn, LetsGoOfTheStreamsOnceTheChildHasThem) {
+    ASSERT_TRUE(reserve_spawn_descriptors().has_value());
+
+    const Finished result = run(shell("echo said"));  // reads until the last writer has left
+
+    EXPECT_EQ(result.out, "said\n");
+}
+
 // PM-02, PM-13
 TEST(Spawn, GivesExactlyTheEnvironmentOfThePlan) {
     const Finished result =
