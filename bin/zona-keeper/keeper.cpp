@@ -130,15 +130,19 @@ int restart_delay_ms(unsigned failures) {
     return static_cast<int>(doubled > 5000 ? 5000 : doubled);
 }
 
-void take_signals(Keeper& keeper) {
+/// Whether a child may have ended.
+bool take_signals(Keeper& keeper) {
+    bool child_ended = false;
     signalfd_siginfo info;
     while (read(keeper.signal_fd, &info, sizeof info) == sizeof info) {
         const int number = static_cast<int>(info.ssi_signo);
+        if (number == SIGCHLD) child_ended = true;
         if (number == SIGTERM || number == SIGINT) {
             keeper.stopping = true;
             if (keeper.daemon > 0 && !keeper.daemon_gone) kill(keeper.daemon, SIGTERM);
         }
     }
+    return child_ended;
 }
 
 /// The dead daemon's last words and its end; true when the keeper's work is over.
@@ -163,9 +167,9 @@ void wait_for_events(Keeper& keeper, int timeout_ms) {
     pollfd fds[2] = {{keeper.signal_fd, POLLIN, 0}, {keeper.daemon_fd, POLLIN, 0}};
     const nfds_t count = keeper.daemon_fd >= 0 ? 2 : 1;
     if (poll(fds, count, timeout_ms) < 0 && errno != EINTR) log_line("poll: %s", strerror(errno));
-    if ((fds[0].revents & POLLIN) != 0) take_signals(keeper);
+    // Not without a signal: the kernel looks at each of the children, and each may send messages.
+    if ((fds[0].revents & POLLIN) != 0 && take_signals(keeper)) reap(keeper);
     const bool hung_up = count == 2 && fds[1].revents != 0 && !read_messages(keeper);
-    reap(keeper);
     if (hung_up && !keeper.daemon_gone) {
         // The stream ended before the zombie was there; SIGCHLD follows. Do not spin on the
         // hang-up.
@@ -309,6 +313,9 @@ int run(Keeper& keeper) {
         keeper.table->daemons.store(0);
         if (keeper.table->stopping.load() == process::kStopBegun) keeper.table->stopping.store(0);
     }
+    const uint32_t used = keeper.table->used.load();
+    for (uint32_t i = 0; i < used; ++i)
+        keeper.slots[i].of_keeper.store(0);
     reap(keeper);
     start_daemon(keeper);
     for (;;) {

@@ -256,6 +256,10 @@ core::Result<void> rename_file(const std::string& from, const std::string& to) {
     return {};
 }
 
+bool may_write(const std::string& path) noexcept {
+    return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+}
+
 core::Result<void> make_fifo(const std::string& path) {
     if (::mkfifo(path.c_str(), 0600) == 0) return {};
     if (errno != EEXIST) return failed("make FIFO", path);

@@ -103,6 +103,8 @@ core::Result<FileStat> stat_fd(int fd);
 /// nullopt when nothing is there.
 core::Result<std::optional<FileStat>> stat_path(const std::string& path);
 
+/// Whether this process may write to what is there (faccessat(2) with AT_EACCESS).
+bool may_write(const std::string& path) noexcept;
 /// mkdir -p with `mode` for the last component and 0755 for those it makes on the way.
 core::Result<void> make_directories(const std::string& path, mode_t mode);
 /// The names in a directory, sorted, without "." and "..".

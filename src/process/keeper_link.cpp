@@ -12,6 +12,8 @@
 namespace zona::process {
 namespace {
 constexpr std::chrono::milliseconds kAnswerWait(2000);
+/// Few enough that neither socket buffer fills while the other side writes.
+constexpr std::size_t kMostUnanswered = 64;
 }
 
 core::Result<void> KeeperLink::send(KeeperVerb verb, std::uint32_t slot, std::uint64_t argument,
@@ -23,8 +25,38 @@ core::Result<void> KeeperLink::send(KeeperVerb verb, std::uint32_t slot, std::ui
     return os::send_packet(fd_, packet);
 }
 
-core::Result<void> KeeperLink::hold(std::uint32_t slot, std::uint32_t streams) {
-    ZONA_TRY_VOID(send(KeeperVerb::kHold, slot, streams));
+core::Result<void> KeeperLink::hold(HeldStreams wanted) {
+    return std::move(hold(std::span(&wanted, 1)).front());
+}
+
+std::vector<core::Result<void>> KeeperLink::hold(std::span<const HeldStreams> wanted) {
+    std::vector<core::Result<void>> results;
+    results.reserve(wanted.size());
+    std::size_t sent = 0;
+    core::Result<void> broken;  // nothing comes after the first failure to send or receive
+    while (results.size() < wanted.size()) {
+        for (; broken && sent < wanted.size() && sent - results.size() < kMostUnanswered; ++sent)
+            broken = send(KeeperVerb::kHold, wanted[sent].slot, wanted[sent].streams);
+        const std::uint32_t slot = wanted[results.size()].slot;
+        core::Result<KeeperMessage> answer = broken ? receive_held() : broken.error();
+        // A late answer to a request that timed out.
+        while (answer && answer->slot != slot)
+            answer = receive_held();
+        if (!answer) {
+            broken = answer.error();
+            results.emplace_back(answer.take_error());
+        } else if (answer->argument == 0) {
+            results.emplace_back();
+        } else {
+            results.emplace_back(core::Error::from_errno(
+                static_cast<int>(answer->argument),
+                fmt::format("the keeper cannot hold the streams of slot {}", slot)));
+        }
+    }
+    return results;
+}
+
+core::Result<KeeperMessage> KeeperLink::receive_held() {
     for (;;) {
         KeeperMessage answer;
         ZONA_TRY(
@@ -33,12 +65,7 @@ core::Result<void> KeeperLink::hold(std::uint32_t slot, std::uint32_t streams) {
                                kAnswerWait));
         if (!size) return core::Error(core::Code::kTimeout, "the keeper does not answer");
         if (*size == 0) return core::Error(core::Code::kUnavailable, "the keeper is gone");
-        if (*size != sizeof answer || answer.verb != KeeperVerb::kHeld) continue;
-        if (answer.slot != slot) continue;  // a late answer to a request that timed out
-        if (answer.argument == 0) return {};
-        return core::Error::from_errno(
-            static_cast<int>(answer.argument),
-            fmt::format("the keeper cannot hold the streams of slot {}", slot));
+        if (*size == sizeof answer && answer.verb == KeeperVerb::kHeld) return answer;
     }
 }
 

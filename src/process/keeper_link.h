@@ -3,13 +3,21 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 #include "process/keeper_protocol.h"
 
 namespace zona::process {
+
+/// The FIFOs of one slot.
+struct HeldStreams {
+    std::uint32_t slot = 0;
+    std::uint32_t streams = 0;  ///< SlotStreams
+};
 
 /// Sends KeeperMessages over the inherited socket. Supervision thread only. The descriptor is
 /// borrowed.
@@ -18,10 +26,12 @@ class KeeperLink {
     explicit KeeperLink(int fd) : fd_(fd) {}
 
     int fd() const { return fd_; }
-    /// Has the keeper hold the FIFOs `streams` (SlotStreams) of a slot, and waits until it does (at
-    /// most 2 s): a child whose output nobody else holds must not be started. Errors: kUnavailable
-    /// (the keeper is gone), kTimeout, or the errno that the keeper met.
-    core::Result<void> hold(std::uint32_t slot, std::uint32_t streams);
+    /// Has the keeper hold the FIFOs of a slot, and waits until it does (at most 2 s): a child
+    /// whose output nobody else holds must not be started. Errors: kUnavailable (the keeper is
+    /// gone), kTimeout, or the errno that the keeper met.
+    core::Result<void> hold(HeldStreams wanted);
+    /// The same for many slots, without waiting for each: one result for each, in their order.
+    std::vector<core::Result<void>> hold(std::span<const HeldStreams> wanted);
     /// Has the keeper close them. A dead keeper holds nothing, so there is no failure to report.
     void drop(std::uint32_t slot);
     /// Tells that requests are answered now; the starter of zona goes on.
@@ -30,6 +40,7 @@ class KeeperLink {
     void failed(std::string_view json);
 
   private:
+    core::Result<KeeperMessage> receive_held();
     core::Result<void> send(KeeperVerb verb, std::uint32_t slot, std::uint64_t argument,
                             std::string_view text = {});
     int fd_;

@@ -85,7 +85,10 @@ struct Slot {
     uint64_t err_begin;
     int64_t restart_at_ns;   ///< when a waiting restart is due; 0 = none
     Shared<uint32_t> phase;  ///< a Phase of lifecycle.h, for the next daemon
-    uint32_t reserved32;
+    /// Not 0: pid, with start_ticks, is a child of this keeper or of its daemon. Then nobody else
+    /// can reap it, so while the state is RUNNING the pid is that process and no reuse of it. A
+    /// keeper clears it in all slots when it starts.
+    Shared<uint32_t> of_keeper;
     uint64_t reserved[6];
 
     uint64_t incarnation() const { return word.load() >> 8U; }

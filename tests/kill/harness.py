@@ -128,7 +128,9 @@ class Run:
         if name == 'both':
             self.orphaned = True
         if name == 'keeper':
+            # Also those that have ended while it had no time to look.
             self.lost |= {p.pid for p in self.zona.processes() if p.ppid != pids[1]}
+            self.lost |= {p.pid for p in processes.children(pids[0])}
         for pid in victims[name]:
             try:
                 os.kill(pid, signal.SIGKILL)

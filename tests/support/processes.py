@@ -111,6 +111,41 @@ def belonging_to(marker, folder):
     return [process for process in with_descendants(seeds, others) if process.state != 'Z']
 
 
+def groups_of(processes, prefix):
+    """The directories of the cgroups that the processes are in or below and whose name begins with `prefix`."""
+    mounts = []
+    for line in pathlib.Path('/proc/self/mountinfo').read_text().splitlines():
+        fields = line.split()
+        kind = fields.index('-') + 1
+        if fields[kind] in ('cgroup', 'cgroup2') and fields[3] == '/':
+            mounts.append((fields[kind], fields[4], set(fields[-1].split(','))))
+    found = set()
+    for process in processes:
+        try:
+            memberships = pathlib.Path(f'/proc/{process.pid}/cgroup').read_text().splitlines()
+        except OSError:
+            continue
+        for membership in memberships:
+            _, controllers, path = membership.split(':', 2)
+            parts = pathlib.PurePath(path).parts
+            at = next((i for i, part in enumerate(parts) if part.startswith(prefix)), None)
+            if at is None:
+                continue
+            for kind, mount, options in mounts:
+                if kind == 'cgroup2' if not controllers else kind == 'cgroup' and set(controllers.split(',')) <= options:
+                    found.add(pathlib.Path(mount, *parts[1:at + 1]))
+    return found
+
+
+def remove_group(group):
+    """Removes a cgroup with those below it, as far as they are empty."""
+    for folder, _, _ in os.walk(group, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            pass
+
+
 def end(processes, grace=0.0):
     """Ends the processes: SIGTERM and `grace` seconds if that is not 0, then SIGKILL."""
     for number in ([signal.SIGTERM] if grace else []) + [signal.SIGKILL]:

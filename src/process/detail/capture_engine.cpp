@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "core/fault.h"
 #include "os/splice.h"
@@ -62,9 +63,16 @@ CaptureEngine::SlotPointer CaptureEngine::find(std::uint32_t slot) const {
 Result<os::UniqueFd> CaptureEngine::open_fifo(std::uint32_t slot, std::string_view stream,
                                               const Owner& owner) const {
     const std::string path = fifo_path(slot, stream);
-    ZONA_TRY_VOID(os::make_fifo(path));
-    ZONA_TRY(os::UniqueFd fifo, os::open_file(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW));
+    constexpr int kFlags = O_RDWR | O_NONBLOCK | O_NOFOLLOW;
+    auto opened = os::open_file(path, kFlags);  // a predecessor's, nearly always
+    if (!opened) {
+        ZONA_TRY_VOID(os::make_fifo(path));
+        opened = os::open_file(path, kFlags);
+        if (!opened) return opened.take_error();
+    }
+    os::UniqueFd fifo = std::move(*opened);
     ZONA_TRY(const os::FileStat stat, os::stat_fd(fifo.get()));
+    if (!S_ISFIFO(stat.mode)) return Error(Code::kConflict, fmt::format("{} is not a FIFO", path));
     if (stat.uid != owner.uid) {
         if (auto changed = os::change_owner(fifo.get(), owner.uid, owner.gid); !changed) {
             return std::move(changed.take_error().context(path));

@@ -67,6 +67,9 @@ Result<CaptureSink::Identity> CaptureSink::create() {
         return Error(Code::kInvalidArgument,
                      fmt::format("log file '{}' is not an absolute path of a file", path_));
     }
+    ZONA_TRY(const auto there, os::stat_path(path_));
+    if (there && S_ISREG(there->mode) && os::may_write(path_))
+        return Identity{there->device, there->inode};
     ZONA_TRY(const os::UniqueFd file, open_log(path_));
     ZONA_TRY(const os::FileStat stat, os::stat_fd(file.get()));
     return Identity{stat.device, stat.inode};

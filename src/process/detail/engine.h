@@ -146,7 +146,8 @@ class Supervisor::Engine {
     core::Result<os::SpawnPlan> plan(Entry& entry);
     void spawned(Entry& entry, std::uint64_t incarnation, const os::SpawnOutcome& outcome);
     void not_started(Entry& entry, std::uint64_t incarnation, NotStarted why);
-    core::Result<void> attach(Entry& entry);
+    /// Begins to capture; what is returned must then be held by the keeper.
+    core::Result<HeldStreams> attach(Entry& entry);
 
     // engine_exit.cpp
     void reap_children();
@@ -159,6 +160,7 @@ class Supervisor::Engine {
     Outcome outcome_of(Entry& entry, Outcome::Kind kind, std::optional<ExitView> exit);
 
     // engine_recover.cpp
+    void attach_all(const std::vector<std::pair<std::uint32_t, Entry*>>& recovered);
     void recover_slot(std::uint32_t number, Entry* entry);
     void adopt(Entry& entry, Slot& slot);
     void adopt_foreign(Entry& entry, Slot& slot);

@@ -47,13 +47,9 @@ void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_
         slots_[entry->slot] = entry.get();
         entries_[entry->stored.pm_id] = std::move(entry);
     }
-    for (const auto& [number, entry] : recovered) {
-        if (auto attached = attach(*entry); !attached) {
-            log_.report("cannot capture the output of a process", attached.error(),
-                        {{"pm_id", entry->stored.pm_id}});
-        }
+    attach_all(recovered);
+    for (const auto& [number, entry] : recovered)
         recover_slot(number, entry);
-    }
     for (const auto& [id, number] : slots)
         recover_slot(number, nullptr);
     // What the keeper recorded while we looked.
@@ -66,6 +62,28 @@ void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_
         }
     }
     if (deps_.table.header().stopping.load() == kStopBegun) shutdown(Shutdown::kStop, {}, {});
+}
+
+void Supervisor::Engine::attach_all(
+    const std::vector<std::pair<std::uint32_t, Entry*>>& recovered) {
+    const auto cannot_capture = [this](std::uint32_t slot, const core::Error& error) {
+        log_.report("cannot capture the output of a process", error,
+                    {{"pm_id", slots_.at(slot)->stored.pm_id}});
+    };
+    std::vector<HeldStreams> to_hold;
+    to_hold.reserve(recovered.size());
+    for (const auto& [slot, entry] : recovered) {
+        auto attached = attach(*entry);
+        if (attached) {
+            to_hold.push_back(*attached);
+        } else {
+            cannot_capture(slot, attached.error());
+        }
+    }
+    const std::vector<core::Result<void>> held = deps_.keeper.hold(to_hold);
+    for (std::size_t i = 0; i < held.size(); ++i) {
+        if (!held[i]) cannot_capture(to_hold[i].slot, held[i].error());
+    }
 }
 
 void Supervisor::Engine::recover_slot(std::uint32_t number, Entry* entry) {
@@ -129,10 +147,14 @@ void Supervisor::Engine::adopt(Entry& entry, Slot& slot) {
     const pid_t keeper = deps_.table.header().keeper_pid.load();
     entry.life.phase = Phase::kOnline;
     entry.life.child_alive = true;
-    const auto stat = stat_of(pid);
+    const bool known = slot.of_keeper.load() != 0;
+    const auto stat = known ? std::nullopt : stat_of(pid);
     const bool there = stat && (slot.start_ticks == 0 || stat->start_ticks == slot.start_ticks);
-    if (there && stat->parent == keeper) {
+    if (known) {
+        entry.parent = Parent::kKeeper;
+    } else if (there && stat->parent == keeper) {
         slot.start_ticks = stat->start_ticks;
+        slot.of_keeper.store(1);
         entry.parent = Parent::kKeeper;
     } else if (slot.state() == SlotState::kExited) {
         entry.parent = Parent::kKeeper;  // recorded this moment; take_adopted_exits() goes on

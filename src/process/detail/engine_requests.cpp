@@ -270,7 +270,9 @@ core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const Stor
         return error;
     };
     ZONA_FAULT("create.slot");
-    if (auto attached = attach(entry); !attached) return undo(attached.take_error());
+    auto attached = attach(entry);
+    if (!attached) return undo(attached.take_error());
+    if (auto held = deps_.keeper.hold(*attached); !held) return undo(held.take_error());
     if (auto put = deps_.state.put(entry.stored); !put) return undo(put.take_error());
     ZONA_FAULT("create.recorded");
     ++next_pm_id_;

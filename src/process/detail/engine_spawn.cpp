@@ -65,7 +65,7 @@ std::map<std::string, std::string> Supervisor::Engine::environment(const Entry& 
     return env;
 }
 
-core::Result<void> Supervisor::Engine::attach(Entry& entry) {
+core::Result<HeldStreams> Supervisor::Engine::attach(Entry& entry) {
     const AppSpec& spec = entry.stored.app->spec;
     LogTargets targets{.out_file = entry.stored.out_file,
                        .error_file = entry.stored.error_file,
@@ -81,7 +81,7 @@ core::Result<void> Supervisor::Engine::attach(Entry& entry) {
     std::uint32_t streams = kStreamOut | kStreamErr;
     if (spec.stdin_mode == StdinMode::kPipe) streams |= kStreamIn;
     slot_of(entry).streams = streams;
-    return deps_.keeper.hold(entry.slot, streams);
+    return HeldStreams{entry.slot, streams};
 }
 
 core::Result<os::SpawnPlan> Supervisor::Engine::plan(Entry& entry) {
@@ -146,6 +146,7 @@ void Supervisor::Engine::spawn(Entry& entry) {
     entry.oom_before = oom ? oom->count : 0;
     slot.out_begin = positions.out;
     slot.err_begin = positions.err;
+    slot.of_keeper.store(0);
     slot.start_ticks = 0;
     slot.restart_at_ns = 0;
     slot.spawned_ns = ns(deps_.clock.system());
@@ -180,7 +181,10 @@ void Supervisor::Engine::spawned(Entry& entry, std::uint64_t incarnation,
     children_[outcome.pid] = &entry;
     entry.parent = Parent::kUs;
     const auto started = entry.tree->started(outcome.pid);
-    if (started) slot.start_ticks = started->start_ticks;
+    if (started) {
+        slot.start_ticks = started->start_ticks;
+        slot.of_keeper.store(1);
+    }
     ZONA_FAULT("spawn.done");
     log_.info("started", {{"pm_id", entry.stored.pm_id},
                           {"name", entry.stored.app->spec.name},
