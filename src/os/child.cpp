@@ -98,21 +98,25 @@ core::Result<void> send_signal(pid_t pid, int signal) {
     return {};
 }
 
+ChildExit exit_from_status(pid_t pid, int status) {
+    ChildExit out{.pid = pid};
+    if (WIFEXITED(status)) {
+        out.how = CLD_EXITED;
+        out.status = WEXITSTATUS(status);
+    } else {
+        out.how = WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+        out.status = WTERMSIG(status);
+    }
+    return out;
+}
+
 std::optional<ChildExit> exit_of_foreign(const UniqueFd& pidfd) {
     PidfdInfo info;
     std::memset(&info, 0, sizeof info);
     info.mask = kPidfdInfoExit;
     if (::ioctl(pidfd.get(), kPidfdGetInfo, &info) < 0) return std::nullopt;
     if ((info.mask & kPidfdInfoExit) == 0) return std::nullopt;
-    ChildExit out{.pid = static_cast<pid_t>(info.pid)};
-    if (WIFEXITED(info.exit_code)) {
-        out.how = CLD_EXITED;
-        out.status = WEXITSTATUS(info.exit_code);
-    } else {
-        out.how = WCOREDUMP(info.exit_code) ? CLD_DUMPED : CLD_KILLED;
-        out.status = WTERMSIG(info.exit_code);
-    }
-    return out;
+    return exit_from_status(static_cast<pid_t>(info.pid), info.exit_code);
 }
 
 core::Result<UniqueFd> signals_as_fd(std::span<const int> signals) {

@@ -37,6 +37,8 @@ core::Result<UniqueFd> open_pidfd(pid_t pid);
 core::Result<void> send_signal(const UniqueFd& pidfd, int signal);
 /// kill(2); negative pids mean process groups. Only for children that are not reaped yet.
 core::Result<void> send_signal(pid_t pid, int signal);
+/// What a wait status (wait(2)) says.
+ChildExit exit_from_status(pid_t pid, int status);
 /// The exit of a process that is not our child, from its pidfd, after somebody has reaped it
 /// (kernel 6.15 and later). nullopt: still there, or this kernel does not tell.
 std::optional<ChildExit> exit_of_foreign(const UniqueFd& pidfd);

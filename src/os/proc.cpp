@@ -127,11 +127,15 @@ bool parse_stat_into(std::string_view text, ProcStat& out) {
         }
         return true;
     };
-    return take_number(rest, out.parent) && take_number(rest, out.group) &&
-           take_number(rest, out.session) && skip(7) && take_number(rest, out.user_ticks) &&
-           take_number(rest, out.system_ticks) && skip(4) && take_number(rest, out.threads) &&
-           skip(1) && take_number(rest, out.start_ticks) && skip(1) &&
-           take_number(rest, out.resident_pages);
+    const bool good = take_number(rest, out.parent) && take_number(rest, out.group) &&
+                      take_number(rest, out.session) && skip(7) &&
+                      take_number(rest, out.user_ticks) && take_number(rest, out.system_ticks) &&
+                      skip(4) && take_number(rest, out.threads) && skip(1) &&
+                      take_number(rest, out.start_ticks) && skip(1) &&
+                      take_number(rest, out.resident_pages);
+    int status = 0;
+    if (good && out.is_dead() && skip(27) && take_number(rest, status)) out.wait_status = status;
+    return good;
 }
 
 }  // namespace
@@ -267,6 +271,17 @@ core::Result<std::optional<ProcStat>> ProcFs::stat(const ProcessRef& process) co
     ZONA_TRY(auto found, stat(process.pid));
     if (found && found->start_ticks != process.start_ticks) found.reset();
     return found;
+}
+
+core::Result<std::optional<ChildExit>> ProcFs::exit_of_zombie(const ProcessRef& process) const {
+    ZONA_TRY(const auto entry, stat(process));
+    if (!entry || !entry->is_dead() || !entry->wait_status) return std::optional<ChildExit>();
+    // Zero is also what the kernel writes for those who may not know; they may not read this either.
+    if (*entry->wait_status == 0) {
+        const auto permitted = read_all(root_, PidPath(process.pid, "io").c_str());
+        if (!permitted || !*permitted) return std::optional<ChildExit>();
+    }
+    return exit_from_status(entry->pid, *entry->wait_status);
 }
 
 core::Result<void> ProcFs::list(std::vector<pid_t>& into) const {

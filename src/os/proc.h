@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 #include "core/result.h"
+#include "os/child.h"
 #include "os/fd.h"
 
 namespace zona::os {
@@ -46,6 +47,7 @@ struct ProcStat {
     std::uint64_t user_ticks = 0;    ///< time in user mode, same unit
     std::uint64_t system_ticks = 0;  ///< time in the kernel, same unit
     std::int64_t resident_pages = 0;
+    std::optional<int> wait_status;  ///< of a zombie; 0 also where the kernel does not tell us
     std::string name;  ///< at most 15 bytes for a program, any bytes
 
     ProcessRef ref() const { return {pid, start_ticks}; }
@@ -108,6 +110,10 @@ class ProcFs {
     core::Result<std::optional<ProcStat>> stat(pid_t pid) const;
     /// Whether this very process still has an entry: running, or a zombie that nobody has reaped.
     core::Result<std::optional<ProcStat>> stat(const ProcessRef& process) const;
+
+    /// How a process ended that nobody has reaped yet. nullopt: it runs, is gone, or this user may
+    /// not know (ptrace(2), PTRACE_MODE_READ_FSCREDS).
+    core::Result<std::optional<ChildExit>> exit_of_zombie(const ProcessRef& process) const;
 
     /// The pids of all processes, ascending. `into` is replaced, its memory reused. A process that
     /// exists from before the call until after it is always in the list. About half a microsecond

@@ -56,6 +56,32 @@ TEST(ParseStat, RefusesWhatIsCutOffOrGarbage) {
         EXPECT_FALSE(parse_stat(whole.substr(0, cut))) << cut;
 }
 
+TEST(ProcFs, TellsHowAZombieEndedThatSomebodyElseWillReap) {
+    const ProcFs proc = *ProcFs::open();
+    for (const int signal : {0, SIGKILL}) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            if (signal != 0) ::raise(signal);
+            ::_exit(7);
+        }
+        siginfo_t info;
+        ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+        const auto entry = proc.stat(child);
+        ASSERT_TRUE(entry && *entry);
+
+        const auto ended = proc.exit_of_zombie((*entry)->ref());
+        const auto other = proc.exit_of_zombie({child, (*entry)->start_ticks + 1});
+        ::waitpid(child, nullptr, 0);
+        const auto reaped = proc.exit_of_zombie((*entry)->ref());
+
+        ASSERT_TRUE(ended && *ended);
+        EXPECT_EQ((*ended)->how, signal == 0 ? CLD_EXITED : CLD_KILLED);
+        EXPECT_EQ((*ended)->status, signal == 0 ? 7 : signal);
+        EXPECT_TRUE(other && !*other) << "the pid alone is not enough";
+        EXPECT_TRUE(reaped && !*reaped);
+    }
+}
+
 TEST(ParseStat, TellsAZombieFromALeaderWhoseThreadsRunOn) {
     EXPECT_TRUE((*odd().stat(46))->is_dead());
     EXPECT_FALSE((*odd().stat(47))->is_dead());

@@ -18,6 +18,7 @@
 #include "os/child.h"
 #include "os/fd.h"
 #include "process/capture.h"
+#include "process/containment.h"
 #include "process/history.h"
 #include "process/keeper_link.h"
 #include "process/lifecycle.h"
@@ -143,6 +144,7 @@ class Supervisor::Engine {
 
     // engine_spawn.cpp
     void spawn(Entry& entry);
+    core::Result<Placement> place(Entry& entry);
     core::Result<os::SpawnPlan> plan(Entry& entry);
     void spawned(Entry& entry, std::uint64_t incarnation, const os::SpawnOutcome& outcome);
     void not_started(Entry& entry, std::uint64_t incarnation, NotStarted why);
@@ -152,6 +154,7 @@ class Supervisor::Engine {
     // engine_exit.cpp
     void reap_children();
     void take_adopted_exits();
+    std::optional<os::ChildExit> foreign_exit(const Entry& entry, const os::UniqueFd& pidfd);
     void watch_foreign(Entry& entry, os::UniqueFd pidfd);
     void record_exit(Entry& entry, const std::optional<os::ChildExit>& how);
     void append_history(const ExitRecord& record);
@@ -169,6 +172,7 @@ class Supervisor::Engine {
     void restore_counters(Entry& entry, Slot& slot);
     void adopt_tree(Entry& entry, const Slot& slot);
     void resume(Entry& entry);
+    void look_for_strays();
 
     // engine_requests.cpp
     core::Result<Entry*> create(const std::shared_ptr<const StoredApp>& app,

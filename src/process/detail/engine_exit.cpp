@@ -41,6 +41,17 @@ void Supervisor::Engine::take_adopted_exits() {
     }
 }
 
+/// How a process that is not ours ended, as far as the kernel still tells: before it has been reaped
+/// /proc does, afterwards the pidfd of a newer kernel.
+std::optional<os::ChildExit> Supervisor::Engine::foreign_exit(const Entry& entry,
+                                                              const os::UniqueFd& pidfd) {
+    const Slot& slot = slot_of(entry);
+    const auto zombie =
+        deps_.containment.proc().exit_of_zombie({slot.pid.load(), slot.start_ticks});
+    if (zombie && *zombie) return **zombie;
+    return os::exit_of_foreign(pidfd);
+}
+
 void Supervisor::Engine::watch_foreign(Entry& entry, os::UniqueFd pidfd) {
     entry.parent = Parent::kNobody;
     entry.pidfd =
@@ -54,7 +65,7 @@ void Supervisor::Engine::watch_foreign(Entry& entry, os::UniqueFd pidfd) {
                                 Entry& ended = *found->second;
                                 os::UniqueFd fd = os::UniqueFd::adopt(ended.pidfd->release());
                                 ended.pidfd.reset();
-                                record_exit(ended, os::exit_of_foreign(fd));
+                                record_exit(ended, foreign_exit(ended, fd));
                                 finish_exit(ended);
                             });
 }

@@ -61,6 +61,8 @@ void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_
             feed(*entry, {.kind = EventKind::kStart});
         }
     }
+    // Later ones have the same keeper: nothing can have got lost in between.
+    if (deps_.table.header().daemons.load() <= 1) post([this] { look_for_strays(); });
     if (deps_.table.header().stopping.load() == kStopBegun) shutdown(Shutdown::kStop, {}, {});
 }
 
@@ -213,9 +215,30 @@ void Supervisor::Engine::adopt_foreign(Entry& entry, Slot& slot) {
     // It ended while nobody looked. Never invented: the end is unknown, but for what the kernel
     // still tells.
     std::optional<os::ChildExit> how;
-    if (pidfd && stat && stat->is_dead()) how = os::exit_of_foreign(*pidfd);
+    if (pidfd && stat && stat->is_dead()) how = foreign_exit(entry, *pidfd);
     record_exit(entry, how);
     entry.parent = Parent::kKeeper;
+}
+
+/// Removes the empty groups of processes that are gone from the list. What runs in others is told,
+/// and left alone: only lost settings make such, and their owner may still want the program.
+void Supervisor::Engine::look_for_strays() {
+    std::vector<TreeId> known;
+    for (const auto& [pm_id, entry] : entries_)
+        known.push_back({entry->slot, entry->stored.id.to_string()});
+    const auto strays = deps_.containment.take_strays(known);
+    if (!strays) return log_.report("cannot look for left-over process groups", strays.error());
+    for (const auto& stray : *strays) {
+        const auto left = stray->members();
+        if (!left) {
+            log_.report("cannot read a left-over process group", left.error());
+            continue;
+        }
+        for (const os::ProcessRef& process : *left) {
+            log_.warn("a process of this home runs whose settings are lost; it is left alone",
+                      {{"pid", process.pid}});
+        }
+    }
 }
 
 /// What the dead daemon had decided, or was about to, is done.

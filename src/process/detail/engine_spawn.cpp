@@ -84,6 +84,24 @@ core::Result<HeldStreams> Supervisor::Engine::attach(Entry& entry) {
     return HeldStreams{entry.slot, streams};
 }
 
+core::Result<Placement> Supervisor::Engine::place(Entry& entry) {
+    const TreeId id{entry.slot, entry.stored.id.to_string()};
+    // One adopted from a daemon that had less of the host stays as it is while anything is in it.
+    const bool outgrown =
+        entry.tree && !entry.tree->guaranteed() &&
+        deps_.containment.tier() != Tier::kSweep && entry.tree->is_empty().value_or(false);
+    if (!entry.tree || outgrown) {
+        ZONA_TRY(entry.tree, deps_.containment.prepare(id));
+    }
+    auto placement = entry.tree->placement();
+    if (!placement && placement.error().code() == core::Code::kNotFound) {
+        // Somebody removed the group from outside.
+        ZONA_TRY(entry.tree, deps_.containment.prepare(id));
+        placement = entry.tree->placement();
+    }
+    return placement;
+}
+
 core::Result<os::SpawnPlan> Supervisor::Engine::plan(Entry& entry) {
     const AppSpec& spec = entry.stored.app->spec;
     os::SpawnPlan plan;
@@ -104,20 +122,11 @@ core::Result<os::SpawnPlan> Supervisor::Engine::plan(Entry& entry) {
     plan.umask = spec.umask;
     plan.nice = spec.nice;
     plan.limits = limits_of(spec, options_);
-    if (!entry.tree) {
-        ZONA_TRY(entry.tree, deps_.containment.prepare({entry.slot, entry.stored.id.to_string()}));
-    }
-    auto placement = entry.tree->placement();
-    if (!placement && placement.error().code() == core::Code::kNotFound) {
-        // Somebody removed the group from outside.
-        ZONA_TRY(entry.tree, deps_.containment.prepare({entry.slot, entry.stored.id.to_string()}));
-        placement = entry.tree->placement();
-    }
-    if (!placement) return placement.take_error();
+    ZONA_TRY(const Placement placement, place(entry));
     plan.environment.reserve(env.size() + 1);
     for (const auto& [name, value] : env)
         plan.environment.push_back(name + "=" + value);
-    placement->add_to(plan);
+    placement.add_to(plan);
     ZONA_TRY_VOID(check_exec_size(plan.arguments, plan.environment, std::nullopt));
     return plan;
 }

@@ -1,0 +1,75 @@
+"""What becomes of process groups over the life of several daemons."""
+import json
+import os
+import shutil
+import signal
+
+import processes
+
+
+def tier_of(zona, name):
+    return zona.process(name)['containment']['tier']
+
+
+def kill_both(zona):
+    keeper, daemon = zona.keeper_pid(), zona.daemon_pid()
+    os.kill(daemon, signal.SIGSTOP)   # or it would take the keeper's role in between
+    for pid in (keeper, daemon):
+        os.kill(pid, signal.SIGKILL)
+    zona.wait_until(lambda: not processes.alive(keeper) and not processes.alive(daemon))
+
+
+def log_lines(zona):
+    return [json.loads(line) for line in (zona.home / 'logs/zonad.log').read_text().splitlines()]
+
+
+# PM-66
+def test_a_process_gets_the_better_tier_with_its_next_run(zona):
+    zona.home.mkdir()
+    (zona.home / 'zona.toml').write_text('[supervisor]\ncontainment = "sweep"\n')
+    zona.run('start', '/bin/sleep', '--name', 'nap', '--', '1000')
+    pid = zona.process('nap')['pid']
+    assert tier_of(zona, 'nap') == 'sweep'
+    (zona.home / 'zona.toml').write_text('')
+
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+
+    zona.wait_until(lambda: zona.process('nap')['pid'] == pid)
+    assert tier_of(zona, 'nap') == 'sweep', 'the child that runs stays where it is'
+    zona.run('start', '/bin/sleep', '--name', 'other', '--', '1000')
+    zona.run('restart', 'nap')
+    assert tier_of(zona, 'nap') == tier_of(zona, 'other')
+
+
+# REL-21
+def test_a_child_whose_settings_are_lost_is_told_and_left_alone(zona):
+    zona.run('start', '/bin/sleep', '--name', 'lost', '--', '1000')
+    pid = zona.process('lost')['pid']
+    kill_both(zona)
+    for folder in ('state', 'run'):
+        shutil.rmtree(zona.home / folder)
+
+    zona.run('start', '/bin/sleep', '--name', 'new', '--', '1000')
+
+    if tier_of(zona, 'new') != 'sweep':   # without a group nothing tells that it was ours
+        zona.wait_until(lambda: any(line.get('pid') == pid and 'left alone' in line['message'] for line in log_lines(zona)))
+    assert processes.alive(pid)
+    os.kill(pid, signal.SIGKILL)
+
+
+# REL-21
+def test_the_groups_of_an_earlier_zona_are_removed(zona):
+    zona.run('start', '/bin/sleep', '--name', 'old', '--', '1000')
+    old = [p for p in zona.processes() if p.name == 'sleep']
+    groups = processes.groups_of(old, 'zona-')
+    kill_both(zona)
+    for process in old:
+        os.kill(process.pid, signal.SIGKILL)
+    shutil.rmtree(zona.home / 'state')
+    shutil.rmtree(zona.home / 'run')
+
+    zona.run('start', '/bin/sleep', '--name', 'new', '--', '1000')
+
+    new = [p for p in zona.processes() if p.name == 'sleep' and p.alive()]
+    assert groups == processes.groups_of(new, 'zona-')
+    zona.wait_until(lambda: all(len([d for d in group.iterdir() if d.is_dir()]) == 1 for group in groups))
