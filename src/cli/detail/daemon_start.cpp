@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "os/daemonize.h"
 #include "os/terminal.h"
+#include "process/orphans.h"
 
 namespace zona::cli {
 namespace {
@@ -89,6 +90,11 @@ Result<DaemonStart> KeeperStarter::start() {
     ZONA_TRY(const os::UniqueFd ready, os::start_daemon(plan));
     ZONA_TRY(const std::string line, read_line(ready));
     return read_ready_line(line, options_.home);
+}
+
+bool KeeperStarter::has_orphans() const {
+    // What cannot be read says nothing; a start would name it.
+    return process::has_living_processes(options_.home).value_or(false);
 }
 
 Result<std::string> KeeperStarter::read_line(const os::UniqueFd& ready) {

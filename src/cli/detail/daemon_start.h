@@ -28,6 +28,8 @@ class DaemonStarter {
     virtual ~DaemonStarter() = default;
     /// Returns when the socket takes connections.
     virtual core::Result<DaemonStart> start() = 0;
+    /// Whether processes live on that an earlier zona started and nobody looks after.
+    virtual bool has_orphans() const = 0;
 };
 
 /// What of the user's environment the daemon may see: PATH, HOME, LANG, LC_*, TZ, USER, ZONA_*.
@@ -60,6 +62,7 @@ class KeeperStarter final : public DaemonStarter {
     /// Errors: kNotFound: no keeper is installed. What the keeper says. kTimeout: not ready after
     /// 60 s; it may come up yet. kUnavailable: it died. kCancelled: a second interrupt.
     core::Result<DaemonStart> start() override;
+    bool has_orphans() const override;
 
   private:
     core::Result<std::string> read_line(const os::UniqueFd& ready);

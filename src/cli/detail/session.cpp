@@ -71,7 +71,9 @@ bool Session::says_not_running(const Error& error) {
 }
 
 Result<void> Session::ensure_daemon() {
-    if (need_ == DaemonNeed::kNeverStarts || met_) return not_running();
+    if (met_) return not_running();
+    // Keeper and daemon are dead, but what they looked after is not: it is taken up again first.
+    if (need_ == DaemonNeed::kNeverStarts && !parts_.starter.has_orphans()) return not_running();
     met_ = true;
     auto start = parts_.starter.start();
     if (!start) {

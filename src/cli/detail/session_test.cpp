@@ -46,6 +46,15 @@ TEST_F(SessionTest, ReadsNeverStartADaemon) {
     EXPECT_EQ(starter_.starts, 0);
 }
 
+TEST_F(SessionTest, ReadsStartADaemonForProcessesThatLostTheirs) {
+    starter_.orphans = true;
+    api_.will_fail(Code::kNotFound);
+    api_.will_answer(kEmpty);
+
+    EXPECT_TRUE(session(DaemonNeed::kNeverStarts).ask(get("/api/v1/processes")).has_value());
+    EXPECT_EQ(starter_.starts, 1);
+}
+
 // PM-57
 // ARCH-06: starter, API and clock are fakes that the composition root replaces.
 TEST_F(SessionTest, ChangesStartTheDaemonAndAskAgain) {

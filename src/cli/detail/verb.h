@@ -42,7 +42,9 @@ enum class VerbGroup : std::uint8_t { kProcesses, kLook, kKeep, kZona };
 /// Whether a verb starts the daemon when none runs.
 enum class DaemonNeed : std::uint8_t {
     kStartsIt,    ///< changes something, so it needs one
-    kNeverStarts  ///< only looks, or ends it: a daemon started for that would surprise
+    /// Only looks, or ends it: a daemon started for that would surprise, unless processes live on
+    /// without one.
+    kNeverStarts
 };
 
 struct Example {

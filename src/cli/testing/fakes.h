@@ -66,7 +66,9 @@ class FakeStarter final : public DaemonStarter {
         if (error) return *error;
         return result;
     }
+    bool has_orphans() const override { return orphans; }
     int starts = 0;
+    bool orphans = false;
     DaemonStart result = DaemonStart::kStarted;
     std::optional<core::Error> error;
 };
