@@ -1,6 +1,6 @@
 // The supervisor's single-threaded core. Its members stand in several files by subject:
 // engine.cpp (events and timers), engine_spawn.cpp, engine_exit.cpp, engine_recover.cpp,
-// engine_requests.cpp, engine_shutdown.cpp.
+// engine_requests.cpp, engine_operation.cpp, engine_shutdown.cpp.
 #pragma once
 
 #include <array>
@@ -86,6 +86,20 @@ struct Entry {
     std::string interpreter;
     std::array<std::optional<core::SteadyTime>, kTimerKinds> timers{};
     std::vector<Waiter> waiters;
+};
+
+/// One action on one process, until its result is known.
+struct Operation {
+    OperationRequest request;
+    OperationResult result;
+    std::move_only_function<void(OperationResult)> done;
+};
+
+/// Processes that are to be started, and those that the answer shows.
+struct StartBatch {
+    Wait wait = Wait::kYes;
+    std::vector<std::uint32_t> shown;    ///< pm_ids
+    std::vector<std::uint32_t> started;  ///< likewise
 };
 
 class Supervisor::Engine {
@@ -180,10 +194,20 @@ class Supervisor::Engine {
     core::Result<std::vector<Entry*>> create_missing(const StartRequest& request,
                                                      std::vector<Entry*>& to_start);
     void decide_log_files(StoredProcess& process) const;
-    void act(Entry& entry, OperationRequest& request, OperationResult result,
-             std::function<void(OperationResult)> done);
+    void start_batch(StartBatch batch, Callback<StartReply> done);
     void scale(OperationRequest request, Callback<std::vector<OperationResult>> done);
     void committed(std::move_only_function<void(core::Result<void>)> then);
+
+    // engine_operation.cpp
+    void act(Entry& entry, Operation operation);
+    void act_start(Entry& entry, Operation operation);
+    void act_signal(Entry& entry, Operation operation);
+    void act_send(Entry& entry, Operation operation);
+    core::Result<void> want_stopped(Entry& entry);
+    void await(Entry& entry, Operation operation, Waiter::For what);
+    void finish(std::uint32_t pm_id, Operation operation);
+    void fail(Entry& entry, Operation operation, core::Error error);
+    void fail_not_running(Entry& entry, Operation operation);
 
     Slot& slot_of(const Entry& entry) { return deps_.table.slot(entry.slot); }
     Entry* by_slot(std::uint32_t slot);

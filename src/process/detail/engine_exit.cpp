@@ -41,8 +41,8 @@ void Supervisor::Engine::take_adopted_exits() {
     }
 }
 
-/// How a process that is not ours ended, as far as the kernel still tells: before it has been reaped
-/// /proc does, afterwards the pidfd of a newer kernel.
+/// How a process that is not ours ended, as far as the kernel still tells: before it has been
+/// reaped /proc does, afterwards the pidfd of a newer kernel.
 std::optional<os::ChildExit> Supervisor::Engine::foreign_exit(const Entry& entry,
                                                               const os::UniqueFd& pidfd) {
     const Slot& slot = slot_of(entry);

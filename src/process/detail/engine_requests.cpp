@@ -339,14 +339,21 @@ void Supervisor::Engine::start(StartRequest request, Callback<StartReply> done) 
     std::vector<Entry*> to_start;
     auto touched = create_missing(request, to_start);
     if (!touched) return done(touched.take_error());
-    auto gather = std::make_shared<Gather<Outcome>>();
-    std::vector<std::uint32_t> ids;
+    StartBatch batch{.wait = request.wait};
     for (const Entry* e : *touched)
-        ids.push_back(e->stored.pm_id);
+        batch.shown.push_back(e->stored.pm_id);
+    for (const Entry* e : to_start)
+        batch.started.push_back(e->stored.pm_id);
+    start_batch(std::move(batch), std::move(done));
+}
+
+void Supervisor::Engine::start_batch(StartBatch batch, Callback<StartReply> done) {
+    auto gather = std::make_shared<Gather<Outcome>>();
     gather->missing = 2;  // the commit, and this function
-    gather->done = [this, ids, done = std::move(done)](std::vector<Outcome> outcomes) mutable {
+    gather->done = [this, shown = std::move(batch.shown),
+                    done = std::move(done)](std::vector<Outcome> outcomes) mutable {
         StartReply reply;
-        for (const std::uint32_t id : ids) {
+        for (const std::uint32_t id : shown) {
             if (const auto e = entries_.find(id); e != entries_.end())
                 reply.processes.push_back(view(*e->second));
         }
@@ -354,12 +361,9 @@ void Supervisor::Engine::start(StartRequest request, Callback<StartReply> done) 
         reply.outcomes = std::move(outcomes);
         done(std::move(reply));
     };
-    std::vector<std::uint32_t> start_ids;
-    for (const Entry* e : to_start)
-        start_ids.push_back(e->stored.pm_id);
-    for (const std::uint32_t id : start_ids) {
+    for (const std::uint32_t id : batch.started) {
         Entry& entry = *entries_.at(id);
-        if (request.wait == Wait::kNo) {
+        if (batch.wait == Wait::kNo) {
             gather->items.push_back({.pm_id = id,
                                      .name = entry.stored.app->spec.name,
                                      .instance = entry.stored.instance});
@@ -377,10 +381,9 @@ void Supervisor::Engine::start(StartRequest request, Callback<StartReply> done) 
         post([this, id] {
             const auto found = entries_.find(id);
             if (found == entries_.end() || shutting_down_) return;
-            if (found->second->life.phase == Phase::kStopped ||
-                found->second->life.phase == Phase::kErrored) {
+            const Phase phase = found->second->life.phase;
+            if (phase == Phase::kStopped || phase == Phase::kErrored)
                 feed(*found->second, {.kind = EventKind::kStart});
-            }
         });
     }
     committed([this, gather](core::Result<void> result) {
@@ -408,111 +411,18 @@ void Supervisor::Engine::operate(OperationRequest request,
         OperationResult result{.pm_id = entry->stored.pm_id,
                                .name = entry->stored.app->spec.name,
                                .instance = entry->stored.instance};
-        act(*entry, request, std::move(result), [gather](OperationResult finished) {
-            gather->items.push_back(std::move(finished));
-            gather->one_less();
-        });
+        act(*entry, {.request = request,
+                     .result = std::move(result),
+                     .done = [gather](OperationResult finished) {
+                         gather->items.push_back(std::move(finished));
+                         gather->one_less();
+                     }});
     }
     committed([this, gather](core::Result<void> result) {
         if (!result) log_.report("an operation is not on the disk yet", result.error());
         gather->one_less();
     });
     gather->one_less();
-}
-
-void Supervisor::Engine::act(Entry& entry, OperationRequest& request, OperationResult result,
-                             std::function<void(OperationResult)> done) {
-    using Action = OperationRequest::Action;
-    const auto finish = [this, id = entry.stored.pm_id, done](OperationResult r) {
-        if (const auto e = entries_.find(id); e != entries_.end()) r.process = view(*e->second);
-        done(std::move(r));
-    };
-    const auto fail = [&](core::Error error) {
-        result.error = std::move(error);
-        finish(std::move(result));
-    };
-    const auto want = [&](Desired desired) -> core::Result<void> {
-        entry.stored.desired = desired;
-        return deps_.state.set_desired(entry.stored.id, desired);
-    };
-    const auto wait = [&](Waiter::For what, std::uint64_t incarnation) {
-        entry.waiters.push_back(
-            {.what = what,
-             .incarnation = incarnation,
-             .done = [result, finish](core::Result<std::optional<Outcome>> end) mutable {
-                 if (!end) result.error = end.error();
-                 if (end && *end) result.outcome = **end;
-                 finish(std::move(result));
-             }});
-    };
-    switch (request.action) {
-        case Action::kStart:
-        case Action::kRestart: {
-            const bool start = request.action == Action::kStart;
-            if (start && (entry.life.child_alive || entry.life.phase == Phase::kLaunching) &&
-                entry.life.phase != Phase::kStopping) {
-                return fail(core::Error(core::Code::kConflict,
-                                        fmt::format("'{}' runs already", result.name)));
-            }
-            if (request.new_environment) {
-                auto app = std::make_shared<StoredApp>(*entry.stored.app);
-                app->caller_environment = *request.new_environment;
-                entry.stored.app = std::move(app);
-            }
-            entry.stored.desired = Desired::kRunning;
-            if (auto put = deps_.state.put(entry.stored); !put) return fail(put.take_error());
-            ZONA_FAULT("restart.recorded");
-            resolve(entry, Waiter::For::kRest,
-                    core::Error(core::Code::kConflict, "it was started again meanwhile"));
-            if (request.wait == Wait::kYes) {
-                wait(Waiter::For::kReady, slot_of(entry).incarnation() + 1);
-                feed(entry, {.kind = start ? EventKind::kStart : EventKind::kRestart});
-                return;
-            }
-            feed(entry, {.kind = start ? EventKind::kStart : EventKind::kRestart});
-            return finish(std::move(result));
-        }
-        case Action::kStop:
-            if (auto wanted = want(Desired::kStopped); !wanted) return fail(wanted.take_error());
-            ZONA_FAULT("stop.recorded");
-            resolve(entry, Waiter::For::kReady,
-                    core::Error(core::Code::kConflict, "it was stopped meanwhile"));
-            wait(Waiter::For::kRest, 0);
-            return feed(entry, {.kind = EventKind::kStop});
-        case Action::kDelete:
-            if (auto wanted = want(Desired::kStopped); !wanted) return fail(wanted.take_error());
-            wait(Waiter::For::kRemoval, 0);
-            return feed(entry, {.kind = EventKind::kDelete});
-        case Action::kReset:
-            feed(entry, {.kind = EventKind::kReset});
-            return finish(std::move(result));
-        case Action::kSignal: {
-            if (!entry.life.child_alive || !entry.tree) {
-                return fail(core::Error(core::Code::kConflict,
-                                        fmt::format("'{}' does not run", result.name)));
-            }
-            auto sent = entry.tree->signal(request.signal, request.target);
-            if (!sent) return fail(sent.take_error());
-            return finish(std::move(result));
-        }
-        case Action::kSend: {
-            if (entry.stored.app->spec.stdin_mode != StdinMode::kPipe) {
-                return fail(core::Error(
-                    core::Code::kConflict,
-                    fmt::format("'{}' has no input: start it with `stdin: pipe`", result.name)));
-            }
-            if (!entry.life.child_alive) {
-                return fail(core::Error(core::Code::kConflict,
-                                        fmt::format("'{}' does not run", result.name)));
-            }
-            if (auto sent = deps_.capture.write_stdin(entry.slot, request.line + "\n"); !sent) {
-                return fail(sent.take_error());
-            }
-            return finish(std::move(result));
-        }
-        case Action::kScale:
-            return;
-    }
 }
 
 void Supervisor::Engine::scale(OperationRequest request,
@@ -589,8 +499,7 @@ void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> 
     if (shutting_down_) return done(ending());
     auto saved = deps_.state.load_saved();
     if (!saved) return done(saved.take_error());
-    std::vector<std::uint32_t> ids;
-    auto gather = std::make_shared<Gather<Outcome>>();
+    StartBatch batch;
     for (StoredProcess& stored : saved->processes) {
         const bool exists = std::ranges::any_of(entries_, [&](const auto& item) {
             const StoredProcess& other = item.second->stored;
@@ -605,42 +514,15 @@ void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> 
         if (auto wanted = deps_.state.set_desired((*entry)->stored.id, stored.desired); !wanted) {
             return done(wanted.take_error());
         }
-        ids.push_back((*entry)->stored.pm_id);
+        batch.shown.push_back((*entry)->stored.pm_id);
+        if (stored.desired == Desired::kRunning) batch.started.push_back(batch.shown.back());
     }
     if (auto cleared = deps_.state.clear_killed(); !cleared) return done(cleared.take_error());
-    gather->missing = 2;
-    gather->done = [this, ids, file = saved->file,
-                    done = std::move(done)](std::vector<Outcome> outcomes) mutable {
-        StartReply reply;
-        for (const std::uint32_t id : ids) {
-            if (const auto e = entries_.find(id); e != entries_.end())
-                reply.processes.push_back(view(*e->second));
-        }
-        std::ranges::sort(outcomes, {}, &Outcome::pm_id);
-        reply.outcomes = std::move(outcomes);
-        done(std::pair(std::move(reply), std::move(file)));
-    };
-    for (const std::uint32_t id : ids) {
-        Entry& entry = *entries_.at(id);
-        if (entry.stored.desired != Desired::kRunning) continue;
-        ++gather->missing;
-        entry.waiters.push_back({.what = Waiter::For::kReady,
-                                 .incarnation = 1,
-                                 .done = [gather](core::Result<std::optional<Outcome>> outcome) {
-                                     if (outcome && *outcome)
-                                         gather->items.push_back(std::move(**outcome));
-                                     gather->one_less();
-                                 }});
-        post([this, id] {
-            const auto found = entries_.find(id);
-            if (found != entries_.end() && !shutting_down_ &&
-                found->second->life.phase == Phase::kStopped) {
-                feed(*found->second, {.kind = EventKind::kStart});
-            }
-        });
-    }
-    committed([gather](core::Result<void>) { gather->one_less(); });
-    gather->one_less();
+    start_batch(std::move(batch), [file = saved->file,
+                                   done = std::move(done)](core::Result<StartReply> reply) mutable {
+        if (!reply) return done(reply.take_error());
+        done(std::pair(std::move(*reply), std::move(file)));
+    });
 }
 
 }  // namespace zona::process

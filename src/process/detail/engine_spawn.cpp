@@ -87,9 +87,9 @@ core::Result<HeldStreams> Supervisor::Engine::attach(Entry& entry) {
 core::Result<Placement> Supervisor::Engine::place(Entry& entry) {
     const TreeId id{entry.slot, entry.stored.id.to_string()};
     // One adopted from a daemon that had less of the host stays as it is while anything is in it.
-    const bool outgrown =
-        entry.tree && !entry.tree->guaranteed() &&
-        deps_.containment.tier() != Tier::kSweep && entry.tree->is_empty().value_or(false);
+    const bool outgrown = entry.tree && !entry.tree->guaranteed() &&
+                          deps_.containment.tier() != Tier::kSweep &&
+                          entry.tree->is_empty().value_or(false);
     if (!entry.tree || outgrown) {
         ZONA_TRY(entry.tree, deps_.containment.prepare(id));
     }
