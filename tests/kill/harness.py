@@ -50,6 +50,8 @@ class Run:
         self.exits = {}          # (process id, incarnation) -> exit
         self.orphaned = False    # keeper and daemon died together: unknown ends are allowed
         self.lost = set()        # pids that had lost the daemon, then the keeper: likewise
+        self.gaps = []           # (from, to) in ns: nobody may have held the FIFOs
+        self.gap_begin = None
         self.zona = Zona()
         self.truth = self.zona.folder / 'truth'
         self.truth.mkdir()
@@ -99,6 +101,9 @@ class Run:
         while time.monotonic() < deadline:
             pids = self.pids()
             if pids:
+                if self.gap_begin:
+                    self.gaps.append((self.gap_begin, time.time_ns()))
+                    self.gap_begin = None
                 return pids
             if not any('zona-keeper' in p.name or 'zonad' in p.name for p in self.zona.processes() if p.alive()):
                 self.ask('save', '--force')   # a verb that starts zona
@@ -125,6 +130,9 @@ class Run:
         choice = self.random.random()
         victims = {'daemon': pids[1:], 'keeper': pids[:1], 'both': pids}
         name = 'daemon' if choice < 0.75 else 'keeper' if choice < 0.92 else 'both'
+        if name != 'daemon':
+            # A writer notes its end before it ends.
+            self.gap_begin = time.time_ns() - 50_000_000
         if name == 'both':
             self.orphaned = True
         if name == 'keeper':
@@ -164,8 +172,12 @@ class Run:
                 if label.startswith(('stop', 'state')):
                     self.ask('stop', number)
                 deadline = time.monotonic() + 0.6
-                while not self.count_hits() and time.monotonic() < deadline:
+                hits = self.count_hits()
+                while not hits and time.monotonic() < deadline:
                     time.sleep(0.01)
+                    hits = self.count_hits()
+                if not hits and not self.orphaned:
+                    self.gap_begin = None   # the daemon lived on and held them
                 self.disarm()
                 if self.random.random() < 0.2:
                     self.ask('restart', number)
@@ -225,7 +237,7 @@ class Run:
                 begun.append(int(rest[0]))
                 pids[int(rest[0])] = int(rest[1])
             elif word == 'E':
-                ended[int(rest[0])] = (int(rest[1]), rest[2], int(rest[3]))
+                ended[int(rest[0])] = (int(rest[1]), rest[2], int(rest[3]), int(rest[4]))
             else:
                 self.complain(f'instance {number}: {line}')
         if begun != list(range(1, len(begun) + 1)):
@@ -273,7 +285,9 @@ class Run:
             if lines[run] != list(range(count)):
                 self.complain(f'instance {number} {stream} run {run}: lines lost or doubled: {lines[run][:50]}')
             # What the FIFO held is gone with a child that ends while keeper and daemon are both dead.
-            alone = (self.orphaned or pids[run] in self.lost) and told[run] is not None and told[run][0] == 'unknown'
+            unknown = told[run] is not None and told[run][0] == 'unknown'
+            alone = unknown and (self.orphaned or pids[run] in self.lost) or \
+                run in ended and any(begin <= ended[run][3] <= end for begin, end in self.gaps)
             if run in ended and count != ended[run][0] and not alone:
                 self.complain(f'instance {number} {stream} run {run}: {count} of {ended[run][0]} lines')
 
@@ -291,7 +305,7 @@ class Run:
                     self.complain(f'instance {number} run {run}: unknown, though it had a parent')
                 continue
             if run in ended:
-                _, how, status = ended[run]
+                _, how, status, _ = ended[run]
                 real = code if how == 'exited' else signal.Signals[name].value if name else None
                 if (cause, real) != (how, status):
                     self.complain(f'instance {number} run {run}: told {told[run]}, was {how} {status}')

@@ -4,9 +4,10 @@
 //
 // NAME is "w" and its NODE_APP_INSTANCE. It takes the lock NAME.lock for its life: a second
 // instance at the same time writes "DOUBLED". Its n-th run writes numbered lines "<run> <line>" to
-// both streams, then "E <run> <lines> <how> <status>" into NAME.truth, and ends that way. A run
-// that is stopped from outside has no E.
+// both streams, then "E <run> <lines> <how> <status> <when>" into NAME.truth, and ends that way;
+// when is in nanoseconds of CLOCK_REALTIME. A run that is stopped from outside has no E.
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -63,9 +64,10 @@ int main(int argc, char** argv) {
     const bool by_signal = random() % 4 == 0;
     const int status =
         by_signal ? (random() % 2 != 0 ? SIGKILL : SIGUSR1) : static_cast<int>(random() % 200);
+    const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
     append(base + ".truth", "E " + std::to_string(run) + " " + std::to_string(lines) + " " +
                                 (by_signal ? "signaled " : "exited ") + std::to_string(status) +
-                                "\n");
+                                " " + std::to_string(now.count()) + "\n");
     if (by_signal) {
         ::signal(SIGUSR1, SIG_DFL);
         ::raise(status);
