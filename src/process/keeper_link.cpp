@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kAnswerWait(2000);
 /// Few enough that neither socket buffer fills while the other side writes.
 constexpr std::size_t kMostUnanswered = 64;
-}
+}  // namespace
 
 core::Result<void> KeeperLink::send(KeeperVerb verb, std::uint32_t slot, std::uint64_t argument,
                                     std::string_view text) {

@@ -19,8 +19,7 @@ core::Result<bool> has_living_processes(const std::string& home) {
         const pid_t pid = slot.pid.load();
         if (pid <= 0) continue;
         ZONA_TRY(const auto stat, proc.stat(pid));
-        const bool same =
-            stat && (slot.start_ticks == 0 || stat->start_ticks == slot.start_ticks);
+        const bool same = stat && (slot.start_ticks == 0 || stat->start_ticks == slot.start_ticks);
         if (same && !stat->is_dead()) return true;
     }
     return false;

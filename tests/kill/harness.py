@@ -38,12 +38,13 @@ LABELS = {
 
 
 class Run:
-    """One seed."""
+    """One seed: `kills` rounds, or fewer if the labelled points have killed `enough` times before."""
 
-    def __init__(self, seed, kills, labels=None):
+    def __init__(self, seed, kills, labels=None, enough=None):
         self.seed, self.kills = seed, kills
         self.random = random.Random(seed)
         self.labels = labels or list(LABELS)
+        self.enough = enough
         self.violations = []
         self.hits = collections.Counter()
         self.killed = collections.Counter()
@@ -187,6 +188,8 @@ class Run:
                 if not self.wait_for_daemon():
                     return self
                 self.collect_exits()
+                if self.enough and self.killed['itself'] >= self.enough:
+                    break
             self.settle(fds)
             self.check()
         except AssertionError as error:

@@ -12,3 +12,13 @@ def test_nothing_is_lost_or_doubled_by_kills(seed):
 
     assert not run.violations, '\n'.join(run.violations)
     assert sum(run.killed.values()) > 0
+
+
+# REL-20, REL-21
+@pytest.mark.parametrize('label', harness.LABELS)
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_by_a_death_at(label):
+    run = harness.Run(1, 20, [label], enough=2).run()
+
+    assert not run.violations, '\n'.join(run.violations)
+    assert run.hits[label] > 0

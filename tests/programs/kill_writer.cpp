@@ -21,6 +21,8 @@
 
 namespace {
 
+constexpr long kLastBurst = 30;
+
 void append(const std::string& path, const std::string& line) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0 || ::write(fd, line.data(), line.size()) < 0) std::abort();
@@ -49,8 +51,14 @@ int main(int argc, char** argv) {
         append(base + ".truth", "DOUBLED " + std::to_string(::getpid()) + "\n");
         return 99;
     }
+    // A stop that comes now takes effect once the run is on record.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
     const long run = next_run(base + ".run");
     append(base + ".truth", "B " + std::to_string(run) + " " + std::to_string(::getpid()) + "\n");
+    sigprocmask(SIG_SETMASK, &before, nullptr);
     std::mt19937 random(static_cast<unsigned>(::getpid()) * 2654435761U +
                         static_cast<unsigned>(run));
     const long lines = 60 + static_cast<long>(random() % 100);
@@ -59,7 +67,8 @@ int main(int argc, char** argv) {
         if (::write(1, line.data(), line.size()) < 0 || ::write(2, line.data(), line.size()) < 0) {
             append(base + ".truth", std::string("WRITE FAILED ") + std::strerror(errno) + "\n");
         }
-        ::usleep(random() % 8000);
+        // The last ones at once, so that some are still in the FIFO when it ends.
+        if (n < lines - kLastBurst) ::usleep(random() % 8000);
     }
     const bool by_signal = random() % 4 == 0;
     const int status =

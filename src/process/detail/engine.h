@@ -187,6 +187,7 @@ class Supervisor::Engine {
     void adopt_tree(Entry& entry, const Slot& slot);
     void resume(Entry& entry);
     void look_for_strays();
+    void verify(std::vector<std::uint32_t> left);
 
     // engine_requests.cpp
     core::Result<Entry*> create(const std::shared_ptr<const StoredApp>& app,

@@ -11,6 +11,7 @@ namespace {
 constexpr Milliseconds kLongestResumedDelay = SpecLimits::kDuration;
 /// The kernel's ticks are 10 ms; a process of the same number and this age is the same.
 constexpr Milliseconds kSameAge{100};
+constexpr std::size_t kVerifiedAtOnce = 16;
 }  // namespace
 
 void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_t next_pm_id) {
@@ -61,6 +62,11 @@ void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_
             feed(*entry, {.kind = EventKind::kStart});
         }
     }
+    std::vector<std::uint32_t> trusted;
+    for (const auto& [number, entry] : recovered) {
+        if (entry->parent == Parent::kKeeper) trusted.push_back(entry->stored.pm_id);
+    }
+    post([this, trusted = std::move(trusted)]() mutable { verify(std::move(trusted)); });
     // Later ones have the same keeper: nothing can have got lost in between.
     if (deps_.table.header().daemons.load() <= 1) post([this] { look_for_strays(); });
     if (deps_.table.header().stopping.load() == kStopBegun) shutdown(Shutdown::kStop, {}, {});
@@ -218,6 +224,30 @@ void Supervisor::Engine::adopt_foreign(Entry& entry, Slot& slot) {
     if (pidfd && stat && stat->is_dead()) how = foreign_exit(entry, *pidfd);
     record_exit(entry, how);
     entry.parent = Parent::kKeeper;
+}
+
+/// Looks whether the children that the table vouches for are there, a few with each turn of the
+/// loop: a takeover answers before a thousand files of /proc are read, yet nothing that a fault
+/// made vanish is called online for long.
+void Supervisor::Engine::verify(std::vector<std::uint32_t> left) {
+    for (std::size_t i = 0; i < kVerifiedAtOnce && !left.empty(); ++i) {
+        const auto found = entries_.find(left.back());
+        left.pop_back();
+        if (found == entries_.end()) continue;
+        Entry& entry = *found->second;
+        Slot& slot = slot_of(entry);
+        // In this order: a keeper that consumes a zombie has recorded it before.
+        const auto stat = deps_.containment.proc().stat({slot.pid.load(), slot.start_ticks});
+        if (!stat || *stat || entry.parent != Parent::kKeeper ||
+            slot.state() != SlotState::kRunning) {
+            continue;
+        }
+        log_.error("a child is gone and nobody recorded its end",
+                   {{"pm_id", entry.stored.pm_id}, {"pid", slot.pid.load()}});
+        record_exit(entry, std::nullopt);
+        finish_exit(entry);
+    }
+    if (!left.empty()) post([this, left = std::move(left)]() mutable { verify(std::move(left)); });
 }
 
 /// Removes the empty groups of processes that are gone from the list. What runs in others is told,
