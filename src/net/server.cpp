@@ -161,8 +161,9 @@ asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
         auto accepted = os::accept_unix(listener.acceptor.native_handle());
         if (accepted && *accepted) {
             backoff = kFirstBackoff;
-            admit(asio::local::stream_protocol::socket(
-                shared_->executor, asio::local::stream_protocol(), std::move(**accepted).release()));
+            admit(asio::local::stream_protocol::socket(shared_->executor,
+                                                       asio::local::stream_protocol(),
+                                                       std::move(**accepted).release()));
             continue;
         }
         if (accepted) {
@@ -172,9 +173,9 @@ asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
         }
         accept_failures_.add();
         if (backoff == kFirstBackoff) {
-            shared_->log.warn("cannot accept connections; they wait in the queue",
-                              {{"error", accepted.error().message()},
-                               {"open", shared_->connections.size()}});
+            shared_->log.warn(
+                "cannot accept connections; they wait in the queue",
+                {{"error", accepted.error().message()}, {"open", shared_->connections.size()}});
         }
         listener.retry.expires_after(backoff);
         co_await listener.retry.async_wait(kAwait);

@@ -276,7 +276,8 @@ core::Result<std::optional<ProcStat>> ProcFs::stat(const ProcessRef& process) co
 core::Result<std::optional<ChildExit>> ProcFs::exit_of_zombie(const ProcessRef& process) const {
     ZONA_TRY(const auto entry, stat(process));
     if (!entry || !entry->is_dead() || !entry->wait_status) return std::optional<ChildExit>();
-    // Zero is also what the kernel writes for those who may not know; they may not read this either.
+    // Zero is also what the kernel writes for those who may not know; they may not read this
+    // either.
     if (*entry->wait_status == 0) {
         const auto permitted = read_all(root_, PidPath(process.pid, "io").c_str());
         if (!permitted || !*permitted) return std::optional<ChildExit>();

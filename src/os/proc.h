@@ -48,7 +48,7 @@ struct ProcStat {
     std::uint64_t system_ticks = 0;  ///< time in the kernel, same unit
     std::int64_t resident_pages = 0;
     std::optional<int> wait_status;  ///< of a zombie; 0 also where the kernel does not tell us
-    std::string name;  ///< at most 15 bytes for a program, any bytes
+    std::string name;                ///< at most 15 bytes for a program, any bytes
 
     ProcessRef ref() const { return {pid, start_ticks}; }
     /// Nothing of it can run any more. A zombie with more than one thread is a program whose first

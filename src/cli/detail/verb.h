@@ -41,7 +41,7 @@ enum class VerbGroup : std::uint8_t { kProcesses, kLook, kKeep, kZona };
 
 /// Whether a verb starts the daemon when none runs.
 enum class DaemonNeed : std::uint8_t {
-    kStartsIt,    ///< changes something, so it needs one
+    kStartsIt,  ///< changes something, so it needs one
     /// Only looks, or ends it: a daemon started for that would surprise, unless processes live on
     /// without one.
     kNeverStarts

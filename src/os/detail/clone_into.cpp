@@ -29,8 +29,8 @@ __attribute__((no_sanitize("address", "thread", "undefined"), noinline)) long cl
     const CloneRequest& request) {
     CloneArguments arguments;
     const bool grouped = request.cgroup_fd >= 0;
-    arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID |
-                      (grouped ? kIntoCgroup : 0);
+    arguments.flags =
+        CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID | (grouped ? kIntoCgroup : 0);
     arguments.parent_tid = reinterpret_cast<std::uint64_t>(request.pid_slot);
     arguments.exit_signal = SIGCHLD;
     arguments.stack = reinterpret_cast<std::uint64_t>(request.stack);

@@ -21,10 +21,10 @@ struct CloneRequest {
     void* argument = nullptr;
 };
 
-/// clone3(2) with CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID, and CLONE_INTO_CGROUP when a group
-/// is given: the child calls the function and exits with its result. Gives the pid, or -errno;
-/// -ENOSYS, -EINVAL, -E2BIG, -EPERM: this kernel or a filter does not have it, nothing was cloned.
-/// Source: clone3(2), Linux 5.3, with a group 5.7.
+/// clone3(2) with CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID, and CLONE_INTO_CGROUP
+/// when a group is given: the child calls the function and exits with its result. Gives the pid, or
+/// -errno; -ENOSYS, -EINVAL, -E2BIG, -EPERM: this kernel or a filter does not have it, nothing was
+/// cloned. Source: clone3(2), Linux 5.3, with a group 5.7.
 long clone_and_call(const CloneRequest& request);
 
 }  // namespace zona::os::detail
