@@ -57,6 +57,18 @@ void record_exit(Keeper& keeper, const siginfo_t& info, const long* usage) {
     }
 }
 
+/// Returns only if it fails.
+void exec_daemon(const Options& options) {
+    const char* argv[2 * kMostSettings + 4] = {"zonad", "--home", options.home};
+    unsigned count = 3;
+    for (unsigned i = 0; i < options.settings_count; ++i) {
+        argv[count++] = "--set";
+        argv[count++] = options.settings[i];
+    }
+    argv[count] = nullptr;
+    execv(options.daemon, const_cast<char* const*>(argv));
+}
+
 void start_daemon(Keeper& keeper) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
@@ -78,7 +90,7 @@ void start_daemon(Keeper& keeper) {
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, nullptr);
         signal(SIGPIPE, SIG_DFL);
-        execl(keeper.options.daemon, "zonad", "--home", keeper.options.home, nullptr);
+        exec_daemon(keeper.options);
         KeeperMessage failed = {KeeperVerb::kFailed, 0, static_cast<uint64_t>(errno)};
         send(process::kFdKeeper, &failed, sizeof failed, MSG_NOSIGNAL);
         _exit(127);

@@ -32,6 +32,9 @@ bool read_options(int argc, char** argv, zona::keeper::Options& options) {
             options.home = argv[++i];
         } else if (strcmp(argv[i], "--ready-fd") == 0 && more) {
             options.ready_fd = atoi(argv[++i]);
+        } else if (strcmp(argv[i], "--set") == 0 && more &&
+                   options.settings_count < zona::keeper::kMostSettings) {
+            options.settings[options.settings_count++] = argv[++i];
         } else if (strcmp(argv[i], "--swapped") == 0 && more) {
             options.swapped = true;
             options.old_fds_end = atoi(argv[++i]);
@@ -50,7 +53,7 @@ int main(int argc, char** argv) {
     keeper.daemon_fd = -1;
     if (!read_options(argc, argv, keeper.options) || !find_daemon()) {
         fprintf(stderr,
-                "usage: zona-keeper --home /ABSOLUTE/PATH [--ready-fd N]\n"
+                "usage: zona-keeper --home /ABSOLUTE/PATH [--set KEY=VALUE]... [--ready-fd N]\n"
                 "Started by the command `zona`; it starts and restarts zonad.\n");
         return 2;
     }

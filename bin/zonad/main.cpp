@@ -74,11 +74,34 @@ std::string home_of(int argc, char** argv) {
     return {};
 }
 
+/// The settings given as flags: --set KEY=VALUE, as often as wanted.
+std::vector<std::string> settings_of(int argc, char** argv) {
+    std::vector<std::string> out;
+    for (int i = 1; i + 1 < argc; ++i) {
+        if (std::strcmp(argv[i], "--set") == 0) out.emplace_back(argv[++i]);
+    }
+    return out;
+}
+
+std::vector<std::pair<std::string, std::string>> split(const std::vector<std::string>& settings) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const std::string& setting : settings) {
+        const std::size_t equals = std::min(setting.find('='), setting.size());
+        out.emplace_back(setting.substr(0, equals),
+                         setting.substr(std::min(equals + 1, setting.size())));
+    }
+    return out;
+}
+
 /// Everything that lives as long as the daemon.
 class Daemon {
   public:
-    Daemon(std::string home, process::KeeperLink& keeper)
-        : home_(std::move(home)), keeper_(keeper), logging_(clock_), metrics_() {}
+    Daemon(std::string home, std::vector<std::string> settings, process::KeeperLink& keeper)
+        : home_(std::move(home)),
+          flags_(std::move(settings)),
+          keeper_(keeper),
+          logging_(clock_),
+          metrics_() {}
 
     core::Result<void> build();
     void run();
@@ -94,6 +117,7 @@ class Daemon {
                         std::move_only_function<void(std::size_t)> begun);
 
     std::string home_;
+    std::vector<std::string> flags_;  ///< KEY=VALUE each
     process::KeeperLink& keeper_;
     core::RealClock clock_;
     core::SystemRandom random_;
@@ -116,8 +140,9 @@ class Daemon {
 };
 
 core::Result<void> Daemon::configure() {
-    ZONA_TRY(config_, core::Config::load(core::daemon_settings(),
-                                         {.home = home_, .environment = os::environment()}));
+    ZONA_TRY(config_, core::Config::load(core::daemon_settings(), {.home = home_,
+                                                                   .environment = os::environment(),
+                                                                   .flags = split(flags_)}));
     apply_settings();
     const std::string file =
         settings_.log_file.empty() ? home_ + "/logs/zonad.log" : settings_.log_file;
@@ -167,6 +192,10 @@ core::Result<void> Daemon::build_supervisor() {
     options.logs_dir =
         settings_.logs_directory.empty() ? home_ + "/logs" : settings_.logs_directory;
     options.keeper_program = self.substr(0, self.rfind('/') + 1) + "zona-keeper";
+    for (const std::string& flag : flags_) {
+        options.keeper_arguments.emplace_back("--set");
+        options.keeper_arguments.push_back(flag);
+    }
     options.child_fd_limit_soft = child_limits_.soft;
     options.child_fd_limit_hard = child_limits_.hard;
     options.shutdown_timeout = settings_.supervisor.shutdown_timeout;
@@ -314,7 +343,7 @@ int main(int argc, char** argv) {
         (void)os::set_close_on_exec(fd, 1);
     // Without them starts are slower, and the next thing that needs a descriptor says why.
     std::ignore = os::reserve_spawn_descriptors();
-    Daemon daemon(home, keeper);
+    Daemon daemon(home, settings_of(argc, argv), keeper);
     if (auto built = daemon.build(); !built) {
         const std::string line = to_line(built.error());
         (void)::write(2, line.data(), line.size());

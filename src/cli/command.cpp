@@ -125,14 +125,19 @@ Status carry_out_in(const Surroundings& surroundings, const Command& command, Co
     Interrupts& interrupts = catches ? static_cast<Interrupts&>(signals) : none;
 
     UnixApi api(home + "/api.sock", clock, interrupts);
-    KeeperStarter starter({home, surroundings.environment}, clock, console, interrupts);
+    KeeperStarter starter({home, surroundings.environment, command.global.settings}, clock, console,
+                          interrupts);
     Session session({api, starter, console, clock, interrupts}, info(command.verb).daemon,
                     command.global.timeout);
     Context context{session,        console,
                     clock,          interrupts,
                     command.global, {surroundings.cwd, surroundings.environment},
                     home,           home == usual_home(surroundings)};
-    return carry_out(context, command);
+    Status status = carry_out(context, command);
+    if (!command.global.settings.empty() && !session.started_daemon()) {
+        console.note("--set had no effect: it is for the command that starts zona\n");
+    }
+    return status;
 }
 
 /// What the state of stdout makes of an exit status. A reader that went away is no failure.

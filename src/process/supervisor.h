@@ -167,6 +167,8 @@ struct SupervisorOptions {
     std::string home;            ///< absolute
     std::string logs_dir;        ///< absolute
     std::string keeper_program;  ///< what this process becomes when the keeper dies
+    /// What it hands on to the keeper that it becomes: "--set", KEY=VALUE, ...
+    std::vector<std::string> keeper_arguments;
     std::uint64_t child_fd_limit_soft =
         1024;  ///< RLIMIT_NOFILE of children: the daemon's own is higher
     std::uint64_t child_fd_limit_hard = 1048576;

@@ -41,6 +41,25 @@ def test_a_process_gets_the_better_tier_with_its_next_run(zona):
     assert tier_of(zona, 'nap') == tier_of(zona, 'other')
 
 
+# ARCH-05
+def test_a_setting_given_as_a_flag_outlives_daemon_and_keeper(zona):
+    def shown():
+        return {s['key']: (s['value'], s['source']) for s in zona.run('config', 'show', '--json').data}['supervisor.containment']
+
+    refused = zona.run('start', '/bin/sleep', '--set', 'supervisor.containmnt=sweep', '--', '1000', check=False)
+    assert refused.returncode != 0 and "containment" in refused.stderr
+    zona.run('start', '/bin/sleep', '--name', 'nap', '--set', 'supervisor.containment=sweep', '--', '1000')
+    assert shown() == ('sweep', 'flag') and tier_of(zona, 'nap') == 'sweep'
+
+    for victim in (zona.daemon_pid, zona.keeper_pid):
+        before = zona.daemon_pid()
+        os.kill(victim(), signal.SIGKILL)
+        zona.wait_until(lambda: zona.daemon_pid() != before)
+        assert shown() == ('sweep', 'flag')
+    late = zona.run('save', '--set', 'supervisor.containment=auto')
+    assert 'no effect' in late.stderr
+
+
 # REL-21
 def test_a_child_whose_settings_are_lost_is_told_and_left_alone(zona):
     zona.run('start', '/bin/sleep', '--name', 'lost', '--', '1000')

@@ -86,6 +86,10 @@ Result<DaemonStart> KeeperStarter::start() {
     plan.executable = keeper;
     plan.arguments = {"zona-keeper", "--home", options_.home, "--ready-fd",
                       std::to_string(os::kReadyFd)};
+    for (const std::string& setting : options_.settings) {
+        plan.arguments.emplace_back("--set");
+        plan.arguments.push_back(setting);
+    }
     plan.environment = daemon_environment(options_.environment);
     ZONA_TRY(const os::UniqueFd ready, os::start_daemon(plan));
     ZONA_TRY(const std::string line, read_line(ready));

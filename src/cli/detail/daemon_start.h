@@ -53,6 +53,7 @@ class KeeperStarter final : public DaemonStarter {
     struct Options {
         std::string home;  ///< absolute
         std::vector<std::string> environment;
+        std::vector<std::string> settings;  ///< KEY=VALUE each, flags of the daemon
     };
     /// `clock`, `console` and `interrupts` outlive it.
     KeeperStarter(Options options, const core::Clock& clock, Console& console,

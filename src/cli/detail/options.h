@@ -22,6 +22,8 @@ enum class Wait : std::uint8_t { kForEffect, kNo };
 
 struct GlobalOptions {
     std::optional<std::string> home;  ///< as typed
+    /// SECTION.KEY=VALUE each, for a daemon that this command starts.
+    std::vector<std::string> settings;
     OutputFormat format = OutputFormat::kText;
     Colours colours = Colours::kWhenTerminal;
     Talk talk = Talk::kNormal;

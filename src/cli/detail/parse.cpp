@@ -298,6 +298,15 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
 Result<GlobalOptions> global_options(const RawWords& raw) {
     GlobalOptions global;
     if (!raw.home.empty()) global.home = raw.home;
+    for (const string& setting : raw.settings) {
+        if (setting.find('=') == string::npos || setting.starts_with('=')) {
+            return Error(Code::kInvalidArgument,
+                         fmt::format("--set {}: not KEY=VALUE", escape_control(setting)))
+                .detail({"", "",
+                         "as in --set supervisor.containment=sweep; `zona config` has the keys"});
+        }
+    }
+    global.settings = raw.settings;
     if (raw.json) global.format = OutputFormat::kJson;
     if (raw.no_color) global.colours = Colours::kNever;
     if (raw.silent) global.talk = Talk::kSilent;

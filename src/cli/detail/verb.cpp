@@ -316,6 +316,7 @@ std::string general_help() {
     text +=
         "\nOptions of every verb\n"
         "  --home DIR         zona's home (else ZONA_HOME, else ~/.zona; /var/lib/zona for root)\n"
+        "  --set KEY=VALUE    a setting of the zona that this command starts; may be repeated\n"
         "  --json             print the answer as JSON, and nothing else\n"
         "  --no-color         no colours (NO_COLOR does the same)\n"
         "  -s, --silent       print errors and what was asked for, nothing else\n"

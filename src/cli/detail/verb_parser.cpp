@@ -138,6 +138,7 @@ class VerbParser {
 
     void add_global_flags() {
         text_flag("--home", raw_.home, "DIR", "zona's home (else ZONA_HOME, else ~/.zona)");
+        list_flag("--set", raw_.settings, "KEY=VALUE", "a setting of the zona that this starts");
         app_.add_flag("--json", raw_.json, "print the answer as JSON, and nothing else");
         app_.add_flag("--no-color,--no-colors", raw_.no_color, "no colours");
         app_.add_flag("-s,--silent", raw_.silent, "print errors and what was asked for only");

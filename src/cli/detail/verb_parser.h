@@ -77,6 +77,7 @@ inline bool is_switch(ValueKind kind) {
 /// A command line behind its verb: every flag's text as it was typed.
 struct RawWords {
     std::string home;
+    std::vector<std::string> settings;
     std::string timeout;
     bool json = false;
     bool no_color = false;

@@ -53,9 +53,12 @@ void Supervisor::Engine::become_keeper() {
     ZONA_FAULT("swap.begin");
     // Between a clone and RUNNING nothing else happens on this thread, so the table is whole here.
     // The other threads end wherever they are, as if killed; what they write bears that.
-    const auto failed = os::become_program(options_.keeper_program,
-                                           {"zona-keeper", "--home", options_.home, "--swapped"},
-                                           kFdListen, kFdLock);
+    std::vector<std::string> arguments = {"zona-keeper", "--home", options_.home};
+    arguments.insert(arguments.end(), options_.keeper_arguments.begin(),
+                     options_.keeper_arguments.end());
+    arguments.emplace_back("--swapped");
+    const auto failed =
+        os::become_program(options_.keeper_program, std::move(arguments), kFdListen, kFdLock);
     log_.report("cannot become the keeper; supervision goes on without one", failed);
 }
 
