@@ -268,6 +268,21 @@ def test_a_request_under_way_learns_at_once_that_its_daemon_took_the_keepers_rol
     os.kill(zona.process('deaf')['pid'], signal.SIGKILL)
 
 
+# PM-61
+def test_kill_answers_what_others_wait_for_and_does_not_wait_for_them(zona):
+    zona.run('start', '/bin/sh', '--name', 'deaf', '--kill-timeout', '1000', '--', '-c', "trap '' INT TERM; while :; do echo x; sleep 0.01; done")
+    follower = zona.popen('logs', 'deaf')
+    stop = zona.popen('stop', 'deaf')
+    zona.wait_until(lambda: zona.process('deaf')['status'] == 'stopping')
+    restart = zona.popen('restart', 'deaf')
+    assert 'started again meanwhile' in stop.communicate(timeout=10)[1]
+
+    zona.run('kill', timeout=10)
+
+    assert 'zona is stopping' in restart.communicate(timeout=5)[1]
+    follower.communicate(timeout=5)
+
+
 # PM-01
 def test_fifty_parallel_requests_end_consistently(zona):
     zona.run('start', '/bin/sleep', '--name', 'base', '--', '1000')

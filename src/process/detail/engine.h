@@ -132,6 +132,7 @@ class Supervisor::Engine {
     void shutdown(Shutdown how, std::move_only_function<void(std::size_t)> begun,
                   std::move_only_function<void()> done);
     bool shutting_down() const { return shutting_down_; }
+    void release_waiters(Waiter::For what);
     /// The keeper is dead: this process becomes one. Returns only if that fails.
     void become_keeper();
 

@@ -29,10 +29,14 @@ void Supervisor::Engine::shutdown(Shutdown how, std::move_only_function<void(std
     const auto one_less = [this, left] {
         if (--*left != 0) return;
         deps_.table.header().stopping.store(kStopDone);
+        // Nothing more comes of what somebody still waits for; the API ends with its answers.
+        release_waiters(Waiter::For::kRest);
+        release_waiters(Waiter::For::kRemoval);
         for (auto& then : after_shutdown_)
             then();
         after_shutdown_.clear();
     };
+    release_waiters(Waiter::For::kReady);
     // Last started, first stopped.
     std::vector<Entry*> order = in_order();
     std::ranges::reverse(order);
@@ -46,6 +50,11 @@ void Supervisor::Engine::shutdown(Shutdown how, std::move_only_function<void(std
         feed(*entry, {.kind = EventKind::kStop});
     }
     post([one_less] { one_less(); });
+}
+
+void Supervisor::Engine::release_waiters(Waiter::For what) {
+    for (Entry* entry : in_order())
+        resolve(*entry, what, core::Error(core::Code::kUnavailable, "zona is stopping"));
 }
 
 void Supervisor::Engine::become_keeper() {
