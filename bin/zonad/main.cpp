@@ -274,11 +274,11 @@ core::Result<void> Daemon::build() {
 void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
                             std::move_only_function<void(std::size_t)> begun) {
     supervisor_->shutdown(how, std::move(begun), [this] {
-        // On the supervision thread: all is at rest. The answer to `kill` may still be on its way.
+        // On the supervision thread: all is at rest. Answers may still be on their way, and a client
+        // may ask once more; supervision answers until the last connection has ended.
         asio::post(requests_, [this] {
             server_->drain(core::Deadline::after(clock_, settings_.api.drain_timeout));
         });
-        supervision_.stop();
     });
 }
 
@@ -318,6 +318,7 @@ void Daemon::run() {
         os::block_all_signals();
         asio::co_spawn(requests_, server_->serve(), [](const std::exception_ptr&) {});
         requests_.run();
+        supervision_.stop();
     });
     if (auto ready = keeper_.ready(); !ready)
         log.report("the keeper does not listen", ready.error());

@@ -280,7 +280,18 @@ def test_kill_answers_what_others_wait_for_and_does_not_wait_for_them(zona):
     zona.run('kill', timeout=10)
 
     assert 'zona is stopping' in restart.communicate(timeout=5)[1]
+    assert restart.returncode != 0
     follower.communicate(timeout=5)
+
+
+def test_a_client_that_asks_once_more_does_not_hold_up_the_end(zona):
+    zona.run('start', '/bin/sh', '--name', 'deaf', '--kill-timeout', '600', '--', '-c', "trap '' INT TERM; exec sleep 1000")
+    stop = zona.popen('stop', 'deaf')   # shows the list after its answer
+    zona.wait_until(lambda: zona.process('deaf')['status'] == 'stopping')
+
+    zona.run('kill', timeout=10)
+
+    assert 'stopped' in stop.communicate(timeout=5)[0]
 
 
 # PM-01
