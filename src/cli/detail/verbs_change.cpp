@@ -88,10 +88,14 @@ Result<void> show_outcomes(Context& context, std::span<const Outcome> outcomes) 
         if (!failed.empty()) context.console.error(outcomes_text(failed, screen));
         return {};
     }
-    ZONA_TRY(const Answer answer, context.session.ask(get_selected("processes", {})));
-    ZONA_TRY(const json::value envelope, answer.parsed());
-    context.console.out(list_text(read_process_list(envelope), screen));
+    const auto answer = context.session.ask(get_selected("processes", {}));
+    if (answer) {
+        ZONA_TRY(const json::value envelope, answer->parsed());
+        context.console.out(list_text(read_process_list(envelope), screen));
+    }
+    // What was done is told even if zona has ended since.
     context.console.out(outcomes_text(outcomes, screen));
+    if (!answer && !Session::says_not_running(answer.error())) return answer.error();
     return {};
 }
 
