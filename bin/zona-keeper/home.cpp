@@ -30,14 +30,28 @@ const char* failure(const char** code, const char* name, const char* what) {
     return g_message;
 }
 
-const char* failure_of_errno(const char** code, const char* what) {
-    const char* name = "INTERNAL";
-    if (errno == EACCES || errno == EPERM || errno == EROFS) name = "FORBIDDEN";
-    if (errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE) {
-        name = "RESOURCE_EXHAUSTED";
+const char* name_of_errno(int number) {
+    switch (number) {
+        case EACCES:
+        case EPERM:
+        case EROFS:
+            return "FORBIDDEN";
+        case ENOSPC:
+        case EDQUOT:
+        case EMFILE:
+        case ENFILE:
+            return "RESOURCE_EXHAUSTED";
+        case ENOTDIR:
+        case ENAMETOOLONG:
+        case ELOOP:
+            return "INVALID_ARGUMENT";
+        default:
+            return "INTERNAL";
     }
-    if (errno == ENOTDIR || errno == ENAMETOOLONG || errno == ELOOP) name = "INVALID_ARGUMENT";
-    return failure(code, name, what);
+}
+
+const char* failure_of_errno(const char** code, const char* what) {
+    return failure(code, name_of_errno(errno), what);
 }
 
 bool make_directory(const char* path, mode_t mode) {
@@ -47,11 +61,10 @@ bool make_directory(const char* path, mode_t mode) {
 /// Parents of the home with 0755, as mkdir -p.
 bool make_parents(const char* home) {
     char path[4096];
-    if (strlen(home) >= sizeof path) {
+    if (snprintf(path, sizeof path, "%s", home) >= static_cast<int>(sizeof path)) {
         errno = ENAMETOOLONG;
         return false;
     }
-    strcpy(path, home);
     for (char* slash = strchr(path + 1, '/'); slash != nullptr; slash = strchr(slash + 1, '/')) {
         *slash = 0;
         if (!make_directory(path, 0755)) return false;

@@ -21,8 +21,8 @@ bool find_daemon() {
     g_daemon[n] = 0;
     char* slash = strrchr(g_daemon, '/');
     if (slash == nullptr) return false;
-    strcpy(slash + 1, "zonad");
-    return true;
+    const size_t room = sizeof g_daemon - static_cast<size_t>(slash + 1 - g_daemon);
+    return snprintf(slash + 1, room, "zonad") < static_cast<int>(room);
 }
 
 bool read_options(int argc, char** argv, zona::keeper::Options& options) {

@@ -124,7 +124,7 @@ class Daemon {
     core::Logging logging_;
     core::MetricRegistry metrics_;
     std::unique_ptr<core::Config> config_;
-    core::Settings settings_;
+    core::Settings settings_{};
     os::FdLimits child_limits_;  ///< as they were before ours were raised
     std::optional<process::Table> table_;
     std::unique_ptr<process::StateStore> state_;
@@ -274,8 +274,8 @@ core::Result<void> Daemon::build() {
 void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
                             std::move_only_function<void(std::size_t)> begun) {
     supervisor_->shutdown(how, std::move(begun), [this] {
-        // On the supervision thread: all is at rest. Answers may still be on their way, and a client
-        // may ask once more; supervision answers until the last connection has ended.
+        // On the supervision thread: all is at rest. Answers may still be on their way, and a
+        // client may ask once more; supervision answers until the last connection has ended.
         asio::post(requests_, [this] {
             server_->drain(core::Deadline::after(clock_, settings_.api.drain_timeout));
         });

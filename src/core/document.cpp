@@ -112,7 +112,7 @@ Result<Document> parse_document(std::string_view text, DocumentFormat format, st
                                  format_size(limits.max_bytes)));
     }
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-    const auto named = [name](Error error) {
+    const auto named = [name](const Error& error) {
         std::string message = fmt::format("{}:{}", name, error.message());
         return Error(error.code(), std::move(message), error.where());
     };

@@ -202,6 +202,15 @@ void MetricRegistry::before_render(std::function<void()> update) {
     state_->updates.push_back(std::move(update));
 }
 
+namespace {
+
+void render_series(std::string& out, const std::string& name, const Labels& labels,
+                   const Metric& metric) {
+    std::visit([&](const auto& held) { render(out, name, labels, *held); }, metric);
+}
+
+}  // namespace
+
 std::string MetricRegistry::render_prometheus() {
     std::vector<std::function<void()>> updates;
     {
@@ -217,7 +226,7 @@ std::string MetricRegistry::render_prometheus() {
         fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name,
                        escape(family.help, false), name, kKinds[family.kind]);
         for (const auto& [labels, metric] : family.series) {
-            std::visit([&](const auto& held) { render(out, name, labels, *held); }, metric);
+            render_series(out, name, labels, metric);
         }
     }
     return out;

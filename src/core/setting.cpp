@@ -42,7 +42,7 @@ Result<void> check_range(const Setting& setting, std::int64_t value) {
 }
 
 /// Puts the text before a message such as "not a duration; ...".
-Error named(Error error, std::string_view text) {
+Error named(const Error& error, std::string_view text) {
     return refuse(fmt::format("'{}' is {}", shorten(text), error.message()));
 }
 
@@ -191,6 +191,7 @@ std::optional<std::string> SettingTable::nearest_key(std::string_view key) const
     // The right name in the wrong section, or without one.
     const std::string_view name = key.substr(key.rfind('.') + 1);
     std::vector<std::string> names;
+    names.reserve(keys_.size());
     for (const std::string& known : keys_)
         names.push_back(known.substr(known.rfind('.') + 1));
     const std::optional<std::string> meant = nearest(name, names);

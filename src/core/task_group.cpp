@@ -25,7 +25,7 @@ struct TaskGroup::State {
         asio::cancellation_signal stop;
     };
 
-    State(asio::any_io_executor the_executor, Logger the_log)
+    State(const asio::any_io_executor& the_executor, Logger the_log)
         : executor(the_executor), log(std::move(the_log)), changed(the_executor) {
         changed.expires_at(asio::steady_timer::time_point::max());
     }
@@ -67,8 +67,8 @@ struct TaskGroup::State {
     bool cancelled = false;
 };
 
-TaskGroup::TaskGroup(asio::any_io_executor executor, Logger log)
-    : state_(std::make_shared<State>(std::move(executor), std::move(log))) {}
+TaskGroup::TaskGroup(const asio::any_io_executor& executor, Logger log)
+    : state_(std::make_shared<State>(executor, std::move(log))) {}
 
 TaskGroup::~TaskGroup() {
     for (const auto& task : state_->tasks) {

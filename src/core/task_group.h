@@ -30,7 +30,7 @@ namespace zona::core {
 ///     co_await tasks.join();
 class TaskGroup {
   public:
-    TaskGroup(boost::asio::any_io_executor executor, Logger log);
+    TaskGroup(const boost::asio::any_io_executor& executor, Logger log);
 
     /// Cancels what still runs. The tasks end later, on the executor: whatever they refer to must
     /// still live then, so join() comes first. A group that dies with tasks in it logs an error

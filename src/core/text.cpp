@@ -91,7 +91,7 @@ std::optional<int> size_exponent(std::string_view unit) {
     constexpr std::string_view kLetters = "kmgtp";
     const std::size_t power = kLetters.find(unit[0]);
     const std::string_view tail = unit.substr(1);
-    if (power == std::string_view::npos || (tail != "" && tail != "b" && tail != "ib")) {
+    if (power == std::string_view::npos || (!tail.empty() && tail != "b" && tail != "ib")) {
         return std::nullopt;
     }
     return static_cast<int>(power + 1) * 10;

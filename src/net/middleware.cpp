@@ -229,7 +229,7 @@ class RenderErrors {
 
   private:
     Response failed_by(const std::exception_ptr& thrown, const Request& request) const {
-        std::string text = "an exception of an unknown type";
+        std::string text;
         try {
             std::rethrow_exception(thrown);
         } catch (const boost::system::system_error& error) {
@@ -240,7 +240,8 @@ class RenderErrors {
             text = error.what();
         } catch (const std::exception& error) {
             text = error.what();
-        } catch (...) {  // the text stays: there is nothing else to tell
+        } catch (...) {
+            text = "an exception of an unknown type";
         }
         log_.error("an exception ended a request", {{"exception", text},
                                                     {"route", request.route},

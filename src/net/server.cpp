@@ -256,8 +256,9 @@ void Server::Impl::cut() {
         connection->cut();
 }
 
-Server::Server(asio::any_io_executor executor, ServerOptions options, Application application,
-               const core::Clock& clock, core::Logger log, core::MetricRegistry& metrics)
+Server::Server(const asio::any_io_executor& executor, const ServerOptions& options,
+               Application application, const core::Clock& clock, core::Logger log,
+               core::MetricRegistry& metrics)
     : impl_(std::make_shared<Impl>(executor, options, std::move(application), clock, std::move(log),
                                    metrics)) {}
 Server::~Server() = default;

@@ -74,8 +74,9 @@ class Server {
     /// `executor`: see above. `clock` and what `application` refers to must outlive the server; the
     /// server must outlive serve(). Metrics: zona_http_connections (gauge),
     /// zona_http_refused_connections_total, zona_http_accept_failures_total.
-    Server(asio::any_io_executor executor, ServerOptions options, Application application,
-           const core::Clock& clock, core::Logger log, core::MetricRegistry& metrics);
+    Server(const asio::any_io_executor& executor, const ServerOptions& options,
+           Application application, const core::Clock& clock, core::Logger log,
+           core::MetricRegistry& metrics);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;

@@ -45,6 +45,7 @@ core::Error become_program(const std::string& program, std::vector<std::string> 
         if (auto kept = set_close_on_exec(fd, 0); !kept) return kept.take_error();
     }
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments)
         argv.push_back(argument.data());
     argv.push_back(nullptr);

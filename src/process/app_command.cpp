@@ -200,6 +200,7 @@ class Resolver {
     std::string searched_places() const {
         if (directories_.empty()) return "PATH, which is empty";
         std::vector<std::string> names;
+        names.reserve(directories_.size());
         for (const std::string& directory : directories_)
             names.push_back(shown(directory));
         return fmt::format("PATH ({})", fmt::join(names, ":"));
@@ -229,7 +230,8 @@ class Resolver {
         std::optional<std::string> found;
         for (const std::string_view& name : names) {
             used = &name;
-            if ((found = find_interpreter(name))) break;
+            found = find_interpreter(name);
+            if (found) break;
         }
         if (!found.has_value()) return missing_interpreter(names);
         ResolvedCommand out;

@@ -180,10 +180,10 @@ class Checker {
         }
     }
 
-    void out_of_range(const std::string& where, std::string value, std::string_view range) {
+    void out_of_range(const std::string& where, std::string_view value, std::string_view range) {
         const bool hidden = display_ == ValueDisplay::kHidden;
-        problem(where,
-                fmt::format("is {}; the range is {}", hidden ? "out of range" : value, range));
+        problem(where, fmt::format("is {}; the range is {}",
+                                   hidden ? std::string_view("out of range") : value, range));
     }
 
     void range(const std::string& where, int value, int least, int most) {
@@ -234,6 +234,7 @@ class Checker {
 
     void unknown_limit(const std::string& where, const std::string& name) {
         std::vector<std::string> names;
+        names.reserve(std::size(kLimitNames));
         for (const LimitName& row : kLimitNames)
             names.emplace_back(row.name);
         const auto near = core::nearest(name, names);

@@ -275,7 +275,6 @@ std::string_view status_name(Phase phase) {
         case Phase::kStopping:
             return "stopping";
         case Phase::kCleaning:
-            return "waiting restart";
         case Phase::kWaiting:
             return "waiting restart";
         case Phase::kErrored:

@@ -31,10 +31,8 @@ void Supervisor::recover(std::vector<StoredProcess> loaded, std::uint32_t next_p
 }
 
 void Supervisor::start(StartRequest request, Callback<StartReply> done) {
-    engine_->post(
-        [e = engine_.get(), request = std::move(request), done = std::move(done)]() mutable {
-            e->start(std::move(request), std::move(done));
-        });
+    engine_->post([e = engine_.get(), request = std::move(request),
+                   done = std::move(done)]() mutable { e->start(request, std::move(done)); });
 }
 
 void Supervisor::operate(OperationRequest request, Callback<std::vector<OperationResult>> done) {

@@ -221,9 +221,8 @@ def test_daemon_that_another_command_started_is_used(zona, with_keeper, wait_unt
     thread = threading.Thread(target=lambda: answers.append(run('resurrect')))
     thread.start()
     wait_until((zona.home.parent / 'home-asked').exists)
-    fake = FakeZonad(zona.home)
-    fake.on('POST', '/api/v1/snapshots/restore', envelope({'outcomes': []}))
-    fake.on('GET', '/api/v1/processes', envelope([]))
+    fake = FakeZonad(zona.home, {('POST', '/api/v1/snapshots/restore'): envelope({'outcomes': []}),
+                                 ('GET', '/api/v1/processes'): envelope([])})
     thread.join()
     fake.close()
     assert answers[0].returncode == 0, answers[0].stderr

@@ -104,13 +104,13 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 class FakeZonad:
-    """Listens on HOME/api.sock until closed."""
+    """Listens on HOME/api.sock until closed. `rules` is {(method, path): reply}, there with the first request."""
 
-    def __init__(self, home):
+    def __init__(self, home, rules=None):
         home = pathlib.Path(home)
         home.mkdir(parents=True, exist_ok=True)
         self.requests = []
-        self._rules = {}
+        self._rules = {key: [reply] for key, reply in (rules or {}).items()}
         self._lock = threading.Lock()
         # A relative name, so that the home's path may be longer than a socket address.
         here = os.open('.', os.O_RDONLY)

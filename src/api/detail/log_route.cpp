@@ -191,7 +191,8 @@ asio::awaitable<Result<void>> run(std::shared_ptr<Streaming> streaming, net::Bod
 
 }  // namespace
 
-Result<net::Response> stream_logs(const net::Request& request, std::vector<process::LogFiles> files,
+Result<net::Response> stream_logs(const net::Request& request,
+                                  const std::vector<process::LogFiles>& files,
                                   process::Capture& capture, const core::Clock& clock) {
     ZONA_TRY(const LogRequest wanted, read_request(request, clock));
     auto streaming = std::make_shared<Streaming>(

@@ -13,7 +13,7 @@ namespace zona::api {
 
 /// The answer to a request for the logs of `files`. Errors of the parameters: kInvalidArgument.
 core::Result<net::Response> stream_logs(const net::Request& request,
-                                        std::vector<process::LogFiles> files,
+                                        const std::vector<process::LogFiles>& files,
                                         process::Capture& capture, const core::Clock& clock);
 
 }  // namespace zona::api

@@ -60,6 +60,7 @@ Result<std::vector<process::AppSpec>> only(std::vector<process::AppSpec> apps,
         const auto found = std::ranges::find(apps, name, &process::AppSpec::name);
         if (found == apps.end()) {
             std::vector<std::string> known;
+            known.reserve(apps.size());
             for (const process::AppSpec& app : apps)
                 known.push_back(app.name);
             Error error(Code::kNotFound, fmt::format("only: the file has no app '{}'", name));

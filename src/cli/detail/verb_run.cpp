@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 
 #include <boost/json.hpp>
@@ -177,8 +178,8 @@ class ForegroundRun {
         if (context_.session.started_daemon() || !ids_.empty()) {
             context_.console.note("\nstopping; Ctrl-C again kills at once\n");
         }
-        for (auto group = groups().rbegin(); group != groups_.rend(); ++group) {
-            auto stopped = stop_group(*group);
+        for (const auto& group : groups() | std::views::reverse) {
+            auto stopped = stop_group(group);
             if (!stopped && stopped.error().code() == Code::kCancelled) return kill_all();
             if (!stopped) context_.console.error(error_text(stopped.error()));
         }

@@ -51,7 +51,7 @@ int status_of_results(std::span<const OperationResult> results, std::span<const 
     return status_of(outcomes);
 }
 
-Status carry_out(Context& context, const ApiRequest& request, Telling telling) {
+Status carry_out(Context& context, const ApiRequest& request, const Telling& telling) {
     ZONA_TRY(const Answer answer, context.session.ask(request, {telling.doing, 0, {}}));
     ZONA_TRY(const json::value data, answer.data());
     const std::vector<OperationResult> results = results_of(data);
@@ -123,7 +123,7 @@ Status operate(Context& context, Verb verb, const SelectOptions& options) {
     }
     if (options.wait == Wait::kNo && verb != Verb::kReset) telling.behind = "  asked";
     if (options.update_environment) warn_of_environment(context);
-    return carry_out(context, operate(name, options, context.caller), std::move(telling));
+    return carry_out(context, operate(name, options, context.caller), telling);
 }
 
 Status scale(Context& context, const ScaleOptions& options) {

@@ -15,8 +15,8 @@ constexpr std::chrono::milliseconds kGrain{2};
 
 }  // namespace
 
-DeadlineQueue::Entry::Entry(std::shared_ptr<DeadlineQueue> queue) : queue_(std::move(queue)) {
-    index_ = queue_->entries_.size();
+DeadlineQueue::Entry::Entry(std::shared_ptr<DeadlineQueue> queue)
+    : queue_(std::move(queue)), index_(queue_->entries_.size()) {
     queue_->entries_.push_back(this);
 }
 

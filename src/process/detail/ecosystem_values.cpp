@@ -55,15 +55,13 @@ std::optional<std::vector<std::string>> split_arguments(std::string_view text, O
         } else if (c == '\\' && quote != '\'' && escapes) {
             add(next);
             ++i;
-        } else if (quote != '\0') {
-            add(c);
-        } else if (is_blank(c)) {
+        } else if (quote == '\0' && is_blank(c)) {
             in_word = false;
-        } else if ((c == '"' || c == '\'') && is_closed(text, i)) {
+        } else if (quote == '\0' && (c == '"' || c == '\'') && is_closed(text, i)) {
             if (!in_word) words.emplace_back();
             in_word = true;
             quote = c;
-        } else if ((c == '"' || c == '\'') && open == OpenQuote::kRefuse) {
+        } else if (quote == '\0' && (c == '"' || c == '\'') && open == OpenQuote::kRefuse) {
             return std::nullopt;
         } else {
             add(c);

@@ -116,7 +116,7 @@ class Supervisor::Engine {
     void recover(std::vector<StoredProcess> loaded, std::uint32_t next_pm_id);
 
     // engine_requests.cpp
-    void start(StartRequest request, Callback<StartReply> done);
+    void start(const StartRequest& request, Callback<StartReply> done);
     void operate(OperationRequest request, Callback<std::vector<OperationResult>> done);
     core::Result<std::vector<Entry*>> select(std::span<const std::string> selectors);
     core::Result<Entry*> find_one(const std::string& id);

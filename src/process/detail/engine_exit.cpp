@@ -19,7 +19,7 @@ void Supervisor::Engine::reap_children() {
         }
         Entry& entry = *found->second;
         ZONA_FAULT("exit.seen");
-        record_exit(entry, *exit);
+        record_exit(entry, exit);
         ZONA_FAULT("exit.recorded");
         os::reap_child(exit->pid);
         children_.erase(exit->pid);
@@ -48,7 +48,7 @@ std::optional<os::ChildExit> Supervisor::Engine::foreign_exit(const Entry& entry
     const Slot& slot = slot_of(entry);
     const auto zombie =
         deps_.containment.proc().exit_of_zombie({slot.pid.load(), slot.start_ticks});
-    if (zombie && *zombie) return **zombie;
+    if (zombie && *zombie) return *zombie;
     return os::exit_of_foreign(pidfd);
 }
 

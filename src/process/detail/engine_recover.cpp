@@ -158,14 +158,13 @@ void Supervisor::Engine::adopt(Entry& entry, Slot& slot) {
     const bool known = slot.of_keeper.load() != 0;
     const auto stat = known ? std::nullopt : stat_of(pid);
     const bool there = stat && (slot.start_ticks == 0 || stat->start_ticks == slot.start_ticks);
-    if (known) {
-        entry.parent = Parent::kKeeper;
-    } else if (there && stat->parent == keeper) {
+    if (there && stat->parent == keeper) {
         slot.start_ticks = stat->start_ticks;
         slot.of_keeper.store(1);
+    }
+    // kExited: recorded this moment; take_adopted_exits() goes on.
+    if (slot.of_keeper.load() != 0 || slot.state() == SlotState::kExited) {
         entry.parent = Parent::kKeeper;
-    } else if (slot.state() == SlotState::kExited) {
-        entry.parent = Parent::kKeeper;  // recorded this moment; take_adopted_exits() goes on
     } else {
         adopt_foreign(entry, slot);
         if (entry.parent == Parent::kNone) return;
@@ -254,6 +253,7 @@ void Supervisor::Engine::verify(std::vector<std::uint32_t> left) {
 /// and left alone: only lost settings make such, and their owner may still want the program.
 void Supervisor::Engine::look_for_strays() {
     std::vector<TreeId> known;
+    known.reserve(entries_.size());
     for (const auto& [pm_id, entry] : entries_)
         known.push_back({entry->slot, entry->stored.id.to_string()});
     const auto strays = deps_.containment.take_strays(known);

@@ -95,7 +95,7 @@ std::vector<Entry*> Supervisor::Engine::in_order() {
 
 core::Result<std::vector<Entry*>> Supervisor::Engine::select(
     std::span<const std::string> selectors) {
-    const std::vector<Entry*> all = in_order();
+    std::vector<Entry*> all = in_order();
     if (selectors.empty()) return all;
     std::vector<SelectableProcess> views;
     views.reserve(all.size());
@@ -105,6 +105,7 @@ core::Result<std::vector<Entry*>> Supervisor::Engine::select(
     }
     ZONA_TRY(const std::vector<std::size_t> chosen, select_processes(selectors, views));
     std::vector<Entry*> out;
+    out.reserve(chosen.size());
     for (const std::size_t i : chosen)
         out.push_back(all[i]);
     return out;
@@ -329,7 +330,7 @@ core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(
     return touched;
 }
 
-void Supervisor::Engine::start(StartRequest request, Callback<StartReply> done) {
+void Supervisor::Engine::start(const StartRequest& request, Callback<StartReply> done) {
     if (shutting_down_) return done(ending());
     for (const AppSpec& spec : request.apps) {
         if (auto startable = check_startable(spec, request.environment); !startable) {
@@ -464,23 +465,22 @@ void Supervisor::Engine::scale(OperationRequest request,
     more.apps.push_back(app->spec);
     more.apps.back().instances = static_cast<int>(*wanted);
     const std::size_t before = instances.size();
-    start(std::move(more),
-          [before, done = std::move(done)](core::Result<StartReply> reply) mutable {
-              if (!reply) return done(reply.take_error());
-              std::vector<OperationResult> results;
-              for (ProcessView& process : reply->processes) {
-                  if (process.stored.instance < before) continue;
-                  OperationResult result{.pm_id = process.stored.pm_id,
-                                         .name = process.stored.app->spec.name,
-                                         .instance = process.stored.instance};
-                  for (Outcome& outcome : reply->outcomes) {
-                      if (outcome.pm_id == result.pm_id) result.outcome = std::move(outcome);
-                  }
-                  result.process = std::move(process);
-                  results.push_back(std::move(result));
-              }
-              done(std::move(results));
-          });
+    start(more, [before, done = std::move(done)](core::Result<StartReply> reply) mutable {
+        if (!reply) return done(reply.take_error());
+        std::vector<OperationResult> results;
+        for (ProcessView& process : reply->processes) {
+            if (process.stored.instance < before) continue;
+            OperationResult result{.pm_id = process.stored.pm_id,
+                                   .name = process.stored.app->spec.name,
+                                   .instance = process.stored.instance};
+            for (Outcome& outcome : reply->outcomes) {
+                if (outcome.pm_id == result.pm_id) result.outcome = std::move(outcome);
+            }
+            result.process = std::move(process);
+            results.push_back(std::move(result));
+        }
+        done(std::move(results));
+    });
 }
 
 core::Result<Supervisor::Saved> Supervisor::Engine::save(Force force) {

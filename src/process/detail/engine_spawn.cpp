@@ -125,7 +125,7 @@ core::Result<os::SpawnPlan> Supervisor::Engine::plan(Entry& entry) {
     ZONA_TRY(const Placement placement, place(entry));
     plan.environment.reserve(env.size() + 1);
     for (const auto& [name, value] : env)
-        plan.environment.push_back(name + "=" + value);
+        plan.environment.push_back(fmt::format("{}={}", name, value));
     placement.add_to(plan);
     ZONA_TRY_VOID(check_exec_size(plan.arguments, plan.environment, std::nullopt));
     return plan;
