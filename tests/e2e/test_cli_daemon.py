@@ -44,6 +44,12 @@ def test_start_of_what_ends_at_once_tells_why(zona):
     assert re.search(r'exited 3, ran \d+ ms', told) and '      two\n' in told
 
 
+def test_a_second_start_of_a_file_says_that_it_runs(zona):
+    zona.write('eco.json', '{"apps": [{"name": "nap", "script": "sleep", "args": "1000"}]}')
+    assert 'nap  ready in' in zona.run('start', 'eco.json').stdout
+    assert 'nothing to start: it runs already' in zona.run('start', 'eco.json').stdout
+
+
 def test_mistyped_names_and_missing_scripts_are_told(zona):
     zona.run('start', 'sleep', '--name', 'worker', '--', '1000')
     answer = zona.run('stop', 'wroker', check=False)

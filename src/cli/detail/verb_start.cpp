@@ -226,6 +226,9 @@ Status start(Context& context, const StartOptions& options) {
         context.console.note("zona: " + escape_control(warning) + '\n');
     }
     ZONA_TRY_VOID(show_outcomes(context, collected.outcomes));
+    if (collected.outcomes.empty() && collected.failures.empty()) {
+        context.console.remark("nothing to start: it runs already\n");
+    }
     for (const OperationResult& failure : collected.failures) {
         core::Error error = *failure.error;
         context.console.error(error_text(std::move(error).context(
