@@ -39,9 +39,9 @@ def test_start_of_what_ends_at_once_tells_why(zona):
     zona.write('bad.sh', '#!/bin/sh\necho one >&2; echo two >&2; exit 3\n', 0o755)
     answer = zona.run('start', './bad.sh', '--no-autorestart', check=False)
     assert answer.returncode == 1
-    assert re.search(r'^bad  exited 3 after \d+ ms\n    one\n    two\n', answer.stdout, re.M), answer
+    assert re.search(r'^bad  exited 3 after [\d.]+ m?s\n    one\n    two\n', answer.stdout, re.M), answer
     told = zona.run('why', 'bad').stdout
-    assert re.search(r'exited 3, ran \d+ ms', told) and '      two\n' in told
+    assert re.search(r'exited 3, ran [\d.]+ m?s', told) and '      two\n' in told
 
 
 def test_a_second_start_of_a_file_says_that_it_runs(zona):
