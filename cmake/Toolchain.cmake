@@ -33,9 +33,12 @@ elseif(NOT ZONA_COVERAGE)
     target_link_options(zona_flags INTERFACE -static-libstdc++ -static-libgcc)
 endif()
 if(ZONA_COVERAGE)
-    target_compile_options(zona_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping
-        -mllvm -runtime-counter-relocation)
-    target_link_options(zona_flags INTERFACE -fprofile-instr-generate)
+    # The place is built in: the daemon gets little of its starter's environment. %c counts in the
+    # file itself, so a killed process is counted, too.
+    set(profile ${CMAKE_BINARY_DIR}/profiles/%m%c.profraw)
+    target_compile_options(zona_flags INTERFACE -fprofile-instr-generate=${profile}
+        -fcoverage-mapping -mllvm -runtime-counter-relocation)
+    target_link_options(zona_flags INTERFACE -fprofile-instr-generate=${profile})
 endif()
 if(ZONA_FUZZ)
     target_compile_options(zona_flags INTERFACE -fsanitize=fuzzer-no-link)
