@@ -59,7 +59,7 @@ void record_exit(Keeper& keeper, const siginfo_t& info, const long* usage) {
 
 /// Returns only if it fails.
 void exec_daemon(const Options& options) {
-    const char* argv[2 * kMostSettings + 4] = {"zonad", "--home", options.home};
+    const char* argv[2 * process::kMostSettings + 4] = {"zonad", "--home", options.home};
     unsigned count = 3;
     for (unsigned i = 0; i < options.settings_count; ++i) {
         argv[count++] = "--set";
@@ -179,7 +179,7 @@ void wait_for_events(Keeper& keeper, int timeout_ms) {
     pollfd fds[2] = {{keeper.signal_fd, POLLIN, 0}, {keeper.daemon_fd, POLLIN, 0}};
     const nfds_t count = keeper.daemon_fd >= 0 ? 2 : 1;
     if (poll(fds, count, timeout_ms) < 0 && errno != EINTR) log_line("poll: %s", strerror(errno));
-    // Not without a signal: the kernel looks at each of the children, and each may send messages.
+    // Only after a signal: it walks all children, and a takeover brings a message for each of them.
     if ((fds[0].revents & POLLIN) != 0 && take_signals(keeper)) reap(keeper);
     const bool hung_up = count == 2 && fds[1].revents != 0 && !read_messages(keeper);
     if (hung_up && !keeper.daemon_gone) {

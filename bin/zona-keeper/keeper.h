@@ -15,15 +15,12 @@
 
 namespace zona::keeper {
 
-/// So many --set are taken.
-inline constexpr unsigned kMostSettings = 64;
-
 /// How the keeper was asked to start.
 struct Options {
     const char* home = nullptr;    ///< absolute
     const char* daemon = nullptr;  ///< path of zonad
     /// KEY=VALUE each: flags of every daemon that it starts.
-    const char* settings[kMostSettings] = {};
+    const char* settings[process::kMostSettings] = {};
     unsigned settings_count = 0;
     int ready_fd =
         0;  ///< gets "ok\n" or one line of JSON with the error, then is closed; -1: nobody waits

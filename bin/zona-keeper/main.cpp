@@ -33,7 +33,7 @@ bool read_options(int argc, char** argv, zona::keeper::Options& options) {
         } else if (strcmp(argv[i], "--ready-fd") == 0 && more) {
             options.ready_fd = atoi(argv[++i]);
         } else if (strcmp(argv[i], "--set") == 0 && more &&
-                   options.settings_count < zona::keeper::kMostSettings) {
+                   options.settings_count < zona::process::kMostSettings) {
             options.settings[options.settings_count++] = argv[++i];
         } else if (strcmp(argv[i], "--swapped") == 0 && more) {
             options.swapped = true;

@@ -86,9 +86,9 @@ std::vector<std::string> settings_of(int argc, char** argv) {
 std::vector<std::pair<std::string, std::string>> split(const std::vector<std::string>& settings) {
     std::vector<std::pair<std::string, std::string>> out;
     for (const std::string& setting : settings) {
-        const std::size_t equals = std::min(setting.find('='), setting.size());
-        out.emplace_back(setting.substr(0, equals),
-                         setting.substr(std::min(equals + 1, setting.size())));
+        const std::size_t equals = setting.find('=');
+        const bool has_value = equals != std::string::npos;
+        out.emplace_back(setting.substr(0, equals), has_value ? setting.substr(equals + 1) : "");
     }
     return out;
 }
@@ -177,8 +177,7 @@ core::Result<void> Daemon::open_stores() {
                                     .disk_full_wait = settings_.disk_full_wait};
     ZONA_TRY(capture_,
              process::Capture::start(std::move(capture), clock_, logging_.logger("capture")));
-    ZONA_TRY(const auto tier,
-             process::parse_tier_choice(config_->snapshot()->text("supervisor.containment")));
+    ZONA_TRY(const auto tier, process::parse_tier_choice(settings_.supervisor.containment));
     ZONA_TRY(containment_,
              process::Containment::open(
                  {.tier = tier, .home = home_, .keeper = table_->header().keeper_pid.load()}));

@@ -134,7 +134,8 @@ Status carry_out_in(const Surroundings& surroundings, const Command& command, Co
                     command.global, {surroundings.cwd, surroundings.environment},
                     home,           home == usual_home(surroundings)};
     Status status = carry_out(context, command);
-    if (!command.global.settings.empty() && !session.started_daemon()) {
+    // A start that failed has said why.
+    if (status && !command.global.settings.empty() && !session.started_daemon()) {
         console.note("--set had no effect: it is for the command that starts zona\n");
     }
     return status;

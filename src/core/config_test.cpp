@@ -388,7 +388,7 @@ TEST_F(ConfigTest, DaemonSettingsHaveUsableDefaults) {
     EXPECT_EQ(settings.profile, "production");
     EXPECT_EQ(settings.log_level, LogLevel::kInfo);
     EXPECT_EQ(settings.log_file, (home_ / "logs/zonad.log").string());
-    EXPECT_EQ(settings.supervisor.containment, ContainmentChoice::kAuto);
+    EXPECT_EQ(settings.supervisor.containment, "auto");
     EXPECT_EQ(settings.supervisor.default_kill_timeout, 1600ms);
     EXPECT_EQ(settings.disk_full_wait, 5s);
     EXPECT_EQ(settings.max_processes, 16384);
@@ -402,7 +402,7 @@ TEST_F(ConfigTest, DaemonSettingsAreReadByName) {
                            {"ZONA_PROFILE", "development"}};
     const auto config = Config::load(daemon_settings(), inputs_).value();
     const Settings settings = Settings::from(*config->snapshot());
-    EXPECT_EQ(settings.supervisor.containment, ContainmentChoice::kCgroup1);
+    EXPECT_EQ(settings.supervisor.containment, "cgroup1");
     EXPECT_EQ(settings.supervisor.shutdown_timeout, 2min);
     EXPECT_EQ(settings.log_levels.at("http"), LogLevel::kWarn);
     EXPECT_EQ(settings.log_level, LogLevel::kDebug);

@@ -97,6 +97,10 @@ void render(std::string& out, std::string_view name, const Labels& labels,
                    number(histogram.sum()), total);
 }
 
+void render(std::string& out, std::string_view name, const Labels& labels, const Metric& metric) {
+    std::visit([&](const auto& held) { render(out, name, labels, *held); }, metric);
+}
+
 }  // namespace
 
 Histogram::Histogram(std::vector<double> bounds)
@@ -202,15 +206,6 @@ void MetricRegistry::before_render(std::function<void()> update) {
     state_->updates.push_back(std::move(update));
 }
 
-namespace {
-
-void render_series(std::string& out, const std::string& name, const Labels& labels,
-                   const Metric& metric) {
-    std::visit([&](const auto& held) { render(out, name, labels, *held); }, metric);
-}
-
-}  // namespace
-
 std::string MetricRegistry::render_prometheus() {
     std::vector<std::function<void()>> updates;
     {
@@ -226,7 +221,7 @@ std::string MetricRegistry::render_prometheus() {
         fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name,
                        escape(family.help, false), name, kKinds[family.kind]);
         for (const auto& [labels, metric] : family.series) {
-            render_series(out, name, labels, metric);
+            render(out, name, labels, metric);
         }
     }
     return out;

@@ -154,11 +154,6 @@ LogLevel level_of(const std::string& name) {
     return parse_log_level(name).value_or(LogLevel::kInfo);
 }
 
-ContainmentChoice containment_of(const std::string& name) {
-    constexpr std::array<std::string_view, 4> kNames = {"auto", "cgroup2", "cgroup1", "sweep"};
-    return static_cast<ContainmentChoice>(std::ranges::find(kNames, name) - kNames.begin());
-}
-
 }  // namespace
 
 const SettingTable& daemon_settings() {
@@ -189,7 +184,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                 .idle_timeout = snapshot.duration("api.idle_timeout"),
                 .request_timeout = snapshot.duration("api.request_timeout"),
                 .drain_timeout = snapshot.duration("api.drain_timeout")},
-        .supervisor = {.containment = containment_of(snapshot.text("supervisor.containment")),
+        .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .default_kill_timeout = snapshot.duration("supervisor.default_kill_timeout"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .logs_directory = snapshot.text("logs.dir"),

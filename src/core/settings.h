@@ -14,10 +14,6 @@
 
 namespace zona::core {
 
-/// How the descendants of a stopped process are found and ended; docs/ARCHITECTURE.md has the
-/// tiers.
-enum class ContainmentChoice : std::uint8_t { kAuto, kCgroup2, kCgroup1, kSweep };
-
 /// The values of a snapshot, field by field. A copy: it does not change with a reload.
 struct Settings {
     struct Api {
@@ -30,7 +26,7 @@ struct Settings {
         std::chrono::milliseconds drain_timeout;    ///< for requests in flight at shutdown
     };
     struct Supervisor {
-        ContainmentChoice containment;
+        std::string containment;                         ///< a process::TierChoice by name
         std::chrono::milliseconds default_kill_timeout;  ///< between the stop signal and SIGKILL
         std::chrono::milliseconds shutdown_timeout;      ///< for stopping all processes
     };

@@ -7,6 +7,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/channel.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -21,6 +22,7 @@ namespace zona::net {
 namespace {
 
 using Acceptor = asio::local::stream_protocol::acceptor;
+using Socket = asio::local::stream_protocol::socket;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kFirstBackoff{10};
@@ -86,8 +88,9 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
         asio::steady_timer retry;
     };
 
+    core::Result<std::optional<Socket>> accept(Acceptor& acceptor);
     asio::awaitable<void> accept_from(Listener& listener);
-    void admit(asio::local::stream_protocol::socket socket);
+    void admit(Socket socket);
     asio::awaitable<void> serve_one(std::shared_ptr<detail::Connection> connection);
     asio::awaitable<void> turn_away(std::shared_ptr<detail::Connection> connection);
     void cut();
@@ -152,18 +155,29 @@ asio::awaitable<void> Server::Impl::serve() {
     drain_ends_.cancel();
 }
 
+/// The next connection that waits, if one does. Asio's own accept leaves a descriptor that survives
+/// exec: the daemon that becomes the keeper would hold its clients' connections open for ever.
+core::Result<std::optional<Socket>> Server::Impl::accept(Acceptor& acceptor) {
+    ZONA_TRY(std::optional<os::UniqueFd> accepted, os::accept_unix(acceptor.native_handle()));
+    if (!accepted) return std::optional<Socket>();
+    Socket socket(shared_->executor);
+    boost::system::error_code error;
+    socket.assign(asio::local::stream_protocol(), accepted->get(), error);
+    if (error) return core::Error::from_errno(error.value(), "watch a connection");
+    std::ignore = std::move(*accepted).release();  // the socket owns it now
+    return std::optional<Socket>(std::move(socket));
+}
+
 asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
     const auto self = shared_from_this();
     std::chrono::milliseconds backoff = kFirstBackoff;
     while (!shared_->draining) {
-        // Asio's own accept leaves a descriptor that survives exec: the daemon that becomes the
-        // keeper would hold its clients' connections open for ever.
-        auto accepted = os::accept_unix(listener.acceptor.native_handle());
+        auto accepted = accept(listener.acceptor);
         if (accepted && *accepted) {
             backoff = kFirstBackoff;
-            admit(asio::local::stream_protocol::socket(shared_->executor,
-                                                       asio::local::stream_protocol(),
-                                                       std::move(**accepted).release()));
+            admit(*std::move(*accepted));
+            // A flood of connections lets those that are open have their turn.
+            co_await asio::post(shared_->executor, kAwait);
             continue;
         }
         if (accepted) {
@@ -183,7 +197,7 @@ asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
     }
 }
 
-void Server::Impl::admit(asio::local::stream_protocol::socket socket) {
+void Server::Impl::admit(Socket socket) {
     core::Result<os::PeerCredentials> who = os::peer_credentials(socket.native_handle());
     if (!who.has_value()) {  // without a name it gets nothing: the socket closes
         shared_->log.report("a client's credentials cannot be read", who.error());

@@ -9,9 +9,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "os/detail/default_signals.h"
 
 namespace zona::os {
 namespace {
@@ -56,11 +57,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 }
 
 void reset_signals() {
-    // The system call itself: libc's function refuses the signals that it uses for threads, and a
-    // starter can have left those ignored, too. Zeroes are SIG_DFL without flags.
-    constexpr std::array<unsigned long, 4> kPlain = {};
-    for (int number = 1; number < NSIG; ++number)
-        syscall(SYS_rt_sigaction, number, kPlain.data(), nullptr, sizeof(unsigned long));
+    detail::default_dispositions();
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -5,11 +5,11 @@
 #include <cstdlib>
 
 #include <dirent.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/child.h"
+#include "os/detail/default_signals.h"
 #include "os/fd.h"
 
 extern char** environ;
@@ -49,9 +49,8 @@ core::Error become_program(const std::string& program, std::vector<std::string> 
     for (std::string& argument : arguments)
         argv.push_back(argument.data());
     argv.push_back(nullptr);
-    for (int number = 1; number <= 31; ++number) {
-        if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
-    }
+    // The mask stays: what is pending waits for the program that knows what to do with it.
+    detail::default_dispositions();
     ::execve(program.c_str(), argv.data(), environ);
     const int error = errno;
     return core::Error::from_errno(error, "execute " + program);

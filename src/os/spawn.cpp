@@ -1,6 +1,5 @@
 #include "os/spawn.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -20,13 +19,13 @@
 #include <unistd.h>
 
 #include "os/detail/clone_into.h"
+#include "os/detail/default_signals.h"
 #include "os/fd.h"
 
 namespace zona::os {
 namespace {
 
 constexpr std::size_t kChildStack = 64UL * 1024;
-constexpr int kSignals = 64;
 
 /// What the child works on. It shares the parent's memory until execve, so failures are written
 /// here.
@@ -53,13 +52,7 @@ ZONA_IN_CHILD bool fail(Prepared& p, SpawnStep step) {
 }
 
 ZONA_IN_CHILD void default_signals() {
-    // Zeroes are SIG_DFL without flags in the kernel's own structure.
-    unsigned long action[4] = {0, 0, 0, 0};
-    for (int number = 1; number <= kSignals; ++number) {
-        if (number != SIGKILL && number != SIGSTOP) {
-            ::syscall(SYS_rt_sigaction, number, action, nullptr, 8UL);
-        }
-    }
+    detail::default_dispositions();
     unsigned long empty = 0;
     ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, nullptr, 8UL);
 }
@@ -189,45 +182,44 @@ long clone_child(Prepared& prepared, const ChildStack& stack, std::int32_t* pid_
     return old < 0 ? -static_cast<long>(errno) : old;
 }
 
-/// Low numbers for the standard streams of the child that is being spawned.
-class ReservedDescriptors {
-  public:
-    core::Result<void> reserve() {
-        for (UniqueFd& fd : held_) {
-            ZONA_TRY(fd, open_file("/dev/null", O_RDWR));
-        }
-        ZONA_TRY(null_, open_file("/dev/null", O_RDWR));
-        return {};
-    }
-    /// Puts the plan's streams there, for as long as the result lives; leaves them where they are
-    /// if nothing is reserved. Holds off other spawns meanwhile.
-    std::unique_lock<std::mutex> place(const SpawnPlan& plan, std::array<int, 3>& stdio) {
-        stdio = {plan.stdin_fd, plan.stdout_fd, plan.stderr_fd};
-        std::unique_lock lock(mutex_);
-        for (std::size_t i = 0; i < stdio.size(); ++i) {
-            const int low = held_[i].get();
-            if (low >= 0 && stdio[i] > low && ::dup3(stdio[i], low, O_CLOEXEC) == low)
-                stdio[i] = low;
-        }
-        return lock;
-    }
-    /// Lets go of the streams' files, so that a FIFO sees its last writer leave.
-    void clear() {
-        if (null_.get() < 0) return;
-        for (const UniqueFd& fd : held_)
-            ::dup3(null_.get(), fd.get(), O_CLOEXEC);
-    }
-
-  private:
-    std::mutex mutex_;
-    std::array<UniqueFd, 3> held_;
-    UniqueFd null_;
+/// Low numbers for the standard streams of the child that is being spawned; one spawn at a time.
+struct ReservedDescriptors {
+    std::mutex mutex;
+    std::array<UniqueFd, 3> low;
+    UniqueFd null;
 };
 
 ReservedDescriptors& reserved_descriptors() {
     static ReservedDescriptors reserved;
     return reserved;
 }
+
+/// The plan's streams under the reserved numbers, for as long as it lives; where they are if
+/// nothing is reserved.
+class PlacedStreams {
+  public:
+    explicit PlacedStreams(const SpawnPlan& plan)
+        : lock_(reserved_.mutex), fds_{plan.stdin_fd, plan.stdout_fd, plan.stderr_fd} {
+        for (std::size_t i = 0; i < fds_.size(); ++i) {
+            const int low = reserved_.low[i].get();
+            if (low >= 0 && fds_[i] > low && ::dup3(fds_[i], low, O_CLOEXEC) == low) fds_[i] = low;
+        }
+    }
+    PlacedStreams(const PlacedStreams&) = delete;
+    PlacedStreams& operator=(const PlacedStreams&) = delete;
+    /// Lets go of the streams' files, so that a FIFO sees its last writer leave.
+    ~PlacedStreams() {
+        if (!reserved_.null.valid()) return;
+        for (const UniqueFd& fd : reserved_.low)
+            ::dup3(reserved_.null.get(), fd.get(), O_CLOEXEC);
+    }
+    const std::array<int, 3>& fds() const { return fds_; }
+
+  private:
+    ReservedDescriptors& reserved_ = reserved_descriptors();
+    std::scoped_lock<std::mutex> lock_;
+    std::array<int, 3> fds_;
+};
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
     std::vector<char*> out;
@@ -278,7 +270,13 @@ std::string_view to_string(SpawnStep step) {
 }
 
 core::Result<void> reserve_spawn_descriptors() {
-    return reserved_descriptors().reserve();
+    ReservedDescriptors& reserved = reserved_descriptors();
+    const std::scoped_lock lock(reserved.mutex);
+    for (UniqueFd& fd : reserved.low) {
+        ZONA_TRY(fd, open_file("/dev/null", O_RDWR));
+    }
+    ZONA_TRY(reserved.null, open_file("/dev/null", O_RDWR));
+    return {};
 }
 
 SpawnOutcome spawn(const SpawnPlan& plan, std::int32_t* pid_slot) {
@@ -291,11 +289,11 @@ SpawnOutcome spawn(const SpawnPlan& plan, std::int32_t* pid_slot) {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
-    const auto others_wait = reserved_descriptors().place(plan, prepared.stdio);
+    const PlacedStreams streams(plan);
+    prepared.stdio = streams.fds();
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const long pid = clone_child(prepared, stack, pid_slot);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    reserved_descriptors().clear();
     if (pid < 0) {
         // EAGAIN and ENOMEM are about processes, everything else that clone3 says about the group.
         const bool group = prepared.born_in_cgroup2 && pid != -EAGAIN && pid != -ENOMEM;

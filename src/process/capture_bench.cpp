@@ -83,6 +83,18 @@ process::LogTargets targets(const Home& home, std::string_view out, std::string_
     return made;
 }
 
+/// A capture of one slot. The log files are called "out" and `err`.
+struct Rig {
+    Rig(benchmark::State& state, std::string_view err) : capture(start(home, clock)) {
+        if (!capture->attach(0, targets(home, "out", err))) state.SkipWithError("attach");
+        streams = capture->open_for_child(0).value();
+    }
+    Home home;
+    core::RealClock clock;
+    std::unique_ptr<process::Capture> capture;
+    process::ChildStreams streams;
+};
+
 pid_t write_numbered(int fd, std::size_t lines_per_write, std::size_t writes) {
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
@@ -143,25 +155,21 @@ void BM_CaptureRaw(benchmark::State& state) {
         static_cast<std::size_t>(state.range(0)) * 1'000'000 / (lines * kWidth);
     std::size_t bytes = 0;
     for ([[maybe_unused]] auto _ : state) {
-        const Home home;
-        const core::RealClock clock;
-        const auto capture = start(home, clock);
-        if (!capture->attach(0, targets(home, "out", "err"))) state.SkipWithError("attach");
-        auto streams = capture->open_for_child(0).value();
+        Rig rig(state, "err");
         const double writers_before = children_cpu();
-        const auto begin = clock.steady();
-        const pid_t writer = write_numbered(streams.out.get(), lines, writes);
+        const auto begin = rig.clock.steady();
+        const pid_t writer = write_numbered(rig.streams.out.get(), lines, writes);
         int status = 0;
         ::waitpid(writer, &status, 0);
-        capture->drain(0, process::Final::kYes);
-        const std::chrono::duration<double> took = clock.steady() - begin;
+        rig.capture->drain(0, process::Final::kYes);
+        const std::chrono::duration<double> took = rig.clock.steady() - begin;
         state.SetIterationTime(took.count());
         bytes += writes * lines * kWidth;
         const double gigabytes = static_cast<double>(bytes) * 1e-9;
         state.counters["capture_cpu_s_per_GB"] = capture_cpu() / gigabytes;
         state.counters["writer_cpu_s_per_GB"] = (children_cpu() - writers_before) / gigabytes;
         state.counters["GB_per_s"] = gigabytes / took.count();
-        if (status != 0 || !verify(home / "out", lines, writes)) {
+        if (status != 0 || !verify(rig.home / "out", lines, writes)) {
             state.SkipWithError("a line is missing, doubled or damaged");
         }
     }
@@ -182,18 +190,14 @@ void BM_CaptureShared(benchmark::State& state) {
         static_cast<std::size_t>(state.range(0)) * 500'000 / (kLines * kWidth);
     std::size_t bytes = 0;
     for ([[maybe_unused]] auto _ : state) {
-        const Home home;
-        const core::RealClock clock;
-        const auto capture = start(home, clock);
-        if (!capture->attach(0, targets(home, "out", "out"))) state.SkipWithError("attach");
-        auto streams = capture->open_for_child(0).value();
-        const auto begin = clock.steady();
-        const pid_t a = write_numbered(streams.out.get(), kLines, writes);
-        const pid_t b = write_numbered(streams.err.get(), kLines, writes);
+        Rig rig(state, "out");
+        const auto begin = rig.clock.steady();
+        const pid_t a = write_numbered(rig.streams.out.get(), kLines, writes);
+        const pid_t b = write_numbered(rig.streams.err.get(), kLines, writes);
         ::waitpid(a, nullptr, 0);
         ::waitpid(b, nullptr, 0);
-        const auto end = capture->drain(0, process::Final::kYes);
-        const std::chrono::duration<double> took = clock.steady() - begin;
+        const auto end = rig.capture->drain(0, process::Final::kYes);
+        const std::chrono::duration<double> took = rig.clock.steady() - begin;
         state.SetIterationTime(took.count());
         bytes += end.out;
         if (end.out != 2 * writes * kLines * kWidth) state.SkipWithError("bytes are missing");
@@ -203,19 +207,15 @@ void BM_CaptureShared(benchmark::State& state) {
 BENCHMARK(BM_CaptureShared)->Arg(1000)->UseManualTime()->Iterations(1)->Unit(benchmark::kSecond);
 
 void BM_DrainNothing(benchmark::State& state) {
-    const Home home;
-    const core::RealClock clock;
-    const auto capture = start(home, clock);
-    if (!capture->attach(0, targets(home, "out", "err"))) state.SkipWithError("attach");
-    auto streams = capture->open_for_child(0).value();
-    if (state.range(0) != 0 &&
-        (::write(streams.out.get(), "x\n", 2) != 2 || ::write(streams.err.get(), "x\n", 2) != 2)) {
+    Rig rig(state, "err");
+    if (state.range(0) != 0 && (::write(rig.streams.out.get(), "x\n", 2) != 2 ||
+                                ::write(rig.streams.err.get(), "x\n", 2) != 2)) {
         state.SkipWithError("write");
     }
-    while (state.range(0) != 0 && capture->drain(0, process::Final::kYes).err == 0) {
+    while (state.range(0) != 0 && rig.capture->drain(0, process::Final::kYes).err == 0) {
     }
     for ([[maybe_unused]] auto _ : state)
-        benchmark::DoNotOptimize(capture->drain(0, process::Final::kYes));
+        benchmark::DoNotOptimize(rig.capture->drain(0, process::Final::kYes));
 }
 BENCHMARK(BM_DrainNothing)->Arg(0)->Arg(1)->ArgName("log_files_open");
 

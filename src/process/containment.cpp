@@ -141,8 +141,6 @@ class HostContainment final : public Containment {
     core::Result<std::optional<os::CgroupDir>> find_group(const os::CgroupHierarchy& hierarchy,
                                                           const TreeId& id,
                                                           const os::ProcessRef& main);
-    core::Result<std::optional<os::CgroupDir>> find_by_name(const os::CgroupHierarchy& hierarchy,
-                                                            const TreeId& id);
 
     TierChoice choice_;
     ContainmentHost host_;
@@ -275,29 +273,21 @@ core::Result<std::optional<os::CgroupDir>> HostContainment::find_by_process(
     return std::optional<os::CgroupDir>();
 }
 
-core::Result<std::optional<os::CgroupDir>> HostContainment::find_by_name(
-    const os::CgroupHierarchy& hierarchy, const TreeId& id) {
+core::Result<std::optional<os::CgroupDir>> HostContainment::find_group(
+    const os::CgroupHierarchy& hierarchy, const TreeId& id, const os::ProcessRef& main) {
     const std::string name = detail::group_name(id);
+    // Nearly always below our own group, and then no look at /proc is needed.
     ZONA_TRY(auto near,
              os::CgroupDir::find(hierarchy, fmt::format("{}/{}", base_path(hierarchy), name)));
+    if (near && near->populated().value_or(false)) return near;
+    ZONA_TRY(auto its_own, find_by_process(hierarchy, id, main));
+    if (its_own) return its_own;
     if (near) return near;
     for (const std::string& base : bases(hierarchy)) {
         ZONA_TRY(auto far, os::CgroupDir::find(hierarchy, fmt::format("{}/{}", base, name)));
         if (far) return far;
     }
     return std::optional<os::CgroupDir>();
-}
-
-core::Result<std::optional<os::CgroupDir>> HostContainment::find_group(
-    const os::CgroupHierarchy& hierarchy, const TreeId& id, const os::ProcessRef& main) {
-    // Nearly always below our own group, and then no look at /proc is needed, which costs ten times
-    // as much.
-    ZONA_TRY(auto near, os::CgroupDir::find(hierarchy, fmt::format("{}/{}", base_path(hierarchy),
-                                                                   detail::group_name(id))));
-    if (near && near->populated().value_or(false)) return near;
-    ZONA_TRY(auto group, find_by_process(hierarchy, id, main));
-    if (group) return group;
-    return find_by_name(hierarchy, id);
 }
 
 core::Result<std::unique_ptr<Tree>> HostContainment::adopt(const TreeId& id,

@@ -37,6 +37,9 @@ struct KeeperMessage {
 };
 static_assert(sizeof(KeeperMessage) == 16, "one fixed packet");
 
+/// `--set KEY=VALUE` that a keeper takes and hands on to its daemons.
+inline constexpr unsigned kMostSettings = 64;
+
 inline constexpr unsigned kMostFailureText = 4096;  ///< bytes of text after kFailed
 
 }  // namespace zona::process

@@ -47,7 +47,9 @@ def test_a_setting_given_as_a_flag_outlives_daemon_and_keeper(zona):
         return {s['key']: (s['value'], s['source']) for s in zona.run('config', 'show', '--json').data}['supervisor.containment']
 
     refused = zona.run('start', '/bin/sleep', '--set', 'supervisor.containmnt=sweep', '--', '1000', check=False)
-    assert refused.returncode != 0 and "containment" in refused.stderr
+    assert refused.returncode != 0 and "containment" in refused.stderr and 'no effect' not in refused.stderr
+    many = zona.run('start', '/bin/sleep', *['--set', 'log.level=info'] * 65, '--', '1000', check=False)
+    assert many.returncode == 2 and 'at most 64' in many.stderr
     zona.run('start', '/bin/sleep', '--name', 'nap', '--set', 'supervisor.containment=sweep', '--', '1000')
     assert shown() == ('sweep', 'flag') and tier_of(zona, 'nap') == 'sweep'
 

@@ -49,9 +49,8 @@ class Run:
         self.hits = collections.Counter()
         self.killed = collections.Counter()
         self.exits = {}          # (process id, incarnation) -> exit
-        self.orphaned = False    # keeper and daemon died together: unknown ends are allowed
-        self.lost = set()        # pids that had lost the daemon, then the keeper: likewise
-        self.gaps = []           # (from, to) in ns: nobody may have held the FIFOs
+        self.lost = set()        # pids that had lost the daemon, then the keeper: unknown ends are allowed
+        self.gaps = []           # (from, to) in ns: keeper and daemon may both have been dead, and nobody held the FIFOs
         self.gap_begin = None
         self.zona = Zona()
         self.truth = self.zona.folder / 'truth'
@@ -125,17 +124,16 @@ class Run:
     # --- the course of a seed
 
     def kill_somebody(self):
+        """Whether keeper and daemon were killed in one breath."""
         pids = self.pids()
         if not pids:
-            return
+            return False
         choice = self.random.random()
         victims = {'daemon': pids[1:], 'keeper': pids[:1], 'both': pids}
         name = 'daemon' if choice < 0.75 else 'keeper' if choice < 0.92 else 'both'
         if name != 'daemon':
             # A writer notes its end before it ends.
             self.gap_begin = time.time_ns() - 50_000_000
-        if name == 'both':
-            self.orphaned = True
         if name == 'keeper':
             # Also those that have ended while it had no time to look.
             self.lost |= {p.pid for p in self.zona.processes() if p.ppid != pids[1]}
@@ -148,11 +146,12 @@ class Run:
                 pass
         if name == 'keeper' and self.random.random() < 0.3:
             # The daemon is on its way to becoming the keeper; hit it there.
-            self.orphaned = True
+            name = 'both'
             try:
                 os.kill(pids[1], signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        return name == 'both'
 
     def run(self):
         try:
@@ -166,7 +165,7 @@ class Run:
                 # A daemon reads its fault when it starts: the one that follows this kill has it.
                 label = self.random.choice(self.labels)
                 self.arm(label)
-                self.kill_somebody()
+                both = self.kill_somebody()
                 number = str(self.random.randrange(INSTANCES))
                 if label.startswith(('restart', 'state')):
                     self.ask('restart', number)
@@ -177,7 +176,7 @@ class Run:
                 while not hits and time.monotonic() < deadline:
                     time.sleep(0.01)
                     hits = self.count_hits()
-                if not hits and not self.orphaned:
+                if not hits and not both:
                     self.gap_begin = None   # the daemon lived on and held them
                 self.disarm()
                 if self.random.random() < 0.2:
@@ -233,12 +232,13 @@ class Run:
     def check_instance(self, process):
         number = process['instance']
         truth = (self.truth / f'w{number}.truth').read_text().splitlines()
-        begun, ended, pids = [], {}, {}
+        begun, ended, pids, began_at = [], {}, {}, {}
         for line in truth:
             word, *rest = line.split()
             if word == 'B':
                 begun.append(int(rest[0]))
                 pids[int(rest[0])] = int(rest[1])
+                began_at[int(rest[0])] = int(rest[2])
             elif word == 'E':
                 ended[int(rest[0])] = (int(rest[1]), rest[2], int(rest[3]), int(rest[4]))
             else:
@@ -253,8 +253,11 @@ class Run:
             by_pid.setdefault(pid, told)   # the API keeps the last ten only
         told = {run: by_pid.get(pids[run]) for run in begun}
         for stream in ('out_file', 'error_file'):
-            self.check_lines(number, stream, pathlib.Path(process[stream]), begun, ended, told, pids)
-        self.check_exits(number, begun, ended, told, pids)
+            self.check_lines(number, stream, pathlib.Path(process[stream]), begun, ended)
+        # Who lived through a gap has no parent any more.
+        orphans = {run for run in begun if pids[run] in self.lost or
+                   any(began_at[run] <= end and (run not in ended or begin <= ended[run][3]) for begin, end in self.gaps)}
+        self.check_exits(number, begun, ended, told, pids, orphans)
 
     def ends_in_the_log(self):
         ends = {}
@@ -270,7 +273,7 @@ class Run:
         number = pid.to_bytes(4, 'little')
         return any(number in path.read_bytes() for path in (self.zona.home / 'state').glob('exits*'))
 
-    def check_lines(self, number, stream, path, begun, ended, told, pids):
+    def check_lines(self, number, stream, path, begun, ended):
         lines = collections.defaultdict(list)
         order = []
         for line in path.read_text().splitlines():
@@ -288,13 +291,11 @@ class Run:
             if lines[run] != list(range(count)):
                 self.complain(f'instance {number} {stream} run {run}: lines lost or doubled: {lines[run][:50]}')
             # What the FIFO held is gone with a child that ends while keeper and daemon are both dead.
-            unknown = told[run] is not None and told[run][0] == 'unknown'
-            alone = unknown and (self.orphaned or pids[run] in self.lost) or \
-                run in ended and any(begin <= ended[run][3] <= end for begin, end in self.gaps)
+            alone = run in ended and any(begin <= ended[run][3] <= end for begin, end in self.gaps)
             if run in ended and count != ended[run][0] and not alone:
                 self.complain(f'instance {number} {stream} run {run}: {count} of {ended[run][0]} lines')
 
-    def check_exits(self, number, begun, ended, told, pids):
+    def check_exits(self, number, begun, ended, told, pids, orphans):
         # An incarnation without a run was stopped before the program's first line.
         for run in begun:
             if told[run] is None and self.is_recorded(pids[run]):
@@ -304,7 +305,7 @@ class Run:
                 continue
             cause, code, name, _ = told[run]
             if cause == 'unknown':
-                if not self.orphaned and pids[run] not in self.lost:
+                if run not in orphans:
                     self.complain(f'instance {number} run {run}: unknown, though it had a parent')
                 continue
             if run in ended:

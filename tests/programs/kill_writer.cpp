@@ -2,10 +2,11 @@
 //
 //   kill_writer TRUTH_DIRECTORY
 //
-// NAME is "w" and its NODE_APP_INSTANCE. It takes the lock NAME.lock for its life: a second
-// instance at the same time writes "DOUBLED". Its n-th run writes numbered lines "<run> <line>" to
-// both streams, then "E <run> <lines> <how> <status> <when>" into NAME.truth, and ends that way;
-// when is in nanoseconds of CLOCK_REALTIME. A run that is stopped from outside has no E.
+// All times are nanoseconds of CLOCK_REALTIME. NAME is "w" and its NODE_APP_INSTANCE. It takes the
+// lock NAME.lock for its life: a second instance at the same time writes "DOUBLED". Its n-th run
+// writes numbered lines "<run> <line>" to both streams, then "E <run> <lines> <how> <status>
+// <when>" into NAME.truth, and ends that way. A run begins with "B <run> <pid> <when>" there; one
+// that is stopped from outside has no E.
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -22,6 +23,11 @@
 namespace {
 
 constexpr long kLastBurst = 30;
+
+std::string now() {
+    const std::chrono::nanoseconds time = std::chrono::system_clock::now().time_since_epoch();
+    return std::to_string(time.count());
+}
 
 void append(const std::string& path, const std::string& line) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -57,7 +63,8 @@ int main(int argc, char** argv) {
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     const long run = next_run(base + ".run");
-    append(base + ".truth", "B " + std::to_string(run) + " " + std::to_string(::getpid()) + "\n");
+    append(base + ".truth",
+           "B " + std::to_string(run) + " " + std::to_string(::getpid()) + " " + now() + "\n");
     sigprocmask(SIG_SETMASK, &before, nullptr);
     std::mt19937 random(static_cast<unsigned>(::getpid()) * 2654435761U +
                         static_cast<unsigned>(run));
@@ -73,10 +80,9 @@ int main(int argc, char** argv) {
     const bool by_signal = random() % 4 == 0;
     const int status =
         by_signal ? (random() % 2 != 0 ? SIGKILL : SIGUSR1) : static_cast<int>(random() % 200);
-    const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
     append(base + ".truth", "E " + std::to_string(run) + " " + std::to_string(lines) + " " +
                                 (by_signal ? "signaled " : "exited ") + std::to_string(status) +
-                                " " + std::to_string(now.count()) + "\n");
+                                " " + now() + "\n");
     if (by_signal) {
         ::signal(SIGUSR1, SIG_DFL);
         ::raise(status);

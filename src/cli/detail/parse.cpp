@@ -8,6 +8,7 @@
 #include "cli/detail/text.h"
 #include "cli/detail/verb_parser.h"
 #include "core/text.h"
+#include "process/keeper_protocol.h"
 
 namespace zona::cli {
 namespace {
@@ -305,6 +306,12 @@ Result<GlobalOptions> global_options(const RawWords& raw) {
                 .detail({"", "",
                          "as in --set supervisor.containment=sweep; `zona config` has the keys"});
         }
+    }
+    if (raw.settings.size() > process::kMostSettings) {
+        return Error(Code::kInvalidArgument,
+                     fmt::format("--set is given {} times; at most {} are taken",
+                                 raw.settings.size(), process::kMostSettings))
+            .detail({"", "", "write them into zona.toml in zona's home"});
     }
     global.settings = raw.settings;
     if (raw.json) global.format = OutputFormat::kJson;

@@ -252,10 +252,12 @@ void Supervisor::Engine::verify(std::vector<std::uint32_t> left) {
 /// Removes the empty groups of processes that are gone from the list. What runs in others is told,
 /// and left alone: only lost settings make such, and their owner may still want the program.
 void Supervisor::Engine::look_for_strays() {
+    // Also slots without settings: recover_slot() has told of those.
     std::vector<TreeId> known;
-    known.reserve(entries_.size());
-    for (const auto& [pm_id, entry] : entries_)
-        known.push_back({entry->slot, entry->stored.id.to_string()});
+    for (std::uint32_t i = 0; i < deps_.table.used(); ++i) {
+        const Slot& slot = deps_.table.slot(i);
+        if (slot.state() != SlotState::kFree) known.push_back({i, Table::owner(slot).to_string()});
+    }
     const auto strays = deps_.containment.take_strays(known);
     if (!strays) return log_.report("cannot look for left-over process groups", strays.error());
     for (const auto& stray : *strays) {

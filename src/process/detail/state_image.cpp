@@ -52,25 +52,19 @@ class ImageReader {
   private:
     enum class Section : std::uint8_t { kNone, kApps, kProcesses, kKilled, kEnd };
 
+    void end_section() { section_ = Section::kNone; }
+
     void read_line(std::string_view line) {
         switch (section_) {
             case Section::kNone:
                 begin_section(line);
                 break;
             case Section::kApps:
-                if (line == "}") {
-                    section_ = Section::kNone;
-                } else {
-                    add_app(line);
-                }
+                line == "}" ? end_section() : add_app(line);
                 break;
             case Section::kProcesses:
             case Section::kKilled:
-                if (line == "]") {
-                    section_ = Section::kNone;
-                } else {
-                    add_process(line);
-                }
+                line == "]" ? end_section() : add_process(line);
                 break;
             case Section::kEnd:
                 leave_out("a line", "it stands behind the end");
