@@ -1,8 +1,10 @@
-// Writes N numbered lines of 100 bytes to stdout as fast as it can; --verify FILE checks that they
-// are all there, in order, once, and prints their number.
+// Writes N numbered lines of 100 bytes to stdout as fast as it can, or MB_PER_S; --verify FILE
+// checks that they are all there, in order, once, and prints their number.
+//   line_flood N [MB_PER_S]
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -44,7 +46,10 @@ int verify(const char* path) {
 
 int main(int argc, char** argv) {
     if (argc == 3 && std::strcmp(argv[1], "--verify") == 0) return verify(argv[2]);
-    const unsigned long long count = argc == 2 ? std::strtoull(argv[1], nullptr, 10) : 0;
+    const unsigned long long count = argc >= 2 ? std::strtoull(argv[1], nullptr, 10) : 0;
+    const unsigned long long rate = argc >= 3 ? std::strtoull(argv[2], nullptr, 10) : 0;
+    timespec next;
+    ::clock_gettime(CLOCK_MONOTONIC, &next);
     std::string block(kLine * kLines, 'x');
     for (std::size_t i = 0; i < kLines; ++i)
         block[i * kLine + kLine - 1] = '\n';
@@ -59,6 +64,12 @@ int main(int argc, char** argv) {
             if (written < 0) return 6;
             at += written;
             left -= static_cast<std::size_t>(written);
+        }
+        if (rate > 0) {
+            next.tv_nsec += static_cast<long>(lines * kLine * 1000 / rate);
+            next.tv_sec += next.tv_nsec / 1000000000;
+            next.tv_nsec %= 1000000000;
+            ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, nullptr);
         }
     }
 }

@@ -206,6 +206,7 @@ const char* listen_api(Keeper& keeper, const char** code) {
 void hold_known_slots(Keeper& keeper) {
     const uint32_t used = keeper.table->used.load();
     for (uint32_t i = 0; i < used; ++i) {
+        keeper.slots[i].held_by.store(0);  // of a keeper that had our pid
         if (keeper.slots[i].state() == SlotState::kFree) continue;
         const int error = hold(keeper, i, keeper.slots[i].streams);
         if (error != 0) log_line("FIFOs of slot %u: %s", i, strerror(error));

@@ -302,10 +302,21 @@ core::Result<void> move_to_cgroup(const std::string& directory, pid_t pid) {
     return {};
 }
 
-std::optional<std::uint64_t> cgroup_oom_kills(const std::string& directory, CgroupVersion version) {
-    const auto text = read_file(
-        directory + (version == CgroupVersion::kV2 ? "/memory.events" : "/memory.oom_control"));
-    return text ? find_counter(*text, "oom_kill") : std::nullopt;
+std::optional<OomCounter> OomCounter::open(const std::string& directory, CgroupVersion version) {
+    auto file = open_file(
+        directory + (version == CgroupVersion::kV2 ? "/memory.events" : "/memory.oom_control"),
+        O_RDONLY);
+    if (!file) return std::nullopt;
+    OomCounter out(std::move(*file));
+    if (!out.kills()) return std::nullopt;
+    return out;
+}
+
+std::optional<std::uint64_t> OomCounter::kills() const {
+    std::array<std::byte, 1024> buffer;
+    const auto n = read_at(file_.get(), buffer, 0);
+    if (!n) return std::nullopt;
+    return find_counter({reinterpret_cast<const char*>(buffer.data()), *n}, "oom_kill");
 }
 
 CgroupDir::CgroupDir(CgroupVersion version, std::string directory, std::string path, UniqueFd fd)
@@ -336,19 +347,32 @@ void CgroupDir::thaw_if_frozen() {
     if (fd_.valid() && freeze_ == Freeze::kFrozen) (void)set_freeze(Freeze::kThawed);
 }
 
+/// A daemon that died between freezing and killing leaves a group frozen. Where cgroup.kill is,
+/// none of ours freezes.
+void CgroupDir::thaw_left_over() {
+    if (version_ == CgroupVersion::kV2 && exists_at(fd_, "cgroup.kill")) return;
+    (void)set_freeze(Freeze::kThawed);
+}
+
 core::Result<CgroupDir> CgroupDir::create(const CgroupHierarchy& hierarchy,
                                           const std::string& relative) {
-    std::string directory = hierarchy.own_directory;
-    bool made = false;
-    for (const std::string& name : split(relative, '/')) {
-        directory = join_path(directory, name);
-        ZONA_TRY(made, make_group(directory));
+    std::string directory = join_path(hierarchy.own_directory, relative);
+    auto made = make_group(directory);
+    if (!made && made.error().code() == core::Code::kNotFound) {
+        // What it lies in is not there yet, or not any more.
+        std::string above = hierarchy.own_directory;
+        for (const std::string& name : split(relative, '/')) {
+            above = join_path(above, name);
+            made = make_group(above);
+            if (!made) break;
+        }
     }
+    if (!made) return made.take_error();
     ZONA_TRY(UniqueFd fd, open_file(directory, O_RDONLY | O_DIRECTORY));
     CgroupDir out(hierarchy.version, std::move(directory), join_path(hierarchy.own_path, relative),
                   std::move(fd));
-    out.pristine_ = made && hierarchy.version == CgroupVersion::kV2;
-    if (!made) (void)out.set_freeze(Freeze::kThawed);
+    out.pristine_ = *made && hierarchy.version == CgroupVersion::kV2;
+    if (!*made) out.thaw_left_over();
     return out;
 }
 
@@ -360,7 +384,7 @@ core::Result<std::optional<CgroupDir>> CgroupDir::find(const CgroupHierarchy& hi
     if (!fd && fd.error().code() == core::Code::kNotFound) return std::optional<CgroupDir>();
     if (!fd) return fd.take_error();
     std::optional<CgroupDir> out(CgroupDir(hierarchy.version, *directory, path, std::move(*fd)));
-    (void)out->set_freeze(Freeze::kThawed);
+    out->thaw_left_over();
     return out;
 }
 

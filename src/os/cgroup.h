@@ -94,10 +94,23 @@ std::vector<std::string> find_cgroups(const CgroupHierarchy& hierarchy, const st
 /// Waits for the kernel, up to some 20 ms. Errors: from errno, the message names both.
 core::Result<void> move_to_cgroup(const std::string& directory, pid_t pid);
 
-/// Processes of the group at `directory` that the out-of-memory killer has killed since the group
-/// was made: v2 memory.events (with sub-groups), v1 memory.oom_control (without). nullopt: no
-/// memory controller there.
-std::optional<std::uint64_t> cgroup_oom_kills(const std::string& directory, CgroupVersion version);
+/// How many processes of a group the out-of-memory killer has killed. Kept open, since it is read
+/// with every start and every end of a process.
+class OomCounter {
+  public:
+    /// Of the group at `directory`. nullopt: no memory controller there, or one that does not count
+    /// (v1 before Linux 4.13).
+    static std::optional<OomCounter> open(const std::string& directory, CgroupVersion version);
+
+    /// Since the group was made: v2 memory.events (with sub-groups), v1 memory.oom_control
+    /// (without). One pread(2). nullopt: the group is gone.
+    std::optional<std::uint64_t> kills() const;
+
+  private:
+    explicit OomCounter(UniqueFd file) : file_(std::move(file)) {}
+
+    UniqueFd file_;
+};
 
 /// One group of ours, held by a directory descriptor. Removing it is explicit; the destructor
 /// leaves it.
@@ -112,10 +125,12 @@ class CgroupDir {
     };
 
     /// Makes `relative`, one or more names, below our own group; what exists already is taken as it
-    /// is, and thawed. Errors: as probe_cgroup().
+    /// is, and thawed if a killer before us can have frozen it (no cgroup.kill here). Errors: as
+    /// probe_cgroup().
     static core::Result<CgroupDir> create(const CgroupHierarchy& hierarchy,
                                           const std::string& relative);
-    /// The group with this membership path. nullopt: there is none. Errors: from errno.
+    /// The group with this membership path, thawed as above. nullopt: there is none. Errors: from
+    /// errno.
     static core::Result<std::optional<CgroupDir>> find(const CgroupHierarchy& hierarchy,
                                                        const std::string& path);
 
@@ -172,9 +187,8 @@ class CgroupDir {
     /// open, borrowed.
     int events_fd();
 
-    std::optional<std::uint64_t> oom_kills() const {
-        return cgroup_oom_kills(directory_, version_);
-    }
+    /// Of this group alone. nullopt: it has no memory controller.
+    std::optional<OomCounter> oom_counter() const { return OomCounter::open(directory_, version_); }
 
     /// Removes it with its sub-groups; missing is success. kConflict while processes are in it.
     core::Result<void> remove();
@@ -190,6 +204,7 @@ class CgroupDir {
     CgroupDir(CgroupVersion version, std::string directory, std::string path, UniqueFd fd);
     core::Result<bool> set_freeze(Freeze wanted);
     void thaw_if_frozen();
+    void thaw_left_over();
     core::Result<std::size_t> signal_new(const ProcFs& proc, int signal,
                                          std::vector<pid_t>& done) const;
     core::Result<Step> freeze_and_kill(const ProcFs& proc);

@@ -113,7 +113,7 @@ TEST(CgroupDir, ListsMembersOfAllGroupsBelowOnceAndSorted) {
     EXPECT_EQ(group.path(), "/system.slice/zona.service/zona-home/3-6f1c");
     EXPECT_EQ(*group.members(), (std::vector<pid_t>{200, 201, 202, 203}));
     EXPECT_TRUE(*group.populated());
-    EXPECT_EQ(group.oom_kills(), 2U);
+    EXPECT_EQ(group.oom_counter()->kills(), 2U);
     EXPECT_EQ(group.children(), (std::vector<std::string>{"inner"}));
 }
 
@@ -169,9 +169,11 @@ TEST(CgroupSearch, DoesNotEnterClosedGroups) {
 TEST(CgroupOom, CountsKillsOfBothVersions) {
     const std::string root = ZONA_SOURCE_DIR "/tests/fixtures/cgroup/";
 
-    EXPECT_EQ(cgroup_oom_kills(root + "hybrid/memory/process/1", CgroupVersion::kV1), 5U);
-    EXPECT_EQ(cgroup_oom_kills(root + "unified/system.slice/zona.service", CgroupVersion::kV2), 1U);
-    EXPECT_EQ(cgroup_oom_kills(root + "hybrid/freezer", CgroupVersion::kV1), std::nullopt);
+    EXPECT_EQ(OomCounter::open(root + "hybrid/memory/process/1", CgroupVersion::kV1)->kills(), 5U);
+    EXPECT_EQ(
+        OomCounter::open(root + "unified/system.slice/zona.service", CgroupVersion::kV2)->kills(),
+        1U);
+    EXPECT_FALSE(OomCounter::open(root + "hybrid/freezer", CgroupVersion::kV1));
 }
 
 /// Real groups, on hosts that let this user make them.

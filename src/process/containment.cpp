@@ -134,6 +134,7 @@ class HostContainment final : public Containment {
         return fmt::format("{}/{}", h.own_path == "/" ? "" : h.own_path, host_.base_name());
     }
     void remove_empty(const os::CgroupHierarchy& hierarchy) const;
+    std::unique_ptr<GroupTree> tree_of(const TreeId& id, os::CgroupDir group);
     const std::vector<std::string>& bases(const os::CgroupHierarchy& hierarchy);
     core::Result<std::optional<os::CgroupDir>> find_by_process(const os::CgroupHierarchy& hierarchy,
                                                                const TreeId& id,
@@ -159,16 +160,18 @@ core::Result<void> HostContainment::choose(const std::string& cgroup_root) {
     host_.marks = !limit.hard || *limit.hard > detail::Mark(~0ULL).value();
 
     os::CgroupHost offered = os::discover_cgroups(host_.proc, cgroup_root);
-    if (offered.memory) {
-        host_.memory_group = {offered.memory->own_directory, os::CgroupVersion::kV1};
-    } else if (offered.unified) {
-        host_.memory_group = {offered.unified->own_directory, os::CgroupVersion::kV2};
-    }
     Candidate v2 = examine(Tier::kCgroup2, std::move(offered.unified), host_);
     Candidate v1 = examine(Tier::kCgroup1, std::move(offered.freezer), host_);
     // Also one in which we may make nothing: an earlier daemon with more rights may have.
     if (v2.hierarchy) unified_ = std::move(*v2.hierarchy);
     if (v1.hierarchy) freezer_ = std::move(*v1.hierarchy);
+    // By now this process is in the group in which it stays.
+    if (offered.memory) {
+        host_.oom_counter =
+            os::OomCounter::open(offered.memory->own_directory, os::CgroupVersion::kV1);
+    } else if (unified_) {
+        host_.oom_counter = os::OomCounter::open(unified_->own_directory, os::CgroupVersion::kV2);
+    }
     tiers_ = {
         std::move(v2.report), std::move(v1.report),
         TierReport{.tier = Tier::kSweep,
@@ -239,14 +242,19 @@ const std::vector<std::string>& HostContainment::bases(const os::CgroupHierarchy
     return *found;
 }
 
+std::unique_ptr<GroupTree> HostContainment::tree_of(const TreeId& id, os::CgroupDir group) {
+    if (!host_.groups_count_oom && group.version() == os::CgroupVersion::kV2)
+        host_.groups_count_oom = group.oom_counter().has_value();
+    return std::make_unique<GroupTree>(host_, id, std::move(group));
+}
+
 core::Result<std::unique_ptr<Tree>> HostContainment::prepare(const TreeId& id) {
     ZONA_TRY_VOID(detail::check_id(id));
     if (tier_ != Tier::kSweep) {
         const os::CgroupHierarchy& hierarchy = tier_ == Tier::kCgroup2 ? *unified_ : *freezer_;
         auto group = os::CgroupDir::create(
             hierarchy, fmt::format("{}/{}", host_.base_name(), detail::group_name(id)));
-        if (group)
-            return std::unique_ptr<Tree>(std::make_unique<GroupTree>(host_, id, std::move(*group)));
+        if (group) return tree_of(id, std::move(*group));
         if (choice_ != TierChoice::kAuto) return group.take_error();
     }
     return std::unique_ptr<Tree>(std::make_unique<SweepTree>(host_, id));
@@ -296,7 +304,7 @@ core::Result<std::unique_ptr<Tree>> HostContainment::adopt(const TreeId& id,
     for (const os::CgroupHierarchy* hierarchy : hierarchies()) {
         ZONA_TRY(auto group, find_group(*hierarchy, id, main));
         if (!group) continue;
-        auto tree = std::make_unique<GroupTree>(host_, id, std::move(*group));
+        auto tree = tree_of(id, std::move(*group));
         tree->set_main(main);
         return std::unique_ptr<Tree>(std::move(tree));
     }

@@ -89,7 +89,12 @@ struct Slot {
     /// can reap it, so while the state is RUNNING the pid is that process and no reuse of it. A
     /// keeper clears it in all slots when it starts.
     Shared<uint32_t> of_keeper;
-    uint64_t reserved[6];
+    /// The keeper that has told the daemon that it holds the FIFOs of `streams`: its pid, so that
+    /// no successor is taken at its word. 0: none has. A keeper clears it in all slots when it
+    /// starts.
+    Shared<int32_t> held_by;
+    uint32_t reserved_word;
+    uint64_t reserved[5];
 
     uint64_t incarnation() const { return word.load() >> 8U; }
     SlotState state() const { return static_cast<SlotState>(word.load() & 0xFFU); }

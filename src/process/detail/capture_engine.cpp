@@ -37,6 +37,7 @@ Result<void> CaptureEngine::start() {
         return Error(Code::kNotFound, fmt::format("there is no directory {} for the FIFOs",
                                                   context_.options.fifo_directory));
     }
+    ZONA_TRY(fifo_directory_, os::open_file(context_.options.fifo_directory, O_PATH | O_DIRECTORY));
     ZONA_TRY_VOID(os::make_directories(context_.options.index_directory, 0700));
     ZONA_TRY(context_.null_device, os::open_file("/dev/null", O_WRONLY));
     ZONA_TRY(wake_fd_, os::make_eventfd());
@@ -60,22 +61,31 @@ CaptureEngine::SlotPointer CaptureEngine::find(std::uint32_t slot) const {
     return slot < slots_.size() ? slots_[slot] : nullptr;
 }
 
+Result<os::UniqueFd> CaptureEngine::open_fifo_end(std::uint32_t slot, std::string_view stream,
+                                                  int flags) const {
+    auto opened =
+        os::open_at(fifo_directory_, fmt::format("{}.{}", slot, stream), flags | O_NOFOLLOW);
+    if (!opened) return std::move(opened.take_error().context(context_.options.fifo_directory));
+    return opened;
+}
+
 Result<os::UniqueFd> CaptureEngine::open_fifo(std::uint32_t slot, std::string_view stream,
                                               const Owner& owner) const {
-    const std::string path = fifo_path(slot, stream);
-    constexpr int kFlags = O_RDWR | O_NONBLOCK | O_NOFOLLOW;
-    auto opened = os::open_file(path, kFlags);  // a predecessor's, nearly always
+    constexpr int kFlags = O_RDWR | O_NONBLOCK;
+    auto opened = open_fifo_end(slot, stream, kFlags);  // a predecessor's, nearly always
     if (!opened) {
-        ZONA_TRY_VOID(os::make_fifo(path));
-        opened = os::open_file(path, kFlags);
+        ZONA_TRY_VOID(os::make_fifo(fifo_path(slot, stream)));
+        opened = open_fifo_end(slot, stream, kFlags);
         if (!opened) return opened.take_error();
     }
     os::UniqueFd fifo = std::move(*opened);
     ZONA_TRY(const os::FileStat stat, os::stat_fd(fifo.get()));
-    if (!S_ISFIFO(stat.mode)) return Error(Code::kConflict, fmt::format("{} is not a FIFO", path));
+    if (!S_ISFIFO(stat.mode)) {
+        return Error(Code::kConflict, fmt::format("{} is not a FIFO", fifo_path(slot, stream)));
+    }
     if (stat.uid != owner.uid) {
         if (auto changed = os::change_owner(fifo.get(), owner.uid, owner.gid); !changed) {
-            return std::move(changed.take_error().context(path));
+            return std::move(changed.take_error().context(fifo_path(slot, stream)));
         }
     }
     return fifo;
@@ -169,11 +179,11 @@ Result<ChildStreams> CaptureEngine::open_for_child(std::uint32_t slot) {
     ChildStreams streams;
     // O_RDWR: neither opening nor writing depends on a reader. stdin has a writer: us and the
     // keeper.
-    ZONA_TRY(streams.out, os::open_file(fifo_path(slot, "out"), O_RDWR | O_NOFOLLOW));
-    ZONA_TRY(streams.err, os::open_file(fifo_path(slot, "err"), O_RDWR | O_NOFOLLOW));
+    ZONA_TRY(streams.out, open_fifo_end(slot, "out", O_RDWR));
+    ZONA_TRY(streams.err, open_fifo_end(slot, "err", O_RDWR));
     const std::scoped_lock lock(found->mutex);
     if (found->in) {
-        ZONA_TRY(streams.in, os::open_file(fifo_path(slot, "in"), O_RDONLY | O_NOFOLLOW));
+        ZONA_TRY(streams.in, open_fifo_end(slot, "in", O_RDONLY));
     } else {
         ZONA_TRY(streams.in, os::open_file("/dev/null", O_RDONLY));
     }

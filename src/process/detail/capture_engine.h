@@ -96,6 +96,8 @@ class CaptureEngine {
     std::string fifo_path(std::uint32_t slot, std::string_view stream) const {
         return fmt::format("{}/{}.{}", context_.options.fifo_directory, slot, stream);
     }
+    core::Result<os::UniqueFd> open_fifo_end(std::uint32_t slot, std::string_view stream,
+                                             int flags) const;
     core::Result<os::UniqueFd> open_fifo(std::uint32_t slot, std::string_view stream,
                                          const Owner& owner) const;
     core::Result<std::shared_ptr<CaptureSink>> open_sink(std::string path);
@@ -123,6 +125,7 @@ class CaptureEngine {
     std::shared_ptr<CaptureFollowers> followers_;
     std::unique_ptr<os::Epoll> epoll_;
     os::UniqueFd wake_fd_;
+    os::UniqueFd fifo_directory_;  ///< open: thousands of paths below it are walked
     std::atomic<bool> stop_ = false;
 
     mutable std::mutex registry_mutex_;  // guards the four below

@@ -66,8 +66,10 @@ core::Result<std::vector<Survivor>> GroupTree::survivors() {
 }
 
 std::optional<OomKills> GroupTree::oom_kills() const {
-    if (const auto count = group_.oom_kills()) {
-        return OomKills{.count = *count, .scope = OomKills::Scope::kTree};
+    if (tier() == Tier::kCgroup2 && host_.groups_count_oom.value_or(false)) {
+        const auto counter = group_.oom_counter();
+        if (const auto count = counter ? counter->kills() : std::nullopt)
+            return OomKills{.count = *count, .scope = OomKills::Scope::kTree};
     }
     return host_.shared_oom_kills();
 }

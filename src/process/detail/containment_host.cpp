@@ -22,10 +22,8 @@ std::string ContainmentHost::base_name() const {
 }
 
 std::optional<OomKills> ContainmentHost::shared_oom_kills() const {
-    if (memory_group) {
-        if (const auto count = os::cgroup_oom_kills(memory_group->first, memory_group->second)) {
-            return OomKills{.count = *count, .scope = OomKills::Scope::kDaemon};
-        }
+    if (const auto count = oom_counter ? oom_counter->kills() : std::nullopt) {
+        return OomKills{.count = *count, .scope = OomKills::Scope::kDaemon};
     }
     const auto count = proc.oom_kills().value_or(std::nullopt);
     if (!count) return std::nullopt;

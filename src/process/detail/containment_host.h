@@ -65,8 +65,11 @@ struct ContainmentHost {
     bool marks = false;
     /// Whether children can be born in a v2 group; else they enter by a write.
     bool birth = false;
-    /// Where out-of-memory kills of trees without a memory group of their own are counted.
-    std::optional<std::pair<std::string, os::CgroupVersion>> memory_group;
+    /// Out-of-memory kills in the group of the daemon: of trees without a count of their own.
+    std::optional<os::OomCounter> oom_counter;
+    /// Whether the groups of cgroup2 trees count for themselves; all do or none, as they are
+    /// siblings. nullopt: no group has been seen yet.
+    std::optional<bool> groups_count_oom;
 
     /// "zona-<hash of the home>": the group that holds this home's groups.
     std::string base_name() const;

@@ -289,6 +289,12 @@ void Supervisor::Engine::remove(Entry& entry) {
     }
     deps_.table.release(entry.slot);
     slots_.erase(entry.slot);
+    for (const std::string* file : {&entry.stored.out_file, &entry.stored.error_file}) {
+        const auto [first, last] = log_files_.equal_range(*file);
+        const auto own =
+            std::find_if(first, last, [&](const auto& i) { return i.second == &entry; });
+        if (own != last) log_files_.erase(own);
+    }
     std::vector<Waiter> waiters = std::move(entry.waiters);
     for (std::size_t kind = 0; kind < kTimerKinds; ++kind)
         disarm(entry, static_cast<TimerKind>(kind));

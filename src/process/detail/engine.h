@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <span>
+#include <thread>
 #include <unordered_map>
 
 #include <boost/asio/io_context.hpp>
@@ -178,6 +179,7 @@ class Supervisor::Engine {
     Outcome outcome_of(Entry& entry, Outcome::Kind kind, std::optional<ExitView> exit);
 
     // engine_recover.cpp
+    std::jthread find_trees(const std::vector<std::pair<std::uint32_t, Entry*>>& recovered);
     void attach_all(const std::vector<std::pair<std::uint32_t, Entry*>>& recovered);
     void recover_slot(std::uint32_t number, Entry* entry);
     void adopt(Entry& entry, Slot& slot);
@@ -195,6 +197,7 @@ class Supervisor::Engine {
                                 std::uint32_t instance);
     core::Result<std::vector<Entry*>> create_missing(const StartRequest& request,
                                                      std::vector<Entry*>& to_start);
+    void enter(std::unique_ptr<Entry> owned);
     void decide_log_files(StoredProcess& process) const;
     void start_batch(StartBatch batch, Callback<StartReply> done);
     void scale(OperationRequest request, Callback<std::vector<OperationResult>> done);
@@ -217,6 +220,8 @@ class Supervisor::Engine {
     core::Logger log_;
     std::map<std::uint32_t, std::unique_ptr<Entry>> entries_;  ///< by pm_id
     std::unordered_map<std::uint32_t, Entry*> slots_;
+    /// Whose log file a path is. Views of the entries' own paths, which never change.
+    std::unordered_multimap<std::string_view, Entry*> log_files_;
     std::unordered_map<std::int32_t, Entry*> children_;  ///< direct children by pid
     std::set<std::tuple<core::SteadyTime, std::uint32_t, TimerKind>> due_;  ///< by pm_id
     core::SteadyTime armed_for_{core::SteadyTime::max()};

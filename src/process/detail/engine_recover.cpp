@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
+#include <system_error>
 
 #include "core/fault.h"
 #include "process/detail/engine.h"
@@ -45,10 +46,12 @@ void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_
         }
         next_pm_id_ = std::max(next_pm_id_, entry->stored.pm_id + 1);
         recovered.emplace_back(entry->slot, entry.get());
-        slots_[entry->slot] = entry.get();
-        entries_[entry->stored.pm_id] = std::move(entry);
+        enter(std::move(entry));
     }
-    attach_all(recovered);
+    {
+        const std::jthread trees = find_trees(recovered);
+        attach_all(recovered);
+    }
     for (const auto& [number, entry] : recovered)
         recover_slot(number, entry);
     for (const auto& [id, number] : slots)
@@ -66,10 +69,35 @@ void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_
     for (const auto& [number, entry] : recovered) {
         if (entry->parent == Parent::kKeeper) trusted.push_back(entry->stored.pm_id);
     }
+    if (!recovered.empty()) {
+        log_.info("took over", {{"processes", recovered.size()},
+                                {"running", std::ranges::count_if(recovered, [](const auto& one) {
+                                     return one.second->life.child_alive;
+                                 })}});
+    }
     post([this, trusted = std::move(trusted)]() mutable { verify(std::move(trusted)); });
     // Later ones have the same keeper: nothing can have got lost in between.
     if (deps_.table.header().daemons.load() <= 1) post([this] { look_for_strays(); });
     if (deps_.table.header().stopping.load() == kStopBegun) shutdown(Shutdown::kStop, {}, {});
+}
+
+/// Looks on a second thread for the groups of those that surely live, while this one opens their
+/// streams: each is nearly half of a takeover. The others' are looked for later, one by one.
+std::jthread Supervisor::Engine::find_trees(
+    const std::vector<std::pair<std::uint32_t, Entry*>>& recovered) {
+    const auto find = [this, &recovered] {
+        for (const auto& [number, entry] : recovered) {
+            const Slot& slot = deps_.table.slot(number);
+            if (slot.state() == SlotState::kRunning && slot.of_keeper.load() != 0)
+                adopt_tree(*entry, slot);
+        }
+    };
+    try {
+        return std::jthread(find);
+    } catch (const std::system_error& error) {
+        log_.warn("no second thread for the takeover", {{"reason", error.code().message()}});
+        return {};
+    }
 }
 
 void Supervisor::Engine::attach_all(
@@ -78,19 +106,23 @@ void Supervisor::Engine::attach_all(
         log_.report("cannot capture the output of a process", error,
                     {{"pm_id", slots_.at(slot)->stored.pm_id}});
     };
+    const std::int32_t keeper = deps_.table.header().keeper_pid.load();
     std::vector<HeldStreams> to_hold;
-    to_hold.reserve(recovered.size());
     for (const auto& [slot, entry] : recovered) {
         auto attached = attach(*entry);
-        if (attached) {
-            to_hold.push_back(*attached);
-        } else {
+        if (!attached) {
             cannot_capture(slot, attached.error());
+        } else if (slot_of(*entry).held_by.load() != keeper) {
+            to_hold.push_back(*attached);
         }
     }
     const std::vector<core::Result<void>> held = deps_.keeper.hold(to_hold);
     for (std::size_t i = 0; i < held.size(); ++i) {
-        if (!held[i]) cannot_capture(to_hold[i].slot, held[i].error());
+        if (held[i]) {
+            deps_.table.slot(to_hold[i].slot).held_by.store(keeper);
+        } else {
+            cannot_capture(to_hold[i].slot, held[i].error());
+        }
     }
 }
 
@@ -123,7 +155,7 @@ void Supervisor::Engine::recover_slot(std::uint32_t number, Entry* entry) {
             entry->life.phase = entry->life.goal == Goal::kNone ? Phase::kOnline : Phase::kStopping;
             entry->life.child_alive = true;
             entry->parent = Parent::kKeeper;
-            adopt_tree(*entry, slot);
+            if (!entry->tree) adopt_tree(*entry, slot);
             return;
         case SlotState::kFree:
         case SlotState::kIdle:
@@ -169,9 +201,10 @@ void Supervisor::Engine::adopt(Entry& entry, Slot& slot) {
         adopt_foreign(entry, slot);
         if (entry.parent == Parent::kNone) return;
     }
-    adopt_tree(entry, slot);
-    log_.info("adopted",
-              {{"pm_id", entry.stored.pm_id}, {"name", entry.stored.app->spec.name}, {"pid", pid}});
+    if (!entry.tree) adopt_tree(entry, slot);
+    log_.debug(
+        "adopted",
+        {{"pm_id", entry.stored.pm_id}, {"name", entry.stored.app->spec.name}, {"pid", pid}});
     const Goal goal = entry.life.goal;
     if (goal == Goal::kNone) return;
     // A stop was under way: its grace begins anew.

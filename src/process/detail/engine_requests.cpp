@@ -215,13 +215,12 @@ void Supervisor::Engine::decide_log_files(StoredProcess& process) const {
     if (spec.namespace_ != "default") stem = path_safe_name(spec.namespace_) + "." + stem;
     const std::string suffix =
         spec.instances > 1 && !spec.merge_logs ? fmt::format("-{}", process.instance) : "";
-    const auto taken = [this, &process](const std::string& path) {
-        return std::ranges::any_of(entries_, [&](const auto& item) {
-            const StoredProcess& other = item.second->stored;
-            const bool same_app = other.app->spec.name == process.app->spec.name &&
-                                  other.app->spec.namespace_ == process.app->spec.namespace_;
-            return !(same_app && process.app->spec.merge_logs) &&
-                   (other.out_file == path || other.error_file == path);
+    const auto taken = [this, &spec](const std::string& path) {
+        const auto [first, last] = log_files_.equal_range(path);
+        return std::any_of(first, last, [&spec](const auto& item) {
+            const AppSpec& other = item.second->stored.app->spec;
+            const bool same_app = other.name == spec.name && other.namespace_ == spec.namespace_;
+            return !(same_app && spec.merge_logs);
         });
     };
     const auto file = [&](const std::optional<std::string>& given, std::string_view kind) {
@@ -274,12 +273,21 @@ core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const Stor
     auto attached = attach(entry);
     if (!attached) return undo(attached.take_error());
     if (auto held = deps_.keeper.hold(*attached); !held) return undo(held.take_error());
+    slot_of(entry).held_by.store(deps_.table.header().keeper_pid.load());
     if (auto put = deps_.state.put(entry.stored); !put) return undo(put.take_error());
     ZONA_FAULT("create.recorded");
     ++next_pm_id_;
-    slots_[entry.slot] = &entry;
-    entries_[entry.stored.pm_id] = std::move(owned);
+    enter(std::move(owned));
     return &entry;
+}
+
+/// Into the list, with a slot and log files.
+void Supervisor::Engine::enter(std::unique_ptr<Entry> owned) {
+    Entry& entry = *owned;
+    slots_[entry.slot] = &entry;
+    log_files_.emplace(entry.stored.out_file, &entry);
+    log_files_.emplace(entry.stored.error_file, &entry);
+    entries_[entry.stored.pm_id] = std::move(owned);
 }
 
 core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(

@@ -80,7 +80,9 @@ core::Result<HeldStreams> Supervisor::Engine::attach(Entry& entry) {
     ZONA_TRY_VOID(deps_.capture.attach(entry.slot, std::move(targets)));
     std::uint32_t streams = kStreamOut | kStreamErr;
     if (spec.stdin_mode == StdinMode::kPipe) streams |= kStreamIn;
-    slot_of(entry).streams = streams;
+    Slot& slot = slot_of(entry);
+    if (slot.streams != streams) slot.held_by.store(0);
+    slot.streams = streams;
     return HeldStreams{entry.slot, streams};
 }
 
