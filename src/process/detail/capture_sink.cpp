@@ -36,20 +36,26 @@ Result<void> require_regular(const std::string& path, mode_t mode) {
                              path, kind_of(mode)));
 }
 
-/// O_NONBLOCK: a FIFO that takes the name's place must not hold us. O_APPEND would refuse splice.
-Result<os::UniqueFd> open_log(const std::string& path) {
-    ZONA_TRY(const auto before, os::stat_path(path));
-    if (before) {
-        ZONA_TRY_VOID(require_regular(path, before->mode));
-    } else {
+struct OpenLog {
+    os::UniqueFd file;
+    os::FileStat stat;
+};
+
+/// `before` is what has the name. O_NONBLOCK: a FIFO that takes the name's place must not hold us.
+/// O_APPEND would refuse splice.
+Result<OpenLog> open_log(const std::string& path, const std::optional<os::FileStat>& before) {
+    if (before) ZONA_TRY_VOID(require_regular(path, before->mode));
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY;
+    auto file = os::open_file(path, kFlags, kFileMode);
+    if (!file && file.error().code() == Code::kNotFound) {
         const std::size_t slash = path.rfind('/');
         if (slash > 0) ZONA_TRY_VOID(os::make_directories(path.substr(0, slash), kDirectoryMode));
+        file = os::open_file(path, kFlags, kFileMode);
     }
-    ZONA_TRY(os::UniqueFd file,
-             os::open_file(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY, kFileMode));
-    ZONA_TRY(const os::FileStat now, os::stat_fd(file.get()));
+    if (!file) return file.take_error();
+    ZONA_TRY(os::FileStat now, os::stat_fd(file->get()));
     ZONA_TRY_VOID(require_regular(path, now.mode));
-    return file;
+    return OpenLog{std::move(*file), now};
 }
 
 }  // namespace
@@ -70,9 +76,8 @@ Result<CaptureSink::Identity> CaptureSink::create() {
     ZONA_TRY(const auto there, os::stat_path(path_));
     if (there && S_ISREG(there->mode) && os::may_write(path_))
         return Identity{there->device, there->inode};
-    ZONA_TRY(const os::UniqueFd file, open_log(path_));
-    ZONA_TRY(const os::FileStat stat, os::stat_fd(file.get()));
-    return Identity{stat.device, stat.inode};
+    ZONA_TRY(const OpenLog opened, open_log(path_, there));
+    return Identity{opened.stat.device, opened.stat.inode};
 }
 
 void CaptureSink::join(LineMode lines) {
@@ -90,9 +95,10 @@ void CaptureSink::leave() {
 }
 
 Result<void> CaptureSink::open() {
-    ZONA_TRY(os::UniqueFd file, open_log(path_));
-    ZONA_TRY(const os::FileStat stat, os::stat_fd(file.get()));
-    file_ = std::move(file);
+    ZONA_TRY(const auto before, os::stat_path(path_));
+    ZONA_TRY(OpenLog opened, open_log(path_, before));
+    const os::FileStat stat = opened.stat;
+    file_ = std::move(opened.file);
     identity_ = {stat.device, stat.inode};
     last_size_ = stat.size;
     next_name_check_ = context_.clock.steady() + context_.options.name_check;

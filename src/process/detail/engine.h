@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <list>
 #include <map>
 #include <set>
@@ -164,8 +165,11 @@ class Supervisor::Engine {
     core::Result<os::SpawnPlan> plan(Entry& entry);
     void spawned(Entry& entry, std::uint64_t incarnation, const os::SpawnOutcome& outcome);
     void not_started(Entry& entry, std::uint64_t incarnation, NotStarted why);
-    /// Begins to capture; what is returned must then be held by the keeper.
-    core::Result<HeldStreams> attach(Entry& entry);
+    /// Begins to capture. The keeper must then hold the streams.
+    core::Result<void> attach(Entry& entry);
+    /// Lets the keeper hold the streams of these slots, as far as it does not already.
+    void hold(std::span<const std::uint32_t> slots,
+              const std::function<void(std::uint32_t slot, const core::Error&)>& failed);
 
     // engine_exit.cpp
     void reap_children();
@@ -189,6 +193,7 @@ class Supervisor::Engine {
     void restore_counters(Entry& entry, Slot& slot);
     void adopt_tree(Entry& entry, const Slot& slot);
     void resume(Entry& entry);
+    void look_again(const std::vector<std::pair<std::uint32_t, Entry*>>& recovered);
     void look_for_strays();
     void verify(std::vector<std::uint32_t> left);
 
@@ -197,6 +202,7 @@ class Supervisor::Engine {
                                 std::uint32_t instance);
     core::Result<std::vector<Entry*>> create_missing(const StartRequest& request,
                                                      std::vector<Entry*>& to_start);
+    core::Result<void> hold_new(std::span<Entry* const> created);
     void enter(std::unique_ptr<Entry> owned);
     void decide_log_files(StoredProcess& process) const;
     void start_batch(StartBatch batch, Callback<StartReply> done);

@@ -65,20 +65,24 @@ void Supervisor::Engine::recover(std::vector<StoredProcess> loaded, std::uint32_
             feed(*entry, {.kind = EventKind::kStart});
         }
     }
+    look_again(recovered);
+    if (deps_.table.header().stopping.load() == kStopBegun) shutdown(Shutdown::kStop, {}, {});
+}
+
+/// What a takeover leaves for after its first answers.
+void Supervisor::Engine::look_again(
+    const std::vector<std::pair<std::uint32_t, Entry*>>& recovered) {
     std::vector<std::uint32_t> trusted;
+    std::size_t running = 0;
     for (const auto& [number, entry] : recovered) {
+        if (entry->life.child_alive) ++running;
         if (entry->parent == Parent::kKeeper) trusted.push_back(entry->stored.pm_id);
     }
-    if (!recovered.empty()) {
-        log_.info("took over", {{"processes", recovered.size()},
-                                {"running", std::ranges::count_if(recovered, [](const auto& one) {
-                                     return one.second->life.child_alive;
-                                 })}});
-    }
+    if (!recovered.empty())
+        log_.info("took over", {{"processes", recovered.size()}, {"running", running}});
     post([this, trusted = std::move(trusted)]() mutable { verify(std::move(trusted)); });
     // Later ones have the same keeper: nothing can have got lost in between.
     if (deps_.table.header().daemons.load() <= 1) post([this] { look_for_strays(); });
-    if (deps_.table.header().stopping.load() == kStopBegun) shutdown(Shutdown::kStop, {}, {});
 }
 
 /// Looks on a second thread for the groups of those that surely live, while this one opens their
@@ -106,24 +110,16 @@ void Supervisor::Engine::attach_all(
         log_.report("cannot capture the output of a process", error,
                     {{"pm_id", slots_.at(slot)->stored.pm_id}});
     };
-    const std::int32_t keeper = deps_.table.header().keeper_pid.load();
-    std::vector<HeldStreams> to_hold;
+    std::vector<std::uint32_t> attached;
+    attached.reserve(recovered.size());
     for (const auto& [slot, entry] : recovered) {
-        auto attached = attach(*entry);
-        if (!attached) {
-            cannot_capture(slot, attached.error());
-        } else if (slot_of(*entry).held_by.load() != keeper) {
-            to_hold.push_back(*attached);
-        }
-    }
-    const std::vector<core::Result<void>> held = deps_.keeper.hold(to_hold);
-    for (std::size_t i = 0; i < held.size(); ++i) {
-        if (held[i]) {
-            deps_.table.slot(to_hold[i].slot).held_by.store(keeper);
+        if (const auto done = attach(*entry)) {
+            attached.push_back(slot);
         } else {
-            cannot_capture(to_hold[i].slot, held[i].error());
+            cannot_capture(slot, done.error());
         }
     }
+    hold(attached, cannot_capture);
 }
 
 void Supervisor::Engine::recover_slot(std::uint32_t number, Entry* entry) {

@@ -242,7 +242,7 @@ void Supervisor::Engine::decide_log_files(StoredProcess& process) const {
     process.error_file = file(spec.error_file, "error");
 }
 
-/// A new process at rest, recorded but not committed.
+/// A new process at rest, recorded but not committed. The keeper must then hold its streams.
 core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const StoredApp>& app,
                                                 std::uint32_t instance) {
     if (entries_.size() >= options_.max_processes) {
@@ -270,10 +270,7 @@ core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const Stor
         return error;
     };
     ZONA_FAULT("create.slot");
-    auto attached = attach(entry);
-    if (!attached) return undo(attached.take_error());
-    if (auto held = deps_.keeper.hold(*attached); !held) return undo(held.take_error());
-    slot_of(entry).held_by.store(deps_.table.header().keeper_pid.load());
+    if (auto attached = attach(entry); !attached) return undo(attached.take_error());
     if (auto put = deps_.state.put(entry.stored); !put) return undo(put.take_error());
     ZONA_FAULT("create.recorded");
     ++next_pm_id_;
@@ -335,7 +332,17 @@ core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(
             to_start.push_back(*entry);
         }
     }
+    if (auto held = hold_new(created); !held) return fail(held.take_error());
     return touched;
+}
+
+core::Result<void> Supervisor::Engine::hold_new(std::span<Entry* const> created) {
+    std::vector<std::uint32_t> slots;
+    for (const Entry* e : created)
+        slots.push_back(e->slot);
+    core::Result<void> out;
+    hold(slots, [&out](std::uint32_t, const core::Error& error) { out = error; });
+    return out;
 }
 
 void Supervisor::Engine::start(const StartRequest& request, Callback<StartReply> done) {
@@ -508,6 +515,12 @@ void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> 
     auto saved = deps_.state.load_saved();
     if (!saved) return done(saved.take_error());
     StartBatch batch;
+    std::vector<Entry*> created;
+    const auto fail = [&](core::Error error) {
+        for (Entry* e : created)
+            remove(*e);
+        done(std::move(error));
+    };
     for (StoredProcess& stored : saved->processes) {
         const bool exists = std::ranges::any_of(entries_, [&](const auto& item) {
             const StoredProcess& other = item.second->stored;
@@ -517,15 +530,17 @@ void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> 
         });
         if (exists) continue;
         auto entry = create(stored.app, stored.instance);
-        if (!entry) return done(entry.take_error());
+        if (!entry) return fail(entry.take_error());
+        created.push_back(*entry);
         (*entry)->stored.desired = stored.desired;
         if (auto wanted = deps_.state.set_desired((*entry)->stored.id, stored.desired); !wanted) {
-            return done(wanted.take_error());
+            return fail(wanted.take_error());
         }
         batch.shown.push_back((*entry)->stored.pm_id);
         if (stored.desired == Desired::kRunning) batch.started.push_back(batch.shown.back());
     }
-    if (auto cleared = deps_.state.clear_killed(); !cleared) return done(cleared.take_error());
+    if (auto held = hold_new(created); !held) return fail(held.take_error());
+    if (auto cleared = deps_.state.clear_killed(); !cleared) return fail(cleared.take_error());
     start_batch(std::move(batch), [file = saved->file,
                                    done = std::move(done)](core::Result<StartReply> reply) mutable {
         if (!reply) return done(reply.take_error());

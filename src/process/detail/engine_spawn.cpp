@@ -65,7 +65,7 @@ std::map<std::string, std::string> Supervisor::Engine::environment(const Entry& 
     return env;
 }
 
-core::Result<HeldStreams> Supervisor::Engine::attach(Entry& entry) {
+core::Result<void> Supervisor::Engine::attach(Entry& entry) {
     const AppSpec& spec = entry.stored.app->spec;
     LogTargets targets{.out_file = entry.stored.out_file,
                        .error_file = entry.stored.error_file,
@@ -83,7 +83,26 @@ core::Result<HeldStreams> Supervisor::Engine::attach(Entry& entry) {
     Slot& slot = slot_of(entry);
     if (slot.streams != streams) slot.held_by.store(0);
     slot.streams = streams;
-    return HeldStreams{entry.slot, streams};
+    return {};
+}
+
+void Supervisor::Engine::hold(
+    std::span<const std::uint32_t> slots,
+    const std::function<void(std::uint32_t slot, const core::Error&)>& failed) {
+    const std::int32_t keeper = deps_.table.header().keeper_pid.load();
+    std::vector<HeldStreams> wanted;
+    for (const std::uint32_t number : slots) {
+        const Slot& slot = deps_.table.slot(number);
+        if (slot.held_by.load() != keeper) wanted.push_back({number, slot.streams});
+    }
+    const std::vector<core::Result<void>> held = deps_.keeper.hold(wanted);
+    for (std::size_t i = 0; i < held.size(); ++i) {
+        if (held[i]) {
+            deps_.table.slot(wanted[i].slot).held_by.store(keeper);
+        } else {
+            failed(wanted[i].slot, held[i].error());
+        }
+    }
 }
 
 core::Result<Placement> Supervisor::Engine::place(Entry& entry) {
