@@ -96,8 +96,8 @@ struct ProcessView {
     std::optional<ExitView> last_exit;
     Tier tier = Tier::kSweep;
     bool guaranteed = false;
-    std::vector<std::int32_t> survivors;
-    std::string interpreter;  ///< in force; empty: executes itself
+    std::vector<Survivor> survivors;  ///< of the last stop, those that still run
+    std::string interpreter;          ///< in force; empty: executes itself
 };
 
 /// What became of a start (docs/api.md, Outcome).

@@ -1,6 +1,7 @@
 """What becomes of process groups over the life of several daemons."""
 import json
 import os
+import pathlib
 import shutil
 import signal
 
@@ -94,3 +95,39 @@ def test_the_groups_of_an_earlier_zona_are_removed(zona):
     new = [p for p in zona.processes() if p.name == 'sleep' and p.alive()]
     assert groups == processes.groups_of(new, 'zona-')
     zona.wait_until(lambda: all(len([d for d in group.iterdir() if d.is_dir()]) == 1 for group in groups))
+
+
+# PM-66
+def test_what_may_have_outlived_a_stop_is_listed_until_it_ends(zona):
+    """Without cgroups a program that erases every trace is not found; it is suspected."""
+    zona.home.mkdir()
+    (zona.home / 'zona.toml').write_text('[supervisor]\ncontainment = "sweep"\n')
+    escaped = zona.folder / 'escaped'
+    script = zona.write('escape.py', f"""
+import os, resource, signal
+if not os.path.exists({str(escaped)!r}) and os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        resource.prlimit(0, 10, (7, 7))   # RLIMIT_LOCKS carries the mark
+        with open({str(escaped)!r} + '.new', 'w') as file:
+            file.write(str(os.getpid()))
+        os.rename({str(escaped)!r} + '.new', {str(escaped)!r})
+        os.execve('/bin/sleep', ['sleep', '1000'], {{}})
+    os._exit(0)
+signal.pause()
+""")
+    zona.run('start', script, '--name', 'runaway', '--interpreter', '/usr/bin/python3')
+    zona.wait_until(escaped.exists)
+    pid = int(escaped.read_text())
+    try:
+        zona.wait_until(lambda: pathlib.Path(f'/proc/{pid}/comm').read_text() == 'sleep\n')
+        zona.run('stop', 'runaway')
+
+        assert processes.alive(pid)
+        assert zona.process('runaway')['survivors'] == [{'pid': pid, 'name': 'sleep', 'certain': False}]
+        assert f'outlived its stop: sleep (pid {pid}, perhaps its)' in zona.run('list').stdout
+        zona.run('start', 'runaway')
+        assert zona.process('runaway')['survivors'][0]['pid'] == pid, 'a new run does not make it forgotten'
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    zona.wait_until(lambda: not zona.process('runaway')['survivors'])

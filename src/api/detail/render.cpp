@@ -109,8 +109,12 @@ json::value render(const ProcessView& p) {
     out["containment"] =
         json::object{{"tier", process::to_string(p.tier)}, {"guaranteed", p.guaranteed}};
     json::array survivors;
-    for (const std::int32_t pid : p.survivors)
-        survivors.push_back(pid);
+    for (const process::Survivor& survivor : p.survivors) {
+        survivors.push_back(
+            json::object{{"pid", survivor.process.pid},
+                         {"name", survivor.name},
+                         {"certain", survivor.certainty == process::Survivor::Certainty::kMember}});
+    }
     out["survivors"] = std::move(survivors);
     return out;
 }

@@ -25,8 +25,14 @@ Colour colour_of(std::string_view status) {
     return Colour::kYellow;
 }
 
-std::string pids_text(const std::vector<std::int64_t>& pids) {
-    return fmt::format("{}", fmt::join(pids, ", "));
+/// "redis-server (pid 12), sleep (pid 13, perhaps its)"
+std::string survivors_text(const std::vector<Survivor>& survivors) {
+    std::string text;
+    for (const Survivor& one : survivors) {
+        text += fmt::format("{}{} (pid {}{})", text.empty() ? "" : ", ", escape_control(one.name),
+                            one.pid, one.certain ? "" : ", perhaps its");
+    }
+    return text;
 }
 
 /// "api", or "api (id 4)" when the name alone does not tell which.
@@ -145,7 +151,7 @@ void add_state(Fields& fields, const Process& process) {
     if (process.started_at) fields.add("started", time_text(process.started_at));
     if (process.last_exit) fields.add("last end", exit_summary(*process.last_exit));
     if (!process.survivors.empty()) {
-        fields.add("outlived a stop", "pids " + pids_text(process.survivors));
+        fields.add("outlived a stop", survivors_text(process.survivors));
     }
 }
 
@@ -242,9 +248,8 @@ std::string list_text(const ProcessList& list, const Screen& screen) {
                                 escape_control(process.held_because), process.pm_id);
         }
         if (!process.survivors.empty()) {
-            text += fmt::format("{}: {} of its tree outlived the stop: {}\n", label,
-                                count_of(process.survivors.size(), "process"),
-                                pids_text(process.survivors));
+            text += fmt::format("{}: outlived its stop: {}\n", label,
+                                survivors_text(process.survivors));
         }
     }
     if (list.killed > 0) {
@@ -321,8 +326,7 @@ std::string why_text(const Process& process, std::span<const Exit> exits, core::
         text += fmt::format("  starts again in {}\n", core::format_duration(left));
     }
     if (!process.survivors.empty()) {
-        text +=
-            fmt::format("  of its tree, pids {} outlived the stop\n", pids_text(process.survivors));
+        text += fmt::format("  outlived its stop: {}\n", survivors_text(process.survivors));
     }
     if (exits.empty()) text += "  it has not ended yet\n";
     for (const Exit& exit : exits)

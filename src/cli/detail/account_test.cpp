@@ -74,13 +74,13 @@ TEST(ListText, ShowsProcessesAndWhatIsHeld) {
     list.processes[1].pid.reset();
     list.processes[1].restarts = 16;
     list.processes[1].held_because = "16 restarts within 1s each";
-    list.processes[0].survivors = {12, 13};
+    list.processes[0].survivors = {{12, "worker", true}, {13, "sleep", false}};
 
     EXPECT_EQ(list_text(list, {}),
               "id  name  status    pid  uptime  restarts\n"
               " 0  api   online   4711   3m 0s         0\n"
               " 3  db    errored     -       -        16\n"
-              "api: 2 processes of its tree outlived the stop: 12, 13\n"
+              "api: outlived its stop: worker (pid 12), sleep (pid 13, perhaps its)\n"
               "db is held: 16 restarts within 1s each (zona why 3)\n");
 }
 

@@ -41,16 +41,6 @@ const json::value* present(const json::object& object, std::string_view key) {
     return value != nullptr && !value->is_null() ? value : nullptr;
 }
 
-std::vector<std::int64_t> integers_of(const json::object& object, std::string_view key) {
-    std::vector<std::int64_t> result;
-    const json::value* value = object.if_contains(key);
-    if (value == nullptr || !value->is_array()) return result;
-    for (const json::value& entry : value->get_array()) {
-        if (entry.is_int64()) result.push_back(entry.get_int64());
-    }
-    return result;
-}
-
 template <class T>
 std::vector<T> list_of(const json::object& object, std::string_view key,
                        T (*read)(const json::value&)) {
@@ -61,6 +51,12 @@ std::vector<T> list_of(const json::object& object, std::string_view key,
     for (const json::value& entry : value->get_array())
         result.push_back(read(entry));
     return result;
+}
+
+Survivor read_survivor(const json::value& value) {
+    const json::object& from = object_of(value);
+    return {integer_of(from, "pid").value_or(0), text_of(from, "name"),
+            boolean_of(from, "certain", true)};
 }
 
 }  // namespace
@@ -151,7 +147,7 @@ Process read_process(const json::value& value) {
         process.containment_tier = text_of(object_of(*containment), "tier");
         process.containment_guaranteed = boolean_of(object_of(*containment), "guaranteed", false);
     }
-    process.survivors = integers_of(from, "survivors");
+    process.survivors = list_of<Survivor>(from, "survivors", read_survivor);
     return process;
 }
 

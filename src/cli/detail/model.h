@@ -43,6 +43,13 @@ struct Exit {
     std::vector<std::string> stdout_tail;
 };
 
+/// What outlived a stop.
+struct Survivor {
+    std::int64_t pid = 0;
+    std::string name;
+    bool certain = true;  ///< false: it may be of another tree
+};
+
 struct Process {
     std::int64_t pm_id = 0;
     std::string id;
@@ -78,7 +85,7 @@ struct Process {
     std::string error_file;
     std::string containment_tier;
     bool containment_guaranteed = false;
-    std::vector<std::int64_t> survivors;
+    std::vector<Survivor> survivors;
 
     bool is_online() const { return status == "online"; }
     /// Neither runs nor will by itself.

@@ -220,11 +220,7 @@ void Supervisor::Engine::check_tree(Entry& entry) {
     const bool given_up =
         entry.killing && deps_.clock.steady() - entry.killing_since > kGiveUpAfter;
     if (given_up && !empty) {
-        entry.survivors.clear();
-        if (const auto left = entry.tree->survivors()) {
-            for (const Survivor& s : *left)
-                entry.survivors.push_back(s.process.pid);
-        }
+        list_survivors(entry);
         log_.error("some of its processes cannot be killed",
                    {{"pm_id", entry.stored.pm_id}, {"survivors", entry.survivors.size()}});
         // A main child that cannot die is not replaced: its exit is still to come.
@@ -232,9 +228,37 @@ void Supervisor::Engine::check_tree(Entry& entry) {
         empty = true;
     }
     if (!empty || entry.life.child_alive) return arm(entry, TimerKind::kTree, again);
+    if (!given_up) list_suspects(entry);
     entry.killing = false;
     feed(entry,
          {.kind = EventKind::kTreeEmpty, .ran = entry.last_ran, .exit_code = entry.last_exit_code});
+}
+
+void Supervisor::Engine::list_survivors(Entry& entry) {
+    auto left = entry.tree->survivors();
+    if (left) {
+        entry.survivors = std::move(*left);
+    } else {
+        log_.report("cannot look for survivors", left.error(), {{"pm_id", entry.stored.pm_id}});
+    }
+}
+
+/// After a stop that found nothing more: without a guarantee that is no proof, and what may be its
+/// is listed for people to judge.
+void Supervisor::Engine::list_suspects(Entry& entry) {
+    if (entry.life.goal == Goal::kNone || !entry.tree || entry.tree->guaranteed()) return;
+    list_survivors(entry);
+    if (entry.survivors.empty()) return;
+    log_.warn("processes may have outlived the stop",
+              {{"pm_id", entry.stored.pm_id}, {"survivors", entry.survivors.size()}});
+}
+
+/// Takes those off the list that have ended meanwhile.
+void Supervisor::Engine::forget_ended_survivors(Entry& entry) const {
+    std::erase_if(entry.survivors, [this](const Survivor& survivor) {
+        const auto there = deps_.containment.proc().stat(survivor.process);
+        return there && (!*there || (*there)->is_dead());
+    });
 }
 
 void Supervisor::Engine::resolve(Entry& entry, Waiter::For what,

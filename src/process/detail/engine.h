@@ -83,7 +83,7 @@ struct Entry {
     bool killing = false;  ///< SIGKILL steps are under way
     core::SteadyTime killing_since{};
     Milliseconds tree_interval{1};
-    std::vector<std::int32_t> survivors;
+    std::vector<Survivor> survivors;  ///< of the last stop
     core::SteadyTime launched_at{};
     std::string interpreter;
     std::array<std::optional<core::SteadyTime>, kTimerKinds> timers{};
@@ -151,6 +151,9 @@ class Supervisor::Engine {
     void run_timers();
     void timer_fired(Entry& entry, TimerKind kind);
     void check_tree(Entry& entry);
+    void list_survivors(Entry& entry);
+    void list_suspects(Entry& entry);
+    void forget_ended_survivors(Entry& entry) const;
     void resolve(Entry& entry, Waiter::For what,
                  const core::Result<std::optional<Outcome>>& result);
     void resolve_ready(Entry& entry, std::optional<ExitView> exit);

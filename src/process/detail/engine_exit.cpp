@@ -152,6 +152,7 @@ void Supervisor::Engine::follow_exit(Entry& entry) {
                         {{"pm_id", entry.stored.pm_id}});
         }
     }
+    if (empty) list_suspects(entry);
     feed(entry, {.kind = EventKind::kExited,
                  .tree_empty = empty,
                  .ran = entry.last_ran,

@@ -195,6 +195,7 @@ ProcessView Supervisor::Engine::view(Entry& entry) {
         out.last_exit = exit_view(entry, *last);
     out.tier = entry.tree ? entry.tree->tier() : deps_.containment.tier();
     out.guaranteed = entry.tree ? entry.tree->guaranteed() : deps_.containment.guaranteed();
+    forget_ended_survivors(entry);
     out.survivors = entry.survivors;
     out.interpreter = entry.interpreter;
     return out;

@@ -158,7 +158,7 @@ void Supervisor::Engine::spawn(Entry& entry) {
     const std::uint64_t incarnation = again ? slot.incarnation() : slot.incarnation() + 1;
     entry.launched_at = deps_.clock.steady();
     entry.spawn_failure.clear();
-    entry.survivors.clear();
+    forget_ended_survivors(entry);
     auto planned = plan(entry);
     core::Result<ChildStreams> streams = planned ? deps_.capture.open_for_child(entry.slot)
                                                  : core::Result<ChildStreams>(planned.error());
