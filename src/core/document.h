@@ -35,10 +35,10 @@ struct DocumentLimits {
 /// | In the file | In the tree |
 /// |---|---|
 /// | TOML date or time | string, as written in RFC 3339 |
-/// | YAML plain scalar | by the core schema of YAML 1.2: null, true, false, numbers; `yes`, `on`
-/// are strings | | YAML `0755`, `007` | string: YAML 1.1 and 1.2 disagree about its value | | YAML
-/// alias, merge key `<<` | the copied values; what the map itself says wins over a merge | | an
-/// empty file | an empty object |
+/// | YAML plain scalar | by YAML 1.2: null, true, false, numbers; `yes`, `on` are strings |
+/// | YAML `0755`, `007` | string: YAML 1.1 and 1.2 disagree about its value |
+/// | YAML alias, merge key `<<` | the copied values; the map itself wins over a merge |
+/// | an empty file | an empty object |
 class Document {
   public:
     Document(Document&&) noexcept;

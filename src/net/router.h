@@ -77,22 +77,24 @@ struct RouteInfo {
 /// Routes by path pattern, method and conditions.
 ///
 /// A pattern is a path of segments, each one of
-///     literal          the same text, case-sensitive, compared with the decoded segment
-///     {name:regex}     an ECMAScript regular expression that matches the whole segment, of 256
-///     bytes at most {name}           any segment that is not empty {name...}        only last: the
-///     whole rest of the path, slashes included
+/// - `literal`: the same text, case-sensitive, compared with the decoded segment
+/// - `{name:regex}`: an ECMAScript regular expression that matches the whole segment, of 256 bytes
+///   at most
+/// - `{name}`: any segment that is not empty
+/// - `{name...}`, only last: the whole rest of the path, slashes included
+///
 /// At each segment the kinds are tried in this order, several expressions in the order of their
 /// registration, and the search goes back when a more literal beginning leads nowhere. A path that
 /// ends in '/' is another path.
 ///
-/// | request                                             | answer |
-/// |-----------------------------------------------------|---------------------------------------------|
-/// | path and method match, conditions hold              | the handler's | | HEAD where only GET is
-/// registered                   | GET's, sent without its body                | | OPTIONS where
-/// none is registered, or OPTIONS *      | 204 with Allow                              | | path
-/// matches, method does not                       | 405 METHOD_NOT_ALLOWED with Allow           |
-/// | path and method match, no route's conditions hold   | 406 INVALID_ARGUMENT | | no pattern
-/// matches                                  | 404 NOT_FOUND                               |
+/// | request                                           | answer |
+/// | ---                                               | --- |
+/// | path and method match, conditions hold            | the handler's |
+/// | HEAD where only GET is registered                 | GET's, sent without its body |
+/// | OPTIONS where none is registered, or OPTIONS *    | 204 with Allow |
+/// | path matches, method does not                     | 405 METHOD_NOT_ALLOWED with Allow |
+/// | path and method match, no route's conditions hold | 406 INVALID_ARGUMENT |
+/// | no pattern matches                                | 404 NOT_FOUND |
 class Router {
   public:
     Router();

@@ -59,16 +59,17 @@ struct ServerOptions {
 /// An HTTP server.
 ///
 /// | Input                                                     | Answer |
-/// |-----------------------------------------------------------|--------------------------------------------|
-/// | malformed head, chunk or target; smuggling (two framings) | 400 INVALID_ARGUMENT | | no Host
-/// or several in HTTP/1.1                            | 400 INVALID_ARGUMENT                       |
-/// | the input ends inside of a request                        | 400 INVALID_ARGUMENT | | Expect:
-/// 100-continue                                      | 100 once the head is accepted              |
-/// | any other expectation                                     | 417 INVALID_ARGUMENT | | unknown
-/// method, a Transfer-Encoding beside chunked        | 501 UNSUPPORTED                            |
-/// | HTTP/2.0 and other versions                               | 505 UNSUPPORTED | | HTTP/1.0 |
-/// served, closed after one answer            | | several requests at once (pipelining) | served
-/// one after the other, in order       | | an exception out of the application | 500 INTERNAL |
+/// | ---                                                       | --- |
+/// | malformed head, chunk or target; smuggling (two framings) | 400 INVALID_ARGUMENT |
+/// | no Host or several in HTTP/1.1                            | 400 INVALID_ARGUMENT |
+/// | the input ends inside of a request                        | 400 INVALID_ARGUMENT |
+/// | Expect: 100-continue                                      | 100 once the head is accepted |
+/// | any other expectation                                     | 417 INVALID_ARGUMENT |
+/// | unknown method, a Transfer-Encoding beside chunked        | 501 UNSUPPORTED |
+/// | HTTP/2.0 and other versions                               | 505 UNSUPPORTED |
+/// | HTTP/1.0                                                  | served, closed after one answer |
+/// | several requests at once                                  | served one after the other, in order |
+/// | an exception out of the application                       | 500 INTERNAL |
 class Server {
   public:
     /// `executor`: see above. `clock` and what `application` refers to must outlive the server; the

@@ -41,9 +41,8 @@ struct CaptureTurn {
 /// |---|---|---|
 /// | flowing | the last write worked | to the file |
 /// | blocked | it failed less than disk_full_wait ago | stay in the FIFO |
-/// | dropping | it has failed for longer | dropped, counted; the gap's note is tried every `retry`
-/// | | recovering | the note is written, less than a turn's bytes since | to the file; a failure
-/// drops at once |
+/// | dropping | it has failed for longer | dropped, counted; the note is tried every `retry` |
+/// | recovering | the note is written, hardly more since | to the file; a failure drops at once |
 ///
 /// All members need the slot's mutex, but for the counters.
 class CaptureStream {
