@@ -79,7 +79,7 @@ class ClientTest : public testing::Test {
 };
 
 TEST_F(ClientTest, AsksAndKeepsTheConnection) {
-    UnixHttpClient client(server_.path(), kClock);
+    UnixHttpClient client(server_.endpoint(), kClock);
     Headers headers;
     headers.add("X-Mine", "yes");
 
@@ -96,7 +96,7 @@ TEST_F(ClientTest, AsksAndKeepsTheConnection) {
 }
 
 TEST_F(ClientTest, SendsABodyOfAnySize) {
-    UnixHttpClient client(server_.path(), kClock);
+    UnixHttpClient client(server_.endpoint(), kClock);
     Headers headers;
     headers.add("Content-Type", "application/json");
     for (const std::size_t size : {std::size_t{1}, std::size_t{1000}, std::size_t{1'000'000}}) {
@@ -111,7 +111,7 @@ TEST_F(ClientTest, SendsABodyOfAnySize) {
 }
 
 TEST_F(ClientTest, ReadsTheRefusalOfABodyThatTheServerDoesNotTake) {
-    UnixHttpClient client(server_.path(), kClock);
+    UnixHttpClient client(server_.endpoint(), kClock);
     const std::string body(10'000'000, 'x');
 
     const auto answer =
@@ -123,7 +123,7 @@ TEST_F(ClientTest, ReadsTheRefusalOfABodyThatTheServerDoesNotTake) {
 }
 
 TEST_F(ClientTest, StreamsPieceByPiece) {
-    UnixHttpClient client(server_.path(), kClock);
+    UnixHttpClient client(server_.endpoint(), kClock);
     std::string all;
 
     const auto answer = client.stream(
@@ -141,7 +141,7 @@ TEST_F(ClientTest, StreamsPieceByPiece) {
 }
 
 TEST_F(ClientTest, StreamCollectsTheBodyOfARefusal) {
-    UnixHttpClient client(server_.path(), kClock);
+    UnixHttpClient client(server_.endpoint(), kClock);
 
     const auto answer = client.stream(
         get("/nowhere"),
@@ -157,7 +157,7 @@ TEST_F(ClientTest, StreamCollectsTheBodyOfARefusal) {
 }
 
 TEST_F(ClientTest, StreamStopsWhenTheSinkHasEnough) {
-    UnixHttpClient client(server_.path(), kClock);
+    UnixHttpClient client(server_.endpoint(), kClock);
     int pieces = 0;
 
     const auto answer = client.stream(
@@ -174,7 +174,7 @@ TEST_F(ClientTest, StreamStopsWhenTheSinkHasEnough) {
 }
 
 TEST_F(ClientTest, ReplacesAConnectionThatTheServerClosed) {
-    UnixHttpClient client(server_.path(), kClock);
+    UnixHttpClient client(server_.endpoint(), kClock);
     Headers headers;
     headers.add("Connection", "close");
 
@@ -184,7 +184,7 @@ TEST_F(ClientTest, ReplacesAConnectionThatTheServerClosed) {
 }
 
 TEST_F(ClientTest, RefusesWhatWouldBreakTheRequest) {
-    UnixHttpClient client(server_.path(), kClock);
+    UnixHttpClient client(server_.endpoint(), kClock);
     Headers bad_value;
     bad_value.add("X", "a\r\nY: b");
     Headers bad_name;

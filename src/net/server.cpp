@@ -6,7 +6,8 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/channel.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -15,48 +16,21 @@
 #include <sys/socket.h>
 
 #include "net/detail/connection.h"
-#include "net/detail/unix_stream.h"
+#include "net/detail/socket_stream.h"
+#include "os/listening_socket.h"
+#include "os/tcp_socket.h"
 #include "os/unix_socket.h"
 
 namespace zona::net {
 namespace {
 
-using Acceptor = asio::local::stream_protocol::acceptor;
-using Socket = asio::local::stream_protocol::socket;
+using Socket = asio::generic::stream_protocol::socket;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kFirstBackoff{10};
 constexpr std::chrono::milliseconds kLongestBackoff{1000};
 /// So many clients over the limit are told so at a time; further ones are closed without a word.
 constexpr std::size_t kMostTurnedAway = 64;
-
-/// An integer option of SOL_SOCKET that Asio can read.
-template <int Name>
-class SocketFact {
-  public:
-    template <class Protocol>
-    int level(const Protocol&) const {
-        return SOL_SOCKET;
-    }
-    template <class Protocol>
-    int name(const Protocol&) const {
-        return Name;
-    }
-    template <class Protocol>
-    int* data(const Protocol&) {
-        return &value_;
-    }
-    template <class Protocol>
-    std::size_t size(const Protocol&) const {
-        return sizeof value_;
-    }
-    template <class Protocol>
-    void resize(const Protocol&, std::size_t) {}
-    int value() const { return value_; }
-
-  private:
-    int value_ = 0;
-};
 
 }  // namespace
 
@@ -82,15 +56,17 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 
   private:
     struct Listener {
-        explicit Listener(Acceptor from)
-            : acceptor(std::move(from)), retry(acceptor.get_executor()) {}
-        Acceptor acceptor;
+        Listener(asio::posix::stream_descriptor from, os::SocketFamily of)
+            : socket(std::move(from)), family(of), retry(socket.get_executor()) {}
+        asio::posix::stream_descriptor socket;
+        os::SocketFamily family;
         asio::steady_timer retry;
     };
 
-    core::Result<std::optional<Socket>> accept(Acceptor& acceptor);
+    core::Result<std::optional<Socket>> accept(Listener& listener);
+    core::Result<Peer> who_is(const Socket& socket, os::SocketFamily family);
     asio::awaitable<void> accept_from(Listener& listener);
-    void admit(Socket socket);
+    void admit(Socket socket, os::SocketFamily family);
     asio::awaitable<void> serve_one(std::shared_ptr<detail::Connection> connection);
     asio::awaitable<void> turn_away(std::shared_ptr<detail::Connection> connection);
     void cut();
@@ -108,35 +84,16 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 
 core::Result<void> Server::Impl::listen(os::UniqueFd socket) {
     ZONA_TRY_VOID(shared_->deadlines->usable());
-    const int number = socket.get();
-    Acceptor acceptor(shared_->executor);
+    ZONA_TRY(const os::SocketFamily family, os::family_of_listening(socket.get()));
+    ZONA_TRY_VOID(os::set_nonblocking(socket.get()));
+    asio::posix::stream_descriptor watched(shared_->executor);
     boost::system::error_code error;
-    acceptor.assign(asio::local::stream_protocol(), number, error);
+    watched.assign(socket.get(), error);
     if (error) {
-        return core::Error::from_errno(error.value(), fmt::format("listen on fd {}", number));
+        return core::Error::from_errno(error.value(), fmt::format("listen on fd {}", socket.get()));
     }
-    std::ignore = std::move(socket).release();  // the acceptor owns it now
-    SocketFact<SO_DOMAIN> family;
-    acceptor.get_option(family, error);
-    if (error) {
-        return core::Error(core::Code::kInvalidArgument,
-                           fmt::format("fd {} is not a socket: {}", number, error.message()));
-    }
-    if (family.value() != AF_UNIX) {
-        return core::Error(core::Code::kUnsupported,
-                           fmt::format("fd {} is no unix socket; only those are served", number));
-    }
-    SocketFact<SO_ACCEPTCONN> listens;
-    acceptor.get_option(listens, error);
-    if (error || listens.value() == 0) {
-        return core::Error(core::Code::kInvalidArgument,
-                           fmt::format("the socket fd {} does not listen", number));
-    }
-    acceptor.non_blocking(true, error);
-    if (error) {
-        return core::Error::from_errno(error.value(), fmt::format("listen on fd {}", number));
-    }
-    listeners_.push_back(std::make_unique<Listener>(std::move(acceptor)));
+    std::ignore = std::move(socket).release();  // the listener owns it now
+    listeners_.push_back(std::make_unique<Listener>(std::move(watched), family));
     return {};
 }
 
@@ -157,12 +114,14 @@ asio::awaitable<void> Server::Impl::serve() {
 
 /// The next connection that waits, if one does. Asio's own accept leaves a descriptor that survives
 /// exec: the daemon that becomes the keeper would hold its clients' connections open for ever.
-core::Result<std::optional<Socket>> Server::Impl::accept(Acceptor& acceptor) {
-    ZONA_TRY(std::optional<os::UniqueFd> accepted, os::accept_unix(acceptor.native_handle()));
+core::Result<std::optional<Socket>> Server::Impl::accept(Listener& listener) {
+    ZONA_TRY(std::optional<os::UniqueFd> accepted,
+             os::accept_connection(listener.socket.native_handle()));
     if (!accepted) return std::optional<Socket>();
     Socket socket(shared_->executor);
     boost::system::error_code error;
-    socket.assign(asio::local::stream_protocol(), accepted->get(), error);
+    // Asio keeps the numbers for later calls of its own, none of which are made here.
+    socket.assign(asio::generic::stream_protocol(AF_UNSPEC, 0), accepted->get(), error);
     if (error) return core::Error::from_errno(error.value(), "watch a connection");
     std::ignore = std::move(*accepted).release();  // the socket owns it now
     return std::optional<Socket>(std::move(socket));
@@ -172,16 +131,17 @@ asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
     const auto self = shared_from_this();
     std::chrono::milliseconds backoff = kFirstBackoff;
     while (!shared_->draining) {
-        auto accepted = accept(listener.acceptor);
+        auto accepted = accept(listener);
         if (accepted && *accepted) {
             backoff = kFirstBackoff;
-            admit(*std::move(*accepted));
+            admit(*std::move(*accepted), listener.family);
             // A flood of connections lets those that are open have their turn.
             co_await asio::post(shared_->executor, kAwait);
             continue;
         }
         if (accepted) {
-            auto [error] = co_await listener.acceptor.async_wait(Acceptor::wait_read, kAwait);
+            auto [error] = co_await listener.socket.async_wait(
+                asio::posix::descriptor_base::wait_read, kAwait);
             if (error == asio::error::operation_aborted) break;
             continue;
         }
@@ -197,18 +157,34 @@ asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
     }
 }
 
-void Server::Impl::admit(Socket socket) {
-    core::Result<os::PeerCredentials> who = os::peer_credentials(socket.native_handle());
-    if (!who.has_value()) {  // without a name it gets nothing: the socket closes
-        shared_->log.report("a client's credentials cannot be read", who.error());
+core::Result<Peer> Server::Impl::who_is(const Socket& socket, os::SocketFamily family) {
+    const int fd = const_cast<Socket&>(socket).native_handle();
+    if (family == os::SocketFamily::kUnix) {
+        ZONA_TRY(const os::PeerCredentials who, os::peer_credentials(fd));
+        return Peer(UnixPeer{who.uid, who.gid, who.pid});
+    }
+    ZONA_TRY(os::TcpAddress who, os::peer_address(fd));
+    ZONA_TRY_VOID(os::prepare_connection(fd));
+    return Peer(TcpPeer{std::move(who.host), who.port});
+}
+
+void Server::Impl::admit(Socket socket, os::SocketFamily family) {
+    core::Result<Peer> peer = who_is(socket, family);
+    if (!peer) {  // without a name it gets nothing: the socket closes
+        // One that has gone again is nothing to tell.
+        if (peer.error().code() != core::Code::kUnavailable)
+            shared_->log.report("it cannot be told who a client is", peer.error());
         return;
     }
-    const Peer peer = UnixPeer{who->uid, who->gid, who->pid};
     const bool full = shared_->connections.size() - turned_away_ >= shared_->options.connections;
     if (full) refused_.add();
     if (full && turned_away_ >= kMostTurnedAway) return;
     auto connection = std::make_shared<detail::Connection>(
-        shared_, std::make_unique<detail::UnixStream>(std::move(socket)), peer);
+        shared_,
+        std::make_unique<detail::SocketStream>(
+            std::move(socket), family == os::SocketFamily::kUnix ? detail::Hangup::kReported
+                                                                 : detail::Hangup::kEndOfInput),
+        std::move(*peer));
     open_.set(static_cast<double>(shared_->connections.size()));
     if (full) {
         shared_->tasks.spawn("http refusal", turn_away(std::move(connection)));
@@ -244,7 +220,7 @@ void Server::Impl::drain(core::Deadline deadline) {
         shared_->draining = true;
         boost::system::error_code ignored;  // a socket that is gone accepts nothing either
         for (const auto& listener : listeners_) {
-            listener->acceptor.close(ignored);
+            listener->socket.close(ignored);
             listener->retry.cancel();
         }
         drain_begins_.try_send(boost::system::error_code());

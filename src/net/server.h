@@ -82,8 +82,8 @@ class Server {
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// Adds a listening unix socket, from whoever made it; before serve(). It is set non-blocking,
-    /// which all holders of its open file description share.
+    /// Adds a listening socket, unix or TCP, from whoever made it; before serve(). It is set
+    /// non-blocking, which all holders of its open file description share.
     /// Errors: kInvalidArgument for a descriptor that is no listening socket, kUnsupported for
     /// another family, kResourceExhausted when no timer can be had.
     core::Result<void> listen(os::UniqueFd socket);

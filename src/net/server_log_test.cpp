@@ -22,7 +22,7 @@ class ServerLog : public testing::Test {
         server_->route(Method::kGet, "/ping", pong);
         server_->start();
     }
-    RawClient client() { return RawClient(server_->path()); }
+    RawClient client() { return RawClient(server_->endpoint()); }
 
     std::unique_ptr<TestServer> server_;
 };

@@ -101,13 +101,13 @@ core::Result<Response> streaming(Body body, StreamEnd end = StreamEnd::kByItself
 }
 
 /// A server with /ping and /stream.
-class HttpStream : public testing::Test {
+class HttpStream : public testing::TestWithParam<Transport> {
   protected:
     void start(std::function<core::Result<Response>()> answer,
                const ServerOptions& options = patient_options()) {
         if (server_ != nullptr) server_->stop();
         script_.reset();  // its timer belongs to the server's context
-        server_ = std::make_unique<TestServer>(options);
+        server_ = std::make_unique<TestServer>(options, GetParam());
         server_->route(Method::kGet, "/ping", [](Request&) { return Response::success("1"); });
         server_->route(Method::kGet, "/stream", [answer](Request&) { return answer(); });
         script_ = std::make_unique<Script>(server_->context());
@@ -116,13 +116,16 @@ class HttpStream : public testing::Test {
     void TearDown() override {
         if (server_ != nullptr) server_->stop();
     }
-    RawClient client() { return RawClient(server_->path()); }
+    RawClient client() { return RawClient(server_->endpoint()); }
 
     std::unique_ptr<TestServer> server_;
     std::unique_ptr<Script> script_;
 };
 
-TEST_F(HttpStream, SendsChunksAndKeepsTheConnection) {
+INSTANTIATE_TEST_SUITE_P(Over, HttpStream, testing::Values(Transport::kUnix, Transport::kTcp),
+                         name_of_transport);
+
+TEST_P(HttpStream, SendsChunksAndKeepsTheConnection) {
     start([] { return streaming(three_lines); });
     RawClient raw = client();
 
@@ -136,7 +139,7 @@ TEST_F(HttpStream, SendsChunksAndKeepsTheConnection) {
     EXPECT_EQ(raw.ask(kPing).status, 200);
 }
 
-TEST_F(HttpStream, EndsByClosingForHttp10) {
+TEST_P(HttpStream, EndsByClosingForHttp10) {
     start([] { return streaming(three_lines); });
     RawClient raw = client();
 
@@ -147,7 +150,7 @@ TEST_F(HttpStream, EndsByClosingForHttp10) {
     EXPECT_FALSE(all.contains("chunked"));
 }
 
-TEST_F(HttpStream, IsNotStartedForHead) {
+TEST_P(HttpStream, IsNotStartedForHead) {
     start([this] { return streaming(Follow(*script_)); });
     RawClient raw = client();
 
@@ -156,7 +159,7 @@ TEST_F(HttpStream, IsNotStartedForHead) {
     EXPECT_FALSE(script_->started);
 }
 
-TEST_F(HttpStream, IsCutWhenItsBodyFails) {
+TEST_P(HttpStream, IsCutWhenItsBodyFails) {
     for (const auto& body : {fails_halfway, throws_halfway}) {
         start([body] { return streaming(body); });
         RawClient raw = client();
@@ -172,7 +175,7 @@ TEST_F(HttpStream, IsCutWhenItsBodyFails) {
     }
 }
 
-TEST_F(HttpStream, AnIdleBodyIsCancelledWhenTheClientGoesAway) {
+TEST_P(HttpStream, AnIdleBodyIsCancelledWhenTheClientGoesAway) {
     start([this] { return streaming(Follow(*script_)); });
     RawClient raw = client();
     raw.send(kStream);
@@ -187,7 +190,17 @@ TEST_F(HttpStream, AnIdleBodyIsCancelledWhenTheClientGoesAway) {
     EXPECT_TRUE(lines[0].contains("\"path\":\"/stream\""));
 }
 
-TEST_F(HttpStream, AClientThatOnlyEndsItsSendingGoesOnReading) {
+// TCP does not tell it from a client that has gone.
+TEST_P(HttpStream, AClientThatOnlyEndsItsSendingGoesOnReading) {
+    if (GetParam() == Transport::kTcp) {
+        start([this] { return streaming(Follow(*script_)); });
+        RawClient raw = client();
+        raw.send(kStream);
+        raw.end_output();
+        EXPECT_TRUE(TestServer::eventually([&] { return script_->ended.load(); }));
+        EXPECT_EQ(script_->result, core::Code::kCancelled);
+        return;
+    }
     start([this] { return streaming(Follow(*script_)); });
     RawClient raw = client();
     raw.send(kStream);
@@ -201,7 +214,7 @@ TEST_F(HttpStream, AClientThatOnlyEndsItsSendingGoesOnReading) {
     EXPECT_EQ(raw.read_until("0\r\n\r\n"), "\r\n0\r\n\r\n");
 }
 
-TEST_F(HttpStream, AHalfClosedClientThatGoesAwayIsNoticed) {
+TEST_P(HttpStream, AHalfClosedClientThatGoesAwayIsNoticed) {
     start([this] { return streaming(Follow(*script_)); });
     RawClient raw = client();
     raw.send(kStream);
@@ -214,7 +227,7 @@ TEST_F(HttpStream, AHalfClosedClientThatGoesAwayIsNoticed) {
     EXPECT_EQ(script_->result, core::Code::kCancelled);
 }
 
-TEST_F(HttpStream, ABlockedWriteIsCancelledWhenTheClientGoesAway) {
+TEST_P(HttpStream, ABlockedWriteIsCancelledWhenTheClientGoesAway) {
     start([this] { return streaming(Flood(*script_)); });
     script_->block = std::string(1U << 20U, 'x');
     RawClient raw = client();
@@ -227,11 +240,11 @@ TEST_F(HttpStream, ABlockedWriteIsCancelledWhenTheClientGoesAway) {
     EXPECT_EQ(script_->result, core::Code::kCancelled);
 }
 
-TEST_F(HttpStream, ASlowClientHoldsTheBodyBackAndIsCutOff) {
+TEST_P(HttpStream, ASlowClientHoldsTheBodyBackAndIsCutOff) {
     ServerOptions options = patient_options();
     options.write_time = 3ms;
     start([this] { return streaming(Flood(*script_)); }, options);
-    script_->block = std::string(1U << 20U, 'x');
+    script_->block = std::string(16U << 20U, 'x');
     RawClient raw = client();
 
     raw.send(kStream);
@@ -241,7 +254,7 @@ TEST_F(HttpStream, ASlowClientHoldsTheBodyBackAndIsCutOff) {
     EXPECT_EQ(server_->wait_for_lines("\"outcome\":\"client_gone\"", 1).size(), 1U);
 }
 
-TEST_F(HttpStream, KeepsARequestThatIsSentAheadForLater) {
+TEST_P(HttpStream, KeepsARequestThatIsSentAheadForLater) {
     start([this] { return streaming(Follow(*script_)); });
     RawClient raw = client();
     raw.send(std::string(kStream) + std::string(kPing));
@@ -256,7 +269,7 @@ TEST_F(HttpStream, KeepsARequestThatIsSentAheadForLater) {
     EXPECT_EQ(raw.read().body, R"({"success":true,"data":1})");
 }
 
-TEST_F(HttpStream, SendsALargePlainBody) {
+TEST_P(HttpStream, SendsALargePlainBody) {
     const std::string large(5'000'000, 'x');
     start([&] { return core::Result<Response>(Response::json(large)); });
     RawClient raw = client();
@@ -267,7 +280,7 @@ TEST_F(HttpStream, SendsALargePlainBody) {
     EXPECT_EQ(raw.ask(kPing).status, 200);
 }
 
-TEST_F(HttpStream, DrainEndsAnOpenEndedStreamInOrder) {
+TEST_P(HttpStream, DrainEndsAnOpenEndedStreamInOrder) {
     start([this] { return streaming(Follow(*script_), StreamEnd::kOnDrain); });
     RawClient raw = client();
     raw.send(kStream);
@@ -281,7 +294,7 @@ TEST_F(HttpStream, DrainEndsAnOpenEndedStreamInOrder) {
     EXPECT_TRUE(server_->served());
 }
 
-TEST_F(HttpStream, DrainWaitsForAFiniteStream) {
+TEST_P(HttpStream, DrainWaitsForAFiniteStream) {
     start([this] { return streaming(Follow(*script_)); });
     RawClient raw = client();
     raw.send(kStream);
@@ -297,7 +310,7 @@ TEST_F(HttpStream, DrainWaitsForAFiniteStream) {
     server_->join();
 }
 
-TEST_F(HttpStream, DrainCutsWhatIsLeftAtItsDeadline) {
+TEST_P(HttpStream, DrainCutsWhatIsLeftAtItsDeadline) {
     start([this] { return streaming(Follow(*script_)); });
     RawClient raw = client();
     raw.send(kStream);
@@ -434,7 +447,8 @@ TEST_F(HttpHandler, DrainLeavesTheBacklogToTheNextHolderOfTheSocket) {
     server_->drain(kPatience);
     server_->join();
 
-    EXPECT_FALSE(os::connect_unix(server_->path()).has_value()) << "nobody holds it in this test";
+    EXPECT_FALSE(os::connect_unix(server_->endpoint()).has_value())
+        << "nobody holds it in this test";
 }
 
 TEST_F(HttpHandler, StopCancelsIt) {
@@ -488,7 +502,7 @@ TEST_F(HttpHandler, ServesQueuedClientsWhenDescriptorsAreBack) {
     EXPECT_LT(failures.value(), 20U) << "it waits between attempts";
 }
 
-TEST(Server, RefusesWhatIsNoListeningUnixSocket) {
+TEST(Server, RefusesWhatIsNoListeningSocket) {
     TestServer server;
     server.start();
     server.on_server([](Server& live) {
@@ -498,11 +512,13 @@ TEST(Server, RefusesWhatIsNoListeningUnixSocket) {
         ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
         os::UniqueFd other = os::UniqueFd::adopt(ends[1]);
         const auto not_listening = live.listen(os::UniqueFd::adopt(ends[0]));
-        const auto not_unix = live.listen(os::UniqueFd::adopt(::socket(AF_INET, SOCK_STREAM, 0)));
+        const auto silent = live.listen(os::UniqueFd::adopt(::socket(AF_INET, SOCK_STREAM, 0)));
+        const auto other_type = live.listen(os::UniqueFd::adopt(::socket(AF_INET, SOCK_DGRAM, 0)));
 
         EXPECT_EQ(not_a_socket.error().code(), core::Code::kInvalidArgument);
         EXPECT_EQ(not_listening.error().code(), core::Code::kInvalidArgument);
-        EXPECT_EQ(not_unix.error().code(), core::Code::kUnsupported);
+        EXPECT_EQ(silent.error().code(), core::Code::kInvalidArgument);
+        EXPECT_EQ(other_type.error().code(), core::Code::kUnsupported);
     });
 }
 

@@ -24,15 +24,15 @@ core::Result<Response> echo(Request& request) {
 }
 
 /// A server with /ping and /echo.
-class HttpServer : public testing::Test {
+class HttpServer : public testing::TestWithParam<Transport> {
   protected:
     void start(const ServerOptions& options = patient_options()) {
-        server_ = std::make_unique<TestServer>(options);
+        server_ = std::make_unique<TestServer>(options, GetParam());
         server_->route(Method::kGet, "/ping", pong);
         server_->route(Method::kPost, "/echo", echo);
         server_->start();
     }
-    RawClient client() { return RawClient(server_->path()); }
+    RawClient client() { return RawClient(server_->endpoint()); }
 
     /// One refusal: its answer, its access line, and that the connection ends.
     void expect_refusal(std::string_view request, int status, std::string_view code) {
@@ -56,7 +56,10 @@ class HttpServer : public testing::Test {
     std::unique_ptr<TestServer> server_;
 };
 
-TEST_F(HttpServer, AnswersARequest) {
+INSTANTIATE_TEST_SUITE_P(Over, HttpServer, testing::Values(Transport::kUnix, Transport::kTcp),
+                         name_of_transport);
+
+TEST_P(HttpServer, AnswersARequest) {
     start();
     RawClient raw = client();
 
@@ -69,7 +72,7 @@ TEST_F(HttpServer, AnswersARequest) {
 }
 
 // HTTP-07
-TEST_F(HttpServer, PutsSecurityHeadersOnEveryAnswer) {
+TEST_P(HttpServer, PutsSecurityHeadersOnEveryAnswer) {
     start();
     RawClient raw = client();
     for (const std::string_view request :
@@ -89,7 +92,7 @@ TEST_F(HttpServer, PutsSecurityHeadersOnEveryAnswer) {
 }
 
 // HTTP-02
-TEST_F(HttpServer, AnswersAnUnknownPathWith404InTheEnvelope) {
+TEST_P(HttpServer, AnswersAnUnknownPathWith404InTheEnvelope) {
     start();
     RawClient raw = client();
 
@@ -103,7 +106,7 @@ TEST_F(HttpServer, AnswersAnUnknownPathWith404InTheEnvelope) {
     EXPECT_EQ(raw.ask(kPing).status, 200) << "the connection goes on";
 }
 
-TEST_F(HttpServer, AnswersAWrongMethodWith405AndAllow) {
+TEST_P(HttpServer, AnswersAWrongMethodWith405AndAllow) {
     start();
     RawClient raw = client();
 
@@ -114,7 +117,7 @@ TEST_F(HttpServer, AnswersAWrongMethodWith405AndAllow) {
     EXPECT_TRUE(response.body.contains("METHOD_NOT_ALLOWED"));
 }
 
-TEST_F(HttpServer, AnswersHeadWithoutABodyAndKeepsTheLength) {
+TEST_P(HttpServer, AnswersHeadWithoutABodyAndKeepsTheLength) {
     start();
     RawClient raw = client();
 
@@ -126,7 +129,7 @@ TEST_F(HttpServer, AnswersHeadWithoutABodyAndKeepsTheLength) {
 }
 
 // HTTP-04, GAP-56
-TEST_F(HttpServer, RefusesMalformedRequestsWith400) {
+TEST_P(HttpServer, RefusesMalformedRequestsWith400) {
     start();
     for (const std::string_view request : std::initializer_list<std::string_view>{
              "\r\n\r\nGET / HTTP/1.1\r\n\r\n",
@@ -171,7 +174,7 @@ TEST_F(HttpServer, RefusesMalformedRequestsWith400) {
     }
 }
 
-TEST_F(HttpServer, RefusesBytesThatAreNotHttp) {
+TEST_P(HttpServer, RefusesBytesThatAreNotHttp) {
     start();
     const std::string hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s;
 
@@ -181,7 +184,7 @@ TEST_F(HttpServer, RefusesBytesThatAreNotHttp) {
 }
 
 // HTTP-04
-TEST_F(HttpServer, RefusesEveryAmbiguousFraming) {
+TEST_P(HttpServer, RefusesEveryAmbiguousFraming) {
     start();
     const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     for (const std::string_view framing : std::initializer_list<std::string_view>{
@@ -203,7 +206,7 @@ TEST_F(HttpServer, RefusesEveryAmbiguousFraming) {
     expect_refusal(head + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501, "UNSUPPORTED");
 }
 
-TEST_F(HttpServer, RefusesBrokenChunks) {
+TEST_P(HttpServer, RefusesBrokenChunks) {
     start();
     const std::string head =
         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -220,7 +223,7 @@ TEST_F(HttpServer, RefusesBrokenChunks) {
     }
 }
 
-TEST_F(HttpServer, TakesAChunkedBodyInAnyPieces) {
+TEST_P(HttpServer, TakesAChunkedBodyInAnyPieces) {
     start();
     const std::string request =
         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -234,7 +237,7 @@ TEST_F(HttpServer, TakesAChunkedBodyInAnyPieces) {
     EXPECT_EQ(raw.read().body, "[1,2,3,4,5,6,7]");
 }
 
-TEST_F(HttpServer, TakesAnEmptyChunkedBodyInAnyPieces) {
+TEST_P(HttpServer, TakesAnEmptyChunkedBodyInAnyPieces) {
     start();
     const std::string request =
         "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
@@ -248,7 +251,7 @@ TEST_F(HttpServer, TakesAnEmptyChunkedBodyInAnyPieces) {
     EXPECT_EQ(response.body, "");
 }
 
-TEST_F(HttpServer, RefusesATooLargeHeadWith431) {
+TEST_P(HttpServer, RefusesATooLargeHeadWith431) {
     ServerOptions options = patient_options();
     options.head = core::ByteCount(1000);
     options.head_fields = 10;
@@ -265,7 +268,7 @@ TEST_F(HttpServer, RefusesATooLargeHeadWith431) {
     expect_refusal(fields + "\r\n", 431, "HEADER_TOO_LARGE");
 }
 
-TEST_F(HttpServer, TakesAHeadOfExactlyTheLimit) {
+TEST_P(HttpServer, TakesAHeadOfExactlyTheLimit) {
     ServerOptions options = patient_options();
     options.head = core::ByteCount(200);
     start(options);
@@ -279,7 +282,7 @@ TEST_F(HttpServer, TakesAHeadOfExactlyTheLimit) {
 }
 
 // GAP-57
-TEST_F(HttpServer, RefusesATooLargeBodyWith413BeforeItIsSent) {
+TEST_P(HttpServer, RefusesATooLargeBodyWith413BeforeItIsSent) {
     ServerOptions options = patient_options();
     options.body = core::ByteCount(100);
     start(options);
@@ -294,7 +297,7 @@ TEST_F(HttpServer, RefusesATooLargeBodyWith413BeforeItIsSent) {
         413, "TOO_LARGE");
 }
 
-TEST_F(HttpServer, TakesABodyOfExactlyTheLimit) {
+TEST_P(HttpServer, TakesABodyOfExactlyTheLimit) {
     ServerOptions options = patient_options();
     options.body = core::ByteCount(100);
     start(options);
@@ -308,7 +311,7 @@ TEST_F(HttpServer, TakesABodyOfExactlyTheLimit) {
         body);
 }
 
-TEST_F(HttpServer, LetsTheClientReadTheRefusalOfABodyThatItStillSends) {
+TEST_P(HttpServer, LetsTheClientReadTheRefusalOfABodyThatItStillSends) {
     ServerOptions options = patient_options();
     options.body = core::ByteCount(100);
     start(options);
@@ -323,7 +326,7 @@ TEST_F(HttpServer, LetsTheClientReadTheRefusalOfABodyThatItStillSends) {
     EXPECT_TRUE(response.complete);
 }
 
-TEST_F(HttpServer, AppliesTheLimitsOfTheRoute) {
+TEST_P(HttpServer, AppliesTheLimitsOfTheRoute) {
     server_ = std::make_unique<TestServer>();
     RouteOptions options;
     options.limits.body = core::ByteCount(5);
@@ -334,7 +337,7 @@ TEST_F(HttpServer, AppliesTheLimitsOfTheRoute) {
                    "TOO_LARGE");
 }
 
-TEST_F(HttpServer, SendsContinueOnceTheHeadIsAccepted) {
+TEST_P(HttpServer, SendsContinueOnceTheHeadIsAccepted) {
     start();
     RawClient raw = client();
 
@@ -349,7 +352,7 @@ TEST_F(HttpServer, SendsContinueOnceTheHeadIsAccepted) {
     EXPECT_EQ(response.body, "{}");
 }
 
-TEST_F(HttpServer, RefusesWhatItCannotSpeak) {
+TEST_P(HttpServer, RefusesWhatItCannotSpeak) {
     start();
 
     expect_refusal("GET /ping HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n", 417,
@@ -361,7 +364,7 @@ TEST_F(HttpServer, RefusesWhatItCannotSpeak) {
     expect_refusal("GET /ping HTTP/0.9\r\n\r\n", 505, "UNSUPPORTED");
 }
 
-TEST_F(HttpServer, ServesHttp10AndCloses) {
+TEST_P(HttpServer, ServesHttp10AndCloses) {
     start();
     RawClient raw = client();
 
@@ -372,7 +375,7 @@ TEST_F(HttpServer, ServesHttp10AndCloses) {
     EXPECT_TRUE(raw.closed_silently());
 }
 
-TEST_F(HttpServer, ClosesWhenTheClientAsksForIt) {
+TEST_P(HttpServer, ClosesWhenTheClientAsksForIt) {
     start();
     RawClient raw = client();
 
@@ -383,7 +386,7 @@ TEST_F(HttpServer, ClosesWhenTheClientAsksForIt) {
     EXPECT_TRUE(raw.closed_silently());
 }
 
-TEST_F(HttpServer, TakesAbsoluteFormAndOneBlankLineBeforeARequest) {
+TEST_P(HttpServer, TakesAbsoluteFormAndOneBlankLineBeforeARequest) {
     start();
     RawClient raw = client();
 
@@ -392,7 +395,7 @@ TEST_F(HttpServer, TakesAbsoluteFormAndOneBlankLineBeforeARequest) {
     EXPECT_EQ(raw.ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n").status, 204);
 }
 
-TEST_F(HttpServer, AnswersPipelinedRequestsInOrder) {
+TEST_P(HttpServer, AnswersPipelinedRequestsInOrder) {
     start();
     RawClient raw = client();
     std::string requests;
@@ -408,7 +411,7 @@ TEST_F(HttpServer, AnswersPipelinedRequestsInOrder) {
         EXPECT_EQ(raw.read().body, std::to_string(i));
 }
 
-TEST_F(HttpServer, AnswersWhatCameBeforeAMalformedRequest) {
+TEST_P(HttpServer, AnswersWhatCameBeforeAMalformedRequest) {
     start();
     RawClient raw = client();
 
@@ -420,7 +423,7 @@ TEST_F(HttpServer, AnswersWhatCameBeforeAMalformedRequest) {
     EXPECT_TRUE(raw.closed_silently()) << "what follows a malformed request is not read";
 }
 
-TEST_F(HttpServer, RefusesARequestThatEndsHalfway) {
+TEST_P(HttpServer, RefusesARequestThatEndsHalfway) {
     start();
     for (const std::string_view part :
          {"G", "GET /ping HTTP/1.1\r\nHost: x\r\n",
@@ -437,7 +440,7 @@ TEST_F(HttpServer, RefusesARequestThatEndsHalfway) {
     }
 }
 
-TEST_F(HttpServer, AnswersAClientThatEndsItsSending) {
+TEST_P(HttpServer, AnswersAClientThatEndsItsSending) {
     start();
     RawClient raw = client();
     raw.send(kPing);
@@ -447,7 +450,7 @@ TEST_F(HttpServer, AnswersAClientThatEndsItsSending) {
     EXPECT_TRUE(raw.closed_silently());
 }
 
-TEST_F(HttpServer, ClosesAnIdleConnectionWithoutAWord) {
+TEST_P(HttpServer, ClosesAnIdleConnectionWithoutAWord) {
     ServerOptions options = patient_options();
     options.idle_time = 2ms;
     start(options);
@@ -456,7 +459,7 @@ TEST_F(HttpServer, ClosesAnIdleConnectionWithoutAWord) {
     EXPECT_TRUE(raw.closed_silently());
 }
 
-TEST_F(HttpServer, AnswersASlowHeadWith408) {
+TEST_P(HttpServer, AnswersASlowHeadWith408) {
     ServerOptions options = patient_options();
     options.head_time = 2ms;
     start(options);
@@ -464,7 +467,7 @@ TEST_F(HttpServer, AnswersASlowHeadWith408) {
     expect_refusal("GET /ping HTTP/1.1\r\nHos", 408, "TIMEOUT");
 }
 
-TEST_F(HttpServer, AnswersASlowBodyWith408) {
+TEST_P(HttpServer, AnswersASlowBodyWith408) {
     ServerOptions options = patient_options();
     options.request_time = 2ms;
     start(options);
@@ -472,7 +475,7 @@ TEST_F(HttpServer, AnswersASlowBodyWith408) {
     expect_refusal("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{", 408, "TIMEOUT");
 }
 
-TEST_F(HttpServer, EndsTheConnectionAfterItsLastRequest) {
+TEST_P(HttpServer, EndsTheConnectionAfterItsLastRequest) {
     ServerOptions options = patient_options();
     options.requests_per_connection = 2;
     start(options);
@@ -483,7 +486,7 @@ TEST_F(HttpServer, EndsTheConnectionAfterItsLastRequest) {
     EXPECT_TRUE(raw.closed_silently());
 }
 
-TEST_F(HttpServer, AnswersConnectionsOverTheLimitWith503) {
+TEST_P(HttpServer, AnswersConnectionsOverTheLimitWith503) {
     ServerOptions options = patient_options();
     options.connections = 2;
     start(options);
@@ -499,7 +502,7 @@ TEST_F(HttpServer, AnswersConnectionsOverTheLimitWith503) {
     EXPECT_TRUE(TestServer::eventually([&] { return client().ask(kPing).status == 200; }));
 }
 
-TEST_F(HttpServer, MakesAnExceptionA500WithoutItsText) {
+TEST_P(HttpServer, MakesAnExceptionA500WithoutItsText) {
     server_ = std::make_unique<TestServer>();
     server_->route(Method::kGet, "/throws", [](Request&) -> core::Result<Response> {
         throw std::runtime_error("secret detail");
@@ -516,7 +519,7 @@ TEST_F(HttpServer, MakesAnExceptionA500WithoutItsText) {
     EXPECT_TRUE(lines[0].contains(response.header("X-Correlation-Id")));
 }
 
-TEST_F(HttpServer, ServesAThousandConnections) {
+TEST_P(HttpServer, ServesAThousandConnections) {
     ASSERT_GT(os::raise_fd_limit(4096), 2200U)
         << "both ends of all connections are in this process";
     ServerOptions options = patient_options();
@@ -525,7 +528,7 @@ TEST_F(HttpServer, ServesAThousandConnections) {
     std::vector<RawClient> clients;
     clients.reserve(1000);
     for (int i = 0; i < 1000; ++i)
-        clients.emplace_back(server_->path());
+        clients.emplace_back(server_->endpoint());
 
     for (RawClient& raw : clients)
         raw.send(kPing);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "os/listening_socket.h"
 #include "os/unix_socket.h"
 
 namespace zona::os {
@@ -132,15 +133,15 @@ TEST_F(FdFiles, UnixSocketsWorkBeyondThePathLimit) {
 TEST_F(FdFiles, AcceptsWhoWaitsWithADescriptorThatDoesNotSurviveExec) {
     const auto listener = listen_unix(path("api.sock"), 8);
     ASSERT_TRUE(listener && set_nonblocking(listener->get()));
-    const auto nobody = accept_unix(listener->get());
+    const auto nobody = accept_connection(listener->get());
     const auto client = connect_unix(path("api.sock"));
-    const auto somebody = accept_unix(listener->get());
+    const auto somebody = accept_connection(listener->get());
 
     EXPECT_TRUE(nobody && !*nobody);
     ASSERT_TRUE(client && somebody && *somebody);
     EXPECT_EQ(::fcntl((*somebody)->get(), F_GETFD), FD_CLOEXEC);
     EXPECT_NE(::fcntl((*somebody)->get(), F_GETFL) & O_NONBLOCK, 0);
-    EXPECT_EQ(accept_unix(-1).error().system_error(), EBADF);
+    EXPECT_EQ(accept_connection(-1).error().system_error(), EBADF);
 }
 
 TEST_F(FdFiles, ConnectTellsNobodyListensFromNothingThere) {

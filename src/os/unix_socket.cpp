@@ -71,16 +71,6 @@ core::Result<UniqueFd> connect_unix(const std::string& path) {
     return fd;
 }
 
-core::Result<std::optional<UniqueFd>> accept_unix(int listening_fd) {
-    while (true) {
-        const int fd = ::accept4(listening_fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) return UniqueFd::adopt(fd);
-        if (errno == EINTR || errno == ECONNABORTED) continue;
-        if (errno == EAGAIN) return std::nullopt;
-        return core::Error::from_errno(errno, "accept");
-    }
-}
-
 core::Result<std::pair<UniqueFd, UniqueFd>> seqpacket_pair() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {

@@ -5,7 +5,6 @@
 /// addressed through /proc/self/fd (unix(7)).
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include <sys/types.h>
@@ -26,9 +25,6 @@ struct PeerCredentials {
 core::Result<UniqueFd> listen_unix(const std::string& path, int backlog);
 /// Connects, blocking. kNotFound: no such socket; kUnavailable: nobody listens.
 core::Result<UniqueFd> connect_unix(const std::string& path);
-/// The next waiting connection of a non-blocking listening socket, O_CLOEXEC and non-blocking; none
-/// if nobody waits (or the one that waited has gone). Errors from errno, such as EMFILE.
-core::Result<std::optional<UniqueFd>> accept_unix(int listening_fd);
 /// A connected pair of SOCK_SEQPACKET sockets, both O_CLOEXEC.
 core::Result<std::pair<UniqueFd, UniqueFd>> seqpacket_pair();
 /// Who connected (SO_PEERCRED): its credentials at connect time.

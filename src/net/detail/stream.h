@@ -1,6 +1,6 @@
 /// @file
-/// Stream: a connected byte stream without its type. The server knows no other: unix sockets now,
-/// TCP and TLS later, memory in tests.
+/// Stream: a connected byte stream without its type. The server knows no other: sockets of unix
+/// and TCP, memory in tests.
 #pragma once
 
 #include <cstddef>

@@ -33,6 +33,7 @@
 #include "net/router.h"
 #include "net/server.h"
 #include "os/socket_io.h"
+#include "os/tcp_socket.h"
 #include "os/unix_socket.h"
 
 namespace zona::net {
@@ -56,6 +57,13 @@ class TestDirectory {
     std::string path_;
 };
 
+/// What a test's server is reached over.
+enum class Transport : std::uint8_t { kUnix, kTcp };
+
+inline std::string name_of_transport(const testing::TestParamInfo<Transport>& info) {
+    return info.param == Transport::kUnix ? "Unix" : "Tcp";
+}
+
 /// What a raw client read.
 struct RawResponse {
     int status = 0;
@@ -71,7 +79,11 @@ struct RawResponse {
 /// Sends raw bytes and reads responses. Fails the test rather than wait longer than kPatience.
 class RawClient {
   public:
-    explicit RawClient(const std::string& path) : socket_(os::connect_unix(path).value()) {}
+    /// A path, or an address of TCP.
+    explicit RawClient(const std::string& endpoint)
+        : socket_(endpoint.starts_with('/')
+                      ? os::connect_unix(endpoint).value()
+                      : os::connect_tcp(os::TcpAddress::parse(endpoint).value()).value()) {}
 
     int fd() const { return socket_.get(); }
 
@@ -178,7 +190,9 @@ inline ServerOptions patient_options() {
 /// A server in a thread. Add routes to router(), then start().
 class TestServer {
   public:
-    explicit TestServer(const ServerOptions& options = patient_options()) : options_(options) {
+    explicit TestServer(const ServerOptions& options = patient_options(),
+                        Transport transport = Transport::kUnix)
+        : options_(options), transport_(transport) {
         log_.set_default_level(core::LogLevel::kTrace);
         log_.add_sink(std::make_unique<core::MemorySink>(lines_));
     }
@@ -188,7 +202,8 @@ class TestServer {
 
     Router& router() { return router_; }
     core::MetricRegistry& metrics() { return metrics_; }
-    const std::string& path() const { return path_; }
+    /// Where clients find it: the path of its socket, or its address.
+    const std::string& endpoint() const { return endpoint_; }
     boost::asio::io_context& context() { return context_; }
 
     /// A route whose handler is a plain function.
@@ -207,8 +222,11 @@ class TestServer {
         server_ = std::make_unique<Server>(context_.get_executor(), options_,
                                            make_application(router_, deps), clock_,
                                            log_.logger("http"), metrics_);
-        auto socket = os::listen_unix(path_, 1024);
+        const bool tcp = transport_ == Transport::kTcp;
+        auto socket =
+            tcp ? os::listen_tcp({"127.0.0.1", 0}, 1024) : os::listen_unix(endpoint_, 1024);
         ASSERT_TRUE(socket.has_value());
+        if (tcp) endpoint_ = os::local_address(socket->get()).value().to_string();
         ASSERT_TRUE(server_->listen(std::move(*socket)).has_value());
         boost::asio::co_spawn(context_, run(*server_, served_), boost::asio::detached);
         thread_ = std::thread([this] { context_.run(); });
@@ -280,7 +298,8 @@ class TestServer {
 
     ServerOptions options_;
     TestDirectory directory_;
-    std::string path_ = directory_.path() + "/api.sock";
+    Transport transport_;
+    std::string endpoint_ = directory_.path() + "/api.sock";
     core::RealClock clock_;
     core::SystemRandom random_;
     core::MetricRegistry metrics_;

@@ -1,4 +1,4 @@
-#include "net/detail/unix_stream.h"
+#include "net/detail/socket_stream.h"
 
 #include <algorithm>
 #include <array>
@@ -25,12 +25,13 @@ core::Error error_of(const boost::system::error_code& code, std::string_view wha
 
 }  // namespace
 
-UnixStream::UnixStream(Socket socket) : socket_(std::move(socket)) {
+SocketStream::SocketStream(Socket socket, Hangup hangup)
+    : socket_(std::move(socket)), hangup_(hangup) {
     boost::system::error_code ignored;  // a socket that cannot be set fails at its first use
     socket_.non_blocking(true, ignored);
 }
 
-asio::awaitable<core::Result<std::size_t>> UnixStream::read_some(std::span<char> into) {
+asio::awaitable<core::Result<std::size_t>> SocketStream::read_some(std::span<char> into) {
     const auto buffer = asio::buffer(into.data(), into.size());
     const auto [error, count] = co_await socket_.async_read_some(buffer, kAwait);
     if (error == asio::error::eof) co_return std::size_t{0};
@@ -38,7 +39,7 @@ asio::awaitable<core::Result<std::size_t>> UnixStream::read_some(std::span<char>
     co_return count;
 }
 
-asio::awaitable<core::Result<void>> UnixStream::write(std::span<const std::string_view> pieces) {
+asio::awaitable<core::Result<void>> SocketStream::write(std::span<const std::string_view> pieces) {
     std::array<asio::const_buffer, kMaxPieces> buffers;
     const std::size_t count = std::min(pieces.size(), kMaxPieces);
     std::size_t total = 0;
@@ -63,23 +64,31 @@ asio::awaitable<core::Result<void>> UnixStream::write(std::span<const std::strin
     co_return core::Result<void>();
 }
 
-asio::awaitable<void> UnixStream::wait_hangup() {
+asio::awaitable<void> SocketStream::wait_hangup() {
+    if (hangup_ == Hangup::kEndOfInput) {
+        co_await socket_.async_wait(Socket::wait_read, kAwait);
+        char next = 0;
+        boost::system::error_code error;
+        socket_.receive(asio::buffer(&next, 1), Socket::message_peek, error);
+        // With a request that already waits behind this one, only a broken connection is noticed.
+        if (error) co_return;
+    }
     // POLLHUP of a unix socket means closed for both directions; a peer that only ended its sending
     // gives POLLRDHUP, which does not end this wait. It is reported to every kind of wait.
     co_await socket_.async_wait(Socket::wait_error, kAwait);
 }
 
-void UnixStream::end_output() {
+void SocketStream::end_output() {
     boost::system::error_code ignored;  // the peer may be gone: the next read says so
     socket_.shutdown(Socket::shutdown_send, ignored);
 }
 
-void UnixStream::cancel() {
+void SocketStream::cancel() {
     boost::system::error_code ignored;
     socket_.cancel(ignored);
 }
 
-void UnixStream::close() {
+void SocketStream::close() {
     boost::system::error_code ignored;  // close(2) frees the descriptor whatever it returns
     socket_.close(ignored);
 }

@@ -1,0 +1,23 @@
+/// @file
+/// What listening sockets of all families have in common.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/result.h"
+#include "os/fd.h"
+
+namespace zona::os {
+
+enum class SocketFamily : std::uint8_t { kUnix, kTcp };
+
+/// Of a listening stream socket. kInvalidArgument: it is no socket, or does not listen;
+/// kUnsupported: of another family or type.
+core::Result<SocketFamily> family_of_listening(int fd);
+
+/// The next waiting connection of a non-blocking listening socket, O_CLOEXEC and non-blocking; none
+/// if nobody waits (or the one that waited has gone). Errors from errno, such as EMFILE.
+core::Result<std::optional<UniqueFd>> accept_connection(int listening_fd);
+
+}  // namespace zona::os
