@@ -1,0 +1,95 @@
+/// @file
+/// ApiKeys: the keys with which clients over the network say who they are.
+///
+/// A key is "zona_key_" and 43 characters of base64url, 256 random bits; the prefix tells it from a
+/// token, and lets secret scanners find one that was published. Only its SHA-256 is stored, which
+/// suffices for a text that cannot be guessed. The text itself is given once, by create() and
+/// rotate(). Source: PM-50, PM-51, SEC-27.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/random.h"
+#include "core/result.h"
+#include "core/secret.h"
+#include "identity/principal.h"
+
+namespace zona::identity {
+
+inline constexpr std::string_view kApiKeyPrefix = "zona_key_";
+
+/// What is known of a key; not the key.
+struct ApiKey {
+    core::Uuid id;
+    std::string name;
+    Scope scope = Scope::kViewer;
+    core::SystemTime created_at{};
+    std::optional<core::SystemTime> expires_at;
+    /// To the second while the daemon runs; after a restart up to an hour too early.
+    std::optional<core::SystemTime> last_used_at;
+};
+
+/// Why a key was not taken.
+enum class KeyRefusal : std::uint8_t {
+    kMalformed,  ///< no key of ours: another form, another length
+    kUnknown,
+    kExpired,
+};
+
+struct NewApiKey {
+    std::string name;  ///< 1 to 64 of [A-Za-z0-9._-]
+    Scope scope = Scope::kViewer;
+    std::optional<core::SystemTime> expires_at;
+};
+
+/// All members from any thread.
+class ApiKeys {
+  public:
+    /// Reads `file`; one that does not exist is an empty list. `clock` and `random` must outlive
+    /// the object.
+    ///
+    /// Errors: kConflict, naming the file, for one that is damaged or of a newer format: it is left
+    /// as it is, and nobody gets in by it. Others from errno.
+    static core::Result<std::unique_ptr<ApiKeys>> open(std::string file, const core::Clock& clock,
+                                                       core::Random& random);
+    ~ApiKeys();
+    ApiKeys(const ApiKeys&) = delete;
+    ApiKeys& operator=(const ApiKeys&) = delete;
+
+    /// Makes a key and stores it before it returns; waits for the disk. Several may share a name
+    /// only while rotate() lets them overlap.
+    /// Errors: kInvalidArgument (name, an expiry in the past), kConflict (the name exists), and
+    /// those of writing; then nothing has changed.
+    core::Result<core::Secret> create(const NewApiKey& wanted);
+
+    /// Makes a successor of the same name and scope; the old one goes on for `overlap`, so that
+    /// clients can be changed one after the other. Errors: kNotFound, and those of writing.
+    core::Result<core::Secret> rotate(std::string_view name, std::chrono::seconds overlap);
+
+    /// Takes all keys of this name back, at once. Errors: kNotFound, and those of writing.
+    core::Result<void> revoke(std::string_view name);
+
+    /// In the order of their making, expired ones included.
+    std::vector<ApiKey> list() const;
+
+    /// Who presents this text. Takes the same time whichever key it is nearest to.
+    std::variant<Principal, KeyRefusal> verify(std::string_view presented);
+
+  private:
+    struct Body;
+    explicit ApiKeys(std::unique_ptr<Body> body);
+    std::unique_ptr<Body> body_;
+};
+
+/// Makes the key "default" with scope admin when there is none at all, and writes it into `file`,
+/// mode 0600, for whoever starts zona first. True: it was made.
+core::Result<bool> make_first_key(ApiKeys& keys, const std::string& file);
+
+}  // namespace zona::identity

@@ -1,0 +1,197 @@
+#include "identity/api_keys.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/testing/fake_clock.h"
+
+namespace zona::identity {
+namespace {
+
+using namespace std::chrono_literals;
+using core::Code;
+
+class ApiKeysTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string name = (std::filesystem::temp_directory_path() / "zona-keys-XXXXXX").string();
+        folder_ = ::mkdtemp(name.data());
+        reopen();
+    }
+    void TearDown() override { std::filesystem::remove_all(folder_); }
+
+    void reopen() {
+        auto opened = ApiKeys::open(file(), clock_, random_);
+        ASSERT_TRUE(opened) << opened.error().message();
+        keys_ = std::move(*opened);
+    }
+    std::string file() const { return folder_ + "/api-keys.json"; }
+    std::string text() const {
+        std::ifstream in(file());
+        std::stringstream out;
+        out << in.rdbuf();
+        return out.str();
+    }
+    void write(std::string_view content) const { std::ofstream(file()) << content; }
+
+    std::string make(const std::string& name, Scope scope = Scope::kAdmin) {
+        return std::string(keys_->create({.name = name, .scope = scope})->reveal());
+    }
+    std::optional<Principal> who(std::string_view presented) {
+        const auto out = keys_->verify(presented);
+        const auto* principal = std::get_if<Principal>(&out);
+        return principal == nullptr ? std::nullopt : std::optional(*principal);
+    }
+    KeyRefusal refusal(std::string_view presented) {
+        return std::get<KeyRefusal>(keys_->verify(presented));
+    }
+
+    std::string folder_;
+    core::FakeClock clock_;
+    core::SeededRandom random_{7};
+    std::unique_ptr<ApiKeys> keys_;
+};
+
+TEST_F(ApiKeysTest, KnowsAKeyAgainAlsoAfterARestart) {
+    const std::string key = make("ci", Scope::kViewer);
+    EXPECT_TRUE(key.starts_with(kApiKeyPrefix));
+    EXPECT_EQ(key.size(), kApiKeyPrefix.size() + 43);
+
+    EXPECT_EQ(who(key), (Principal{Principal::Kind::kApiKey, "ci", Scope::kViewer}));
+    reopen();
+    EXPECT_EQ(who(key), (Principal{Principal::Kind::kApiKey, "ci", Scope::kViewer}));
+    EXPECT_EQ(who(key)->to_string(), "key ci");
+}
+
+TEST_F(ApiKeysTest, StoresOnlyAHashAndForItsOwnerAlone) {
+    const std::string key = make("ci");
+    EXPECT_EQ(text().find(key), std::string::npos);
+    EXPECT_EQ(text().find(key.substr(kApiKeyPrefix.size())), std::string::npos);
+    EXPECT_NE(text().find("\"sha256\""), std::string::npos);
+    struct stat s{};
+    ASSERT_EQ(::stat(file().c_str(), &s), 0);
+    EXPECT_EQ(s.st_mode & 0777U, 0600U);
+}
+
+TEST_F(ApiKeysTest, RefusesWhatItDidNotMake) {
+    std::string key = make("ci");
+    key.back() = key.back() == 'A' ? 'B' : 'A';
+    EXPECT_EQ(refusal(key), KeyRefusal::kUnknown);
+    key.pop_back();
+    EXPECT_EQ(refusal(key), KeyRefusal::kMalformed);
+    for (const std::string& other : {std::string(), std::string("zona_key_"), std::string("x"),
+                                     "zona_key_" + std::string(43, ' '), std::string(100000, 'a')})
+        EXPECT_EQ(refusal(other), KeyRefusal::kMalformed);
+}
+
+TEST_F(ApiKeysTest, AKeyEndsWhenItExpires) {
+    const auto key = *keys_->create({"short", Scope::kAdmin, clock_.system() + 60s});
+    EXPECT_TRUE(who(key.reveal()));
+    clock_.advance(61s);
+    EXPECT_EQ(refusal(key.reveal()), KeyRefusal::kExpired);
+    EXPECT_EQ(keys_->list().size(), 1U) << "it is still shown";
+    EXPECT_TRUE(keys_->create({.name = "short"})) << "its name is free again";
+    const auto past = keys_->create({"past", Scope::kAdmin, clock_.system()});
+    EXPECT_EQ(past.error().code(), Code::kInvalidArgument);
+}
+
+TEST_F(ApiKeysTest, RotationLetsBothWorkForAWhile) {
+    const std::string old_key = make("app", Scope::kViewer);
+    const auto rotated = keys_->rotate("app", 3600s);
+    ASSERT_TRUE(rotated);
+    const std::string new_key(rotated->reveal());
+
+    EXPECT_EQ(who(old_key)->scope, Scope::kViewer);
+    EXPECT_EQ(who(new_key)->scope, Scope::kViewer);
+    clock_.advance(3601s);
+    EXPECT_EQ(refusal(old_key), KeyRefusal::kExpired);
+    EXPECT_TRUE(who(new_key));
+    EXPECT_EQ(keys_->rotate("nobody", 0s).error().code(), Code::kNotFound);
+}
+
+TEST_F(ApiKeysTest, ARevokedKeyIsGoneAtOnce) {
+    const std::string key = make("app");
+    const auto rotated = keys_->rotate("app", 3600s);
+    EXPECT_TRUE(keys_->revoke("app"));
+    EXPECT_EQ(refusal(key), KeyRefusal::kUnknown);
+    EXPECT_EQ(refusal(rotated->reveal()), KeyRefusal::kUnknown);
+    EXPECT_EQ(keys_->revoke("app").error().code(), Code::kNotFound);
+}
+
+TEST_F(ApiKeysTest, RefusesNamesThatAreTakenOrUnsafe) {
+    make("one");
+    EXPECT_EQ(keys_->create({.name = "one"}).error().code(), Code::kConflict);
+    for (const std::string& name : {std::string(), std::string("a b"), std::string("a/b"),
+                                    std::string("a\nb"), std::string(65, 'x')})
+        EXPECT_EQ(keys_->create({.name = name}).error().code(), Code::kInvalidArgument) << name;
+}
+
+TEST_F(ApiKeysTest, TellsWhenAKeyWasUsedLast) {
+    const std::string key = make("ci");
+    EXPECT_FALSE(keys_->list()[0].last_used_at);
+    clock_.advance(10s);
+    who(key);
+    EXPECT_EQ(keys_->list()[0].last_used_at, clock_.system());
+    const auto first_use = clock_.system();
+    clock_.advance(60s);
+    who(key);
+    reopen();
+    EXPECT_EQ(keys_->list()[0].last_used_at, first_use) << "not written with each use";
+    clock_.advance(2h);
+    who(key);
+    reopen();
+    EXPECT_EQ(keys_->list()[0].last_used_at, clock_.system());
+}
+
+TEST_F(ApiKeysTest, ADamagedFileLetsNobodyInAndStaysAsItIs) {
+    make("ci");
+    const std::string good = text();
+    for (const std::string& bad :
+         {std::string(), std::string("{}"), std::string("[]"), good.substr(0, good.size() / 2),
+          std::string(R"({"format":2,"keys":[]})"),
+          std::string(R"({"format":1,"keys":[{"name":"x"}]})"),
+          std::string(R"({"format":1,"keys":[],"more":1})")}) {
+        write(bad);
+        const auto opened = ApiKeys::open(file(), clock_, random_);
+        ASSERT_FALSE(opened) << bad;
+        EXPECT_EQ(opened.error().code(), Code::kConflict);
+        EXPECT_NE(opened.error().message().find(file()), std::string::npos);
+        EXPECT_EQ(text(), bad);
+    }
+}
+
+TEST_F(ApiKeysTest, AChangeThatCannotBeWrittenIsNotMade) {
+    const std::string key = make("ci");
+    std::filesystem::create_directory(file() + ".tmp");  // where the new content would go
+
+    EXPECT_FALSE(keys_->create({.name = "more"}));
+    EXPECT_FALSE(keys_->revoke("ci"));
+
+    EXPECT_EQ(keys_->list().size(), 1U);
+    EXPECT_TRUE(who(key));
+}
+
+TEST_F(ApiKeysTest, TheFirstKeyIsLeftForWhoeverStartsZona) {
+    const std::string plain = folder_ + "/api-key";
+    EXPECT_TRUE(*make_first_key(*keys_, plain));
+    std::ifstream in(plain);
+    std::string key;
+    std::getline(in, key);
+    EXPECT_EQ(who(key), (Principal{Principal::Kind::kApiKey, "default", Scope::kAdmin}));
+    struct stat s{};
+    ASSERT_EQ(::stat(plain.c_str(), &s), 0);
+    EXPECT_EQ(s.st_mode & 0777U, 0600U);
+
+    EXPECT_FALSE(*make_first_key(*keys_, plain)) << "only once";
+    EXPECT_TRUE(keys_->revoke("default"));
+    EXPECT_FALSE(make_first_key(*keys_, folder_ + "/nowhere/api-key"));
+    EXPECT_TRUE(keys_->list().empty()) << "a key that nobody can read is not kept";
+}
+
+}  // namespace
+}  // namespace zona::identity
