@@ -114,6 +114,7 @@ void Request::clear() {
         body.clear();
     }
     version = 11;
+    principal.clear();
     correlation_id.clear();
     received = {};
     deadline = core::Deadline::never();

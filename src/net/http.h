@@ -86,6 +86,7 @@ struct Request {
     int version = 11;  ///< 10 or 11
 
     Peer peer;
+    std::string principal;  ///< who asks, for logs; filled by authentication
     std::string correlation_id;
     core::SteadyTime received;  ///< when its first byte was read
     core::Deadline deadline =

@@ -1,0 +1,227 @@
+#include "identity/authentication.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+namespace zona::identity {
+namespace {
+
+namespace asio = boost::asio;
+using core::Code;
+using core::Error;
+using net::Method;
+using net::Request;
+using net::Response;
+
+constexpr std::string_view kForms =
+    "'Authorization: Bearer KEY', 'Authorization: ApiKey KEY' or 'X-API-Key: KEY'";
+constexpr std::size_t kMostAddresses = 1024;
+
+/// Names under which people put keys into URLs.
+constexpr std::string_view kQueryNames[] = {"api_key", "api-key",      "apikey",
+                                            "token",   "access_token", "authorization"};
+
+/// What a request shows.
+struct Shown {
+    std::vector<std::string_view> keys;  ///< in the request's headers
+    bool another_scheme = false;         ///< Authorization with a scheme that is not ours
+};
+
+Shown shown_by(const Request& request) {
+    Shown out;
+    for (const std::string_view value : request.headers.find_all("Authorization")) {
+        const std::size_t space = value.find(' ');
+        const std::string_view scheme = value.substr(0, space);
+        if (space == std::string_view::npos || (!net::equal_ignoring_case(scheme, "Bearer") &&
+                                                !net::equal_ignoring_case(scheme, "ApiKey"))) {
+            out.another_scheme = true;
+            continue;
+        }
+        const std::size_t key = value.find_first_not_of(' ', space);
+        out.keys.push_back(key == std::string_view::npos ? "" : value.substr(key));
+    }
+    for (const std::string_view value : request.headers.find_all("X-API-Key"))
+        out.keys.push_back(value);
+    return out;
+}
+
+bool reads_only(Method method) {
+    return method == Method::kGet || method == Method::kHead || method == Method::kOptions;
+}
+
+bool has_key_in_query(const Request& request) {
+    return std::ranges::any_of(request.query, [](const net::Parameter& parameter) {
+        return std::ranges::any_of(kQueryNames, [&](std::string_view name) {
+            return net::equal_ignoring_case(parameter.name, name);
+        });
+    });
+}
+
+/// How often an address has failed lately. Bounded, whatever the network sends.
+class Failures {
+  public:
+    Failures(std::chrono::seconds forgiven_after, const core::Clock& clock)
+        : forgiven_after_(forgiven_after), clock_(clock) {}
+
+    /// The count with this one.
+    unsigned add(const std::string& address) {
+        const core::SteadyTime now = clock_.steady();
+        if (by_address_.size() >= kMostAddresses && !by_address_.contains(address)) make_room(now);
+        Entry& entry = by_address_[address];
+        if (now - entry.last > forgiven_after_) entry.count = 0;
+        entry.last = now;
+        return ++entry.count;
+    }
+
+  private:
+    struct Entry {
+        unsigned count = 0;
+        core::SteadyTime last{};
+    };
+
+    void make_room(core::SteadyTime now) {
+        std::erase_if(by_address_,
+                      [&](const auto& one) { return now - one.second.last > forgiven_after_; });
+        if (by_address_.size() < kMostAddresses) return;
+        by_address_.erase(std::ranges::min_element(
+            by_address_, {}, [](const auto& one) { return one.second.last; }));
+    }
+
+    std::chrono::seconds forgiven_after_;
+    const core::Clock& clock_;
+    std::map<std::string, Entry> by_address_;
+};
+
+class Authenticate {
+  public:
+    Authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
+                 core::Logger log, core::MetricRegistry& metrics)
+        : keys_(keys),
+          options_(std::move(options)),
+          log_(std::move(log)),
+          metrics_(metrics),
+          failures_(std::make_shared<Failures>(options_.forgiven_after, clock)) {}
+
+    asio::awaitable<Response> operator()(Request& request, net::Next next) const {
+        if (const auto* local = std::get_if<net::UnixPeer>(&request.peer)) {
+            request.principal = fmt::format("uid {}", local->uid);
+            co_return co_await next(request);
+        }
+        if (has_key_in_query(request)) {
+            co_return Response::failed(
+                Error(Code::kInvalidArgument,
+                      fmt::format("a key does not belong into a URL, which proxies and browsers "
+                                  "keep; send it as {}",
+                                  kForms)));
+        }
+        const bool is_open = (request.method == Method::kGet || request.method == Method::kHead) &&
+                             std::ranges::count(options_.open_paths, request.path) > 0;
+        const Shown shown = shown_by(request);
+        if (shown.keys.empty() && (is_open || options_.demand == Demand::kNothing)) {
+            request.principal = "anybody";
+            co_return co_await next(request);
+        }
+        if (shown.keys.empty()) co_return co_await refuse(request, none_shown(shown), "missing");
+        if (std::ranges::adjacent_find(shown.keys, std::not_equal_to{}) != shown.keys.end()) {
+            co_return Response::failed(
+                Error(Code::kInvalidArgument, "the request shows two different keys"));
+        }
+        const auto found = keys_.verify(shown.keys.front());
+        if (const auto* refusal = std::get_if<KeyRefusal>(&found)) {
+            co_return co_await refuse(request, error_of(*refusal), reason_of(*refusal));
+        }
+        const auto& who = std::get<Principal>(found);
+        request.principal = who.to_string();
+        if (who.scope != Scope::kAdmin && !reads_only(request.method)) {
+            co_return Response::failed(
+                Error(Code::kForbidden,
+                      fmt::format("the key '{}' is a viewer's, which may only read", who.name)));
+        }
+        co_return co_await next(request);
+    }
+
+  private:
+    static Error none_shown(const Shown& shown) {
+        return {Code::kUnauthenticated,
+                fmt::format("{}; send an API key as {}",
+                            shown.another_scheme ? "the Authorization header has another scheme"
+                                                 : "the request shows no API key",
+                            kForms)};
+    }
+
+    static Error error_of(KeyRefusal refusal) {
+        switch (refusal) {
+            case KeyRefusal::kMalformed:
+                return {Code::kUnauthenticated,
+                        fmt::format("what the request shows is no API key of zona, which begins "
+                                    "with '{}'",
+                                    kApiKeyPrefix)};
+            case KeyRefusal::kExpired:
+                return {Code::kUnauthenticated, "the API key has expired"};
+            case KeyRefusal::kUnknown:
+                break;
+        }
+        return {Code::kUnauthenticated, "the API key is not valid here"};
+    }
+
+    static std::string_view reason_of(KeyRefusal refusal) {
+        switch (refusal) {
+            case KeyRefusal::kMalformed:
+                return "malformed";
+            case KeyRefusal::kExpired:
+                return "expired";
+            case KeyRefusal::kUnknown:
+                break;
+        }
+        return "unknown";
+    }
+
+    asio::awaitable<Response> refuse(const Request& request, Error error,
+                                     std::string_view reason) const {
+        metrics_
+            .counter("zona_authentication_failures_total", "Requests whose sender is not known.",
+                     {{"reason", std::string(reason)}})
+            .add();
+        const auto& peer = std::get<net::TcpPeer>(request.peer);
+        const unsigned count = failures_->add(peer.address);
+        if (std::has_single_bit(count)) {
+            log_.warn("a request was refused: its sender is not known",
+                      {{"address", peer.address}, {"reason", reason}, {"failures", count}});
+        }
+        // Nothing was tried by a request without a key.
+        if (reason != "missing") {
+            const auto delay = std::min<std::chrono::milliseconds>(
+                options_.first_delay * (1LL << std::min(count - 1, 20U)), options_.longest_delay);
+            asio::steady_timer timer(co_await asio::this_coro::executor, delay);
+            co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        }
+        Response response = Response::failed(std::move(error));
+        response.headers.set("WWW-Authenticate", "Bearer realm=\"zona\"");
+        co_return response;
+    }
+
+    ApiKeys& keys_;
+    AuthenticationOptions options_;
+    core::Logger log_;
+    core::MetricRegistry& metrics_;
+    std::shared_ptr<Failures> failures_;  // std::function wants copies; they must count together
+};
+
+}  // namespace
+
+net::Middleware authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
+                             core::Logger log, core::MetricRegistry& metrics) {
+    return Authenticate(keys, std::move(options), clock, std::move(log), metrics);
+}
+
+}  // namespace zona::identity

@@ -1,0 +1,56 @@
+/// @file
+/// The middleware that finds out who asks, before any handler sees the request.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "identity/api_keys.h"
+#include "net/middleware.h"
+
+namespace zona::identity {
+
+/// What is asked of clients over the network.
+enum class Demand : std::uint8_t {
+    kKey,
+    kNothing,  ///< everybody is an admin: for development, on loopback only (GAP-47)
+};
+
+struct AuthenticationOptions {
+    Demand demand = Demand::kKey;
+    /// Paths that everybody may GET: liveness, readiness, documents. Compared whole.
+    std::vector<std::string> open_paths;
+    /// A refusal is held back, each one of an address twice as long as its last, so that guessing
+    /// is slow. Good keys are never held back: others may share their address.
+    std::chrono::milliseconds first_delay{50};
+    std::chrono::milliseconds longest_delay{2000};
+    /// An address is forgiven after so long without a failure.
+    std::chrono::seconds forgiven_after{600};
+};
+
+/// Sets Request::principal, or answers in the handler's place:
+///
+/// | Request | Answer |
+/// | --- | --- |
+/// | over the unix socket, whose mode keeps others out | handled, as an admin |
+/// | GET or HEAD of an open path | handled |
+/// | no key | 401 UNAUTHENTICATED, naming the three forms |
+/// | a key that is malformed, unknown or expired | 401 UNAUTHENTICATED, after a delay |
+/// | two different keys | 400 INVALID_ARGUMENT |
+/// | a key in the query, where proxies log it | 400 INVALID_ARGUMENT |
+/// | a viewer's key, another method than GET, HEAD, OPTIONS | 403 FORBIDDEN |
+///
+/// Keys are taken from `Authorization: Bearer KEY`, `Authorization: ApiKey KEY` and
+/// `X-API-Key: KEY`. Every 401 has WWW-Authenticate (RFC 9110 section 11.6.1). Failures are counted
+/// in zona_authentication_failures_total{reason}, and logged with the address, the first and then
+/// ever rarer; the text that was shown goes nowhere. `keys`, `clock` and `metrics` must outlive the
+/// chain. Source: PM-50, PM-51, PM-52, PM-58.
+net::Middleware authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
+                             core::Logger log, core::MetricRegistry& metrics);
+
+}  // namespace zona::identity

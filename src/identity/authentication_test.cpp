@@ -1,0 +1,220 @@
+#include "identity/authentication.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "core/testing/fake_clock.h"
+#include "core/testing/memory_log.h"
+
+namespace zona::identity {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using core::Code;
+
+class AuthenticationTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string name = (std::filesystem::temp_directory_path() / "zona-auth-XXXXXX").string();
+        folder_ = ::mkdtemp(name.data());
+        keys_ = std::move(*ApiKeys::open(folder_ + "/api-keys.json", clock_, random_));
+        admin_ = keys_->create({.name = "ops", .scope = Scope::kAdmin})->reveal();
+        viewer_ = keys_->create({.name = "screen", .scope = Scope::kViewer})->reveal();
+        request_.method = net::Method::kGet;
+        request_.path = "/api/v1/processes";
+        request_.peer = net::TcpPeer{"203.0.113.7", 4711};
+        options_.first_delay = 1ms;
+        options_.longest_delay = 4ms;
+    }
+    void TearDown() override { std::filesystem::remove_all(folder_); }
+
+    /// What the chain answers; whether a handler was reached is in handled_.
+    net::Response ask() {
+        if (!chain_) {
+            std::vector<net::Middleware> one;
+            one.push_back(authenticate(*keys_, options_, clock_, log_.logger("auth"), metrics_));
+            chain_.emplace(std::move(one), [this](net::Request&) { return handler(handled_); });
+        }
+        handled_ = 0;
+        request_.principal.clear();
+        asio::io_context context;
+        auto answer = asio::co_spawn(context, (*chain_)(request_), asio::use_future);
+        context.run();
+        return answer.get();
+    }
+    net::Response ask_with(std::string_view header, const std::string& value) {
+        request_.headers.clear();
+        request_.headers.add(header, value);
+        return ask();
+    }
+    /// The code of a refusal; nothing must have been handled.
+    Code refused(const net::Response& response) const {
+        EXPECT_EQ(handled_, 0) << "nobody may reach a handler so";
+        EXPECT_TRUE(response.failure.has_value());
+        return response.failure ? response.failure->error.code() : Code::kInternal;
+    }
+    std::ptrdiff_t refusals_told() const {
+        return std::ranges::count_if(log_.lines(), [](const std::string& line) {
+            return line.contains("a request was refused");
+        });
+    }
+    static asio::awaitable<net::Response> handler(int& handled) {
+        ++handled;
+        co_return net::Response::success("1");
+    }
+
+    std::string folder_;
+    core::FakeClock clock_;
+    core::SeededRandom random_{3};
+    core::MemoryLog log_;
+    core::MetricRegistry metrics_;
+    std::unique_ptr<ApiKeys> keys_;
+    std::string admin_;
+    std::string viewer_;
+    AuthenticationOptions options_;
+    std::optional<net::Chain> chain_;
+    net::Request request_;
+    int handled_ = 0;
+};
+
+// PM-51
+TEST_F(AuthenticationTest, TakesAKeyInEachOfThreeForms) {
+    for (const auto& [header, value] :
+         {std::pair<std::string, std::string>{"Authorization", "Bearer " + admin_},
+          {"authorization", "bearer  " + admin_},
+          {"Authorization", "ApiKey " + admin_},
+          {"X-API-Key", admin_}}) {
+        EXPECT_EQ(ask_with(header, value).status, 200) << header;
+        EXPECT_EQ(handled_, 1);
+        EXPECT_EQ(request_.principal, "key ops");
+    }
+}
+
+// PM-50, PM-58
+TEST_F(AuthenticationTest, NoHandlerIsReachedWithoutAKey) {
+    const net::Response none = ask();
+    EXPECT_EQ(refused(none), Code::kUnauthenticated);
+    EXPECT_NE(none.failure->error.message().find("X-API-Key"), std::string::npos);
+    EXPECT_EQ(none.headers.find("WWW-Authenticate"), "Bearer realm=\"zona\"");
+
+    EXPECT_EQ(refused(ask_with("Authorization", "Basic b3BzOng=")), Code::kUnauthenticated);
+    EXPECT_EQ(refused(ask_with("Authorization", admin_)), Code::kUnauthenticated);
+    EXPECT_EQ(refused(ask_with("Authorization", "Bearer")), Code::kUnauthenticated);
+    EXPECT_EQ(refused(ask_with("X-API-Key", "")), Code::kUnauthenticated);
+}
+
+// PM-51
+TEST_F(AuthenticationTest, RefusesWrongAndExpiredKeysAndRepeatsNothingOfThem) {
+    std::string wrong = admin_;
+    wrong.back() = wrong.back() == 'A' ? 'B' : 'A';
+    const auto expiring = *keys_->create({"brief", Scope::kAdmin, clock_.system() + 5s});
+    clock_.advance(6s);
+    for (const std::string& key :
+         {wrong, std::string("hunter2"), std::string(expiring.reveal()), admin_ + "x"}) {
+        const net::Response response = ask_with("X-API-Key", key);
+        EXPECT_EQ(refused(response), Code::kUnauthenticated);
+        EXPECT_EQ(response.failure->error.message().find(key), std::string::npos);
+        EXPECT_EQ(log_.has(key), false);
+    }
+}
+
+TEST_F(AuthenticationTest, RefusesTwoDifferentKeysAndTakesOneTwice) {
+    request_.headers.add("X-API-Key", admin_);
+    request_.headers.add("Authorization", "Bearer " + admin_);
+    EXPECT_EQ(ask().status, 200);
+    request_.headers.add("X-API-Key", viewer_);
+    EXPECT_EQ(refused(ask()), Code::kInvalidArgument);
+}
+
+TEST_F(AuthenticationTest, RefusesKeysInUrlsEvenGoodOnes) {
+    for (const char* name : {"api_key", "apikey", "Token", "access_token"}) {
+        request_.query = {{name, admin_}};
+        const net::Response response = ask_with("X-API-Key", admin_);
+        EXPECT_EQ(refused(response), Code::kInvalidArgument) << name;
+        EXPECT_EQ(response.failure->error.message().find(admin_), std::string::npos);
+    }
+}
+
+TEST_F(AuthenticationTest, AViewerReadsAndChangesNothing) {
+    for (const net::Method method :
+         {net::Method::kGet, net::Method::kHead, net::Method::kOptions}) {
+        request_.method = method;
+        EXPECT_EQ(ask_with("X-API-Key", viewer_).status, 200);
+    }
+    for (const net::Method method : {net::Method::kPost, net::Method::kPut, net::Method::kPatch,
+                                     net::Method::kDelete, net::Method::kOther}) {
+        request_.method = method;
+        EXPECT_EQ(refused(ask_with("X-API-Key", viewer_)), Code::kForbidden);
+        EXPECT_EQ(ask_with("X-API-Key", admin_).status, 200);
+    }
+}
+
+TEST_F(AuthenticationTest, OpenPathsNeedNoKeyToBeRead) {
+    options_.open_paths = {"/openapi.json"};
+    request_.path = "/openapi.json";
+    EXPECT_EQ(ask().status, 200);
+    EXPECT_EQ(request_.principal, "anybody");
+    EXPECT_EQ(refused(ask_with("X-API-Key", "wrong")), Code::kUnauthenticated);
+    request_.headers.clear();
+    request_.path = "/openapi.json/";
+    EXPECT_EQ(refused(ask()), Code::kUnauthenticated);
+    request_.path = "/openapi.json";
+    request_.method = net::Method::kPost;
+    EXPECT_EQ(refused(ask()), Code::kUnauthenticated);
+}
+
+// PM-52
+TEST_F(AuthenticationTest, CanBeSwitchedOffAndStillKnowsKeysAndScopes) {
+    options_.demand = Demand::kNothing;
+    EXPECT_EQ(ask().status, 200);
+    EXPECT_EQ(request_.principal, "anybody");
+    request_.method = net::Method::kPost;
+    EXPECT_EQ(refused(ask_with("X-API-Key", viewer_)), Code::kForbidden);
+    EXPECT_EQ(refused(ask_with("X-API-Key", "wrong")), Code::kUnauthenticated);
+}
+
+// PM-57
+TEST_F(AuthenticationTest, TheUnixSocketNeedsNoKey) {
+    request_.peer = net::UnixPeer{0, 0, 1};
+    EXPECT_EQ(ask().status, 200);
+    EXPECT_EQ(request_.principal, "uid 0");
+}
+
+TEST_F(AuthenticationTest, FailuresAreCountedAndLoggedEverMoreRarely) {
+    for (int i = 0; i < 9; ++i)
+        ask_with("X-API-Key", "wrong");
+    EXPECT_EQ(refusals_told(), 4) << "1, 2, 4, 8";
+    EXPECT_TRUE(log_.has("203.0.113.7"));
+    const auto& counter =
+        metrics_.counter("zona_authentication_failures_total",
+                         "Requests whose sender is not known.", {{"reason", "malformed"}});
+    EXPECT_EQ(counter.value(), 9U);
+
+    clock_.advance(601s);
+    ask_with("X-API-Key", "wrong");
+    EXPECT_EQ(refusals_told(), 5) << "forgiven meanwhile";
+}
+
+TEST_F(AuthenticationTest, RemembersABoundedNumberOfAddresses) {
+    options_.first_delay = options_.longest_delay = 0ms;
+    for (int i = 0; i < 3000; ++i) {
+        request_.peer =
+            net::TcpPeer{"10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250), 1};
+        ask_with("X-API-Key", "wrong");
+        clock_.advance(1ms);
+    }
+    const std::ptrdiff_t before = refusals_told();
+    request_.peer = net::TcpPeer{"10.0.0.0", 1};
+    ask_with("X-API-Key", "wrong");
+    EXPECT_EQ(refusals_told(), before + 1) << "the oldest is forgotten";
+}
+
+}  // namespace
+}  // namespace zona::identity
