@@ -3,6 +3,8 @@
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
+#include "core/text.h"
+
 namespace zona::core {
 namespace {
 
@@ -125,6 +127,12 @@ TEST(YamlDocument, RefusesWhatAJsonTreeCannotShow) {
     EXPECT_EQ(yaml("a: !mine {}\n"), "f:1:4: tags are not supported");
     EXPECT_EQ(yaml("a: &a [*a]\n"), "f:1:8: an alias inside of what it stands for");
     EXPECT_NE(yaml("a: *nobody\n").find("f:1:"), std::string::npos);
+}
+
+TEST(YamlDocument, TellsAProblemInWholeCharacters) {
+    const std::string told = yaml("a: \"\\\xD0\xA1\"\n");  // its first byte is no character
+    EXPECT_TRUE(told.starts_with("f:1:")) << told;
+    EXPECT_TRUE(is_valid_utf8(told)) << told;
 }
 
 TEST(YamlDocument, StopsAtItsLimits) {

@@ -261,7 +261,8 @@ Result<json::value> read_yaml(std::string_view text, const DocumentLimits& limit
     } catch (const Refusal& refusal) {
         return problem_at(refusal.at, refusal.problem);
     } catch (const YAML::Exception& failure) {
-        return problem_at(position_of(failure.mark), failure.msg);
+        // It quotes single bytes, also the first of a longer character.
+        return problem_at(position_of(failure.mark), to_valid_utf8(failure.msg));
     } catch (const std::exception& failure) {
         return problem_at({1, 0}, failure.what());
     }
