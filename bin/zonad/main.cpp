@@ -25,6 +25,7 @@
 #include "os/spawn.h"
 #include "process/capture.h"
 #include "process/containment.h"
+#include "process/descriptor_budget.h"
 #include "process/doctor.h"
 #include "process/history.h"
 #include "process/keeper_link.h"
@@ -125,6 +126,7 @@ class Daemon {
     core::MetricRegistry metrics_;
     std::unique_ptr<core::Config> config_;
     core::Settings settings_{};
+    process::DescriptorBudget budget_;
     os::FdLimits child_limits_;  ///< as they were before ours were raised
     std::optional<process::Table> table_;
     std::unique_ptr<process::StateStore> state_;
@@ -174,7 +176,8 @@ core::Result<void> Daemon::open_stores() {
     ZONA_TRY(history_, process::ExitHistory::open({.directory = home_ + "/state"}));
     process::CaptureOptions capture{.fifo_directory = home_ + "/run/fifo",
                                     .index_directory = home_ + "/state/log-index",
-                                    .disk_full_wait = settings_.disk_full_wait};
+                                    .disk_full_wait = settings_.disk_full_wait,
+                                    .open_files = budget_.log_files};
     ZONA_TRY(capture_,
              process::Capture::start(std::move(capture), clock_, logging_.logger("capture")));
     ZONA_TRY(const auto tier, process::parse_tier_choice(settings_.supervisor.containment));
@@ -198,6 +201,7 @@ core::Result<void> Daemon::build_supervisor() {
     options.child_fd_limit_soft = child_limits_.soft;
     options.child_fd_limit_hard = child_limits_.hard;
     options.shutdown_timeout = settings_.supervisor.shutdown_timeout;
+    options.descriptors = budget_.processes;
     options.max_processes = static_cast<std::uint32_t>(settings_.max_processes);
     options.version = ZONA_VERSION;
     supervisor_.emplace(std::move(options),
@@ -242,7 +246,8 @@ core::Result<void> Daemon::build_api() {
                  begin_shutdown(process::Supervisor::Shutdown::kKill, std::move(begun));
              }}));
     net::ServerOptions options;
-    options.connections = static_cast<std::size_t>(settings_.api.max_connections);
+    options.connections =
+        std::min(static_cast<std::size_t>(settings_.api.max_connections), budget_.connections);
     options.body = settings_.api.max_body_bytes;
     options.head = settings_.api.max_header_bytes;
     options.head_time = settings_.api.header_timeout;
@@ -260,7 +265,7 @@ core::Result<void> Daemon::build_api() {
 
 core::Result<void> Daemon::build() {
     child_limits_ = os::fd_limits();
-    os::raise_fd_limit(kWantedFds);
+    budget_ = process::DescriptorBudget::of(os::raise_fd_limit(kWantedFds));
     os::ignore_signal(SIGPIPE);
     // A log file over RLIMIT_FSIZE is an error of writing like a full disk.
     os::ignore_signal(SIGXFSZ);

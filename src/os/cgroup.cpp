@@ -127,9 +127,9 @@ std::vector<std::string> subdirectories(const std::string& path) {
 
 /// A directory with two links has no sub-directories, where links are counted (cgroupfs, ext4,
 /// tmpfs).
-bool may_have_subdirectories(int fd) {
+bool may_have_subdirectories(const std::string& directory) {
     struct stat s{};
-    return ::fstat(fd, &s) != 0 || s.st_nlink != 2;
+    return ::stat(directory.c_str(), &s) != 0 || s.st_nlink != 2;
 }
 
 /// Appends the pids of one group; what has been removed meanwhile is empty.
@@ -180,6 +180,10 @@ core::Result<void> remove_tree(const std::string& directory) {
     return core::Error::from_errno(errno, fmt::format("remove cgroup {}", directory));
 }
 
+bool path_exists(const std::string& path) {
+    return ::faccessat(AT_FDCWD, path.c_str(), F_OK, 0) == 0;
+}
+
 bool exists_at(const UniqueFd& directory, const char* name) {
     return ::faccessat(directory.get(), name, F_OK, 0) == 0;
 }
@@ -188,11 +192,11 @@ enum class Entrance : std::uint8_t { kBirth, kWrite };
 
 /// Starts a child in the group. It executes nothing and ends. kUnsupported: it was killed for being
 /// there.
-core::Result<void> try_to_enter(const CgroupDir& group, Entrance entrance) {
+core::Result<void> try_to_enter(CgroupDir& group, Entrance entrance) {
     SpawnPlan plan{.executable = "/", .arguments = {"probe"}};
     UniqueFd join;
     if (entrance == Entrance::kBirth) {
-        plan.cgroup2_fd = group.directory_fd();
+        ZONA_TRY(plan.cgroup2_fd, group.directory_fd());
     } else {
         ZONA_TRY(join, group.join_fd());
         plan.cgroup_procs_fds = {join.get()};
@@ -319,11 +323,17 @@ std::optional<std::uint64_t> OomCounter::kills() const {
     return find_counter({reinterpret_cast<const char*>(buffer.data()), *n}, "oom_kill");
 }
 
-CgroupDir::CgroupDir(CgroupVersion version, std::string directory, std::string path, UniqueFd fd)
-    : version_(version),
-      directory_(std::move(directory)),
-      path_(std::move(path)),
-      fd_(std::move(fd)) {}
+CgroupDir::CgroupDir(CgroupVersion version, std::string directory, std::string path)
+    : version_(version), directory_(std::move(directory)), path_(std::move(path)) {}
+
+CgroupDir::CgroupDir(CgroupDir&& other) noexcept
+    : version_(other.version_),
+      freeze_(std::exchange(other.freeze_, Freeze::kThawed)),
+      pristine_(other.pristine_),
+      steps_(other.steps_),
+      directory_(std::move(other.directory_)),
+      path_(std::move(other.path_)),
+      fd_(std::move(other.fd_)) {}
 
 CgroupDir& CgroupDir::operator=(CgroupDir&& other) noexcept {
     if (this == &other) return *this;
@@ -335,8 +345,18 @@ CgroupDir& CgroupDir::operator=(CgroupDir&& other) noexcept {
     directory_ = std::move(other.directory_);
     path_ = std::move(other.path_);
     fd_ = std::move(other.fd_);
-    events_ = std::move(other.events_);
     return *this;
+}
+
+std::string CgroupDir::file(std::string_view name) const {
+    return fmt::format("{}/{}", directory_, name);
+}
+
+core::Result<int> CgroupDir::directory_fd() {
+    if (!fd_.valid()) {
+        ZONA_TRY(fd_, open_file(directory_, O_RDONLY | O_DIRECTORY));
+    }
+    return fd_.get();
 }
 
 CgroupDir::~CgroupDir() {
@@ -344,13 +364,13 @@ CgroupDir::~CgroupDir() {
 }
 
 void CgroupDir::thaw_if_frozen() {
-    if (fd_.valid() && freeze_ == Freeze::kFrozen) (void)set_freeze(Freeze::kThawed);
+    if (freeze_ == Freeze::kFrozen) (void)set_freeze(Freeze::kThawed);
 }
 
 /// A daemon that died between freezing and killing leaves a group frozen. Where cgroup.kill is,
 /// none of ours freezes.
 void CgroupDir::thaw_left_over() {
-    if (version_ == CgroupVersion::kV2 && exists_at(fd_, "cgroup.kill")) return;
+    if (version_ == CgroupVersion::kV2 && path_exists(file("cgroup.kill"))) return;
     (void)set_freeze(Freeze::kThawed);
 }
 
@@ -368,9 +388,7 @@ core::Result<CgroupDir> CgroupDir::create(const CgroupHierarchy& hierarchy,
         }
     }
     if (!made) return made.take_error();
-    ZONA_TRY(UniqueFd fd, open_file(directory, O_RDONLY | O_DIRECTORY));
-    CgroupDir out(hierarchy.version, std::move(directory), join_path(hierarchy.own_path, relative),
-                  std::move(fd));
+    CgroupDir out(hierarchy.version, std::move(directory), join_path(hierarchy.own_path, relative));
     out.pristine_ = *made && hierarchy.version == CgroupVersion::kV2;
     if (!*made) out.thaw_left_over();
     return out;
@@ -380,33 +398,26 @@ core::Result<std::optional<CgroupDir>> CgroupDir::find(const CgroupHierarchy& hi
                                                        const std::string& path) {
     const auto directory = directory_of(hierarchy, path);
     if (!directory) return std::optional<CgroupDir>();
-    auto fd = open_file(*directory, O_RDONLY | O_DIRECTORY);
-    if (!fd && fd.error().code() == core::Code::kNotFound) return std::optional<CgroupDir>();
-    if (!fd) return fd.take_error();
-    std::optional<CgroupDir> out(CgroupDir(hierarchy.version, *directory, path, std::move(*fd)));
+    ZONA_TRY(const auto there, stat_path(*directory));
+    if (!there || !S_ISDIR(there->mode)) return std::optional<CgroupDir>();
+    std::optional<CgroupDir> out(CgroupDir(hierarchy.version, *directory, path));
     out->thaw_left_over();
     return out;
 }
 
 core::Result<UniqueFd> CgroupDir::join_fd() const {
-    return open_at(fd_, version_ == CgroupVersion::kV2 ? "cgroup.procs" : "tasks", O_WRONLY);
+    return open_file(file(version_ == CgroupVersion::kV2 ? "cgroup.procs" : "tasks"), O_WRONLY);
 }
 
-int CgroupDir::events_fd() {
-    if (!events_.valid() && version_ == CgroupVersion::kV2) {
-        if (auto fd = open_at(fd_, "cgroup.events", O_RDONLY)) events_ = std::move(*fd);
-    }
-    return events_.get();
-}
-
-core::Result<bool> CgroupDir::populated() {
-    if (events_fd() >= 0) {
+core::Result<bool> CgroupDir::populated() const {
+    if (version_ == CgroupVersion::kV2) {
         std::array<std::byte, 256> buffer;
-        const auto n = read_at(events_.get(), buffer, 0);
+        const auto events = open_file(file("cgroup.events"), O_RDONLY);
+        const auto n = events ? read_at(events->get(), buffer, 0) : events.error();
         if (!n && n.error().system_error() == ENODEV) return false;  // removed by somebody
-        if (!n) return core::Error(n.error()).context(directory_);
         const auto value =
-            find_counter({reinterpret_cast<const char*>(buffer.data()), *n}, "populated");
+            n ? find_counter({reinterpret_cast<const char*>(buffer.data()), *n}, "populated")
+              : std::nullopt;
         if (value) return *value != 0;
     }
     ZONA_TRY(const std::vector<pid_t> left, members());
@@ -415,7 +426,7 @@ core::Result<bool> CgroupDir::populated() {
 
 core::Result<std::vector<pid_t>> CgroupDir::members() const {
     std::vector<pid_t> out;
-    if (may_have_subdirectories(fd_.get())) {
+    if (may_have_subdirectories(directory_)) {
         ZONA_TRY_VOID(read_tree(directory_, out));
     } else {
         ZONA_TRY_VOID(read_members(directory_, out));
@@ -475,14 +486,18 @@ core::Result<std::size_t> CgroupDir::signal(const ProcFs& proc, int number) {
 core::Result<bool> CgroupDir::set_freeze(Freeze wanted) {
     const bool frozen = wanted == Freeze::kFrozen;
     const bool v2 = version_ == CgroupVersion::kV2;
-    ZONA_TRY(const UniqueFd fd, open_at(fd_, v2 ? "cgroup.freeze" : "freezer.state", O_RDWR));
+    ZONA_TRY(const UniqueFd fd, open_file(file(v2 ? "cgroup.freeze" : "freezer.state"), O_RDWR));
     const std::string_view value = v2 ? (frozen ? "1" : "0") : (frozen ? "FROZEN" : "THAWED");
     ZONA_TRY_VOID(write_all(fd.get(), value));
     freeze_ = wanted;
     if (!frozen) return true;
+    UniqueFd events;
+    if (v2) {
+        ZONA_TRY(events, open_file(file("cgroup.events"), O_RDONLY));
+    }
     for (int look = 0; look < kFreezeLooks; ++look) {
         std::array<std::byte, 256> buffer;
-        ZONA_TRY(const std::size_t n, read_at(v2 ? events_fd() : fd.get(), buffer, 0));
+        ZONA_TRY(const std::size_t n, read_at(v2 ? events.get() : fd.get(), buffer, 0));
         const std::string_view text(reinterpret_cast<const char*>(buffer.data()), n);
         if (v2 ? find_counter(text, "frozen") == 1 : text.starts_with("FROZEN")) return true;
         ::sched_yield();
@@ -518,7 +533,7 @@ core::Result<CgroupDir::Step> CgroupDir::kill_step(const ProcFs& proc) {
         return Step{.empty = true};
     }
     if (version_ == CgroupVersion::kV1) return freeze_and_kill(proc);
-    const auto kill = open_at(fd_, "cgroup.kill", O_WRONLY);
+    const auto kill = open_file(file("cgroup.kill"), O_WRONLY);
     if (!kill && kill.error().code() == core::Code::kNotFound) return freeze_and_kill(proc);
     if (!kill) return kill.error();
     pristine_ = false;
@@ -529,13 +544,13 @@ core::Result<CgroupDir::Step> CgroupDir::kill_step(const ProcFs& proc) {
 core::Result<void> CgroupDir::renew() {
     ZONA_TRY_VOID(remove());
     ZONA_TRY(const bool made, make_group(directory_));
-    ZONA_TRY(fd_, open_file(directory_, O_RDONLY | O_DIRECTORY));
+    fd_.reset();
     pristine_ = made && version_ == CgroupVersion::kV2;
     return {};
 }
 
 core::Result<void> CgroupDir::remove() {
-    events_.reset();
+    fd_.reset();
     return remove_tree(directory_);
 }
 

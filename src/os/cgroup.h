@@ -112,8 +112,8 @@ class OomCounter {
     UniqueFd file_;
 };
 
-/// One group of ours, held by a directory descriptor. Removing it is explicit; the destructor
-/// leaves it.
+/// One group of ours. Nothing of it stays open: there are thousands. Removing it is explicit; the
+/// destructor leaves it.
 class CgroupDir {
   public:
     /// What a step of kill_step() found.
@@ -138,8 +138,10 @@ class CgroupDir {
     const std::string& directory() const { return directory_; }
     /// As /proc/PID/cgroup names it.
     const std::string& path() const { return path_; }
-    /// For SpawnPlan::cgroup2_fd, while pristine(). Borrowed.
-    int directory_fd() const { return fd_.get(); }
+    /// For SpawnPlan::cgroup2_fd, while pristine(); open until close_directory(), borrowed. Errors:
+    /// kNotFound: somebody removed the group; others from errno.
+    core::Result<int> directory_fd();
+    void close_directory() { fd_.reset(); }
 
     /// Whether a child can be born in it: v2, made by this object, and not killed since.
     ///
@@ -160,9 +162,8 @@ class CgroupDir {
     /// born there (SpawnPlan::cgroup2_fd).
     core::Result<UniqueFd> join_fd() const;
 
-    /// Whether any process is in it or below it. A zombie does not count. v2: one pread(2) of a
-    /// kept descriptor.
-    core::Result<bool> populated();
+    /// Whether any process is in it or below it. A zombie does not count.
+    core::Result<bool> populated() const;
     /// The processes in it and below it, ascending, without doubles. Zombies are not listed.
     core::Result<std::vector<pid_t>> members() const;
     /// The names of the groups directly below it.
@@ -182,18 +183,13 @@ class CgroupDir {
     /// The group is never left frozen by a step that reports `empty`, nor when this object dies.
     core::Result<Step> kill_step(const ProcFs& proc);
 
-    /// A descriptor of cgroup.events: poll(2) reports POLLPRI when "populated" changes (v2; read it
-    /// once first). -1 in v1, which tells nothing: ask populated() by timer while stopping. Kept
-    /// open, borrowed.
-    int events_fd();
-
     /// Of this group alone. nullopt: it has no memory controller.
     std::optional<OomCounter> oom_counter() const { return OomCounter::open(directory_, version_); }
 
     /// Removes it with its sub-groups; missing is success. kConflict while processes are in it.
     core::Result<void> remove();
 
-    CgroupDir(CgroupDir&& other) noexcept = default;
+    CgroupDir(CgroupDir&& other) noexcept;
     CgroupDir& operator=(CgroupDir&& other) noexcept;
     CgroupDir(const CgroupDir&) = delete;
     CgroupDir& operator=(const CgroupDir&) = delete;
@@ -201,7 +197,8 @@ class CgroupDir {
 
   private:
     enum class Freeze : std::uint8_t { kThawed, kFrozen };
-    CgroupDir(CgroupVersion version, std::string directory, std::string path, UniqueFd fd);
+    CgroupDir(CgroupVersion version, std::string directory, std::string path);
+    std::string file(std::string_view name) const;
     core::Result<bool> set_freeze(Freeze wanted);
     void thaw_if_frozen();
     void thaw_left_over();
@@ -216,8 +213,7 @@ class CgroupDir {
     std::uint16_t steps_ = 0;
     std::string directory_;
     std::string path_;
-    UniqueFd fd_;
-    UniqueFd events_;
+    UniqueFd fd_;  ///< of the directory, between directory_fd() and close_directory()
 };
 
 }  // namespace zona::os

@@ -70,6 +70,9 @@ struct CaptureOptions {
     /// While a file is written to, how often its name is compared with it. A file that was renamed,
     /// removed or replaced gets no more bytes after this time: the name is opened again.
     std::chrono::nanoseconds name_check = std::chrono::seconds(1);
+    /// Log files open at one time, two more for a moment. With more files than that in use, each
+    /// opens again when its turn comes; so too when the process has no descriptor left.
+    std::size_t open_files = 1024;
     LogIndexLimits index;
     CaptureMethod method = CaptureMethod::kSplice;
 };

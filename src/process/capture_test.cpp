@@ -321,6 +321,41 @@ TEST_F(CaptureFiles, GoesOnAtTheNewEndWhenOthersHaveCutTheFile) {
     EXPECT_TRUE(eventually([&] { return text("out") == "after\n"; }));
 }
 
+TEST_F(CaptureFiles, ManyFilesTakeTurnsWithFewDescriptors) {
+    options_.open_files = 4;
+    start();
+    constexpr std::uint32_t kSlots = 30;
+    constexpr int kRounds = 20;
+    const auto open_logs = [] {
+        std::size_t count = 0;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+            std::error_code gone;
+            count += std::filesystem::read_symlink(entry, gone).string().ends_with(".log") ? 1 : 0;
+        }
+        return count;
+    };
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot)
+        ASSERT_TRUE(attach(slot, fmt::format("{}-out.log", slot), fmt::format("{}-err.log", slot)));
+    for (int round = 0; round < kRounds; ++round) {
+        for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
+            put(streams(slot).out, numbered_lines("out", round, 1, 50));
+            put(streams(slot).err, numbered_lines("err", round, 1, 50));
+        }
+        EXPECT_LE(open_logs(), 6U) << "one that is being opened, and a look at its end, included";
+    }
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
+        const auto whole = [&](const std::string& stream) {
+            return eventually([&] {
+                return check_numbered(text(fmt::format("{}-{}.log", slot, stream)), stream, 0,
+                                      kRounds, 50)
+                    .empty();
+            });
+        };
+        EXPECT_TRUE(whole("out")) << slot;
+        EXPECT_TRUE(whole("err")) << slot;
+    }
+}
+
 TEST_F(CaptureFiles, NotesTheTimesOfTheBytes) {
     start();
     const core::SystemTime before = clock_.system();

@@ -372,6 +372,7 @@ void Placement::add_to(os::SpawnPlan& plan) const {
 }
 
 core::Result<os::ProcessRef> Tree::started(pid_t pid) {
+    entered();
     ZONA_TRY(const auto entry, proc().stat(pid));
     if (!entry) {
         return core::Error(core::Code::kNotFound,

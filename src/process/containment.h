@@ -150,10 +150,8 @@ class Tree {
     core::Result<std::size_t> signal(int number, Target target);
 
     /// One round of SIGKILL to all that is left; a few milliseconds at most. Call it again after
-    /// `retry_after`, or when events_fd() wakes, until it is empty or the deadline has passed.
+    /// `retry_after` until it is empty or the deadline has passed.
     virtual core::Result<KillProgress> kill_step() = 0;
-    /// Reports POLLPRI when the tree becomes empty (cgroup2), -1 when only asking helps. Borrowed.
-    virtual int events_fd() { return -1; }
 
     /// What is left after giving up. A member that cannot be killed waits inside the kernel (state
     /// D) or belongs to another user; suspected ones come from the sweep only.
@@ -171,6 +169,8 @@ class Tree {
 
   protected:
     virtual core::Result<std::size_t> signal_tree(int number) = 0;
+    /// The process is in: what was open for its entrance is not needed any more.
+    virtual void entered() {}
     virtual const os::ProcFs& proc() const = 0;
 
     os::ProcessRef main_;

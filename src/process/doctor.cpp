@@ -9,6 +9,7 @@
 #include "os/cgroup.h"
 #include "os/fd.h"
 #include "os/host.h"
+#include "process/descriptor_budget.h"
 
 namespace zona::process {
 namespace {
@@ -16,10 +17,6 @@ namespace {
 using os::Support;
 
 constexpr std::uint64_t kGiB = 1ULL << 30U;
-// The daemon's own descriptors, and those of one managed process: pidfd, output and error, group
-// and its events.
-constexpr std::uint64_t kOwnDescriptors = 64;
-constexpr std::uint64_t kDescriptorsEach = 5;
 
 HostCheck ok(std::string name, std::string detail) {
     return {.name = std::move(name),
@@ -127,8 +124,7 @@ HostCheck check_descriptors() {
     const os::SoftAndHard limit = os::own_limit(RLIMIT_NOFILE);
     // The daemon raises its soft limit to the hard one.
     const std::uint64_t hard = limit.hard.value_or(1ULL << 40U);
-    const std::uint64_t room =
-        hard > kOwnDescriptors ? (hard - kOwnDescriptors) / kDescriptorsEach : 0;
+    const std::uint64_t room = DescriptorBudget::of(hard).processes / DescriptorBudget::kEach;
     HostCheck check =
         ok("file descriptors", fmt::format("soft {}, hard {}: enough for about {} processes",
                                            limit_text(limit.soft), limit_text(limit.hard), room));

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -173,6 +174,8 @@ struct SupervisorOptions {
         1024;  ///< RLIMIT_NOFILE of children: the daemon's own is higher
     std::uint64_t child_fd_limit_hard = 1048576;
     std::chrono::milliseconds shutdown_timeout{30000};
+    /// File descriptors for processes (DescriptorBudget); no process is made that finds none left.
+    std::size_t descriptors = std::numeric_limits<std::size_t>::max();
     std::uint32_t max_processes = 16384;
     std::string version;
 };

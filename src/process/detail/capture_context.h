@@ -10,11 +10,13 @@
 #include "core/log.h"
 #include "os/fd.h"
 #include "process/capture.h"
+#include "process/detail/open_files.h"
 
 namespace zona::process::detail {
 
 struct CaptureContext {
     CaptureOptions options;
+    OpenFiles open_files{options.open_files};
     const core::Clock& clock;
     core::Logger log;
     os::UniqueFd null_device;                ///< /dev/null, to consume without looking

@@ -99,6 +99,8 @@ Result<void> CaptureSink::open() {
     ZONA_TRY(OpenLog opened, open_log(path_, before));
     const os::FileStat stat = opened.stat;
     file_ = std::move(opened.file);
+    last_use_.store(context_.clock.steady(), std::memory_order_relaxed);
+    context_.open_files.opened(*this);
     identity_ = {stat.device, stat.inode};
     last_size_ = stat.size;
     next_name_check_ = context_.clock.steady() + context_.options.name_check;
@@ -117,7 +119,10 @@ void CaptureSink::adopt_open_line(std::uint64_t size) {
 }
 
 int CaptureSink::open_or_errno() {
-    const auto opened = open();
+    auto opened = open();
+    while (!opened && opened.error().system_error() == EMFILE &&
+           context_.open_files.close_one(*this))
+        opened = open();
     if (opened) return 0;
     // What open() refuses without an errno is something else in the name's place.
     return opened.error().system_error() != 0 ? opened.error().system_error() : EINVAL;
@@ -129,7 +134,9 @@ void CaptureSink::follow_name(core::SteadyTime now) {
     const auto looked = os::stat_path(path_);
     if (!looked) return;
     const std::optional<os::FileStat>& named = *looked;
-    if (!named || Identity{named->device, named->inode} != identity_) file_.reset();
+    if (named && Identity{named->device, named->inode} == identity_) return;
+    file_.reset();
+    context_.open_files.closed(*this);
 }
 
 void CaptureSink::note_time(std::uint64_t offset, core::SteadyTime now) {
@@ -149,6 +156,7 @@ void CaptureSink::report_index(const Result<void>& outcome) {
 os::Transfer CaptureSink::take(int fifo, std::size_t most, StreamKey writer, CapturePeek& peek) {
     if (discards_) return os::splice_to_device(fifo, context_.null_device.get(), most);
     const core::SteadyTime now = context_.clock.steady();
+    last_use_.store(now, std::memory_order_relaxed);
     if (file_) follow_name(now);
     if (!file_) {
         if (const int failure = open_or_errno(); failure != 0) return {.error_number = failure};

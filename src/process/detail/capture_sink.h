@@ -2,6 +2,7 @@
 /// CaptureSink: one log file, with its index, written by one or several streams.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -19,7 +20,8 @@ namespace zona::process::detail {
 /// Streams are named by their key, slot << 1 | LogStream.
 using StreamKey = std::uint32_t;
 
-/// The file is opened at the first byte and stays open; its position is its size. All members but
+/// The file is opened at the first byte and stays open unless others need its descriptor more; its
+/// position is its size. All members but
 /// path() and mutex() need the mutex held. Errors of writing are errno numbers, because they come
 /// in the hot path.
 ///
@@ -35,6 +37,9 @@ class CaptureSink {
     };
 
     CaptureSink(CaptureContext& context, std::string path);
+    ~CaptureSink() { context_.open_files.closed(*this); }
+    CaptureSink(const CaptureSink&) = delete;
+    CaptureSink& operator=(const CaptureSink&) = delete;
 
     std::mutex& mutex() { return mutex_; }
     const std::string& path() const { return path_; }
@@ -51,6 +56,11 @@ class CaptureSink {
     void leave();
     bool used() const { return users_ > 0; }
     bool whole_lines() const { return !discards_ && (always_whole_lines_ || users_ > 1); }
+
+    /// When it was used last; without the mutex.
+    core::SteadyTime last_use() const { return last_use_.load(std::memory_order_relaxed); }
+    /// For OpenFiles. The next byte opens it again.
+    void close_file() { file_.reset(); }
 
     /// Moves up to `most` bytes from `fifo`, which is not empty, to the end of the file.
     os::Transfer take(int fifo, std::size_t most, StreamKey writer, CapturePeek& peek);
@@ -88,6 +98,7 @@ class CaptureSink {
     CaptureContext& context_;
     const std::string path_;
     const bool discards_;
+    std::atomic<core::SteadyTime> last_use_{};
     std::mutex mutex_;  // guards everything below
     os::UniqueFd file_;
     Identity identity_;

@@ -18,7 +18,7 @@ core::Result<Placement> GroupTree::placement() {
         if (!renewed && renewed.error().code() != core::Code::kConflict)
             return renewed.take_error();
         if (renewed) {
-            out.cgroup2_fd = group_.directory_fd();
+            ZONA_TRY(out.cgroup2_fd, group_.directory_fd());
             return out;
         }
         // Something is still in it, so it cannot be made anew; entering by a write works even so.
@@ -50,8 +50,9 @@ core::Result<KillProgress> GroupTree::kill_step() {
     return KillProgress{.empty = step.empty, .retry_after = step.retry_after};
 }
 
-int GroupTree::events_fd() {
-    return group_.events_fd();
+void GroupTree::entered() {
+    group_.close_directory();
+    join_.reset();
 }
 
 core::Result<std::vector<Survivor>> GroupTree::survivors() {

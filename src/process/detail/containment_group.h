@@ -16,7 +16,6 @@ class GroupTree final : public Tree {
     core::Result<bool> is_empty() override;
     core::Result<std::vector<os::ProcessRef>> members() override;
     core::Result<KillProgress> kill_step() override;
-    int events_fd() override;
     core::Result<std::vector<Survivor>> survivors() override;
     std::optional<OomKills> oom_kills() const override;
     core::Result<void> release() override;
@@ -25,6 +24,7 @@ class GroupTree final : public Tree {
 
   protected:
     core::Result<std::size_t> signal_tree(int number) override;
+    void entered() override;
     const os::ProcFs& proc() const override { return host_.proc; }
 
   private:

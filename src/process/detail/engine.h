@@ -207,6 +207,7 @@ class Supervisor::Engine {
                                                      std::vector<Entry*>& to_start);
     core::Result<void> hold_new(std::span<Entry* const> created);
     void enter(std::unique_ptr<Entry> owned);
+    static std::size_t descriptors_of(const AppSpec& spec);
     void decide_log_files(StoredProcess& process) const;
     void start_batch(StartBatch batch, Callback<StartReply> done);
     void scale(OperationRequest request, Callback<std::vector<OperationResult>> done);
@@ -239,6 +240,7 @@ class Supervisor::Engine {
     std::optional<boost::asio::posix::stream_descriptor> signals_;
     std::optional<boost::asio::posix::stream_descriptor> keeper_;
     std::optional<boost::asio::posix::stream_descriptor> adopted_;
+    std::size_t descriptors_ = 0;  ///< that the entries may need
     std::uint32_t next_pm_id_ = 0;
     bool shutting_down_ = false;
     std::vector<std::move_only_function<void()>> after_shutdown_;

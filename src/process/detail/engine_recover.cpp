@@ -239,6 +239,13 @@ void Supervisor::Engine::adopt_foreign(Entry& entry, Slot& slot) {
     const pid_t pid = slot.pid.load();
     auto pidfd = os::open_pidfd(pid);
     const auto stat = stat_of(pid);
+    if (!pidfd && pidfd.error().code() != core::Code::kNotFound) {
+        // Taken for alive: a successor beside it would be worse than an end that is noticed late.
+        log_.report("a process cannot be watched; its end is noticed by the next daemon",
+                    pidfd.error(), {{"pm_id", entry.stored.pm_id}, {"pid", pid}});
+        entry.parent = Parent::kKeeper;
+        return;
+    }
     bool same = pidfd.has_value() && stat && !stat->is_dead();
     if (same && slot.start_ticks != 0) same = stat->start_ticks == slot.start_ticks;
     if (same && slot.start_ticks == 0) {

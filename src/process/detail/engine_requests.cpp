@@ -6,6 +6,7 @@
 
 #include "core/fault.h"
 #include "process/app_command.h"
+#include "process/descriptor_budget.h"
 #include "process/detail/engine.h"
 
 namespace zona::process {
@@ -252,6 +253,14 @@ core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const Stor
             fmt::format("the limit of {} processes is reached (limits.max_processes)",
                         options_.max_processes));
     }
+    if (descriptors_ + descriptors_of(app->spec) > options_.descriptors) {
+        return core::Error(
+            core::Code::kResourceExhausted,
+            fmt::format("the limit on open files of this host leaves no room for more than these "
+                        "{} processes; raise it (LimitNOFILE= in a systemd unit, or ulimit -n), "
+                        "and see `zona doctor`",
+                        entries_.size()));
+    }
     auto owned = std::make_unique<Entry>();
     Entry& entry = *owned;
     entry.stored.id = core::Uuid::v4(deps_.random);
@@ -279,10 +288,16 @@ core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const Stor
     return &entry;
 }
 
+std::size_t Supervisor::Engine::descriptors_of(const AppSpec& spec) {
+    return DescriptorBudget::kEach +
+           (spec.stdin_mode == StdinMode::kPipe ? DescriptorBudget::kStdin : 0);
+}
+
 /// Into the list, with a slot and log files.
 void Supervisor::Engine::enter(std::unique_ptr<Entry> owned) {
     Entry& entry = *owned;
     slots_[entry.slot] = &entry;
+    descriptors_ += descriptors_of(entry.stored.app->spec);
     log_files_.emplace(entry.stored.out_file, &entry);
     log_files_.emplace(entry.stored.error_file, &entry);
     entries_[entry.stored.pm_id] = std::move(owned);
@@ -318,6 +333,8 @@ core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(
         for (Entry* e : existing) {
             touched.push_back(e);
             if (e->life.child_alive || e->life.phase == Phase::kWaiting) continue;
+            descriptors_ -= std::min(descriptors_, descriptors_of(e->stored.app->spec));
+            descriptors_ += descriptors_of(spec);
             e->stored.app = app;
             e->stored.desired = Desired::kRunning;
             e->policy = policy_of(spec);

@@ -1,0 +1,35 @@
+/// @file
+/// How the daemon shares its file descriptors out, so that nobody's use of them stops another's.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace zona::process {
+
+/// Of a limit on open files (RLIMIT_NOFILE).
+struct DescriptorBudget {
+    /// What one process holds: its output and its errors, and a pidfd if its keeper dies with the
+    /// daemon. A standard input that is a pipe is one more.
+    static constexpr std::size_t kEach = 3;
+    static constexpr std::size_t kStdin = 1;
+    /// The daemon's own, and what one start, exit or answer opens for a moment.
+    static constexpr std::size_t kOwn = 64;
+
+    std::size_t log_files = 0;    ///< open at one time
+    std::size_t connections = 0;  ///< of clients, at most
+    std::size_t processes = 0;    ///< descriptors for them, not processes
+
+    static constexpr DescriptorBudget of(std::uint64_t limit) {
+        const auto all = static_cast<std::size_t>(std::min<std::uint64_t>(limit, 1U << 30U));
+        DescriptorBudget out;
+        out.log_files = std::clamp<std::size_t>(all / 8, 8, 1024);
+        out.connections = std::clamp<std::size_t>(all / 8, 8, 1024);
+        const std::size_t taken = kOwn + out.log_files + out.connections;
+        out.processes = all > taken ? all - taken : 0;
+        return out;
+    }
+};
+
+}  // namespace zona::process

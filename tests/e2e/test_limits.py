@@ -1,0 +1,67 @@
+"""What becomes of zona where the host gives it little."""
+import os
+import re
+import signal
+import subprocess
+
+from zona_home import BIN
+
+
+def start_with_few_files(zona, limit, *args):
+    """`zona ARGS` by somebody whose limit on open files is `limit` and cannot be raised."""
+    command = ['prlimit', f'--nofile={limit}:{limit}', str(BIN / 'zona'), *map(str, args)]
+    if os.geteuid() == 0:
+        command = ['setpriv', '--bounding-set=-sys_resource', '--inh-caps=-sys_resource', *command]
+    return subprocess.run(command, env=zona.environment(), cwd=zona.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=120)
+
+
+def kill_both(zona):
+    keeper, daemon = zona.keeper_pid(), zona.daemon_pid()
+    os.kill(daemon, signal.SIGSTOP)   # or it would take the keeper's role in between
+    for pid in (keeper, daemon):
+        os.kill(pid, signal.SIGKILL)
+
+
+# PM-08, REL-20
+def test_with_few_open_files_it_refuses_in_time_and_loses_nothing(zona):
+    lines = 300
+    script = zona.write('writer.sh', f"""#!/bin/sh
+round=0
+write() {{
+    round=$((round + 1)); i=0
+    while [ $i -lt {lines} ]; do i=$((i + 1)); echo "line $round $i"; echo "error $round $i" >&2; done
+}}
+trap write USR1
+write
+while :; do sleep 1000 & wait $!; done
+""", 0o755)
+    assert start_with_few_files(zona, 256, 'start', script, '--name', 'writer').returncode == 0
+    room = int(re.search(r'enough for about (\d+) processes', zona.run('doctor').stdout)[1])
+    assert 20 <= room <= 80
+
+    zona.run('scale', 'writer', room, timeout=60)
+    refused = zona.run('start', '/bin/sleep', '--name', 'more', '--', '1000', check=False)
+    assert refused.returncode != 0 and 'open files' in refused.stderr and 'zona doctor' in refused.stderr
+    pids = {p['pm_id']: p['pid'] for p in zona.list()}
+    assert len(pids) == room
+
+    def written(rounds):
+        for p in zona.list():
+            for kind, file in (('line', p['out_file']), ('error', p['error_file'])):
+                wanted = [f'{kind} {r} {i}' for r in range(1, rounds + 1) for i in range(1, lines + 1)]
+                with open(file) as log:
+                    if log.read().splitlines() != wanted:
+                        return False
+        return True
+
+    zona.wait_until(lambda: written(1), 30)
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+    zona.run('signal', 'USR1', 'all')
+    zona.wait_until(lambda: written(2), 30)
+    kill_both(zona)
+    assert start_with_few_files(zona, 256, 'list').returncode == 0
+    zona.run('signal', 'USR1', 'all')
+    zona.wait_until(lambda: written(3), 30)
+    assert {p['pm_id']: p['pid'] for p in zona.list()} == pids
+    assert all(p['status'] == 'online' for p in zona.list())
