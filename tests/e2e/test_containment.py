@@ -24,7 +24,7 @@ def log_lines(zona):
     return [json.loads(line) for line in (zona.home / 'logs/zonad.log').read_text().splitlines()]
 
 
-# PM-66
+# PM-03
 def test_a_process_gets_the_better_tier_with_its_next_run(zona):
     zona.home.mkdir()
     (zona.home / 'zona.toml').write_text('[supervisor]\ncontainment = "sweep"\n')
@@ -97,7 +97,7 @@ def test_the_groups_of_an_earlier_zona_are_removed(zona):
     zona.wait_until(lambda: all(len([d for d in group.iterdir() if d.is_dir()]) == 1 for group in groups))
 
 
-# PM-66
+# PM-03
 def test_what_may_have_outlived_a_stop_is_listed_until_it_ends(zona):
     """Without cgroups a program that erases every trace is not found; it is suspected."""
     zona.home.mkdir()

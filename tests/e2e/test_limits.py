@@ -1,10 +1,67 @@
 """What becomes of zona where the host gives it little."""
+import json
 import os
 import re
 import signal
 import subprocess
 
+import pytest
 from zona_home import BIN
+
+
+class Disk:
+    """A small file system of its own at zona.folder/disk, seen by these commands alone; the home is on it."""
+
+    def __init__(self, zona, size):
+        self.zona, self.path = zona, zona.folder / 'disk'
+        self.path.mkdir()
+        self.holder = subprocess.Popen(['unshare', '--mount', 'sh', '-c', f'mount -t tmpfs -o size={size} tmpfs {self.path} && echo mounted; exec sleep 1000'],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if self.holder.stdout.readline() != 'mounted\n':
+            self.close()
+            pytest.skip('this host lets this user mount nothing')
+
+    def do(self, *command):
+        return subprocess.run(['nsenter', f'--mount=/proc/{self.holder.pid}/ns/mnt', *map(str, command)],
+                              env=self.zona.environment({'ZONA_HOME': str(self.path / 'home')}), stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
+
+    def run(self, *args):
+        return self.do(BIN / 'zona', *args)
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+
+
+@pytest.fixture
+def disk(zona):
+    made = Disk(zona, '8m')
+    yield made
+    made.run('kill')
+    made.close()
+
+
+def test_a_full_disk_refuses_changes_keeps_what_runs_and_is_over_when_there_is_room(disk):
+    assert disk.run('start', '/bin/sleep', '--name', 'a', '--', '1000').returncode == 0
+    disk.do('dd', 'if=/dev/zero', f'of={disk.path}/fill', 'bs=1k')
+
+    refused = disk.run('start', '/bin/sleep', '--name', 'b', '--', '1000')
+    assert refused.returncode == 7 and 'No space left on device' in refused.stderr and 'not stored' in refused.stderr
+    assert [(p['name'], p['status']) for p in json.loads(disk.run('list', '--json').stdout)['data']] == [('a', 'online')]
+
+    disk.do('rm', f'{disk.path}/fill')
+    assert disk.run('start', '/bin/sleep', '--name', 'b', '--', '1000').returncode == 0
+    assert [p['name'] for p in json.loads(disk.run('list', '--json').stdout)['data']] == ['a', 'b']
+
+
+def test_a_home_that_cannot_be_written_is_told_and_nothing_is_begun(disk):
+    disk.do('mkdir', '-m', '700', disk.path / 'home')
+    disk.do('mount', '-o', 'remount,ro', disk.path)
+
+    refused = disk.run('start', '/bin/sleep', '--', '1000')
+
+    assert refused.returncode == 5 and 'Read-only file system' in refused.stderr and str(disk.path / 'home') in refused.stderr
 
 
 def start_with_few_files(zona, limit, *args):
@@ -23,7 +80,7 @@ def kill_both(zona):
         os.kill(pid, signal.SIGKILL)
 
 
-# PM-08, REL-20
+# REL-20
 def test_with_few_open_files_it_refuses_in_time_and_loses_nothing(zona):
     lines = 300
     script = zona.write('writer.sh', f"""#!/bin/sh
