@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../keeper.h"
+#include "keeper.h"
 
 namespace {
 
