@@ -74,18 +74,14 @@ bool is_complete(std::string_view answer) {
 class Load {
   public:
     Load(const char* socket, const char* path, std::size_t connections, long long rate)
-        : request_(std::string("GET ") + path + " HTTP/1.1\r\nHost: zona\r\n\r\n"),
+        : socket_(socket),
+          request_(std::string("GET ") + path + " HTTP/1.1\r\nHost: zona\r\n\r\n"),
           interval_(rate > 0 ? 1000000000LL / rate : 0),
           epoll_(::epoll_create1(EPOLL_CLOEXEC)),
           connections_(connections) {
         if (epoll_ < 0) fail("epoll_create1");
-        for (std::size_t i = 0; i < connections; ++i) {
-            connections_[i].fd = connect_to(socket);
-            epoll_event event = {.events = EPOLLIN, .data = {.u64 = i}};
-            if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, connections_[i].fd, &event) < 0) {
-                fail("epoll_ctl");
-            }
-        }
+        for (Connection& c : connections_)
+            open(c);
     }
 
     void run(long long seconds) {
@@ -115,6 +111,12 @@ class Load {
     }
 
   private:
+    void open(Connection& c) {
+        c.fd = connect_to(socket_);
+        epoll_event event = {.events = EPOLLIN, .data = {.ptr = &c}};
+        if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, c.fd, &event) < 0) fail("epoll_ctl");
+    }
+
     void ask(Connection& c, long long due) {
         c.due = due;
         c.answer.clear();
@@ -132,7 +134,7 @@ class Load {
         const int n = ::epoll_pwait2(epoll_, events, 64, &timeout, nullptr);
         if (n < 0 && errno != EINTR) fail("epoll_pwait2");
         for (int i = 0; i < n; ++i)
-            receive(connections_[events[i].data.u64]);
+            receive(*static_cast<Connection*>(events[i].data.ptr));
     }
 
     void receive(Connection& c) {
@@ -144,8 +146,14 @@ class Load {
         if (!is_complete(c.answer)) return;
         latencies_.push_back(static_cast<double>(now_ns() - c.due));
         c.due = 0;
+        // After so many requests a connection is ended in order.
+        if (c.answer.find("\r\nConnection: close\r\n") < c.answer.find("\r\n\r\n")) {
+            ::close(c.fd);
+            open(c);
+        }
     }
 
+    const char* socket_;
     std::string request_;
     long long interval_;
     int epoll_;
