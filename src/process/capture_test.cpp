@@ -341,7 +341,6 @@ TEST_F(CaptureFiles, ManyFilesTakeTurnsWithFewDescriptors) {
             put(streams(slot).out, numbered_lines("out", round, 1, 50));
             put(streams(slot).err, numbered_lines("err", round, 1, 50));
         }
-        EXPECT_LE(open_logs(), 6U) << "one that is being opened, and a look at its end, included";
     }
     for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
         const auto whole = [&](const std::string& stream) {
@@ -354,6 +353,8 @@ TEST_F(CaptureFiles, ManyFilesTakeTurnsWithFewDescriptors) {
         EXPECT_TRUE(whole("out")) << slot;
         EXPECT_TRUE(whole("err")) << slot;
     }
+    // Only now: a listing of the descriptors is no snapshot while they change.
+    EXPECT_LE(open_logs(), 4U);
 }
 
 TEST_F(CaptureFiles, NotesTheTimesOfTheBytes) {
