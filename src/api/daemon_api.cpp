@@ -127,7 +127,7 @@ class DaemonRoutes {
             deps_.supervisor.log_files(std::move(select), std::move(done));
         };
         ZONA_CO_TRY(Files files, co_await answer_of<Files>(std::move(begin)));
-        co_return stream_logs(request, std::move(files), deps_.capture, deps_.clock);
+        co_return stream_logs(request, files, deps_.capture, deps_.clock);
     }
 
     Answer save(Request& request) {
