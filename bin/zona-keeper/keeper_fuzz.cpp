@@ -1,6 +1,7 @@
 // Any bytes as the messages of a daemon: each request to hold is answered once, nothing else is,
 // and no descriptor is left behind. Built against the C library of the host: the keeper's own has
 // no sanitizers.
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,13 +20,20 @@ void require(bool holds) {
     if (!holds) abort();
 }
 
-/// A home with one FIFO for each kind of stream, and a file where a FIFO should be.
+void make(int result) {
+    require(result == 0 || errno == EEXIST);
+}
+
+/// A home below the present directory, with one FIFO for each kind of stream and a file where a
+/// FIFO should be; one of an earlier run is as good.
 void enter_home() {
-    char path[] = "/tmp/zona-keeper-fuzz-XXXXXX";
-    require(mkdtemp(path) != nullptr && chdir(path) == 0);
-    require(mkdir("run", 0700) == 0 && mkdir("run/fifo", 0700) == 0);
-    require(mkfifo("run/fifo/0.out", 0600) == 0 && mkfifo("run/fifo/0.err", 0600) == 0);
-    require(mkfifo("run/fifo/0.in", 0600) == 0);
+    make(mkdir("keeper-fuzz-home", 0700));
+    require(chdir("keeper-fuzz-home") == 0);
+    make(mkdir("run", 0700));
+    make(mkdir("run/fifo", 0700));
+    make(mkfifo("run/fifo/0.out", 0600));
+    make(mkfifo("run/fifo/0.err", 0600));
+    make(mkfifo("run/fifo/0.in", 0600));
     require(close(open("run/fifo/1.out", O_WRONLY | O_CREAT, 0600)) == 0);
 }
 

@@ -113,6 +113,7 @@ class Daemon {
     core::Result<void> open_stores();
     core::Result<void> build_supervisor();
     core::Result<void> build_api();
+    net::ServerOptions server_options();
     void wait_for_termination();
     void begin_shutdown(process::Supervisor::Shutdown how,
                         std::move_only_function<void(std::size_t)> begun);
@@ -156,7 +157,7 @@ core::Result<void> Daemon::configure() {
     return {};
 }
 
-/// What may change while the daemon runs.
+/// What may change while the daemon runs. On the supervision thread, once that runs.
 void Daemon::apply_settings() {
     settings_ = core::Settings::from(*config_->snapshot());
     logging_.set_default_level(settings_.log_level);
@@ -164,6 +165,10 @@ void Daemon::apply_settings() {
         if (auto set = logging_.set_level(category, level); !set) {
             logging_.logger("config").report("cannot set a log level", set.error());
         }
+    }
+    if (server_) {
+        asio::post(requests_,
+                   [this, options = server_options()] { server_->set_options(options); });
     }
 }
 
@@ -220,6 +225,23 @@ core::Result<void> Daemon::build_supervisor() {
     return {};
 }
 
+net::ServerOptions Daemon::server_options() {
+    net::ServerOptions options;
+    const auto wanted = static_cast<std::size_t>(settings_.api.max_connections);
+    options.connections = std::min(wanted, budget_.connections);
+    if (options.connections < wanted) {
+        logging_.logger("config").info(
+            "fewer connections than api.max_connections: the limit on open files is low",
+            {{"connections", options.connections}});
+    }
+    options.body = settings_.api.max_body_bytes;
+    options.head = settings_.api.max_header_bytes;
+    options.head_time = settings_.api.header_timeout;
+    options.idle_time = settings_.api.idle_timeout;
+    options.request_time = settings_.api.request_timeout;
+    return options;
+}
+
 core::Result<void> Daemon::build_api() {
     api::DaemonInfo info;
     info.pid = ::getpid();
@@ -245,15 +267,7 @@ core::Result<void> Daemon::build_api() {
              [this](auto begun) {
                  begin_shutdown(process::Supervisor::Shutdown::kKill, std::move(begun));
              }}));
-    net::ServerOptions options;
-    options.connections =
-        std::min(static_cast<std::size_t>(settings_.api.max_connections), budget_.connections);
-    options.body = settings_.api.max_body_bytes;
-    options.head = settings_.api.max_header_bytes;
-    options.head_time = settings_.api.header_timeout;
-    options.idle_time = settings_.api.idle_timeout;
-    options.request_time = settings_.api.request_timeout;
-    server_.emplace(requests_.get_executor(), options,
+    server_.emplace(requests_.get_executor(), server_options(),
                     net::make_application(router_, {.clock = clock_,
                                                     .random = random_,
                                                     .metrics = metrics_,
@@ -280,8 +294,8 @@ void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
     supervisor_->shutdown(how, std::move(begun), [this] {
         // On the supervision thread: all is at rest. Answers may still be on their way, and a
         // client may ask once more; supervision answers until the last connection has ended.
-        asio::post(requests_, [this] {
-            server_->drain(core::Deadline::after(clock_, settings_.api.drain_timeout));
+        asio::post(requests_, [this, time = settings_.api.drain_timeout] {
+            server_->drain(core::Deadline::after(clock_, time));
         });
     });
 }

@@ -389,7 +389,7 @@ TEST_F(ConfigTest, DaemonSettingsHaveUsableDefaults) {
     EXPECT_EQ(settings.log_level, LogLevel::kInfo);
     EXPECT_EQ(settings.log_file, (home_ / "logs/zonad.log").string());
     EXPECT_EQ(settings.supervisor.containment, "auto");
-    EXPECT_EQ(settings.supervisor.default_kill_timeout, 1600ms);
+    EXPECT_EQ(settings.supervisor.shutdown_timeout, 30s);
     EXPECT_EQ(settings.disk_full_wait, 5s);
     EXPECT_EQ(settings.max_processes, 16384);
     EXPECT_EQ(settings.api.max_header_bytes, ByteCount::kib(16));
@@ -415,8 +415,8 @@ TEST(RenderSettingsMarkdown, HasARowPerSettingAndTheProfiles) {
     for (const Setting& setting : daemon_settings().settings()) {
         EXPECT_NE(text.find("| `" + setting.key + "` | "), std::string::npos) << setting.key;
     }
-    EXPECT_NE(text.find("| `supervisor.default_kill_timeout` | duration, 0ms to 1d | `1600ms` | "
-                        "`ZONA_SUPERVISOR_DEFAULT_KILL_TIMEOUT` | at once | "),
+    EXPECT_NE(text.find("| `api.drain_timeout` | duration, 0ms to 1h | `10s` | "
+                        "`ZONA_API_DRAIN_TIMEOUT` | at once | "),
               std::string::npos);
     EXPECT_NE(text.find("| `development` | `log.level` | `debug` |"), std::string::npos);
 }

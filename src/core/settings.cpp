@@ -54,7 +54,6 @@ std::vector<Setting> general_settings() {
          .description =
              "How long a process that writes to a full disk waits before output is dropped "
              "and counted.",
-         .reload = ReloadMode::kHot,
          .most = kHour},
         {.key = "limits.max_processes",
          .type = SettingType::kInteger,
@@ -70,7 +69,9 @@ std::vector<Setting> api_limits() {
         {.key = "api.max_connections",
          .type = SettingType::kInteger,
          .default_value = "1024",
-         .description = "Connections at one time; over it new ones are answered 503.",
+         .description =
+             "Connections at one time, fewer where the limit on open files is low; over it "
+             "new ones are answered 503.",
          .reload = ReloadMode::kHot,
          .least = 1,
          .most = 1'000'000},
@@ -134,17 +135,10 @@ std::vector<Setting> supervisor_settings() {
              "How all descendants of a process are found when it is stopped; `auto` takes the "
              "strongest that this host offers (`zona doctor`).",
          .choices = {"auto", "cgroup2", "cgroup1", "sweep"}},
-        {.key = "supervisor.default_kill_timeout",
-         .type = SettingType::kDuration,
-         .default_value = "1600ms",
-         .description = "From the stop signal to SIGKILL, for processes that do not say.",
-         .reload = ReloadMode::kHot,
-         .most = 24 * kHour},
         {.key = "supervisor.shutdown_timeout",
          .type = SettingType::kDuration,
          .default_value = "30s",
          .description = "For stopping all processes when zona itself is stopped; then SIGKILL.",
-         .reload = ReloadMode::kHot,
          .most = 24 * kHour,
          .profile_defaults = {{"development", "10s"}}},
     };
@@ -185,7 +179,6 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                 .request_timeout = snapshot.duration("api.request_timeout"),
                 .drain_timeout = snapshot.duration("api.drain_timeout")},
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
-                       .default_kill_timeout = snapshot.duration("supervisor.default_kill_timeout"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),

@@ -26,9 +26,8 @@ struct Settings {
         std::chrono::milliseconds drain_timeout;    ///< for requests in flight at shutdown
     };
     struct Supervisor {
-        std::string containment;                         ///< a process::TierChoice by name
-        std::chrono::milliseconds default_kill_timeout;  ///< between the stop signal and SIGKILL
-        std::chrono::milliseconds shutdown_timeout;      ///< for stopping all processes
+        std::string containment;                     ///< a process::TierChoice by name
+        std::chrono::milliseconds shutdown_timeout;  ///< for stopping all processes
     };
 
     std::string profile;

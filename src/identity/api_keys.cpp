@@ -10,6 +10,7 @@
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 #include "core/json.h"
@@ -28,53 +29,28 @@ constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kKeyCharacters = 43;
 constexpr std::size_t kMostName = 64;
 constexpr std::int64_t kFormat = 1;
-/// A key in use is not written down more often than this.
-constexpr std::chrono::hours kUseNoted{1};
-
-using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
 
 constexpr std::string_view kBase64Url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kHex = "0123456789abcdef";
 
-std::string base64url(std::span<const std::byte> bytes) {
-    std::string out;
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const std::byte byte : bytes) {
-        bits = bits << 8U | std::to_integer<std::uint32_t>(byte);
-        for (count += 8; count >= 6; count -= 6)
-            out += kBase64Url[bits >> static_cast<unsigned>(count - 6) & 63U];
-    }
-    if (count > 0) out += kBase64Url[bits << static_cast<unsigned>(6 - count) & 63U];
+/// Without padding (RFC 4648 section 5).
+std::string base64url(std::span<const unsigned char> bytes) {
+    std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+    const int size = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
+                                       static_cast<int>(bytes.size()));
+    out.resize(static_cast<std::size_t>(size));
+    std::ranges::replace(out, '+', '-');
+    std::ranges::replace(out, '/', '_');
+    out.resize(std::min(out.find('='), out.size()));
     return out;
 }
 
-Digest digest_of(std::string_view text) {
-    Digest out;
-    ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data());
-    return out;
-}
-
-std::string hex_of(const Digest& digest) {
-    std::string out;
-    for (const unsigned char byte : digest)
-        out += fmt::format("{:02x}", byte);
-    return out;
-}
-
-std::optional<Digest> digest_from(std::string_view hex) {
-    Digest out;
-    if (hex.size() != 2 * out.size()) return std::nullopt;
-    const auto value = [](char c) {
-        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-    };
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const int high = value(hex[2 * i]);
-        const int low = value(hex[2 * i + 1]);
-        if (high < 0 || low < 0) return std::nullopt;
-        out.at(i) = static_cast<unsigned char>(high * 16 + low);
-    }
-    return out;
+/// 64 digits.
+std::string sha256_of(std::string_view text) {
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+    ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+    return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
 bool is_key_shaped(std::string_view text) {
@@ -97,15 +73,14 @@ Result<void> check_name(std::string_view name) {
 
 struct Stored {
     ApiKey key;
-    Digest digest;
-    std::optional<core::SystemTime> noted_use;  ///< as the file has it
+    std::string sha256;
 };
 
 json::value to_value(const Stored& stored) {
     json::object out{{"id", stored.key.id.to_string()},
                      {"name", stored.key.name},
                      {"scope", to_string(stored.key.scope)},
-                     {"sha256", hex_of(stored.digest)},
+                     {"sha256", stored.sha256},
                      {"created_at", core::to_rfc3339(stored.key.created_at)}};
     if (stored.key.expires_at) out["expires_at"] = core::to_rfc3339(*stored.key.expires_at);
     if (stored.key.last_used_at) out["last_used_at"] = core::to_rfc3339(*stored.key.last_used_at);
@@ -130,14 +105,15 @@ Stored stored_from(const core::JsonReader& in) {
     const auto scope = scope_from(in.require_string("scope"));
     if (!scope) in.mistake("scope", "neither viewer nor admin");
     out.key.scope = scope.value_or(Scope::kViewer);
-    const auto digest = digest_from(in.require_string("sha256"));
-    if (!digest) in.mistake("sha256", "not 64 hexadecimal digits in lower case");
-    out.digest = digest.value_or(Digest{});
+    out.sha256 = in.require_string("sha256");
+    if (out.sha256.size() != 2 * std::size_t{SHA256_DIGEST_LENGTH} ||
+        out.sha256.find_first_not_of(kHex) != std::string::npos)
+        in.mistake("sha256", "not 64 hexadecimal digits in lower case");
     const auto created = time_in(in, "created_at");
     if (!created) in.mistake("created_at", "missing");
     out.key.created_at = created.value_or(core::SystemTime{});
     out.key.expires_at = time_in(in, "expires_at");
-    out.key.last_used_at = out.noted_use = time_in(in, "last_used_at");
+    out.key.last_used_at = time_in(in, "last_used_at");
     return out;
 }
 
@@ -173,15 +149,14 @@ struct ApiKeys::Body {
     /// The list with `changed` in force, once it is on disk.
     Result<void> commit(std::vector<Stored> changed) {
         ZONA_TRY_VOID(write(changed));
-        for (Stored& one : changed)
-            one.noted_use = one.key.last_used_at;
         keys = std::move(changed);
+        used = false;
         return {};
     }
 
     core::Secret add(std::vector<Stored>& to, const NewApiKey& wanted) const {
-        std::array<std::byte, kKeyBytes> bytes{};
-        random.fill(bytes);
+        std::array<unsigned char, kKeyBytes> bytes{};
+        random.fill(std::as_writable_bytes(std::span(bytes)));
         core::Secret text(std::string(kApiKeyPrefix) + base64url(bytes));
         ::OPENSSL_cleanse(bytes.data(), bytes.size());
         to.push_back({.key = {.id = core::Uuid::v4(random),
@@ -190,8 +165,7 @@ struct ApiKeys::Body {
                               .created_at = clock.system(),
                               .expires_at = wanted.expires_at,
                               .last_used_at = {}},
-                      .digest = digest_of(text.reveal()),
-                      .noted_use = {}});
+                      .sha256 = sha256_of(text.reveal())});
         return text;
     }
 
@@ -204,6 +178,7 @@ struct ApiKeys::Body {
     core::Random& random;
     mutable std::mutex mutex;  // guards all below
     std::vector<Stored> keys;
+    bool used = false;  ///< since the file was written
 };
 
 ApiKeys::ApiKeys(std::unique_ptr<Body> body) : body_(std::move(body)) {}
@@ -281,31 +256,42 @@ std::vector<ApiKey> ApiKeys::list() const {
 
 std::variant<Principal, KeyRefusal> ApiKeys::verify(std::string_view presented) {
     if (!is_key_shaped(presented)) return KeyRefusal::kMalformed;
-    const Digest digest = digest_of(presented);
+    const std::string sha256 = sha256_of(presented);
     const std::scoped_lock lock(body_->mutex);
     Stored* found = nullptr;
     for (Stored& one : body_->keys) {
-        if (::CRYPTO_memcmp(one.digest.data(), digest.data(), digest.size()) == 0) found = &one;
+        if (::CRYPTO_memcmp(one.sha256.data(), sha256.data(), sha256.size()) == 0) found = &one;
     }
     if (found == nullptr) return KeyRefusal::kUnknown;
     if (body_->expired(*found)) return KeyRefusal::kExpired;
-    const core::SystemTime now = body_->clock.system();
-    found->key.last_used_at = now;
-    if (!found->noted_use || now - *found->noted_use > kUseNoted || now < *found->noted_use) {
-        found->noted_use = now;  // also when it cannot be written: then it is not tried again soon
-        (void)body_->write(body_->keys);
-    }
+    found->key.last_used_at = body_->clock.system();
+    body_->used = true;
     return Principal{Principal::Kind::kApiKey, found->key.name, found->key.scope};
+}
+
+Result<void> ApiKeys::store_uses() {
+    const std::scoped_lock lock(body_->mutex);
+    if (!body_->used) return {};
+    ZONA_TRY_VOID(body_->write(body_->keys));
+    body_->used = false;
+    return {};
 }
 
 Result<bool> make_first_key(ApiKeys& keys, const std::string& file) {
     if (!keys.list().empty()) return false;
-    ZONA_TRY(const core::Secret key, keys.create({.name = "default", .scope = Scope::kAdmin}));
+    constexpr std::string_view kName = "default";
+    ZONA_TRY(const core::Secret key,
+             keys.create({.name = std::string(kName), .scope = Scope::kAdmin}));
     auto written = os::replace_file(file, std::string(key.reveal()) + "\n", 0600);
     if (written) return true;
-    // Nobody would know it, and the next start would make none.
-    (void)keys.revoke("default");
-    return written.take_error();
+    // Nobody knows it, and with it in the list the next start would make none.
+    Error error = written.take_error();
+    if (auto revoked = keys.revoke(kName); !revoked) {
+        return std::move(error).context(
+            fmt::format("the key '{}' is known to nobody and could not be taken back: {}", kName,
+                        revoked.error().message()));
+    }
+    return error;
 }
 
 }  // namespace zona::identity

@@ -32,7 +32,7 @@ struct ApiKey {
     Scope scope = Scope::kViewer;
     core::SystemTime created_at{};
     std::optional<core::SystemTime> expires_at;
-    /// To the second while the daemon runs; after a restart up to an hour too early.
+    /// After a restart, as of the last store_uses() or change of the list.
     std::optional<core::SystemTime> last_used_at;
 };
 
@@ -79,8 +79,14 @@ class ApiKeys {
     /// In the order of their making, expired ones included.
     std::vector<ApiKey> list() const;
 
-    /// Who presents this text. Takes the same time whichever key it is nearest to.
+    /// Who presents this text. Takes the same time whichever key it is nearest to, and never waits
+    /// for the disk: the use is noted in memory.
     std::variant<Principal, KeyRefusal> verify(std::string_view presented);
+
+    /// Writes down when the keys were used, if any was since the last time; for the owner to call
+    /// now and then, and at the end. Waits for the disk. Errors: those of writing; it is tried
+    /// again with the next call.
+    core::Result<void> store_uses();
 
   private:
     struct Body;

@@ -1,16 +1,15 @@
 #include "identity/authentication.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "core/testing/fake_clock.h"
 #include "core/testing/memory_log.h"
+#include "core/testing/temporary_directory.h"
 
 namespace zona::identity {
 namespace {
@@ -22,9 +21,7 @@ using core::Code;
 class AuthenticationTest : public testing::Test {
   protected:
     void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "zona-auth-XXXXXX").string();
-        folder_ = ::mkdtemp(name.data());
-        keys_ = std::move(*ApiKeys::open(folder_ + "/api-keys.json", clock_, random_));
+        keys_ = std::move(*ApiKeys::open(folder_.path() + "/api-keys.json", clock_, random_));
         admin_ = keys_->create({.name = "ops", .scope = Scope::kAdmin})->reveal();
         viewer_ = keys_->create({.name = "screen", .scope = Scope::kViewer})->reveal();
         request_.method = net::Method::kGet;
@@ -33,7 +30,6 @@ class AuthenticationTest : public testing::Test {
         options_.first_delay = 1ms;
         options_.longest_delay = 4ms;
     }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
 
     /// What the chain answers; whether a handler was reached is in handled_.
     net::Response ask() {
@@ -70,7 +66,7 @@ class AuthenticationTest : public testing::Test {
         co_return net::Response::success("1");
     }
 
-    std::string folder_;
+    core::TemporaryDirectory folder_;
     core::FakeClock clock_;
     core::SeededRandom random_{3};
     core::MemoryLog log_;
@@ -185,6 +181,20 @@ TEST_F(AuthenticationTest, TheUnixSocketNeedsNoKey) {
     request_.peer = net::UnixPeer{0, 0, 1};
     EXPECT_EQ(ask().status, 200);
     EXPECT_EQ(request_.principal, "uid 0");
+}
+
+TEST_F(AuthenticationTest, HoldsBackTheAnswerToAWrongKeyAndNoOther) {
+    options_.first_delay = options_.longest_delay = 1h;
+    EXPECT_EQ(ask().failure->error.code(), Code::kUnauthenticated) << "no key, nothing guessed";
+    EXPECT_EQ(ask_with("X-API-Key", admin_).status, 200);
+    request_.headers.set("X-API-Key", "wrong");
+    asio::io_context context;
+    auto answer = asio::co_spawn(context, (*chain_)(request_), asio::use_future);
+
+    context.poll();
+
+    EXPECT_EQ(answer.wait_for(0s), std::future_status::timeout);
+    EXPECT_FALSE(context.stopped()) << "it waits for its time";
 }
 
 TEST_F(AuthenticationTest, FailuresAreCountedAndLoggedEverMoreRarely) {

@@ -55,7 +55,7 @@ class ScriptedServer {
         (void)os::send_some(peer.get(), answer);
     }
 
-    TestDirectory directory_;
+    core::TemporaryDirectory directory_;
     std::string path_ = directory_.path() + "/api.sock";
     os::UniqueFd listener_;
     std::thread thread_;
@@ -201,7 +201,7 @@ TEST_F(ClientTest, RefusesWhatWouldBreakTheRequest) {
 }
 
 TEST(Client, ReportsThatNobodyListensAsUnavailable) {
-    const TestDirectory directory;
+    const core::TemporaryDirectory directory;
     const std::string path = directory.path() + "/api.sock";
     UnixHttpClient client(path, kClock);
 
@@ -215,7 +215,7 @@ TEST(Client, ReportsThatNobodyListensAsUnavailable) {
 }
 
 TEST(Client, ReachesASocketBehindALongPath) {
-    const TestDirectory directory;
+    const core::TemporaryDirectory directory;
     std::string deep = directory.path();
     for (int i = 0; i < 4; ++i)
         deep += "/" + std::string(60, 'd');
@@ -237,7 +237,7 @@ TEST(Client, ReachesASocketBehindALongPath) {
 }
 
 TEST(Client, GivesUpAtItsDeadline) {
-    const TestDirectory directory;
+    const core::TemporaryDirectory directory;
     const std::string path = directory.path() + "/api.sock";
     const os::UniqueFd silent = os::listen_unix(path, 8).value();
     UnixHttpClient client(path, kClock);
@@ -248,7 +248,7 @@ TEST(Client, GivesUpAtItsDeadline) {
 }
 
 TEST(Client, GivesUpAtItsDeadlineWhileItSends) {
-    const TestDirectory directory;
+    const core::TemporaryDirectory directory;
     const std::string path = directory.path() + "/api.sock";
     const os::UniqueFd silent = os::listen_unix(path, 8).value();
     UnixHttpClient client(path, kClock);
@@ -295,7 +295,7 @@ TEST(Client, ConnectsAnewAfterAnError) {
 
 /// Listens and never answers.
 struct SilentServer {
-    TestDirectory directory;
+    core::TemporaryDirectory directory;
     std::string path = directory.path() + "/api.sock";
     os::UniqueFd listener = os::listen_unix(path, 8).value();
 };

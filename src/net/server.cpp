@@ -32,6 +32,15 @@ constexpr std::chrono::milliseconds kLongestBackoff{1000};
 /// So many clients over the limit are told so at a time; further ones are closed without a word.
 constexpr std::size_t kMostTurnedAway = 64;
 
+core::Result<Peer> peer_of(int fd, os::SocketFamily family) {
+    if (family == os::SocketFamily::kUnix) {
+        ZONA_TRY(const os::PeerCredentials who, os::peer_credentials(fd));
+        return Peer(UnixPeer{who.uid, who.gid, who.pid});
+    }
+    ZONA_TRY(os::TcpAddress who, os::peer_address(fd));
+    return Peer(TcpPeer{std::move(who.host), who.port});
+}
+
 }  // namespace
 
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
@@ -52,6 +61,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     core::Result<void> listen(os::UniqueFd socket);
     asio::awaitable<void> serve();
     void drain(core::Deadline deadline);
+    void set_options(const ServerOptions& options) { shared_->options = options; }
     std::size_t connections() const { return shared_->connections.size(); }
 
   private:
@@ -64,7 +74,6 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     };
 
     core::Result<std::optional<Socket>> accept(Listener& listener);
-    core::Result<Peer> who_is(const Socket& socket, os::SocketFamily family);
     asio::awaitable<void> accept_from(Listener& listener);
     void admit(Socket socket, os::SocketFamily family);
     asio::awaitable<void> serve_one(std::shared_ptr<detail::Connection> connection);
@@ -118,6 +127,11 @@ core::Result<std::optional<Socket>> Server::Impl::accept(Listener& listener) {
     ZONA_TRY(std::optional<os::UniqueFd> accepted,
              os::accept_connection(listener.socket.native_handle()));
     if (!accepted) return std::optional<Socket>();
+    if (listener.family == os::SocketFamily::kTcp) {
+        // Without these it still works, slower.
+        if (auto set = os::prepare_connection(accepted->get()); !set)
+            shared_->log.report("a connection keeps the host's settings", set.error());
+    }
     Socket socket(shared_->executor);
     boost::system::error_code error;
     // Asio keeps the numbers for later calls of its own, none of which are made here.
@@ -157,19 +171,8 @@ asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
     }
 }
 
-core::Result<Peer> Server::Impl::who_is(const Socket& socket, os::SocketFamily family) {
-    const int fd = const_cast<Socket&>(socket).native_handle();
-    if (family == os::SocketFamily::kUnix) {
-        ZONA_TRY(const os::PeerCredentials who, os::peer_credentials(fd));
-        return Peer(UnixPeer{who.uid, who.gid, who.pid});
-    }
-    ZONA_TRY(os::TcpAddress who, os::peer_address(fd));
-    ZONA_TRY_VOID(os::prepare_connection(fd));
-    return Peer(TcpPeer{std::move(who.host), who.port});
-}
-
 void Server::Impl::admit(Socket socket, os::SocketFamily family) {
-    core::Result<Peer> peer = who_is(socket, family);
+    core::Result<Peer> peer = peer_of(socket.native_handle(), family);
     if (!peer) {  // without a name it gets nothing: the socket closes
         // One that has gone again is nothing to tell.
         if (peer.error().code() != core::Code::kUnavailable)
@@ -258,6 +261,9 @@ core::Result<void> Server::listen(os::UniqueFd socket) {
 }
 asio::awaitable<void> Server::serve() {
     return impl_->serve();
+}
+void Server::set_options(const ServerOptions& options) {
+    impl_->set_options(options);
 }
 void Server::drain(core::Deadline deadline) {
     impl_->drain(deadline);

@@ -95,6 +95,10 @@ class Server {
     /// 1 s) and tries again: queued clients wait and nothing spins.
     asio::awaitable<void> serve();
 
+    /// Other limits from now on; the length of a head for new connections only. Threading: on the
+    /// executor.
+    void set_options(const ServerOptions& options);
+
     /// Ends in order: stops accepting (clients in the backlog stay there for another holder of the
     /// socket), closes idle connections, lets requests in progress finish with Connection: close,
     /// ends streams of kind kOnDrain at once, and cuts what is left at `deadline`. Later calls can

@@ -184,10 +184,6 @@ bool path_exists(const std::string& path) {
     return ::faccessat(AT_FDCWD, path.c_str(), F_OK, 0) == 0;
 }
 
-bool exists_at(const UniqueFd& directory, const char* name) {
-    return ::faccessat(directory.get(), name, F_OK, 0) == 0;
-}
-
 enum class Entrance : std::uint8_t { kBirth, kWrite };
 
 /// Starts a child in the group. It executes nothing and ends. kUnsupported: it was killed for being
@@ -266,16 +262,14 @@ core::Result<CgroupFeatures> probe_cgroup(const CgroupHierarchy& hierarchy) {
              CgroupDir::create(hierarchy, fmt::format("zona-probe-{}", ::getpid())));
     const bool v2 = hierarchy.version == CgroupVersion::kV2;
     core::Result<CgroupFeatures> out = [&]() -> core::Result<CgroupFeatures> {
-        ZONA_TRY(const UniqueFd directory, open_file(group.directory(), O_RDONLY | O_DIRECTORY));
         const auto born = v2 ? try_to_enter(group, Entrance::kBirth)
                              : core::Result<void>(core::Error(core::Code::kUnsupported, "v1"));
         if (!born && born.error().code() != core::Code::kUnsupported) return born.error();
         if (!born) ZONA_TRY_VOID(try_to_enter(group, Entrance::kWrite));
         return CgroupFeatures{
-            .kill = v2 && exists_at(directory, "cgroup.kill"),
-            .events = v2 && exists_at(directory, "cgroup.events"),
+            .kill = v2 && path_exists(group.directory() + "/cgroup.kill"),
             .birth = born.has_value(),
-            .freeze = exists_at(directory, v2 ? "cgroup.freeze" : "freezer.state")};
+            .freeze = path_exists(group.directory() + (v2 ? "/cgroup.freeze" : "/freezer.state"))};
     }();
     remove_soon(group.directory());
     return out;
@@ -544,7 +538,6 @@ core::Result<CgroupDir::Step> CgroupDir::kill_step(const ProcFs& proc) {
 core::Result<void> CgroupDir::renew() {
     ZONA_TRY_VOID(remove());
     ZONA_TRY(const bool made, make_group(directory_));
-    fd_.reset();
     pristine_ = made && version_ == CgroupVersion::kV2;
     return {};
 }

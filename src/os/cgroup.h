@@ -51,8 +51,6 @@ struct CgroupHost {
 /// purpose.
 struct CgroupFeatures {
     bool kill = false;  ///< cgroup.kill: one write ends all, forks in flight included (Linux 5.14)
-    bool events =
-        false;  ///< cgroup.events: "populated" without a list, and a wake-up when it changes
     /// SpawnPlan::cgroup2_fd works. It does not where a filter forbids clone3, or where our own
     /// group was once ended by cgroup.kill and we entered it later: see CgroupDir::pristine().
     bool birth = false;

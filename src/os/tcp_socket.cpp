@@ -1,63 +1,48 @@
 #include "os/tcp_socket.h"
 
-#include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <optional>
 
-#include <arpa/inet.h>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 namespace zona::os {
 namespace {
 
-struct Native {
-    sockaddr_storage value{};
-    socklen_t length = sizeof value;
+namespace ip = boost::asio::ip;
 
-    sockaddr* get() { return reinterpret_cast<sockaddr*>(&value); }
-};
-
-bool is_ipv6(const TcpAddress& address) {
-    return address.host.contains(':');
+core::Result<ip::tcp::endpoint> endpoint_of(const TcpAddress& address) {
+    boost::system::error_code error;
+    const ip::address host = ip::make_address(address.host, error);
+    if (!error) return ip::tcp::endpoint(host, address.port);
+    return core::Error(core::Code::kInvalidArgument,
+                       fmt::format("'{}' is no numeric address", address.host));
 }
 
-/// nullopt: the host is no numeric address.
-std::optional<Native> native_of(const TcpAddress& address) {
-    Native out;
-    if (is_ipv6(address)) {
-        auto& v6 = reinterpret_cast<sockaddr_in6&>(out.value);
-        v6.sin6_family = AF_INET6;
-        v6.sin6_port = htons(address.port);
-        out.length = sizeof v6;
-        if (::inet_pton(AF_INET6, address.host.c_str(), &v6.sin6_addr) != 1) return std::nullopt;
-        return out;
+/// What getsockname(2) and getpeername(2) say.
+template <class Ask>
+core::Result<TcpAddress> address_by(Ask ask, int fd, const char* what) {
+    ip::tcp::endpoint endpoint;
+    auto length = static_cast<socklen_t>(endpoint.capacity());
+    if (ask(fd, endpoint.data(), &length) < 0) {
+        core::Error error = core::Error::from_errno(errno, what);
+        if (error.system_error() == ENOTCONN)
+            return std::move(error).recode(core::Code::kUnavailable);
+        return error;
     }
-    auto& v4 = reinterpret_cast<sockaddr_in&>(out.value);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(address.port);
-    out.length = sizeof v4;
-    if (::inet_pton(AF_INET, address.host.c_str(), &v4.sin_addr) != 1) return std::nullopt;
-    return out;
+    const auto family = endpoint.data()->sa_family;
+    if (family != AF_INET && family != AF_INET6)
+        return core::Error(core::Code::kUnsupported, "the socket is not of TCP");
+    return TcpAddress{endpoint.address().to_string(), endpoint.port()};
 }
 
-core::Result<TcpAddress> address_of(const Native& native) {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (native.value.ss_family == AF_INET6) {
-        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(native.value);
-        ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-        return TcpAddress{text.data(), ntohs(v6.sin6_port)};
-    }
-    if (native.value.ss_family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(native.value);
-        ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-        return TcpAddress{text.data(), ntohs(v4.sin_port)};
-    }
-    return core::Error(core::Code::kUnsupported, "the socket is not of TCP");
+core::Result<UniqueFd> socket_for(const ip::tcp::endpoint& endpoint) {
+    const int fd = ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return core::Error::from_errno(errno, "socket");
+    return UniqueFd::adopt(fd);
 }
 
 core::Result<void> set_option(int fd, int level, int name, int value, const char* what) {
@@ -76,8 +61,9 @@ core::Result<TcpAddress> TcpAddress::parse(std::string_view text) {
     if (bracketed) host = host.substr(1, host.size() - 2);
     out.host = host;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+    const auto endpoint = endpoint_of(out);
     const bool good = !port.empty() && error == std::errc() && end == port.data() + port.size() &&
-                      bracketed == is_ipv6(out) && native_of(out);
+                      endpoint && bracketed == endpoint->address().is_v6() && !host.contains('%');
     if (good) return out;
     return core::Error(core::Code::kInvalidArgument,
                        fmt::format("'{}' is no address with a port, like 127.0.0.1:8063, "
@@ -86,77 +72,52 @@ core::Result<TcpAddress> TcpAddress::parse(std::string_view text) {
 }
 
 bool TcpAddress::is_loopback() const {
-    const auto native = native_of(*this);
-    if (!native) return false;
-    if (!is_ipv6(*this)) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(native->value);
-        return (ntohl(v4.sin_addr.s_addr) >> 24U) == IN_LOOPBACKNET;
-    }
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(native->value).sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(&v6) ||
-           (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
+    const auto endpoint = endpoint_of(*this);
+    if (!endpoint) return false;
+    const ip::address address = endpoint->address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped())
+        return ip::make_address_v4(ip::v4_mapped, address.to_v6()).is_loopback();
+    return address.is_loopback();
 }
 
 std::string TcpAddress::to_string() const {
-    return is_ipv6(*this) ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+    return host.contains(':') ? fmt::format("[{}]:{}", host, port)
+                              : fmt::format("{}:{}", host, port);
 }
 
 core::Result<UniqueFd> listen_tcp(const TcpAddress& address, int backlog) {
-    const std::string what = fmt::format("listen on {}", address.to_string());
-    auto native = native_of(address);
-    if (!native) {
-        return core::Error(core::Code::kInvalidArgument,
-                           fmt::format("{}: no numeric address", what));
+    ZONA_TRY(const ip::tcp::endpoint endpoint, endpoint_of(address));
+    ZONA_TRY(UniqueFd fd, socket_for(endpoint));
+    ZONA_TRY_VOID(set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
+    if (endpoint.address().is_v6()) {
+        ZONA_TRY_VOID(set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"));
     }
-    const int number = ::socket(native->value.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (number < 0) return core::Error::from_errno(errno, what);
-    UniqueFd fd = UniqueFd::adopt(number);
-    ZONA_TRY_VOID(set_option(number, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
-    if (is_ipv6(address)) {
-        ZONA_TRY_VOID(set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"));
+    if (::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
+        ::listen(fd.get(), backlog) == 0) {
+        return fd;
     }
-    if (::bind(number, native->get(), native->length) < 0 || ::listen(number, backlog) < 0) {
-        core::Error error = core::Error::from_errno(errno, what);
-        if (error.system_error() == EADDRINUSE)
-            return std::move(error).recode(core::Code::kConflict);
-        return error;
-    }
-    return fd;
+    core::Error error =
+        core::Error::from_errno(errno, fmt::format("listen on {}", address.to_string()));
+    if (error.system_error() == EADDRINUSE) return std::move(error).recode(core::Code::kConflict);
+    return error;
 }
 
 core::Result<UniqueFd> connect_tcp(const TcpAddress& address) {
-    const std::string what = fmt::format("connect to {}", address.to_string());
-    auto native = native_of(address);
-    if (!native) {
-        return core::Error(core::Code::kInvalidArgument,
-                           fmt::format("{}: no numeric address", what));
-    }
-    const int number = ::socket(native->value.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (number < 0) return core::Error::from_errno(errno, what);
-    UniqueFd fd = UniqueFd::adopt(number);
-    while (::connect(number, native->get(), native->length) < 0) {
+    ZONA_TRY(const ip::tcp::endpoint endpoint, endpoint_of(address));
+    ZONA_TRY(UniqueFd fd, socket_for(endpoint));
+    while (::connect(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) < 0) {
         if (errno == EINTR) continue;
-        return core::Error::from_errno(errno, what);
+        return core::Error::from_errno(errno, fmt::format("connect to {}", address.to_string()));
     }
     return fd;
 }
 
 core::Result<TcpAddress> local_address(int fd) {
-    Native native;
-    if (::getsockname(fd, native.get(), &native.length) < 0)
-        return core::Error::from_errno(errno, "getsockname");
-    return address_of(native);
+    return address_by(::getsockname, fd, "getsockname");
 }
 
 core::Result<TcpAddress> peer_address(int fd) {
-    Native native;
-    if (::getpeername(fd, native.get(), &native.length) < 0) {
-        core::Error error = core::Error::from_errno(errno, "getpeername");
-        if (error.system_error() == ENOTCONN)
-            return std::move(error).recode(core::Code::kUnavailable);
-        return error;
-    }
-    return address_of(native);
+    return address_by(::getpeername, fd, "getpeername");
 }
 
 core::Result<void> prepare_connection(int fd) {

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "process/app_spec.h"
+
 namespace zona::process {
 
 /// Of a limit on open files (RLIMIT_NOFILE).
@@ -20,6 +22,10 @@ struct DescriptorBudget {
     std::size_t log_files = 0;    ///< open at one time
     std::size_t connections = 0;  ///< of clients, at most
     std::size_t processes = 0;    ///< descriptors for them, not processes
+
+    static constexpr std::size_t of_process(const AppSpec& spec) {
+        return kEach + (spec.stdin_mode == StdinMode::kPipe ? kStdin : 0);
+    }
 
     static constexpr DescriptorBudget of(std::uint64_t limit) {
         const auto all = static_cast<std::size_t>(std::min<std::uint64_t>(limit, 1U << 30U));

@@ -25,10 +25,6 @@ core::Result<void> KeeperLink::send(KeeperVerb verb, std::uint32_t slot, std::ui
     return os::send_packet(fd_, packet);
 }
 
-core::Result<void> KeeperLink::hold(HeldStreams wanted) {
-    return std::move(hold(std::span(&wanted, 1)).front());
-}
-
 std::vector<core::Result<void>> KeeperLink::hold(std::span<const HeldStreams> wanted) {
     std::vector<core::Result<void>> results;
     results.reserve(wanted.size());

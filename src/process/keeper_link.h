@@ -26,11 +26,10 @@ class KeeperLink {
     explicit KeeperLink(int fd) : fd_(fd) {}
 
     int fd() const { return fd_; }
-    /// Has the keeper hold the FIFOs of a slot, and waits until it does (at most 2 s): a child
-    /// whose output nobody else holds must not be started. Errors: kUnavailable (the keeper is
-    /// gone), kTimeout, or the errno that the keeper met.
-    core::Result<void> hold(HeldStreams wanted);
-    /// The same for many slots, without waiting for each: one result for each, in their order.
+    /// Has the keeper hold the FIFOs of these slots, and waits until it does (at most 2 s for
+    /// each): a child whose output nobody else holds must not be started. One result for each, in
+    /// their order. Errors: kUnavailable (the keeper is gone), kTimeout, or the errno that the
+    /// keeper met.
     std::vector<core::Result<void>> hold(std::span<const HeldStreams> wanted);
     /// Has the keeper close them. A dead keeper holds nothing, so there is no failure to report.
     void drop(std::uint32_t slot);

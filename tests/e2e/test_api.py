@@ -187,6 +187,25 @@ def test_the_environment_wins_over_the_file_and_show_says_where_a_value_is_from(
     assert zona.run('config', 'reload', '--json').data['changed'] == ['log.level']
 
 
+# ARCH-05
+def test_limits_of_the_api_change_while_it_runs(api, zona):
+    def listed():
+        return zona.run('list', check=False)
+
+    (zona.home / 'zona.toml').write_text('[api]\nmax_connections = 1\n')
+    assert zona.run('config', 'reload', '--json').data['changed'] == ['api.max_connections']
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as held:
+        held.connect(str(zona.home / 'api.sock'))
+        zona.wait_until(lambda: listed().returncode != 0)
+        assert '1 connections are open, which is the limit' in listed().stderr
+    (zona.home / 'zona.toml').write_text('')
+    zona.wait_until(lambda: listed().returncode == 0)
+    zona.run('config', 'reload')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as held:
+        held.connect(str(zona.home / 'api.sock'))
+        assert listed().returncode == 0
+
+
 # PM-57
 def test_nothing_but_the_unix_socket_is_listened_on(api, zona):
     inodes = set()

@@ -63,16 +63,9 @@ def test_any_command_finds_the_processes_again_after_keeper_and_daemon_died(zona
     zona.run('start', 'sleep', '--', '1000')
     pid = zona.process('sleep')['pid']
 
-    def kill_both():
-        keeper, daemon = zona.keeper_pid(), zona.daemon_pid()
-        os.kill(daemon, signal.SIGSTOP)   # or it would take the keeper's role in between
-        for victim in (keeper, daemon):
-            os.kill(victim, signal.SIGKILL)
-        zona.wait_until(lambda: not processes.alive(keeper) and not processes.alive(daemon))
-
-    kill_both()
+    zona.kill_keeper_and_daemon()
     assert [(p['pid'], p['status']) for p in zona.run('list', '--json').data] == [(pid, 'online')]
-    kill_both()
+    zona.kill_keeper_and_daemon()
     assert 'have stopped' in zona.run('kill').stdout
     assert not processes.alive(pid)
     assert 'not running' in zona.run('list').stderr

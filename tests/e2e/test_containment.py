@@ -12,14 +12,6 @@ def tier_of(zona, name):
     return zona.process(name)['containment']['tier']
 
 
-def kill_both(zona):
-    keeper, daemon = zona.keeper_pid(), zona.daemon_pid()
-    os.kill(daemon, signal.SIGSTOP)   # or it would take the keeper's role in between
-    for pid in (keeper, daemon):
-        os.kill(pid, signal.SIGKILL)
-    zona.wait_until(lambda: not processes.alive(keeper) and not processes.alive(daemon))
-
-
 def log_lines(zona):
     return [json.loads(line) for line in (zona.home / 'logs/zonad.log').read_text().splitlines()]
 
@@ -67,7 +59,7 @@ def test_a_setting_given_as_a_flag_outlives_daemon_and_keeper(zona):
 def test_a_child_whose_settings_are_lost_is_told_and_left_alone(zona):
     zona.run('start', '/bin/sleep', '--name', 'lost', '--', '1000')
     pid = zona.process('lost')['pid']
-    kill_both(zona)
+    zona.kill_keeper_and_daemon()
     for folder in ('state', 'run'):
         shutil.rmtree(zona.home / folder)
 
@@ -84,7 +76,7 @@ def test_the_groups_of_an_earlier_zona_are_removed(zona):
     zona.run('start', '/bin/sleep', '--name', 'old', '--', '1000')
     old = [p for p in zona.processes() if p.name == 'sleep']
     groups = processes.groups_of(old, 'zona-')
-    kill_both(zona)
+    zona.kill_keeper_and_daemon()
     for process in old:
         os.kill(process.pid, signal.SIGKILL)
     shutil.rmtree(zona.home / 'state')

@@ -15,7 +15,7 @@ class Disk:
     def __init__(self, zona, size):
         self.zona, self.path = zona, zona.folder / 'disk'
         self.path.mkdir()
-        self.holder = subprocess.Popen(['unshare', '--mount', 'sh', '-c', f'mount -t tmpfs -o size={size} tmpfs {self.path} && echo mounted; exec sleep 1000'],
+        self.holder = subprocess.Popen(['unshare', '--mount', 'sh', '-c', f'mount -t tmpfs -o size={size} tmpfs {self.path} && echo mounted && exec sleep 1000'],
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if self.holder.stdout.readline() != 'mounted\n':
             self.close()
@@ -73,13 +73,6 @@ def start_with_few_files(zona, limit, *args):
                           timeout=120)
 
 
-def kill_both(zona):
-    keeper, daemon = zona.keeper_pid(), zona.daemon_pid()
-    os.kill(daemon, signal.SIGSTOP)   # or it would take the keeper's role in between
-    for pid in (keeper, daemon):
-        os.kill(pid, signal.SIGKILL)
-
-
 # REL-20
 def test_with_few_open_files_it_refuses_in_time_and_loses_nothing(zona):
     lines = 300
@@ -116,9 +109,23 @@ while :; do sleep 1000 & wait $!; done
     os.kill(zona.daemon_pid(), signal.SIGKILL)
     zona.run('signal', 'USR1', 'all')
     zona.wait_until(lambda: written(2), 30)
-    kill_both(zona)
+    zona.kill_keeper_and_daemon()
     assert start_with_few_files(zona, 256, 'list').returncode == 0
     zona.run('signal', 'USR1', 'all')
     zona.wait_until(lambda: written(3), 30)
     assert {p['pm_id']: p['pid'] for p in zona.list()} == pids
     assert all(p['status'] == 'online' for p in zona.list())
+
+
+# REL-20
+def test_a_resurrect_for_which_there_is_no_room_changes_nothing(zona):
+    assert start_with_few_files(zona, 256, 'start', '/bin/sleep', '--name', 'nap', '-i', 30, '--', '1000').returncode == 0
+    zona.run('kill')
+
+    refused = start_with_few_files(zona, 160, 'resurrect')
+    assert refused.returncode == 7 and 'open files' in refused.stderr
+    assert zona.list() == []
+    zona.run('kill')
+
+    assert start_with_few_files(zona, 256, 'resurrect').returncode == 0
+    assert [p['status'] for p in zona.list()] == ['online'] * 30

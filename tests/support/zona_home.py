@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -101,6 +102,14 @@ class Zona:
 
     def keeper_pid(self):
         return self.ping()['keeper']['pid']
+
+    def kill_keeper_and_daemon(self):
+        """Both at once; returns when both are dead."""
+        keeper, daemon = self.keeper_pid(), self.daemon_pid()
+        os.kill(daemon, signal.SIGSTOP)   # or it would take the keeper's role in between
+        for pid in (keeper, daemon):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not processes.alive(keeper) and not processes.alive(daemon))
 
     def list(self):
         return self.run('list', '--json').data

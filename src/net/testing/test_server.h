@@ -5,8 +5,6 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -28,6 +26,7 @@
 #include "core/metrics.h"
 #include "core/random.h"
 #include "core/testing/memory_log.h"
+#include "core/testing/temporary_directory.h"
 #include "net/middleware.h"
 #include "net/router.h"
 #include "net/server.h"
@@ -36,22 +35,6 @@
 #include "os/unix_socket.h"
 
 namespace zona::net {
-
-/// A directory that is gone after the test.
-class TestDirectory {
-  public:
-    TestDirectory() {
-        std::string name = (std::filesystem::temp_directory_path() / "zona-net-XXXXXX").string();
-        path_ = ::mkdtemp(name.data());
-    }
-    TestDirectory(const TestDirectory&) = delete;
-    TestDirectory& operator=(const TestDirectory&) = delete;
-    ~TestDirectory() { std::filesystem::remove_all(path_); }
-    const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
-};
 
 /// What a test's server is reached over.
 enum class Transport : std::uint8_t { kUnix, kTcp };
@@ -178,7 +161,7 @@ class TestServer {
     }
 
     ServerOptions options_;
-    TestDirectory directory_;
+    core::TemporaryDirectory directory_;
     Transport transport_;
     std::string endpoint_ = directory_.path() + "/api.sock";
     core::RealClock clock_;

@@ -21,9 +21,8 @@ namespace zona::process::detail {
 using StreamKey = std::uint32_t;
 
 /// The file is opened at the first byte and stays open unless others need its descriptor more; its
-/// position is its size. All members but
-/// path() and mutex() need the mutex held. Errors of writing are errno numbers, because they come
-/// in the hot path.
+/// position is its size. All members but path(), mutex() and last_use() need the mutex held. Errors
+/// of writing are errno numbers, because they come in the hot path.
 ///
 /// An *open line* is one whose beginning stands at the end of the file and whose rest its writer
 /// still has to write: others wait for it, up to a moment.
@@ -57,7 +56,7 @@ class CaptureSink {
     bool used() const { return users_ > 0; }
     bool whole_lines() const { return !discards_ && (always_whole_lines_ || users_ > 1); }
 
-    /// When it was used last; without the mutex.
+    /// When it was used last.
     core::SteadyTime last_use() const { return last_use_.load(std::memory_order_relaxed); }
     /// For OpenFiles. The next byte opens it again.
     void close_file() { file_.reset(); }

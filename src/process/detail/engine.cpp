@@ -313,7 +313,6 @@ void Supervisor::Engine::remove(Entry& entry) {
     }
     deps_.table.release(entry.slot);
     slots_.erase(entry.slot);
-    descriptors_ -= std::min(descriptors_, descriptors_of(entry.stored.app->spec));
     for (const std::string* file : {&entry.stored.out_file, &entry.stored.error_file}) {
         const auto [first, last] = log_files_.equal_range(*file);
         const auto own =

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <list>
 #include <map>
 #include <set>
@@ -170,9 +169,9 @@ class Supervisor::Engine {
     void not_started(Entry& entry, std::uint64_t incarnation, NotStarted why);
     /// Begins to capture. The keeper must then hold the streams.
     core::Result<void> attach(Entry& entry);
-    /// Lets the keeper hold the streams of these slots, as far as it does not already.
-    void hold(std::span<const std::uint32_t> slots,
-              const std::function<void(std::uint32_t slot, const core::Error&)>& failed);
+    /// Lets the keeper hold the streams of these, as far as it does not already. Those for which
+    /// that failed, and why.
+    std::vector<std::pair<Entry*, core::Error>> hold(std::span<Entry* const> entries);
 
     // engine_exit.cpp
     void reap_children();
@@ -205,9 +204,8 @@ class Supervisor::Engine {
                                 std::uint32_t instance);
     core::Result<std::vector<Entry*>> create_missing(const StartRequest& request,
                                                      std::vector<Entry*>& to_start);
-    core::Result<void> hold_new(std::span<Entry* const> created);
+    core::Result<void> check_room(const AppSpec& spec, std::size_t instances) const;
     void enter(std::unique_ptr<Entry> owned);
-    static std::size_t descriptors_of(const AppSpec& spec);
     void decide_log_files(StoredProcess& process) const;
     void start_batch(StartBatch batch, Callback<StartReply> done);
     void scale(OperationRequest request, Callback<std::vector<OperationResult>> done);
@@ -240,7 +238,6 @@ class Supervisor::Engine {
     std::optional<boost::asio::posix::stream_descriptor> signals_;
     std::optional<boost::asio::posix::stream_descriptor> keeper_;
     std::optional<boost::asio::posix::stream_descriptor> adopted_;
-    std::size_t descriptors_ = 0;  ///< that the entries may need
     std::uint32_t next_pm_id_ = 0;
     bool shutting_down_ = false;
     std::vector<std::move_only_function<void()>> after_shutdown_;

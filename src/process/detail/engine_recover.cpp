@@ -106,20 +106,21 @@ std::jthread Supervisor::Engine::find_trees(
 
 void Supervisor::Engine::attach_all(
     const std::vector<std::pair<std::uint32_t, Entry*>>& recovered) {
-    const auto cannot_capture = [this](std::uint32_t slot, const core::Error& error) {
+    const auto cannot_capture = [this](const Entry& entry, const core::Error& error) {
         log_.report("cannot capture the output of a process", error,
-                    {{"pm_id", slots_.at(slot)->stored.pm_id}});
+                    {{"pm_id", entry.stored.pm_id}});
     };
-    std::vector<std::uint32_t> attached;
+    std::vector<Entry*> attached;
     attached.reserve(recovered.size());
     for (const auto& [slot, entry] : recovered) {
         if (const auto done = attach(*entry)) {
-            attached.push_back(slot);
+            attached.push_back(entry);
         } else {
-            cannot_capture(slot, done.error());
+            cannot_capture(*entry, done.error());
         }
     }
-    hold(attached, cannot_capture);
+    for (const auto& [entry, error] : hold(attached))
+        cannot_capture(*entry, error);
 }
 
 void Supervisor::Engine::recover_slot(std::uint32_t number, Entry* entry) {

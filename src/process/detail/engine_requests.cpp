@@ -244,23 +244,32 @@ void Supervisor::Engine::decide_log_files(StoredProcess& process) const {
     process.error_file = file(spec.error_file, "error");
 }
 
-/// A new process at rest, recorded but not committed. The keeper must then hold its streams.
+/// Whether so many more can be made.
+core::Result<void> Supervisor::Engine::check_room(const AppSpec& spec,
+                                                  std::size_t instances) const {
+    if (entries_.size() + instances > options_.max_processes) {
+        return core::Error(
+            core::Code::kResourceExhausted,
+            fmt::format("there are {} processes; {} more would be over the limit of {} "
+                        "(limits.max_processes)",
+                        entries_.size(), instances, options_.max_processes));
+    }
+    std::size_t descriptors = instances * DescriptorBudget::of_process(spec);
+    for (const auto& [pm_id, entry] : entries_)
+        descriptors += DescriptorBudget::of_process(entry->stored.app->spec);
+    if (descriptors <= options_.descriptors) return {};
+    return core::Error(
+        core::Code::kResourceExhausted,
+        fmt::format("there are {} processes, and the limit on open files of this host leaves no "
+                    "room for {} more; raise it (LimitNOFILE= in a systemd unit, or ulimit -n), "
+                    "and see `zona doctor`",
+                    entries_.size(), instances));
+}
+
+/// A new process at rest, recorded but not committed. check_room() comes before; then the keeper
+/// must hold its streams.
 core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const StoredApp>& app,
                                                 std::uint32_t instance) {
-    if (entries_.size() >= options_.max_processes) {
-        return core::Error(
-            core::Code::kResourceExhausted,
-            fmt::format("the limit of {} processes is reached (limits.max_processes)",
-                        options_.max_processes));
-    }
-    if (descriptors_ + descriptors_of(app->spec) > options_.descriptors) {
-        return core::Error(
-            core::Code::kResourceExhausted,
-            fmt::format("the limit on open files of this host leaves no room for more than these "
-                        "{} processes; raise it (LimitNOFILE= in a systemd unit, or ulimit -n), "
-                        "and see `zona doctor`",
-                        entries_.size()));
-    }
     auto owned = std::make_unique<Entry>();
     Entry& entry = *owned;
     entry.stored.id = core::Uuid::v4(deps_.random);
@@ -288,16 +297,10 @@ core::Result<Entry*> Supervisor::Engine::create(const std::shared_ptr<const Stor
     return &entry;
 }
 
-std::size_t Supervisor::Engine::descriptors_of(const AppSpec& spec) {
-    return DescriptorBudget::kEach +
-           (spec.stdin_mode == StdinMode::kPipe ? DescriptorBudget::kStdin : 0);
-}
-
 /// Into the list, with a slot and log files.
 void Supervisor::Engine::enter(std::unique_ptr<Entry> owned) {
     Entry& entry = *owned;
     slots_[entry.slot] = &entry;
-    descriptors_ += descriptors_of(entry.stored.app->spec);
     log_files_.emplace(entry.stored.out_file, &entry);
     log_files_.emplace(entry.stored.error_file, &entry);
     entries_[entry.stored.pm_id] = std::move(owned);
@@ -333,16 +336,16 @@ core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(
         for (Entry* e : existing) {
             touched.push_back(e);
             if (e->life.child_alive || e->life.phase == Phase::kWaiting) continue;
-            descriptors_ -= std::min(descriptors_, descriptors_of(e->stored.app->spec));
-            descriptors_ += descriptors_of(spec);
             e->stored.app = app;
             e->stored.desired = Desired::kRunning;
             e->policy = policy_of(spec);
             if (auto put = deps_.state.put(e->stored); !put) return fail(put.take_error());
             to_start.push_back(e);
         }
-        for (std::uint32_t i = static_cast<std::uint32_t>(existing.size());
-             i < static_cast<std::uint32_t>(spec.instances); ++i) {
+        const auto first = static_cast<std::uint32_t>(existing.size());
+        const auto end = std::max(first, static_cast<std::uint32_t>(spec.instances));
+        if (auto room = check_room(spec, end - first); !room) return fail(room.take_error());
+        for (std::uint32_t i = first; i < end; ++i) {
             auto entry = create(app, i);
             if (!entry) return fail(entry.take_error());
             touched.push_back(*entry);
@@ -350,17 +353,8 @@ core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(
             to_start.push_back(*entry);
         }
     }
-    if (auto held = hold_new(created); !held) return fail(held.take_error());
+    if (auto failed = hold(created); !failed.empty()) return fail(std::move(failed[0].second));
     return touched;
-}
-
-core::Result<void> Supervisor::Engine::hold_new(std::span<Entry* const> created) {
-    std::vector<std::uint32_t> slots;
-    for (const Entry* e : created)
-        slots.push_back(e->slot);
-    core::Result<void> out;
-    hold(slots, [&out](std::uint32_t, const core::Error& error) { out = error; });
-    return out;
 }
 
 void Supervisor::Engine::start(const StartRequest& request, Callback<StartReply> done) {
@@ -547,6 +541,7 @@ void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> 
                    other.instance == stored.instance;
         });
         if (exists) continue;
+        if (auto room = check_room(stored.app->spec, 1); !room) return fail(room.take_error());
         auto entry = create(stored.app, stored.instance);
         if (!entry) return fail(entry.take_error());
         created.push_back(*entry);
@@ -557,7 +552,7 @@ void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> 
         batch.shown.push_back((*entry)->stored.pm_id);
         if (stored.desired == Desired::kRunning) batch.started.push_back(batch.shown.back());
     }
-    if (auto held = hold_new(created); !held) return fail(held.take_error());
+    if (auto failed = hold(created); !failed.empty()) return fail(std::move(failed[0].second));
     if (auto cleared = deps_.state.clear_killed(); !cleared) return fail(cleared.take_error());
     start_batch(std::move(batch), [file = saved->file,
                                    done = std::move(done)](core::Result<StartReply> reply) mutable {

@@ -86,23 +86,27 @@ core::Result<void> Supervisor::Engine::attach(Entry& entry) {
     return {};
 }
 
-void Supervisor::Engine::hold(
-    std::span<const std::uint32_t> slots,
-    const std::function<void(std::uint32_t slot, const core::Error&)>& failed) {
+std::vector<std::pair<Entry*, core::Error>> Supervisor::Engine::hold(
+    std::span<Entry* const> entries) {
     const std::int32_t keeper = deps_.table.header().keeper_pid.load();
+    std::vector<Entry*> asked;
     std::vector<HeldStreams> wanted;
-    for (const std::uint32_t number : slots) {
-        const Slot& slot = deps_.table.slot(number);
-        if (slot.held_by.load() != keeper) wanted.push_back({number, slot.streams});
+    for (Entry* entry : entries) {
+        const Slot& slot = slot_of(*entry);
+        if (slot.held_by.load() == keeper) continue;
+        asked.push_back(entry);
+        wanted.push_back({entry->slot, slot.streams});
     }
     const std::vector<core::Result<void>> held = deps_.keeper.hold(wanted);
+    std::vector<std::pair<Entry*, core::Error>> failed;
     for (std::size_t i = 0; i < held.size(); ++i) {
         if (held[i]) {
-            deps_.table.slot(wanted[i].slot).held_by.store(keeper);
+            slot_of(*asked[i]).held_by.store(keeper);
         } else {
-            failed(wanted[i].slot, held[i].error());
+            failed.emplace_back(asked[i], held[i].error());
         }
     }
+    return failed;
 }
 
 core::Result<Placement> Supervisor::Engine::place(Entry& entry) {

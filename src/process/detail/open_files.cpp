@@ -1,8 +1,5 @@
 #include "process/detail/open_files.h"
 
-#include <algorithm>
-#include <vector>
-
 #include "process/detail/capture_sink.h"
 
 namespace zona::process::detail {
@@ -25,29 +22,20 @@ bool OpenFiles::close_one(const CaptureSink& wanting) {
     return close_oldest(wanting);
 }
 
-std::size_t OpenFiles::size() const {
-    const std::scoped_lock lock(mutex_);
-    return sinks_.size();
-}
-
 /// With mutex_ held.
 bool OpenFiles::close_oldest(const CaptureSink& but) {
-    // One that is in use now is no candidate, however long ago it was used before.
-    std::vector<CaptureSink*> busy;
-    for (;;) {
-        CaptureSink* oldest = nullptr;
-        for (CaptureSink* sink : sinks_) {
-            if (sink == &but || std::ranges::count(busy, sink) > 0) continue;
-            if (oldest == nullptr || sink->last_use() < oldest->last_use()) oldest = sink;
-        }
-        if (oldest == nullptr || busy.size() > 8) return false;
-        if (const std::unique_lock theirs(oldest->mutex(), std::try_to_lock); theirs.owns_lock()) {
-            oldest->close_file();
-            sinks_.erase(oldest);
-            return true;
-        }
-        busy.push_back(oldest);
+    CaptureSink* oldest = nullptr;
+    for (CaptureSink* sink : sinks_) {
+        if (sink == &but) continue;
+        if (oldest == nullptr || sink->last_use() < oldest->last_use()) oldest = sink;
     }
+    if (oldest == nullptr) return false;
+    // Busy this moment: it is no longer the oldest, and the next who opens a file looks again.
+    const std::unique_lock theirs(oldest->mutex(), std::try_to_lock);
+    if (!theirs.owns_lock()) return false;
+    oldest->close_file();
+    sinks_.erase(oldest);
+    return true;
 }
 
 }  // namespace zona::process::detail

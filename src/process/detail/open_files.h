@@ -23,16 +23,14 @@ class OpenFiles {
     void opened(CaptureSink& sink);
     /// `sink` has closed it, or is going away.
     void closed(CaptureSink& sink);
-    /// Closes one, not that of `wanting`: descriptors are used up. False: none could be.
+    /// Closes one, not that of `wanting`: descriptors are used up. False: none could be now.
     bool close_one(const CaptureSink& wanting);
-
-    std::size_t size() const;
 
   private:
     bool close_oldest(const CaptureSink& but);
 
     std::size_t most_;
-    mutable std::mutex mutex_;  // guards sinks_
+    std::mutex mutex_;  // guards sinks_
     std::unordered_set<CaptureSink*> sinks_;
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "process/table.h"
@@ -25,11 +26,9 @@ void require(bool holds) {
 }
 
 std::string make_file() {
-    std::string path = "/tmp/zona-table-fuzz-XXXXXX";
-    const int fd = ::mkstemp(path.data());
+    const int fd = ::memfd_create("table", MFD_CLOEXEC);
     require(fd >= 0 && ::ftruncate(fd, static_cast<off_t>(kTableBytes)) == 0);
-    ::close(fd);
-    return path;
+    return "/proc/self/fd/" + std::to_string(fd);
 }
 
 TableHeader good_header() {
