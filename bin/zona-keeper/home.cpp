@@ -185,6 +185,10 @@ const char* map_table(Keeper& keeper, const char** code) {
 const char* listen_api(Keeper& keeper, const char** code) {
     if (keeper.options.swapped) {
         keeper.listen_fd = process::kFdListen;
+        for (unsigned i = 0; i < keeper.options.listeners_count; ++i) {
+            const int fd = place_fd(keeper, keeper.options.listeners[i]);
+            if (fd >= 0) keeper.listeners[keeper.listeners_count++] = fd;
+        }
         return nullptr;
     }
     // Relative to the home, which we are in: no path is too long for sockaddr_un.

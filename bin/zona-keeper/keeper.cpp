@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,9 +59,12 @@ void record_exit(Keeper& keeper, const siginfo_t& info, const long* usage) {
 }
 
 /// Returns only if it fails.
-void exec_daemon(const Options& options) {
-    const char* argv[2 * process::kMostSettings + 4] = {"zonad", "--home", options.home};
-    unsigned count = 3;
+void exec_daemon(const Options& options, unsigned listeners) {
+    char listeners_text[12];
+    snprintf(listeners_text, sizeof listeners_text, "%u", listeners);
+    const char* argv[2 * process::kMostSettings + 6] = {"zonad", "--home", options.home,
+                                                        "--listeners", listeners_text};
+    unsigned count = 5;
     for (unsigned i = 0; i < options.settings_count; ++i) {
         argv[count++] = "--set";
         argv[count++] = options.settings[i];
@@ -78,19 +82,22 @@ void start_daemon(Keeper& keeper) {
     }
     const pid_t pid = fork();
     if (pid == 0) {
-        const int wanted[4] = {ends[1], keeper.listen_fd, keeper.events_fd, keeper.lock_fd};
-        int copies[4];
+        int wanted[4 + process::kMostListeners] = {ends[1], keeper.listen_fd, keeper.events_fd,
+                                                   keeper.lock_fd};
+        memcpy(wanted + 4, keeper.listeners, sizeof keeper.listeners);
+        const int count = 4 + static_cast<int>(keeper.listeners_count);
+        int copies[4 + process::kMostListeners];
         // Copies above the target range first, so that no dup2 overwrites a source.
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < count; ++i)
             copies[i] = fcntl(wanted[i], F_DUPFD, 100);
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < count; ++i)
             dup2(copies[i], process::kFdKeeper + i);
-        syscall(SYS_close_range, static_cast<unsigned>(process::kFdFirstFree), ~0U, 0U);
+        syscall(SYS_close_range, static_cast<unsigned>(process::kFdKeeper + count), ~0U, 0U);
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, nullptr);
         signal(SIGPIPE, SIG_DFL);
-        exec_daemon(keeper.options);
+        exec_daemon(keeper.options, keeper.listeners_count);
         KeeperMessage failed = {KeeperVerb::kFailed, 0, static_cast<uint64_t>(errno)};
         send(process::kFdKeeper, &failed, sizeof failed, MSG_NOSIGNAL);
         _exit(127);
@@ -110,20 +117,62 @@ void start_daemon(Keeper& keeper) {
     keeper.table->daemons.store(keeper.table->daemons.load() + 1);
 }
 
+/// The descriptor that a packet carried, or -1. There is room for one; the kernel closes others.
+int attached_fd(msghdr& header) {
+    const cmsghdr* control = CMSG_FIRSTHDR(&header);
+    if (control == nullptr || control->cmsg_level != SOL_SOCKET ||
+        control->cmsg_type != SCM_RIGHTS || control->cmsg_len != CMSG_LEN(sizeof(int)))
+        return -1;
+    int fd;
+    memcpy(&fd, CMSG_DATA(control), sizeof fd);
+    return fd;
+}
+
 /// Carries out what the daemon has sent; false at the end of the stream.
 bool read_messages(Keeper& keeper) {
     char packet[sizeof(KeeperMessage) + process::kMostFailureText];
     for (;;) {
-        const ssize_t n = recv(keeper.daemon_fd, packet, sizeof packet, MSG_DONTWAIT);
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+        iovec bytes = {packet, sizeof packet};
+        msghdr header = {};
+        header.msg_iov = &bytes;
+        header.msg_iovlen = 1;
+        header.msg_control = control;
+        header.msg_controllen = sizeof control;
+        const ssize_t n = recvmsg(keeper.daemon_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno == EAGAIN;
         if (n == 0) return false;
-        if (n < static_cast<ssize_t>(sizeof(KeeperMessage))) continue;
+        Attachment attached = {packet + sizeof(KeeperMessage), 0, attached_fd(header)};
+        if (n < static_cast<ssize_t>(sizeof(KeeperMessage))) {
+            if (attached.fd >= 0) close(attached.fd);
+            continue;
+        }
+        attached.text_size = static_cast<unsigned>(n) - sizeof(KeeperMessage);
         KeeperMessage message;
         memcpy(&message, packet, sizeof message);
-        handle_message(keeper, message, packet + sizeof message,
-                       static_cast<unsigned>(n) - sizeof message);
+        handle_message(keeper, message, attached);
     }
+}
+
+/// Takes `fd` over; whatever is no listening socket, or is too many, is closed.
+void keep_listener(Keeper& keeper, int fd) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    const bool good =
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+    if (good && keeper.listeners_count < process::kMostListeners) {
+        keeper.listeners[keeper.listeners_count++] = fd;
+        return;
+    }
+    log_line("a listening socket is not kept: %s", good ? "there are too many" : "it is none");
+    if (fd >= 0) close(fd);
+}
+
+void drop_listeners(Keeper& keeper) {
+    for (unsigned i = 0; i < keeper.listeners_count; ++i)
+        close(keeper.listeners[i]);
+    keeper.listeners_count = 0;
 }
 
 void tell_starter(Keeper& keeper, const char* line, size_t size) {
@@ -264,8 +313,9 @@ void drop(Keeper& keeper, uint32_t slot) {
     }
 }
 
-void handle_message(Keeper& keeper, const KeeperMessage& message, const char* text,
-                    unsigned text_size) {
+void handle_message(Keeper& keeper, const KeeperMessage& message, const Attachment& attached) {
+    if (message.verb == KeeperVerb::kKeepListener) return keep_listener(keeper, attached.fd);
+    if (attached.fd >= 0) close(attached.fd);
     switch (message.verb) {
         case KeeperVerb::kHold: {
             KeeperMessage answer = {KeeperVerb::kHeld, message.slot, 0};
@@ -288,7 +338,7 @@ void handle_message(Keeper& keeper, const KeeperMessage& message, const char* te
             tell_starter(keeper, "ok\n", 3);
             return;
         case KeeperVerb::kFailed: {
-            if (text_size == 0) {
+            if (attached.text_size == 0) {
                 char line[256];
                 const int n = snprintf(line, sizeof line,
                                        "{\"code\":\"INTERNAL\",\"message\":\"cannot execute zonad: "
@@ -298,10 +348,13 @@ void handle_message(Keeper& keeper, const KeeperMessage& message, const char* te
                 tell_starter(keeper, line, static_cast<size_t>(n));
                 return;
             }
-            tell_starter(keeper, text, text_size);
+            tell_starter(keeper, attached.text, attached.text_size);
             return;
         }
+        case KeeperVerb::kDropListeners:
+            return drop_listeners(keeper);
         case KeeperVerb::kHeld:
+        case KeeperVerb::kKeepListener:
             break;
     }
     log_line("unknown message %u of the daemon", static_cast<unsigned>(message.verb));

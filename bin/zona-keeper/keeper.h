@@ -27,6 +27,9 @@ struct Options {
     bool swapped =
         false;  ///< this process was the daemon: its descriptors and children are already ours
     int old_fds_end = 0;  ///< swapped: the highest descriptor of the daemon; ours go above it
+    /// Swapped: the listening sockets of the network, by the daemon's numbers.
+    int listeners[process::kMostListeners] = {};
+    unsigned listeners_count = 0;
 };
 
 /// Everything the keeper knows. One per process, in static memory: all its initial values are zero,
@@ -37,6 +40,8 @@ struct Keeper {
     process::Slot* slots = nullptr;
     int lock_fd = 0;
     int listen_fd = 0;
+    int listeners[process::kMostListeners] = {};  ///< of the network, for the next daemon
+    unsigned listeners_count = 0;
     int events_fd = 0;
     int signal_fd = 0;
     int daemon_fd = 0;  ///< our end of the socket pair
@@ -58,9 +63,16 @@ const char* open_home(Keeper& keeper, const char** code);
 /// Runs until the daemon has ended in order. The exit status of the program.
 int run(Keeper& keeper);
 
-/// One message of the daemon. `text_size` bytes follow it. Exposed for the fuzz target.
-void handle_message(Keeper& keeper, const process::KeeperMessage& message, const char* text,
-                    unsigned text_size);
+/// What came with a message of the daemon.
+struct Attachment {
+    const char* text = nullptr;
+    unsigned text_size = 0;
+    int fd = -1;  ///< -1: none. Whoever is given the attachment owns it.
+};
+
+/// One message of the daemon. Exposed for the fuzz target.
+void handle_message(Keeper& keeper, const process::KeeperMessage& message,
+                    const Attachment& attached);
 /// Records and consumes every zombie.
 void reap(Keeper& keeper);
 /// Opens the FIFOs of a slot. 0 or an errno; on failure nothing more is held than before.

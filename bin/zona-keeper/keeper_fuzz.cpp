@@ -43,6 +43,22 @@ int next_descriptor() {
     return fd;
 }
 
+/// A descriptor for some messages: a listening socket, something else, or none.
+int attached_to(const process::KeeperMessage& message) {
+    switch (message.argument & 3U) {
+        case 0: {
+            const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            const sockaddr any = {.sa_family = AF_UNIX, .sa_data = {}};
+            require(bind(fd, &any, sizeof any.sa_family) == 0 && listen(fd, 1) == 0);
+            return fd;
+        }
+        case 1:
+            return open("/dev/null", O_RDONLY);
+        default:
+            return -1;
+    }
+}
+
 /// What became of the messages, for keeper::Keeper::daemon_fd's other end.
 unsigned answers(int fd, uint32_t slot) {
     process::KeeperMessage answer;
@@ -80,7 +96,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         const unsigned text = size < process::kMostFailureText ? static_cast<unsigned>(size)
                                                                : process::kMostFailureText;
         keeper.options.ready_fd = message.slot == 2 ? open("/dev/null", O_WRONLY) : -1;
-        handle_message(keeper, message, reinterpret_cast<const char*>(data), text);
+        handle_message(keeper, message,
+                       {reinterpret_cast<const char*>(data), text, attached_to(message)});
         if (keeper.options.ready_fd >= 0) close(keeper.options.ready_fd);
         const bool hold = message.verb == process::KeeperVerb::kHold;
         require(answers(ends[1], message.slot) == (hold ? 1U : 0U));
@@ -89,8 +106,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (uint32_t slot = 0; slot < 4; ++slot) {
         process::KeeperMessage drop = none;
         drop.slot = slot;
-        handle_message(keeper, drop, nullptr, 0);
+        handle_message(keeper, drop, {});
     }
+    require(keeper.listeners_count <= process::kMostListeners);
+    handle_message(keeper, {process::KeeperVerb::kDropListeners, 0, 0}, {});
     close(ends[0]);
     close(ends[1]);
     require(next_descriptor() == before);

@@ -35,6 +35,9 @@ bool read_options(int argc, char** argv, zona::keeper::Options& options) {
         } else if (strcmp(argv[i], "--set") == 0 && more &&
                    options.settings_count < zona::process::kMostSettings) {
             options.settings[options.settings_count++] = argv[++i];
+        } else if (strcmp(argv[i], "--listener") == 0 && more &&
+                   options.listeners_count < zona::process::kMostListeners) {
+            options.listeners[options.listeners_count++] = atoi(argv[++i]);
         } else if (strcmp(argv[i], "--swapped") == 0 && more) {
             options.swapped = true;
             options.old_fds_end = atoi(argv[++i]);
@@ -73,7 +76,8 @@ int main(int argc, char** argv) {
     close(standard_error);
     if (keeper.options.swapped) {
         // Our own descriptors lie above the daemon's, whose FIFOs are held again by now.
-        syscall(SYS_close_range, 7U, static_cast<unsigned>(keeper.options.old_fds_end), 0U);
+        syscall(SYS_close_range, static_cast<unsigned>(zona::process::kFdFirstListener),
+                static_cast<unsigned>(keeper.options.old_fds_end), 0U);
     }
     return zona::keeper::run(keeper);
 }

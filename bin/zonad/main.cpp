@@ -1,6 +1,8 @@
 // The daemon's composition root: builds everything in order, runs the loops, takes it down in
 // reverse.
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <tuple>
@@ -9,6 +11,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <unistd.h>
 
 #include "api/daemon_api.h"
@@ -17,6 +21,10 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/settings.h"
+#include "identity/api_keys.h"
+#include "identity/authentication.h"
+#include "identity/exposure.h"
+#include "listeners.h"
 #include "net/server.h"
 #include "os/child.h"
 #include "os/fd.h"
@@ -40,6 +48,10 @@ namespace {
 
 constexpr int kExitConfiguration = 78;  // EX_CONFIG of sysexits.h
 constexpr std::uint64_t kWantedFds = 131072;
+/// How old what is known of the last use of a key may be after a crash.
+constexpr std::chrono::seconds kUsesStoredAfter(60);
+/// GET without a key.
+const std::vector<std::string> kOpenPaths = {"/livez", "/readyz", "/openapi.json", "/docs", "/"};
 
 std::string to_line(const core::Error& error) {
     std::string out = "{\"code\":\"";
@@ -84,6 +96,16 @@ std::vector<std::string> settings_of(int argc, char** argv) {
     return out;
 }
 
+/// How many of the network's listening sockets the keeper has handed over.
+int listeners_of(int argc, char** argv) {
+    for (int i = 1; i + 1 < argc; ++i) {
+        if (std::strcmp(argv[i], "--listeners") != 0) continue;
+        const int count = std::atoi(argv[i + 1]);
+        return std::clamp(count, 0, static_cast<int>(process::kMostListeners));
+    }
+    return 0;
+}
+
 std::vector<std::pair<std::string, std::string>> split(const std::vector<std::string>& settings) {
     std::vector<std::pair<std::string, std::string>> out;
     for (const std::string& setting : settings) {
@@ -97,10 +119,12 @@ std::vector<std::pair<std::string, std::string>> split(const std::vector<std::st
 /// Everything that lives as long as the daemon.
 class Daemon {
   public:
-    Daemon(std::string home, std::vector<std::string> settings, process::KeeperLink& keeper)
+    Daemon(std::string home, std::vector<std::string> settings, process::KeeperLink& keeper,
+           int inherited_listeners)
         : home_(std::move(home)),
           flags_(std::move(settings)),
           keeper_(keeper),
+          listeners_(inherited_listeners),
           logging_(clock_),
           metrics_() {}
 
@@ -111,9 +135,17 @@ class Daemon {
     core::Result<void> configure();
     void apply_settings();
     core::Result<void> open_stores();
+    core::Result<void> open_network();
+    core::Result<void> listen();
+    core::Result<void> open_keys();
+    void store_uses_of_keys();
     core::Result<void> build_supervisor();
     core::Result<void> build_api();
     net::ServerOptions server_options();
+    std::vector<process::HostCheck> host_checks() const;
+    identity::Demand demand() const {
+        return settings_.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
+    }
     void wait_for_termination();
     void begin_shutdown(process::Supervisor::Shutdown how,
                         std::move_only_function<void(std::size_t)> begun);
@@ -121,6 +153,7 @@ class Daemon {
     std::string home_;
     std::vector<std::string> flags_;  ///< KEY=VALUE each
     process::KeeperLink& keeper_;
+    Listeners listeners_;
     core::RealClock clock_;
     core::SystemRandom random_;
     core::Logging logging_;
@@ -136,7 +169,11 @@ class Daemon {
     std::unique_ptr<process::Containment> containment_;
     asio::io_context supervision_{1};
     asio::io_context requests_{1};
+    std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
+    asio::steady_timer store_uses_{supervision_};
+    std::unique_ptr<identity::ApiKeys> keys_;
     std::optional<process::Supervisor> supervisor_;
+    std::string not_listening_because_;  ///< although it should
     net::Router router_;
     std::optional<net::Server> server_;
     std::optional<asio::posix::stream_descriptor> signals_;
@@ -192,6 +229,58 @@ core::Result<void> Daemon::open_stores() {
     return {};
 }
 
+core::Result<void> Daemon::open_keys() {
+    const auto used = [this] { asio::post(supervision_, [this] { store_uses_of_keys(); }); };
+    ZONA_TRY(keys_, identity::ApiKeys::open(home_ + "/state/api-keys.json", clock_, random_, used));
+    ZONA_TRY(const bool made, keys_->make_first(home_ + "/api-key"));
+    if (made) logging_.logger("identity").info("the first API key is in the home's api-key");
+    return {};
+}
+
+/// Some time from now, so that a busy key costs one write a minute.
+void Daemon::store_uses_of_keys() {
+    store_uses_.expires_after(kUsesStoredAfter);
+    store_uses_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        asio::post(*blocking_, [this] {
+            if (auto stored = keys_->store_uses(); !stored) {
+                logging_.logger("identity")
+                    .report("cannot store when keys were used", stored.error());
+            }
+        });
+    });
+}
+
+core::Result<void> Daemon::listen() {
+    ZONA_TRY(const os::TcpAddress address, os::TcpAddress::parse(settings_.api.listen));
+    ZONA_TRY(const auto warnings, identity::judge({.address = address,
+                                                   .transport = identity::Transport::kPlain,
+                                                   .insecure = settings_.api.insecure,
+                                                   .demand = demand(),
+                                                   .profile = settings_.profile}));
+    ZONA_TRY_VOID(open_keys());
+    ZONA_TRY_VOID(listeners_.open(address, keeper_));
+    const core::Logger log = logging_.logger("http");
+    log.info("listening", {{"address", listeners_.address()}});
+    for (const std::string& warning : warnings)
+        log.warn(warning);
+    return {};
+}
+
+/// What is wrong with the settings stops the first daemon, whose starter can mend it. Nothing else
+/// stops supervision: the unix socket is served in any case.
+core::Result<void> Daemon::open_network() {
+    if (settings_.api.listen.empty()) return listeners_.close(keeper_);
+    auto listening = listen();
+    if (listening) return {};
+    const bool is_first = table_->header().daemons.load() <= 1;
+    if (is_first && listening.error().code() == core::Code::kInvalidArgument) return listening;
+    logging_.logger("http").report(
+        "the API does not listen in the network, only on the unix socket", listening.error());
+    not_listening_because_ = listening.error().message();
+    return listeners_.close(keeper_);
+}
+
 core::Result<void> Daemon::build_supervisor() {
     ZONA_TRY(const std::string self, os::self_executable());
     process::SupervisorOptions options;
@@ -203,6 +292,7 @@ core::Result<void> Daemon::build_supervisor() {
         options.keeper_arguments.emplace_back("--set");
         options.keeper_arguments.push_back(flag);
     }
+    options.listeners = listeners_.descriptors();
     options.child_fd_limit_soft = child_limits_.soft;
     options.child_fd_limit_hard = child_limits_.hard;
     options.shutdown_timeout = settings_.supervisor.shutdown_timeout;
@@ -242,6 +332,21 @@ net::ServerOptions Daemon::server_options() {
     return options;
 }
 
+std::vector<process::HostCheck> Daemon::host_checks() const {
+    std::vector<process::HostCheck> checks =
+        process::examine_host(*containment_, {.home = home_, .search_path = search_path()});
+    process::HostCheck& network = checks.emplace_back();
+    network.name = "network API";
+    network.detail = listeners_.address().empty() ? "only the unix socket is served (api.listen)"
+                                                  : "listening on " + listeners_.address();
+    if (!not_listening_because_.empty()) {
+        network.status = process::CheckStatus::kDegraded;
+        network.detail = not_listening_because_;
+        network.cure = "free that address or set another api.listen, then restart zona";
+    }
+    return checks;
+}
+
 core::Result<void> Daemon::build_api() {
     api::DaemonInfo info;
     info.pid = ::getpid();
@@ -258,22 +363,30 @@ core::Result<void> Daemon::build_api() {
          .clock = clock_,
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
-         .host_checks =
-             [this] {
-                 return process::examine_host(*containment_,
-                                              {.home = home_, .search_path = search_path()});
-             },
+         .network = [this] { return api::Network{listeners_.address(), not_listening_because_}; },
+         .host_checks = [this] { return host_checks(); },
          .shutdown =
              [this](auto begun) {
                  begin_shutdown(process::Supervisor::Shutdown::kKill, std::move(begun));
              }}));
+    std::vector<net::Middleware> inner;
+    if (keys_) {
+        inner.push_back(identity::authenticate(*keys_,
+                                               {.demand = demand(), .open_paths = kOpenPaths},
+                                               clock_, logging_.logger("identity"), metrics_));
+    }
     server_.emplace(requests_.get_executor(), server_options(),
-                    net::make_application(router_, {.clock = clock_,
-                                                    .random = random_,
-                                                    .metrics = metrics_,
-                                                    .access = logging_.logger("http.access"),
-                                                    .log = logging_.logger("http")}),
+                    net::make_application(router_,
+                                          {.clock = clock_,
+                                           .random = random_,
+                                           .metrics = metrics_,
+                                           .access = logging_.logger("http.access"),
+                                           .log = logging_.logger("http")},
+                                          std::move(inner)),
                     clock_, logging_.logger("http"), metrics_);
+    ZONA_TRY(std::vector<os::UniqueFd> network, listeners_.copies());
+    for (os::UniqueFd& socket : network)
+        ZONA_TRY_VOID(server_->listen(std::move(socket)));
     return server_->listen(os::UniqueFd::adopt(process::kFdListen));
 }
 
@@ -285,6 +398,7 @@ core::Result<void> Daemon::build() {
     os::ignore_signal(SIGXFSZ);
     ZONA_TRY_VOID(configure());
     ZONA_TRY_VOID(open_stores());
+    ZONA_TRY_VOID(open_network());
     ZONA_TRY_VOID(build_supervisor());
     return build_api();
 }
@@ -332,6 +446,8 @@ void Daemon::run() {
         log.report("cannot take signals", fd.error());
     }
     supervisor_->recover(std::move(loaded.processes), loaded.next_pm_id);
+    // Its thread inherits this one's mask: by now it blocks every signal that somebody waits for.
+    blocking_.emplace(1);
     std::thread requests([this] {
         os::block_all_signals();
         asio::co_spawn(requests_, server_->serve(), [](const std::exception_ptr&) {});
@@ -344,6 +460,11 @@ void Daemon::run() {
                        {"containment", process::to_string(containment_->tier())}});
     supervision_.run();
     requests.join();
+    blocking_->join();
+    if (keys_) {
+        if (auto stored = keys_->store_uses(); !stored)
+            log.report("cannot store when keys were used", stored.error());
+    }
     log.info("stopped");
 }
 
@@ -358,11 +479,12 @@ int main(int argc, char** argv) {
         return 2;
     }
     process::KeeperLink keeper(process::kFdKeeper);
-    for (int fd = process::kFdKeeper; fd < process::kFdFirstFree; ++fd)
+    const int listeners = listeners_of(argc, argv);
+    for (int fd = process::kFdKeeper; fd < process::kFdFirstListener + listeners; ++fd)
         (void)os::set_close_on_exec(fd, 1);
     // Without them starts are slower, and the next thing that needs a descriptor says why.
     std::ignore = os::reserve_spawn_descriptors();
-    Daemon daemon(home, settings_of(argc, argv), keeper);
+    Daemon daemon(home, settings_of(argc, argv), keeper, listeners);
     if (auto built = daemon.build(); !built) {
         const std::string line = to_line(built.error());
         (void)::write(2, line.data(), line.size());

@@ -38,7 +38,8 @@ class DaemonRoutes {
                                                                          info_.started_at);
         const json::value data = {
             {"daemon", {{"pid", info_.pid}, {"version", info_.version}, {"uptime_s", up.count()}}},
-            {"keeper", {{"pid", deps_.keeper_pid()}}}};
+            {"keeper", {{"pid", deps_.keeper_pid()}}},
+            {"network", render(deps_.network())}};
         co_return Response::success(core::to_json(data));
     }
 

@@ -36,6 +36,12 @@ struct DaemonInfo {
     int cpus = 1;  ///< what `instances: max` means
 };
 
+/// Where the API is reached beside the unix socket.
+struct Network {
+    std::string address;  ///< "127.0.0.1:8063"; empty: nowhere
+    std::string problem;  ///< why not there where it should be; empty: none
+};
+
 /// What the routes work with; all outlive the router that they are added to.
 struct DaemonApiDeps {
     process::Supervisor& supervisor;
@@ -46,6 +52,7 @@ struct DaemonApiDeps {
     const core::Clock& clock;
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
+    std::function<Network()> network;
     std::function<std::vector<process::HostCheck>()> host_checks;
     /// Begins the ordered end of the program; `begun` gets the number of processes to stop.
     std::function<void(std::move_only_function<void(std::size_t)> begun)> shutdown;

@@ -64,6 +64,26 @@ std::vector<Setting> general_settings() {
     };
 }
 
+std::vector<Setting> api_access() {
+    return {
+        {.key = "api.listen",
+         .type = SettingType::kText,
+         .default_value = "127.0.0.1:8063",
+         .description = "Where the API listens in the network, e.g. `0.0.0.0:8063` or "
+                        "`[::1]:8063`; `off`: only on the unix socket in zona's home."},
+        {.key = "api.authentication",
+         .type = SettingType::kChoice,
+         .default_value = "key",
+         .description = "What clients over the network show: an API key (`zona key`), or nothing, "
+                        "which only the profile development allows, on an address of this host.",
+         .choices = {"key", "none"}},
+        {.key = "api.insecure",
+         .type = SettingType::kBoolean,
+         .default_value = "false",
+         .description = "Listen beyond this host without TLS; the profile production refuses it."},
+    };
+}
+
 std::vector<Setting> api_limits() {
     return {
         {.key = "api.max_connections",
@@ -153,7 +173,8 @@ LogLevel level_of(const std::string& name) {
 const SettingTable& daemon_settings() {
     static const SettingTable table = [] {
         std::vector<Setting> all = general_settings();
-        for (std::vector<Setting> part : {api_limits(), api_timeouts(), supervisor_settings()}) {
+        for (std::vector<Setting> part :
+             {api_access(), api_limits(), api_timeouts(), supervisor_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -171,7 +192,10 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .log_level = level_of(snapshot.text("log.level")),
         .log_levels = std::move(levels),
         .log_file = snapshot.text("log.file"),
-        .api = {.max_connections = snapshot.integer("api.max_connections"),
+        .api = {.listen = snapshot.text("api.listen") == "off" ? "" : snapshot.text("api.listen"),
+                .authentication = snapshot.text("api.authentication") == "key",
+                .insecure = snapshot.boolean("api.insecure"),
+                .max_connections = snapshot.integer("api.max_connections"),
                 .max_body_bytes = snapshot.size("api.max_body_bytes"),
                 .max_header_bytes = snapshot.size("api.max_header_bytes"),
                 .header_timeout = snapshot.duration("api.header_timeout"),

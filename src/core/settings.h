@@ -17,6 +17,9 @@ namespace zona::core {
 /// The values of a snapshot, field by field. A copy: it does not change with a reload.
 struct Settings {
     struct Api {
+        std::string listen;          ///< os::TcpAddress; empty: only the unix socket
+        bool authentication = true;  ///< keys are asked for over the network
+        bool insecure = false;       ///< plain HTTP beyond this host is wanted
         std::int64_t max_connections;
         ByteCount max_body_bytes;
         ByteCount max_header_bytes;

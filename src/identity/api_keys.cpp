@@ -4,6 +4,7 @@
 #include <array>
 #include <mutex>
 #include <span>
+#include <utility>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -134,8 +135,14 @@ Result<std::vector<Stored>> parse(const std::string& text) {
 }  // namespace
 
 struct ApiKeys::Body {
-    Body(std::string path, const core::Clock& the_clock, core::Random& the_random)
-        : file(std::move(path)), clock(the_clock), random(the_random) {}
+    Body(std::string path, const core::Clock& the_clock, core::Random& the_random,
+         std::function<void()> on_use)
+        : file(std::move(path)), clock(the_clock), random(the_random), used(std::move(on_use)) {}
+
+    std::vector<Stored> copy() const {
+        const std::scoped_lock lock(mutex);
+        return keys;
+    }
 
     Result<void> write(const std::vector<Stored>& all) const {
         json::array list;
@@ -146,11 +153,18 @@ struct ApiKeys::Body {
                                 0600);
     }
 
-    /// The list with `changed` in force, once it is on disk.
+    /// The list with `changed` in force, once it is on disk. The caller holds `changing`.
     Result<void> commit(std::vector<Stored> changed) {
         ZONA_TRY_VOID(write(changed));
+        const std::scoped_lock lock(mutex);
+        for (Stored& one : changed) {
+            // Used while it was written.
+            const auto now =
+                std::ranges::find(keys, one.key.id, [](const Stored& s) { return s.key.id; });
+            if (now != keys.end()) one.key.last_used_at = now->key.last_used_at;
+        }
         keys = std::move(changed);
-        used = false;
+        exists = true;
         return {};
     }
 
@@ -176,17 +190,20 @@ struct ApiKeys::Body {
     const std::string file;
     const core::Clock& clock;
     core::Random& random;
-    mutable std::mutex mutex;  // guards all below
-    std::vector<Stored> keys;
-    bool used = false;  ///< since the file was written
+    const std::function<void()> used;
+    std::mutex changing;        // held over a whole change, disk included
+    mutable std::mutex mutex;   // guards all below, for moments
+    std::vector<Stored> keys;   // their number and hashes change only under `changing`, too
+    bool exists = false;        ///< the file
+    bool has_new_uses = false;  ///< since the file was written
 };
 
 ApiKeys::ApiKeys(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 ApiKeys::~ApiKeys() = default;
 
 Result<std::unique_ptr<ApiKeys>> ApiKeys::open(std::string file, const core::Clock& clock,
-                                               core::Random& random) {
-    auto body = std::make_unique<Body>(std::move(file), clock, random);
+                                               core::Random& random, std::function<void()> used) {
+    auto body = std::make_unique<Body>(std::move(file), clock, random, std::move(used));
     const auto text = os::read_file(body->file, 1U << 20U);
     if (!text && text.error().code() != Code::kNotFound) return text.error();
     if (text) {
@@ -197,31 +214,43 @@ Result<std::unique_ptr<ApiKeys>> ApiKeys::open(std::string file, const core::Clo
                 .context(fmt::format("{} cannot be used and is left as it is", body->file));
         }
         body->keys = std::move(*keys);
+        body->exists = true;
     }
     return std::unique_ptr<ApiKeys>(new ApiKeys(std::move(body)));
 }
 
+Result<bool> ApiKeys::make_first(const std::string& file) {
+    const std::scoped_lock changing(body_->changing);
+    if (body_->exists) return false;
+    std::vector<Stored> keys;
+    const core::Secret text = body_->add(keys, {.name = "default", .scope = Scope::kAdmin});
+    // This file first: a key in the list that nobody can read would be the last that is made.
+    ZONA_TRY_VOID(os::replace_file(file, std::string(text.reveal()) + "\n", 0600));
+    ZONA_TRY_VOID(body_->commit(std::move(keys)));
+    return true;
+}
+
 Result<core::Secret> ApiKeys::create(const NewApiKey& wanted) {
     ZONA_TRY_VOID(check_name(wanted.name));
-    const std::scoped_lock lock(body_->mutex);
+    const std::scoped_lock changing(body_->changing);
     if (wanted.expires_at && *wanted.expires_at <= body_->clock.system()) {
         return Error(Code::kInvalidArgument, "a key that has expired already is of no use");
     }
-    const bool exists = std::ranges::any_of(body_->keys, [&](const Stored& one) {
+    std::vector<Stored> changed = body_->copy();
+    const bool exists = std::ranges::any_of(changed, [&](const Stored& one) {
         return one.key.name == wanted.name && !body_->expired(one);
     });
     if (exists) {
         return Error(Code::kConflict, fmt::format("a key named '{}' exists already", wanted.name));
     }
-    std::vector<Stored> changed = body_->keys;
     core::Secret text = body_->add(changed, wanted);
     ZONA_TRY_VOID(body_->commit(std::move(changed)));
     return text;
 }
 
 Result<core::Secret> ApiKeys::rotate(std::string_view name, std::chrono::seconds overlap) {
-    const std::scoped_lock lock(body_->mutex);
-    std::vector<Stored> changed = body_->keys;
+    const std::scoped_lock changing(body_->changing);
+    std::vector<Stored> changed = body_->copy();
     const core::SystemTime end = body_->clock.system() + overlap;
     std::optional<NewApiKey> successor;
     for (Stored& one : changed) {
@@ -238,8 +267,8 @@ Result<core::Secret> ApiKeys::rotate(std::string_view name, std::chrono::seconds
 }
 
 Result<void> ApiKeys::revoke(std::string_view name) {
-    const std::scoped_lock lock(body_->mutex);
-    std::vector<Stored> changed = body_->keys;
+    const std::scoped_lock changing(body_->changing);
+    std::vector<Stored> changed = body_->copy();
     if (std::erase_if(changed, [&](const Stored& one) { return one.key.name == name; }) == 0) {
         return Error(Code::kNotFound, fmt::format("there is no key named '{}'", name));
     }
@@ -247,9 +276,8 @@ Result<void> ApiKeys::revoke(std::string_view name) {
 }
 
 std::vector<ApiKey> ApiKeys::list() const {
-    const std::scoped_lock lock(body_->mutex);
     std::vector<ApiKey> out;
-    for (const Stored& one : body_->keys)
+    for (const Stored& one : body_->copy())
         out.push_back(one.key);
     return out;
 }
@@ -257,7 +285,7 @@ std::vector<ApiKey> ApiKeys::list() const {
 std::variant<Principal, KeyRefusal> ApiKeys::verify(std::string_view presented) {
     if (!is_key_shaped(presented)) return KeyRefusal::kMalformed;
     const std::string sha256 = sha256_of(presented);
-    const std::scoped_lock lock(body_->mutex);
+    std::unique_lock lock(body_->mutex);
     Stored* found = nullptr;
     for (Stored& one : body_->keys) {
         if (::CRYPTO_memcmp(one.sha256.data(), sha256.data(), sha256.size()) == 0) found = &one;
@@ -265,33 +293,24 @@ std::variant<Principal, KeyRefusal> ApiKeys::verify(std::string_view presented) 
     if (found == nullptr) return KeyRefusal::kUnknown;
     if (body_->expired(*found)) return KeyRefusal::kExpired;
     found->key.last_used_at = body_->clock.system();
-    body_->used = true;
-    return Principal{Principal::Kind::kApiKey, found->key.name, found->key.scope};
+    Principal who{Principal::Kind::kApiKey, found->key.name, found->key.scope};
+    const bool first_use = !std::exchange(body_->has_new_uses, true);
+    lock.unlock();
+    if (first_use && body_->used) body_->used();
+    return who;
 }
 
 Result<void> ApiKeys::store_uses() {
-    const std::scoped_lock lock(body_->mutex);
-    if (!body_->used) return {};
-    ZONA_TRY_VOID(body_->write(body_->keys));
-    body_->used = false;
-    return {};
-}
-
-Result<bool> make_first_key(ApiKeys& keys, const std::string& file) {
-    if (!keys.list().empty()) return false;
-    constexpr std::string_view kName = "default";
-    ZONA_TRY(const core::Secret key,
-             keys.create({.name = std::string(kName), .scope = Scope::kAdmin}));
-    auto written = os::replace_file(file, std::string(key.reveal()) + "\n", 0600);
-    if (written) return true;
-    // Nobody knows it, and with it in the list the next start would make none.
-    Error error = written.take_error();
-    if (auto revoked = keys.revoke(kName); !revoked) {
-        return std::move(error).context(
-            fmt::format("the key '{}' is known to nobody and could not be taken back: {}", kName,
-                        revoked.error().message()));
-    }
-    return error;
+    const std::scoped_lock changing(body_->changing);
+    std::unique_lock lock(body_->mutex);
+    if (!std::exchange(body_->has_new_uses, false)) return {};
+    const std::vector<Stored> keys = body_->keys;
+    lock.unlock();
+    auto written = body_->write(keys);
+    if (written) return {};
+    lock.lock();
+    body_->has_new_uses = true;
+    return written;
 }
 
 }  // namespace zona::identity

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,15 +54,22 @@ struct NewApiKey {
 class ApiKeys {
   public:
     /// Reads `file`; one that does not exist is an empty list. `clock` and `random` must outlive
-    /// the object.
+    /// the object. `used` is called by verify(), on its thread, when there is something for
+    /// store_uses() to write that was not there before; it must not call back.
     ///
     /// Errors: kConflict, naming the file, for one that is damaged or of a newer format: it is left
     /// as it is, and nobody gets in by it. Others from errno.
     static core::Result<std::unique_ptr<ApiKeys>> open(std::string file, const core::Clock& clock,
-                                                       core::Random& random);
+                                                       core::Random& random,
+                                                       std::function<void()> used = {});
     ~ApiKeys();
     ApiKeys(const ApiKeys&) = delete;
     ApiKeys& operator=(const ApiKeys&) = delete;
+
+    /// Makes the key "default" with scope admin when there is no list yet, and writes it into
+    /// `file`, mode 0600, for whoever starts zona first. True: it was made. Errors: those of
+    /// writing; then no key was made, and the next call tries again.
+    core::Result<bool> make_first(const std::string& file);
 
     /// Makes a key and stores it before it returns; waits for the disk. Several may share a name
     /// only while rotate() lets them overlap.
@@ -93,9 +101,5 @@ class ApiKeys {
     explicit ApiKeys(std::unique_ptr<Body> body);
     std::unique_ptr<Body> body_;
 };
-
-/// Makes the key "default" with scope admin when there is none at all, and writes it into `file`,
-/// mode 0600, for whoever starts zona first. True: it was made.
-core::Result<bool> make_first_key(ApiKeys& keys, const std::string& file);
 
 }  // namespace zona::identity

@@ -21,7 +21,7 @@ class ApiKeysTest : public testing::Test {
     void SetUp() override { reopen(); }
 
     void reopen() {
-        auto opened = ApiKeys::open(file(), clock_, random_);
+        auto opened = ApiKeys::open(file(), clock_, random_, [this] { ++told_of_uses_; });
         ASSERT_TRUE(opened) << opened.error().message();
         keys_ = std::move(*opened);
     }
@@ -50,6 +50,7 @@ class ApiKeysTest : public testing::Test {
     core::FakeClock clock_;
     core::SeededRandom random_{7};
     std::unique_ptr<ApiKeys> keys_;
+    int told_of_uses_ = 0;
 };
 
 TEST_F(ApiKeysTest, KnowsAKeyAgainAlsoAfterARestart) {
@@ -133,6 +134,9 @@ TEST_F(ApiKeysTest, TellsWhenAKeyWasUsedLast) {
     who(key);
     EXPECT_EQ(keys_->list()[0].last_used_at, clock_.system());
     const std::string before = text();
+    EXPECT_EQ(told_of_uses_, 1);
+    who(key);
+    EXPECT_EQ(told_of_uses_, 1) << "one that is not stored yet is known of";
     EXPECT_TRUE(keys_->store_uses());
     EXPECT_NE(text(), before);
     reopen();
@@ -174,7 +178,9 @@ TEST_F(ApiKeysTest, AChangeThatCannotBeWrittenIsNotMade) {
 
 TEST_F(ApiKeysTest, TheFirstKeyIsLeftForWhoeverStartsZona) {
     const std::string plain = folder_.path() + "/api-key";
-    EXPECT_TRUE(*make_first_key(*keys_, plain));
+    EXPECT_FALSE(keys_->make_first(folder_.path() + "/nowhere/api-key"));
+    EXPECT_TRUE(keys_->list().empty()) << "a key that nobody can read is not kept";
+    EXPECT_TRUE(*keys_->make_first(plain));
     std::ifstream in(plain);
     std::string key;
     std::getline(in, key);
@@ -183,10 +189,10 @@ TEST_F(ApiKeysTest, TheFirstKeyIsLeftForWhoeverStartsZona) {
     ASSERT_EQ(::stat(plain.c_str(), &s), 0);
     EXPECT_EQ(s.st_mode & 0777U, 0600U);
 
-    EXPECT_FALSE(*make_first_key(*keys_, plain)) << "only once";
+    EXPECT_FALSE(*keys_->make_first(plain)) << "only once";
     EXPECT_TRUE(keys_->revoke("default"));
-    EXPECT_FALSE(make_first_key(*keys_, folder_.path() + "/nowhere/api-key"));
-    EXPECT_TRUE(keys_->list().empty()) << "a key that nobody can read is not kept";
+    reopen();
+    EXPECT_FALSE(*keys_->make_first(plain)) << "whoever takes the last key back wants none";
 }
 
 }  // namespace

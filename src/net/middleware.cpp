@@ -93,6 +93,7 @@ class AccessLog {
                               {"bytes_out", transfer.bytes_out.bytes()},
                               {"duration_us", std::int64_t{duration.count()}},
                               {"peer", to_string(request.peer)},
+                              {"principal", request.principal},
                               {"user_agent", agent.substr(0, kMaxUserAgent)},
                               {"correlation_id", request.correlation_id},
                               {"outcome", to_string(transfer.outcome)}});

@@ -98,8 +98,8 @@ Middleware correlate(core::Random& random);
 
 /// Writes one line of level info per response, when its last byte is sent or its client is gone:
 /// method, path (never the query: it may hold what should not be kept), route, status, bytes_in,
-/// bytes_out, duration_us (first byte in to last byte out), peer, user_agent (200 bytes of it),
-/// correlation_id, outcome.
+/// bytes_out, duration_us (first byte in to last byte out), peer, principal (who asked, empty
+/// while unknown), user_agent (200 bytes of it), correlation_id, outcome.
 Middleware access_log(core::Logger log, const core::Clock& clock);
 
 /// zona_http_request_duration_seconds{method,route,status}: first byte in to response ready, so

@@ -38,11 +38,11 @@ int keep_only_fifos() {
 }  // namespace
 
 core::Error become_program(const std::string& program, std::vector<std::string> arguments,
-                           int first_kept, int second_kept) {
+                           std::span<const int> kept) {
     if (auto reaper = become_subreaper(); !reaper) return reaper.take_error();
     arguments.push_back(std::to_string(keep_only_fifos()));
-    for (const int fd : {first_kept, second_kept}) {
-        if (auto kept = set_close_on_exec(fd, 0); !kept) return kept.take_error();
+    for (const int fd : kept) {
+        if (auto set = set_close_on_exec(fd, 0); !set) return set.take_error();
     }
     std::vector<char*> argv;
     argv.reserve(arguments.size() + 1);

@@ -2,6 +2,7 @@
 /// Becoming another program without losing children, FIFOs and sockets.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,11 @@ namespace zona::os {
 /// execve(2) into `program`; returns only the error if it fails.
 ///
 /// This process becomes a subreaper first; its children, zombies included, stay its children. Open
-/// stay: all FIFOs, `first_kept` and `second_kept`, which keep their numbers, and the standard
-/// streams. The number of the highest open descriptor is appended to the arguments. The signal mask
-/// stays as it is, so that nothing that is pending can end this process in between; ignored signals
-/// become default. Source: execve(2), prctl(2) PR_SET_CHILD_SUBREAPER.
+/// stay: all FIFOs, those of `kept`, which keep their numbers, and the standard streams. The number
+/// of the highest open descriptor is appended to the arguments. The signal mask stays as it is, so
+/// that nothing that is pending can end this process in between; ignored signals become default.
+/// Source: execve(2), prctl(2) PR_SET_CHILD_SUBREAPER.
 core::Error become_program(const std::string& program, std::vector<std::string> arguments,
-                           int first_kept, int second_kept);
+                           std::span<const int> kept);
 
 }  // namespace zona::os

@@ -1,6 +1,8 @@
 #include "os/packet.h"
 
+#include <array>
 #include <cerrno>
+#include <cstring>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -9,6 +11,25 @@ namespace zona::os {
 
 core::Result<void> send_packet(int fd, std::span<const std::byte> packet) {
     while (::send(fd, packet.data(), packet.size(), MSG_NOSIGNAL) < 0) {
+        if (errno != EINTR) return core::Error::from_errno(errno, "send to the keeper");
+    }
+    return {};
+}
+
+core::Result<void> send_packet(int fd, std::span<const std::byte> packet, int attached) {
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    iovec bytes = {.iov_base = const_cast<std::byte*>(packet.data()), .iov_len = packet.size()};
+    msghdr header{};
+    header.msg_iov = &bytes;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    cmsghdr* const rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof attached);
+    std::memcpy(CMSG_DATA(rights), &attached, sizeof attached);
+    while (::sendmsg(fd, &header, MSG_NOSIGNAL) < 0) {
         if (errno != EINTR) return core::Error::from_errno(errno, "send to the keeper");
     }
     return {};

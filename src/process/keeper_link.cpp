@@ -69,6 +69,15 @@ void KeeperLink::drop(std::uint32_t slot) {
     if (auto sent = send(KeeperVerb::kDrop, slot, 0); !sent) return;
 }
 
+core::Result<void> KeeperLink::keep_listener(int fd) {
+    const KeeperMessage message = {KeeperVerb::kKeepListener, 0, 0};
+    return os::send_packet(fd_, std::as_bytes(std::span(&message, 1)), fd);
+}
+
+core::Result<void> KeeperLink::drop_listeners() {
+    return send(KeeperVerb::kDropListeners, 0, 0);
+}
+
 core::Result<void> KeeperLink::ready() {
     return send(KeeperVerb::kReady, 0, 0);
 }

@@ -33,6 +33,11 @@ class KeeperLink {
     std::vector<core::Result<void>> hold(std::span<const HeldStreams> wanted);
     /// Has the keeper close them. A dead keeper holds nothing, so there is no failure to report.
     void drop(std::uint32_t slot);
+    /// Has the keeper hold a copy of this listening socket for the daemons after this one; it
+    /// inherits to them in the order of these calls. Errors: kUnavailable (the keeper is gone).
+    core::Result<void> keep_listener(int fd);
+    /// Has the keeper close all of these.
+    core::Result<void> drop_listeners();
     /// Tells that requests are answered now; the starter of zona goes on.
     core::Result<void> ready();
     /// Tells why this daemon cannot start: one line of JSON for the user.

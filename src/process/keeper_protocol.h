@@ -3,7 +3,8 @@
 ///
 /// A SOCK_SEQPACKET pair carries one KeeperMessage a packet, in the byte order of the host. The
 /// queue outlives its sender: what a dead daemon had sent is still carried out before its successor
-/// starts. Only kFailed is followed by text. The keeper never speaks unasked.
+/// starts. Only kFailed is followed by text, only kKeepListener carries a descriptor (SCM_RIGHTS).
+/// The keeper never speaks unasked.
 #pragma once
 
 #include <stdint.h>
@@ -18,8 +19,13 @@ enum InheritedFd : int {
         4,  ///< api.sock, listening; the keeper holds it too, so clients wait instead of failing
     kFdEvents = 5,  ///< eventfd: the keeper has recorded the exit of an adopted child
     kFdLock = 6,    ///< the home's lock, one open file description for both
-    kFdFirstFree = 7,
+    /// The network's listening sockets, one behind the other: zonad's `--listeners N` tells how
+    /// many. In a keeper that a daemon becomes they have any numbers, told by `--listener FD`.
+    kFdFirstListener = 7,
 };
+
+/// Listening sockets of the network that a keeper holds.
+inline constexpr unsigned kMostListeners = 32;
 
 enum class KeeperVerb : uint32_t {
     kHold = 1,  ///< daemon: open and hold the FIFOs `argument` (SlotStreams) of `slot`; answered by
@@ -28,6 +34,8 @@ enum class KeeperVerb : uint32_t {
     kReady = 3,   ///< daemon: recovery is done, requests are answered
     kFailed = 4,  ///< daemon: cannot start; the rest of the packet is a JSON error for the user
     kHeld = 5,    ///< keeper: `slot` done; `argument` is 0 or an errno
+    kKeepListener = 6,   ///< daemon: hold this listening socket for my successors
+    kDropListeners = 7,  ///< daemon: close all of them
 };
 
 struct KeeperMessage {

@@ -170,6 +170,8 @@ struct SupervisorOptions {
     std::string keeper_program;  ///< what this process becomes when the keeper dies
     /// What it hands on to the keeper that it becomes: "--set", KEY=VALUE, ...
     std::vector<std::string> keeper_arguments;
+    /// The network's listening sockets, which go on through that; open as long as the supervisor.
+    std::vector<int> listeners;
     std::uint64_t child_fd_limit_soft =
         1024;  ///< RLIMIT_NOFILE of children: the daemon's own is higher
     std::uint64_t child_fd_limit_hard = 1048576;

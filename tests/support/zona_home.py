@@ -62,7 +62,8 @@ class Zona:
         self.marker = f'ZONA_TEST_ID={uuid.uuid4()}'
         self.env = {k: v for k, v in os.environ.items() if not k.startswith('ZONA_') and k != 'PYTEST_CURRENT_TEST'}
         name, value = self.marker.split('=')
-        self.env.update({'ZONA_HOME': str(self.home), name: value, 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb'})
+        self.env.update({'ZONA_HOME': str(self.home), name: value, 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb',
+                         'ZONA_API_LISTEN': 'off'})   # a test that is about the network says where
         self.env.update(env or {})
         self._open = []
 

@@ -161,6 +161,11 @@ json::value render(const process::OperationResult& result) {
     return out;
 }
 
+json::value render(const Network& network) {
+    return json::object{{"address", text_or_null(network.address)},
+                        {"problem", text_or_null(network.problem)}};
+}
+
 json::value render(const process::HostCheck& check) {
     return json::object{{"name", check.name},
                         {"status", process::to_string(check.status)},

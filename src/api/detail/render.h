@@ -4,6 +4,7 @@
 #include <boost/json/fwd.hpp>
 #include <boost/json/value.hpp>
 
+#include "api/daemon_api.h"
 #include "process/doctor.h"
 #include "process/supervisor.h"
 
@@ -17,6 +18,7 @@ boost::json::value render(const process::StartReply& reply,
 boost::json::value render(const process::OperationResult& result);
 boost::json::value render(const core::Error& error);
 boost::json::value render(const process::HostCheck& check);
+boost::json::value render(const Network& network);
 boost::json::array render(const std::vector<std::string>& strings);
 
 template <class T>

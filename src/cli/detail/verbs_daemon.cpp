@@ -23,6 +23,7 @@ struct Alive {
     std::int64_t keeper_pid = 0;
     std::string version;
     std::chrono::seconds uptime{0};
+    std::string address;  ///< where it listens in the network; empty: nowhere
 };
 
 Alive read_alive(const json::value& data) {
@@ -38,6 +39,10 @@ Alive read_alive(const json::value& data) {
     if (const json::value* keeper = data.get_object().if_contains("keeper");
         keeper != nullptr && keeper->is_object()) {
         alive.keeper_pid = integer_of(keeper->get_object(), "pid").value_or(0);
+    }
+    if (const json::value* network = data.get_object().if_contains("network");
+        network != nullptr && network->is_object()) {
+        alive.address = escape_control(text_of(network->get_object(), "address"));
     }
     return alive;
 }
@@ -79,9 +84,10 @@ Status ping(Context& context) {
     }
     ZONA_TRY(const json::value data, answer.data());
     const Alive alive = read_alive(data);
-    context.console.remark(fmt::format("zona {} runs: daemon {}, for {}; keeper {}\n",
-                                       alive.version, alive.daemon_pid,
-                                       core::format_duration(alive.uptime), alive.keeper_pid));
+    context.console.remark(fmt::format(
+        "zona {} runs: daemon {}, for {}; keeper {}; {}\n", alive.version, alive.daemon_pid,
+        core::format_duration(alive.uptime), alive.keeper_pid,
+        alive.address.empty() ? "API only on the unix socket" : "API on " + alive.address));
     return kAllWell;
 }
 

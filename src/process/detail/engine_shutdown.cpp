@@ -65,9 +65,14 @@ void Supervisor::Engine::become_keeper() {
     std::vector<std::string> arguments = {"zona-keeper", "--home", options_.home};
     arguments.insert(arguments.end(), options_.keeper_arguments.begin(),
                      options_.keeper_arguments.end());
+    std::vector<int> kept = {kFdListen, kFdLock};
+    for (const int fd : options_.listeners) {
+        arguments.emplace_back("--listener");
+        arguments.push_back(std::to_string(fd));
+        kept.push_back(fd);
+    }
     arguments.emplace_back("--swapped");
-    const auto failed =
-        os::become_program(options_.keeper_program, std::move(arguments), kFdListen, kFdLock);
+    const auto failed = os::become_program(options_.keeper_program, std::move(arguments), kept);
     log_.report("cannot become the keeper; supervision goes on without one", failed);
 }
 
