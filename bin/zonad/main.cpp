@@ -392,11 +392,15 @@ core::Result<void> Daemon::build_api() {
 
 core::Result<void> Daemon::build() {
     child_limits_ = os::fd_limits();
-    budget_ = process::DescriptorBudget::of(os::raise_fd_limit(kWantedFds));
+    const std::uint64_t descriptors = os::raise_fd_limit(kWantedFds);
     os::ignore_signal(SIGPIPE);
     // A log file over RLIMIT_FSIZE is an error of writing like a full disk.
     os::ignore_signal(SIGXFSZ);
     ZONA_TRY_VOID(configure());
+    const auto& connections = config_->snapshot()->items().at("api.max_connections");
+    const bool asked_for = connections.source != core::ConfigSource::kDefault;
+    budget_ = process::DescriptorBudget::of(
+        descriptors, asked_for ? static_cast<std::size_t>(settings_.api.max_connections) : 0);
     ZONA_TRY_VOID(open_stores());
     ZONA_TRY_VOID(open_network());
     ZONA_TRY_VOID(build_supervisor());

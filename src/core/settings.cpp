@@ -90,8 +90,9 @@ std::vector<Setting> api_limits() {
          .type = SettingType::kInteger,
          .default_value = "1024",
          .description =
-             "Connections at one time, fewer where the limit on open files is low; over it "
-             "new ones are answered 503.",
+             "Connections at one time; over it new ones are answered 503. Unless set, at most an "
+             "eighth of the limit on open files; if set, at most five eighths, at the cost of "
+             "processes.",
          .reload = ReloadMode::kHot,
          .least = 1,
          .most = 1'000'000},

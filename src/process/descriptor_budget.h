@@ -27,11 +27,15 @@ struct DescriptorBudget {
         return kEach + (spec.stdin_mode == StdinMode::kPipe ? kStdin : 0);
     }
 
-    static constexpr DescriptorBudget of(std::uint64_t limit) {
+    /// `wanted_connections`: what the user asked for, who gets it at the cost of processes, as far
+    /// as five eighths of all; 0 if nobody asked.
+    static constexpr DescriptorBudget of(std::uint64_t limit, std::size_t wanted_connections = 0) {
         const auto all = static_cast<std::size_t>(std::min<std::uint64_t>(limit, 1U << 30U));
         DescriptorBudget out;
         out.log_files = std::clamp<std::size_t>(all / 8, 8, 1024);
         out.connections = std::clamp<std::size_t>(all / 8, 8, 1024);
+        out.connections =
+            std::max(out.connections, std::min<std::size_t>(wanted_connections, all / 8 * 5));
         const std::size_t taken = kOwn + out.log_files + out.connections;
         out.processes = all > taken ? all - taken : 0;
         return out;
