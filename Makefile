@@ -6,8 +6,8 @@ SHELL := /bin/bash
 PRESET ?= release
 PREFIX ?= /usr/local
 
-.PHONY: help run test build bench bench-peers asan tsan fuzz mutate coverage lint lint-fast format nightly \
-        install clean
+.PHONY: help run test build bench bench-peers asan tsan fuzz mutate coverage lint lint-fast format \
+        reference nightly install clean
 
 help: ## print this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | \
@@ -64,13 +64,17 @@ lint: ## formatter, include graph, sizes, licences, clang-tidy, cppcheck
 	@scripts/install-deps build run test lint
 	@scripts/lint
 
-lint-fast: ## the part of lint that the commit hook and CI run
+lint-fast: ## the part of lint that needs no build; CI runs it, the commit hook most of it
 	@scripts/install-deps test
 	@scripts/lint --fast
 
 format: ## format all C++ in place
 	@scripts/install-deps test
 	@scripts/format
+
+reference: ## the reference of the public headers, as HTML: build/doxygen/html/index.html
+	@scripts/install-deps test
+	@scripts/reference
 
 nightly: ## all long suites; writes docs/nightly.md
 	@scripts/install-deps build run test bench lint

@@ -12,11 +12,15 @@ namespace zona::core {
 class ByteCount {
   public:
     constexpr ByteCount() = default;
+    /// `bytes` as they are, negative ones too.
     explicit constexpr ByteCount(std::int64_t bytes) : bytes_(bytes) {}
 
+    /// @{
+    /// `n` times 1024, 1024² or 1024³ bytes.
     static constexpr ByteCount kib(std::int64_t n) { return ByteCount(n * 1024); }
     static constexpr ByteCount mib(std::int64_t n) { return ByteCount(n * 1024 * 1024); }
     static constexpr ByteCount gib(std::int64_t n) { return ByteCount(n * 1024 * 1024 * 1024); }
+    /// @}
 
     constexpr std::int64_t bytes() const { return bytes_; }
     /// For sizes of containers and buffers; a negative amount is 0.

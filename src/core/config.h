@@ -66,6 +66,7 @@ struct ConfigEntry {
 /// in the program and throws std::invalid_argument.
 class ConfigSnapshot {
   public:
+    /// A value and where it came from.
     struct Item {
         SettingValue value;
         ConfigSource source = ConfigSource::kDefault;
@@ -74,15 +75,19 @@ class ConfigSnapshot {
         std::optional<SettingValue> pending = {};
     };
 
+    /// For Config: what it is given is not checked.
     explicit ConfigSnapshot(std::map<std::string, Item> items, std::string file,
                             std::vector<Detail> warnings);
 
     const std::string& text(std::string_view key) const;  ///< also of choices and paths
+    /// @{
+    /// The value of a key whose type in the table is that of the name.
     bool boolean(std::string_view key) const;
     std::int64_t integer(std::string_view key) const;
     std::chrono::milliseconds duration(std::string_view key) const;
     ByteCount size(std::string_view key) const;
     const Secret& secret(std::string_view key) const;
+    /// @}
 
     /// Member name and text of the members of a family, for "log.levels".
     std::map<std::string, std::string> family(std::string_view section) const;

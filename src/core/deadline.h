@@ -19,10 +19,12 @@ class Deadline {
         return Deadline(now + wait);
     }
 
+    /// Exactly `moment`; SteadyTime::max() is never().
     static Deadline at(SteadyTime moment) { return Deadline(moment); }
     static Deadline never() { return Deadline(SteadyTime::max()); }
 
     bool is_never() const { return moment_ == SteadyTime::max(); }
+    /// Whether the moment has come by `clock`, which is the one that after() was given.
     bool expired(const Clock& clock) const { return !is_never() && clock.steady() >= moment_; }
 
     /// What is left, never negative; nanoseconds::max() for never().

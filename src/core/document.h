@@ -19,11 +19,13 @@
 
 namespace zona::core {
 
+/// What a text is read as. kJson takes comments and trailing commas too.
 enum class DocumentFormat : std::uint8_t { kJson, kToml, kYaml };
 
 /// By the extension: .json and .jsonc, .toml, .yaml and .yml, any case; nullopt for others.
 std::optional<DocumentFormat> document_format(std::string_view path);
 
+/// What a file may cost. More bytes: kTooLarge; deeper or more: kInvalidArgument, with the place.
 struct DocumentLimits {
     ByteCount max_bytes = ByteCount::mib(1);
     std::size_t max_depth = 32;        ///< nested objects and arrays
@@ -45,6 +47,7 @@ class Document {
     Document& operator=(Document&&) noexcept;
     ~Document();
 
+    /// The tree, valid as long as this object.
     const boost::json::value& value() const;
 
     /// Where the value at a JSON pointer stands; that of the nearest value around it if there is

@@ -73,6 +73,7 @@ struct Detail {
 /// good case.
 class [[nodiscard]] Error {
   public:
+    /// `message` says what, where and what to do; no secret in it. `where` is for the log.
     Error(Code code, std::string message,
           std::source_location where = std::source_location::current());
 
@@ -96,12 +97,18 @@ class [[nodiscard]] Error {
     const std::vector<Detail>& details() const { return data_->details; }
     const std::source_location& where() const { return data_->where; }
 
+    /// @{
     /// Puts "text: " before the message. Returns *this for chaining.
     Error&& context(std::string_view text) &&;
     Error& context(std::string_view text) &;
+    /// @}
+    /// @{
     /// Appends one entry of a list of problems.
     Error&& detail(Detail entry) &&;
     Error& detail(Detail entry) &;
+    /// @}
+    /// Puts another code in place, where the caller of the operation knows better than the failed
+    /// call.
     Error&& recode(Code code) &&;
 
   private:

@@ -25,21 +25,12 @@ void fault_point(std::string_view label);
 
 }  // namespace zona::core
 
+/// One pass of the point `label`; nothing in a release.
 #define ZONA_FAULT(label) ::zona::core::fault_point(label)
 
 #else
 
+/// One pass of the point `label`: nothing here, in a release.
 #define ZONA_FAULT(label) static_cast<void>(0)
 
 #endif
-
-namespace zona::core {
-
-/// Whether this is a build for tests, which may pay for checks that a release leaves out.
-#ifdef ZONA_FAULTS
-inline constexpr bool kFaultsBuiltIn = true;
-#else
-inline constexpr bool kFaultsBuiltIn = false;
-#endif
-
-}  // namespace zona::core

@@ -19,11 +19,13 @@ namespace zona::core {
 template <class Tag, class Rep>
 class StrongId {
   public:
+    /// What it wraps.
     using Value = Rep;
 
     StrongId()
         requires std::default_initializable<Rep>
     = default;
+    /// Any value is taken: who makes an id checks it.
     explicit constexpr StrongId(Rep value) : value_(std::move(value)) {}
 
     constexpr const Rep& value() const { return value_; }

@@ -91,6 +91,7 @@ enum class UnknownKeys : std::uint8_t { kRefuse, kWarn };
 /// must outlive the reader. One thread.
 class JsonReader {
   public:
+    /// Inclusive at both ends.
     struct IntegerRange {
         std::int64_t least = std::numeric_limits<std::int64_t>::min();
         std::int64_t most = std::numeric_limits<std::int64_t>::max();
@@ -101,13 +102,18 @@ class JsonReader {
 
     bool has(std::string_view key) const;  ///< present and not null; makes the key known
 
+    /// @{
+    /// A value of the type of the name.
     std::optional<std::string> string(std::string_view key) const;
     std::string require_string(std::string_view key) const;  ///< absent or empty is a mistake
     std::optional<bool> boolean(std::string_view key) const;
     std::optional<double> number(std::string_view key) const;
-    /// A whole number (3 or 3.0).
+    /// @}
+    /// @{
+    /// A whole number (3 or 3.0), without a range any of 64 bits.
     std::optional<std::int64_t> integer(std::string_view key, IntegerRange range) const;
     std::optional<std::int64_t> integer(std::string_view key) const;
+    /// @}
     /// A number of milliseconds or a text for parse_duration.
     std::optional<std::chrono::milliseconds> duration(std::string_view key) const;
     /// A number of bytes or a text for parse_size.

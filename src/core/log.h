@@ -42,8 +42,11 @@ namespace zona::core {
 /// The value of a field. Refers to its text; lives no longer than the call that it is written in.
 class LogValue {
   public:
+    /// What a text, number or flag becomes.
     using Variant = std::variant<std::int64_t, std::uint64_t, double, bool, std::string_view>;
 
+    /// @{
+    /// The value as it is; of a secret "***".
     template <std::signed_integral T>
     LogValue(T number) : value_(static_cast<std::int64_t>(number)) {}
     template <std::unsigned_integral T>
@@ -55,6 +58,7 @@ class LogValue {
     LogValue(const std::string& text) : value_(std::string_view(text)) {}
     LogValue(const char* text) : value_(std::string_view(text)) {}
     LogValue(const Secret&) : value_(std::string_view("***")) {}
+    /// @}
     /// The number of milliseconds: let the key end in "_ms".
     LogValue(std::chrono::milliseconds duration) : value_(std::int64_t{duration.count()}) {}
     /// A StrongId.
@@ -148,12 +152,16 @@ class Logger {
              std::initializer_list<LogField> fields = {}) const {
         if (enabled(level)) write(level, message, fields);
     }
+    /// Keys with values, in the order in which they are written.
     using Fields = std::initializer_list<LogField>;
+    /// @{
+    /// log() at the level of the name.
     void trace(std::string_view text, Fields f = {}) const { log(LogLevel::kTrace, text, f); }
     void debug(std::string_view text, Fields f = {}) const { log(LogLevel::kDebug, text, f); }
     void info(std::string_view text, Fields f = {}) const { log(LogLevel::kInfo, text, f); }
     void warn(std::string_view text, Fields f = {}) const { log(LogLevel::kWarn, text, f); }
     void error(std::string_view text, Fields f = {}) const { log(LogLevel::kError, text, f); }
+    /// @}
     /// For the last words before an exit; does not end the process.
     void fatal(std::string_view text, Fields f = {}) const { log(LogLevel::kFatal, text, f); }
 

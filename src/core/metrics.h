@@ -26,6 +26,7 @@ namespace zona::core {
 /// A number that only grows, until the process ends.
 class Counter {
   public:
+    /// Any thread, without a lock.
     void add(std::uint64_t amount = 1) { value_.fetch_add(amount, std::memory_order_relaxed); }
     std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
 
@@ -36,8 +37,11 @@ class Counter {
 /// A number that goes up and down.
 class Gauge {
   public:
+    /// @{
+    /// Any thread, without a lock.
     void set(double value) { value_.store(value, std::memory_order_relaxed); }
     void add(double amount) { value_.fetch_add(amount, std::memory_order_relaxed); }
+    /// @}
     double value() const { return value_.load(std::memory_order_relaxed); }
 
   private:
@@ -90,10 +94,15 @@ class MetricRegistry {
     MetricRegistry(const MetricRegistry&) = delete;
     MetricRegistry& operator=(const MetricRegistry&) = delete;
 
+    /// @{
+    /// The series of that name with these labels, made at the first call; lives as long as the
+    /// registry. Takes a lock: keep the reference where it is used often. A histogram needs
+    /// `bounds`.
     Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
     Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
     Histogram& histogram(std::string_view name, std::string_view help,
                          const std::vector<double>& bounds, Labels labels = {});
+    /// @}
 
     /// `update` runs before each rendering, in the order of registration and under no lock: for
     /// gauges whose value has to be asked for. What it refers to must outlive the registry or the

@@ -46,6 +46,7 @@ class SystemRandom final : public Random {
 /// tests and simulations, never for secrets. Not thread-safe.
 class SeededRandom final : public Random {
   public:
+    /// A run is repeated by giving its seed again.
     explicit SeededRandom(std::uint64_t seed);
     void fill(std::span<std::byte> out) override;
 

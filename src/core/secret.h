@@ -18,6 +18,7 @@ namespace zona::core {
 class Secret {
   public:
     Secret() = default;
+    /// Takes the text over; pass a moved string, a copy elsewhere is not overwritten.
     explicit Secret(std::string text) : text_(std::move(text)) {}
     Secret(const Secret&) = default;
     Secret(Secret&& other) noexcept;

@@ -23,6 +23,7 @@
 
 namespace zona::core {
 
+/// What a setting takes, as text in a file, variable or flag.
 enum class SettingType : std::uint8_t {
     kText,      ///< no control characters
     kPath,      ///< a text; a relative path counts from zona's home, an empty one stays empty
@@ -60,6 +61,7 @@ struct Setting {
     std::string type_text() const;
 };
 
+/// A parsed value: text, path and choice are std::string, the others the type of their name.
 using SettingValue =
     std::variant<std::string, bool, std::int64_t, std::chrono::milliseconds, ByteCount, Secret>;
 

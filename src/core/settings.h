@@ -16,6 +16,7 @@ namespace zona::core {
 
 /// The values of a snapshot, field by field. A copy: it does not change with a reload.
 struct Settings {
+    /// The settings `api.*`.
     struct Api {
         std::string listen;          ///< os::TcpAddress; empty: only the unix socket
         bool authentication = true;  ///< keys are asked for over the network
@@ -28,6 +29,7 @@ struct Settings {
         std::chrono::milliseconds request_timeout;  ///< from the header to the end of the answer
         std::chrono::milliseconds drain_timeout;    ///< for requests in flight at shutdown
     };
+    /// The settings `supervisor.*`.
     struct Supervisor {
         std::string containment;                     ///< a process::TierChoice by name
         std::chrono::milliseconds shutdown_timeout;  ///< for stopping all processes

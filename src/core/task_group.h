@@ -30,6 +30,7 @@ namespace zona::core {
 ///     co_await tasks.join();
 class TaskGroup {
   public:
+    /// An empty group; `log` hears of tasks that end badly.
     TaskGroup(const boost::asio::any_io_executor& executor, Logger log);
 
     /// Cancels what still runs. The tasks end later, on the executor: whatever they refer to must

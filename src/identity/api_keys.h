@@ -24,6 +24,7 @@
 
 namespace zona::identity {
 
+/// What every key begins with, so that scanners for leaked secrets can find it.
 inline constexpr std::string_view kApiKeyPrefix = "zona_key_";
 
 /// What is known of a key; not the key.
@@ -44,6 +45,7 @@ enum class KeyRefusal : std::uint8_t {
     kExpired,
 };
 
+/// What is told of a key that is to be made.
 struct NewApiKey {
     std::string name;  ///< 1 to 64 of [A-Za-z0-9._-]
     Scope scope = Scope::kViewer;

@@ -21,6 +21,7 @@ enum class Demand : std::uint8_t {
     kNothing,  ///< everybody is an admin: for development, on loopback only (GAP-47)
 };
 
+/// How strict it is, and how it slows guessing.
 struct AuthenticationOptions {
     Demand demand = Demand::kKey;
     /// Paths that everybody may GET: liveness, readiness, documents. Compared whole.

@@ -13,6 +13,7 @@
 
 namespace zona::identity {
 
+/// Whether the bytes can be read on the way.
 enum class Transport : std::uint8_t { kPlain, kTls };
 
 /// How a listener would stand in the network.

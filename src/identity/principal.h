@@ -17,10 +17,12 @@ enum class Scope : std::uint8_t {
 
 /// "viewer", "admin".
 std::string_view to_string(Scope scope);
+/// The scope of that name; nullopt for any other text.
 std::optional<Scope> scope_from(std::string_view name);
 
 /// Keys are one kind of principal; users and tenants will be others.
 struct Principal {
+    /// How it was known who asks.
     enum class Kind : std::uint8_t {
         kLocalUser,  ///< whoever may open the unix socket
         kApiKey,

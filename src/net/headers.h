@@ -48,6 +48,7 @@ class Headers {
     /// Every value of that name, in order.
     std::vector<std::string_view> find_all(std::string_view name) const;
 
+    /// Whether there is a field of that name, whatever its value.
     bool has(std::string_view name) const { return find(name).has_value(); }
 
     std::size_t size() const { return entries_.size(); }
@@ -62,6 +63,7 @@ class Headers {
     /// For range-for: yields Field by value.
     class Iterator {
       public:
+        /// At the field `index`; size() is the end.
         Iterator(const Headers* owner, std::size_t index) : owner_(owner), index_(index) {}
         Field operator*() const { return owner_->at(index_); }
         Iterator& operator++() {

@@ -52,6 +52,7 @@ struct TcpPeer {
     bool operator==(const TcpPeer&) const = default;
 };
 
+/// Who is at the other end of a connection.
 using Peer = std::variant<UnixPeer, TcpPeer>;
 
 /// "unix:uid=0,gid=0,pid=812" or "203.0.113.7:49152", for logs.
@@ -145,6 +146,7 @@ struct Response;
 
 /// What became of a response.
 struct Transfer {
+    /// How the sending ended.
     enum class Outcome : std::uint8_t {
         kComplete,    ///< the socket took all of it
         kClientGone,  ///< closed by the client, or too slow
@@ -153,6 +155,7 @@ struct Transfer {
     core::ByteCount bytes_out;  ///< head and body, as far as they were taken
     Outcome outcome = Outcome::kComplete;
 };
+/// "complete", "client_gone", "cut": as in the access log.
 std::string_view to_string(Transfer::Outcome outcome);
 
 /// Called once, when the last byte of the response is sent or can no longer be; not at all for a

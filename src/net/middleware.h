@@ -42,6 +42,7 @@ class Chain;
 /// The rest of a chain. Copyable; refers to its chain.
 class Next {
   public:
+    /// What follows from the middleware at `index` on; behind the last, the endpoint.
     Next(const Chain& chain, std::size_t index) : chain_(&chain), index_(index) {}
     /// Lets the rest answer. Exceptions pass through.
     asio::awaitable<Response> operator()(Request& request) const;
@@ -58,6 +59,7 @@ using Middleware = std::function<asio::awaitable<Response>(Request&, Next)>;
 /// executor: some middlewares keep state without locks, so every server has a chain of its own.
 class Chain {
   public:
+    /// The first middleware is the outermost: it sees the request first and the response last.
     Chain(std::vector<Middleware> middlewares, Endpoint endpoint)
         : middlewares_(std::move(middlewares)), endpoint_(std::move(endpoint)) {}
 

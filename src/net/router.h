@@ -62,6 +62,7 @@ struct RequestLimits {
     std::optional<std::chrono::milliseconds> time;
 };
 
+/// What a route takes, may cost and asks for beyond pattern and method.
 struct RouteOptions {
     BodyKind body = BodyKind::kByMethod;
     RequestLimits limits;

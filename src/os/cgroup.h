@@ -25,6 +25,7 @@
 
 namespace zona::os {
 
+/// Of a hierarchy; a host can have both.
 enum class CgroupVersion : std::uint8_t { kV1, kV2 };
 
 /// A mounted hierarchy and our place in it.

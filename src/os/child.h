@@ -48,6 +48,7 @@ std::optional<ChildExit> exit_of_foreign(const UniqueFd& pidfd);
 core::Result<UniqueFd> signals_as_fd(std::span<const int> signals);
 /// The next pending signal number of a signalfd, 0 when none is pending.
 int next_signal(int signal_fd);
+/// For the whole process (SIG_IGN), and for what it executes unless that sets it anew.
 void ignore_signal(int signal);
 /// Blocks every signal in the calling thread: what a worker thread does first.
 void block_all_signals();

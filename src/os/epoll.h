@@ -26,6 +26,7 @@ enum class Trigger : std::uint8_t {
     kEdge,   ///< once per arrival of new bytes; once at change() if something is there already
 };
 
+/// One epoll instance, closed with this object.
 class Epoll {
   public:
     /// Errors: kResourceExhausted when descriptors or epoll watches are used up.

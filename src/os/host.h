@@ -18,8 +18,10 @@
 
 namespace zona::os {
 
+/// Whether the host has something: it does not know it, it or a filter forbids it to us, it works.
 enum class Support : std::uint8_t { kMissing, kRefused, kPresent };
 
+/// Compared by its two numbers.
 struct KernelVersion {
     int major = 0;
     int minor = 0;
@@ -34,6 +36,7 @@ struct KernelVersion {
 
 /// The first two numbers of a release such as "6.1.0-18-amd64"; zeroes when there are none.
 KernelVersion parse_kernel_version(const std::string& release);
+/// Of the running kernel.
 KernelVersion kernel_version();
 
 /// pidfd_open(2), on ourselves.
@@ -53,6 +56,7 @@ Support seccomp_support();
 /// PR_SET_CHILD_SUBREAPER (Linux 3.4), asked without setting it.
 Support subreaper_support();
 
+/// Kind, room and limits of a file system.
 struct FileSystemFacts {
     std::string type;              ///< "ext4", "tmpfs", "nfs"; "0x…" for one that has no name here
     std::uint64_t free_bytes = 0;  ///< for an unprivileged user
@@ -67,6 +71,7 @@ core::Result<FileSystemFacts> file_system_facts(const std::string& path);
 
 /// The calling process's own limit.
 SoftAndHard own_limit(int resource);
+/// By the effective user, as the kernel judges.
 bool running_as_root();
 /// A unix socket at `path`: none, one that we may not connect to, or a usable one. Nothing is sent.
 Support socket_support(const std::string& path);

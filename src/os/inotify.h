@@ -30,6 +30,7 @@ struct InotifyEvent {
     bool overflow() const { return (mask & IN_Q_OVERFLOW) != 0; }
 };
 
+/// One inotify instance, closed with this object.
 class Inotify {
   public:
     /// Errors: kResourceExhausted when fs.inotify.max_user_instances or the fd limit is reached.

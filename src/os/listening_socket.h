@@ -10,6 +10,7 @@
 
 namespace zona::os {
 
+/// What kind of address clients connect to; kTcp is IPv4 and IPv6.
 enum class SocketFamily : std::uint8_t { kUnix, kTcp };
 
 /// Of a listening stream socket. kInvalidArgument: it is no socket, or does not listen;

@@ -132,6 +132,7 @@ class ProcFs {
     /// One variable of the environment that the process was started with. nullopt: not set, or no
     /// such process. Errors: kForbidden for somebody else's process.
     core::Result<std::optional<std::string>> variable(pid_t pid, std::string_view name) const;
+    /// Who started it, not whose rights it has. nullopt: no such process.
     core::Result<std::optional<uid_t>> real_uid(pid_t pid) const;
     /// A row of its limits by the kernel's name for it. Readable for every process, unlike
     /// resource_limit().
@@ -141,6 +142,7 @@ class ProcFs {
 
     /// Identifies this boot of the host: what is remembered of pids is void when it differs.
     core::Result<std::string> boot_id() const;
+    /// Since boot, time of sleep included.
     core::Result<std::chrono::milliseconds> uptime() const;
     /// How many processes the out-of-memory killer has killed on this host. nullopt: kernel older
     /// than 4.13.

@@ -7,6 +7,7 @@
 
 namespace zona::os {
 
+/// A limit in force, and how far its owner may raise it.
 struct FdLimits {
     std::uint64_t soft = 0;
     std::uint64_t hard = 0;

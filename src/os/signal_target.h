@@ -16,6 +16,7 @@
 
 namespace zona::os {
 
+/// What became of a signal.
 enum class SignalOutcome : std::uint8_t {
     kSent,  ///< it was running, or a zombie that takes no notice
     kGone,  ///< that process no longer exists; nobody was signalled

@@ -67,8 +67,10 @@ enum class SpawnStep : std::uint8_t {
     kExec,
 };
 
+/// For messages: "enter cgroup", "execute".
 std::string_view to_string(SpawnStep step);
 
+/// What spawn() has come to.
 struct SpawnOutcome {
     /// The child, > 0 whenever it was cloned: also when a later step failed. It must be reaped in
     /// both cases.
@@ -100,15 +102,20 @@ SpawnOutcome spawn(const SpawnPlan& plan, std::int32_t* pid_slot);
 /// A user by name or number with its complete group list. kNotFound names the user.
 /// `group` replaces the primary group when not empty.
 core::Result<Credentials> find_credentials(const std::string& user, const std::string& group);
-/// The name and home of a uid; empty strings when the system has none.
+/// What the system knows of a user.
 struct UserEntry {
     std::string name;
     std::string home;
     std::string shell;
 };
+/// The user of that number; empty strings when there is none. Not at the same time from two
+/// threads.
 UserEntry find_user(uid_t uid);
+/// @{
+/// By which the kernel judges what this process may do.
 uid_t effective_uid();
 gid_t effective_gid();
+/// @}
 /// This process's environment as name and value; entries without '=' are left out.
 std::vector<std::pair<std::string, std::string>> environment();
 

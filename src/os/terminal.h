@@ -11,6 +11,7 @@
 
 namespace zona::os {
 
+/// isatty(3).
 bool is_terminal(int fd);
 
 /// The width in columns of the terminal behind `fd`; nullopt when it is none or does not know.

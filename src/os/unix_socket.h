@@ -14,6 +14,7 @@
 
 namespace zona::os {
 
+/// As the kernel saw them when the peer connected; the pid may be another process by now.
 struct PeerCredentials {
     pid_t pid = 0;
     uid_t uid = 0;

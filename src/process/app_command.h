@@ -21,6 +21,7 @@
 
 namespace zona::process {
 
+/// What a path leads to.
 enum class FileType : std::uint8_t {
     kMissing,
     kForbidden,  ///< there may be one, but the daemon may not look
@@ -38,6 +39,7 @@ enum class FileContent : std::uint8_t {
     kUnknown,  ///< not readable by the daemon
 };
 
+/// What decides how a file can be executed.
 struct FileFacts {
     FileType type = FileType::kMissing;
     bool executable = false;  ///< some x bit is set

@@ -126,9 +126,11 @@ enum class ValueDisplay : std::uint8_t {
 core::Result<void> validate(const AppSpec& spec, NameRule rule = NameRule::kNative,
                             ValueDisplay display = ValueDisplay::kShown);
 
-/// A name as it appears in the names of files: what is not `A-Z a-z 0-9 . -` becomes '-', and so
-/// does a dot at the beginning: `a/b.c` → `a-b.c`, `my_app 1` → `my-app-1`, `..` → `-.`. Never
-/// empty, never holds a '/'.
+/// A name as it appears in the names of files.
+///
+/// What is no letter or digit of ASCII, no dot and no '-' becomes '-', and so does a dot at the
+/// beginning: "a/b.c" → "a-b.c", "my_app 1" → "my-app-1", ".." → "-.". Never empty, never holds a
+/// '/'.
 ///
 /// Several names may have one result ("a b", "a-b"): a file's name also needs the pm_id.
 /// Source  PM2 7 (process-managers.md section 6).
@@ -152,8 +154,8 @@ std::optional<int> limit_resource(std::string_view name);
 /// as 1. Source  PM2's ecosystem file; pm2#4347 (the quota counts).
 int resolve_instances(std::int64_t wanted, int cpus);
 
-/// `path` made absolute against `base` and freed of `.`, `..` and doubled slashes, without looking
-/// at the file system (a symbolic link before `..` is not followed). Precondition: `base` is
+/// `path` made absolute against `base` and freed of ".", ".." and doubled slashes, without looking
+/// at the file system (a symbolic link before ".." is not followed). Precondition: `base` is
 /// absolute.
 std::string resolve_path(std::string_view base, std::string_view path);
 

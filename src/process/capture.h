@@ -61,6 +61,7 @@ enum class CaptureMethod : std::uint8_t {
     kCopy,    ///< always; for tests of the fallback
 };
 
+/// Where it works, and its waits and limits.
 struct CaptureOptions {
     std::string fifo_directory;   ///< HOME/run/fifo; must exist
     std::string index_directory;  ///< HOME/state/log-index; made if missing, mode 0700
@@ -83,6 +84,7 @@ struct Owner {
     gid_t gid = 0;
 };
 
+/// Whether bytes may be written as they come or only as whole lines.
 enum class LineMode : std::uint8_t {
     kRaw,         ///< whole lines only while the file has several writers
     kWholeLines,  ///< always: other writers are going to come (`merge_logs`)
@@ -120,6 +122,7 @@ struct CaptureCounters {
 /// Whether the writer of a slot's FIFOs has ended, so that an unfinished last line is all there
 /// will be.
 enum class Final : std::uint8_t { kNo, kYes };
+/// Whether a slot is given up for good, its FIFOs with it.
 enum class RemoveFifos : std::uint8_t { kNo, kYes };
 
 namespace detail {
@@ -148,6 +151,8 @@ class Subscription {
     std::uint64_t id_ = 0;
 };
 
+/// Moves what the processes write from their FIFOs into their log files. Guarantees, errors and
+/// threading: capture.h.
 class Capture {
   public:
     /// Starts the thread. `clock` must outlive the Capture.

@@ -49,6 +49,7 @@ core::Result<TierChoice> parse_tier_choice(std::string_view text);
 /// (the default of `stop` and `signal`); its tree is every descendant.
 enum class Target : std::uint8_t { kProcess, kGroup, kTree };
 
+/// Which tier is wanted, and where the host is looked at.
 struct ContainmentOptions {
     TierChoice tier = TierChoice::kAuto;
     /// The home of this zona, absolute and canonical: names of groups and marks are derived from
@@ -80,6 +81,7 @@ struct Placement {
     /// A limit that every descendant inherits and that means nothing to the kernel (RLIMIT_LOCKS).
     std::optional<os::ResourceLimit> mark;
 
+    /// Writes all of this into the plan. The variable is a new entry of its environment.
     void add_to(os::SpawnPlan& plan) const;
 };
 
@@ -92,6 +94,7 @@ struct KillProgress {
 
 /// A process that outlived a stop.
 struct Survivor {
+    /// How it is known to be ours.
     enum class Certainty : std::uint8_t {
         kMember,     ///< known to belong to the tree
         kSuspected,  ///< an orphan of this zona's, younger than the process, that carries no mark
@@ -104,6 +107,7 @@ struct Survivor {
 
 /// A count of out-of-memory kills: what grew since the process was started counts.
 struct OomKills {
+    /// Whose kills are counted.
     enum class Scope : std::uint8_t {
         kTree,    ///< of this tree alone
         kDaemon,  ///< of the group in which the daemon and all processes without their own are
@@ -121,6 +125,7 @@ class Tree {
     Tree& operator=(const Tree&) = delete;
     virtual ~Tree() = default;
 
+    /// By what it is held, for its whole life.
     virtual Tier tier() const = 0;
     /// Whether is_empty() and an empty kill_step() are proofs. True for the cgroup tiers.
     bool guaranteed() const { return tier() != Tier::kSweep; }
@@ -168,9 +173,11 @@ class Tree {
     const os::ProcessRef& main() const { return main_; }
 
   protected:
+    /// Sends the signal to every member once; how many got it.
     virtual core::Result<std::size_t> signal_tree(int number) = 0;
     /// The process is in: what was open for its entrance is not needed any more.
     virtual void entered() {}
+    /// The /proc of its Containment.
     virtual const os::ProcFs& proc() const = 0;
 
     os::ProcessRef main_;
@@ -225,6 +232,7 @@ class Containment {
     /// After a change of the keeper.
     virtual void set_keeper(pid_t keeper) = 0;
 
+    /// The /proc that it was opened with; lives as long as this.
     virtual const os::ProcFs& proc() const = 0;
 };
 

@@ -23,10 +23,13 @@ struct DescriptorBudget {
     std::size_t connections = 0;  ///< of clients, at most
     std::size_t processes = 0;    ///< descriptors for them, not processes
 
+    /// The descriptors that one process of this app holds.
     static constexpr std::size_t of_process(const AppSpec& spec) {
         return kEach + (spec.stdin_mode == StdinMode::kPipe ? kStdin : 0);
     }
 
+    /// How `limit` is shared out.
+    ///
     /// `wanted_connections`: what the user asked for, who gets it at the cost of processes, as far
     /// as five eighths of all; 0 if nobody asked.
     static constexpr DescriptorBudget of(std::uint64_t limit, std::size_t wanted_connections = 0) {

@@ -19,6 +19,7 @@
 
 namespace zona::process {
 
+/// How much of a promise this host lets zona keep.
 enum class CheckStatus : std::uint8_t {
     kOk,
     kDegraded,  ///< works, but less, slower or without a guarantee; `detail` says what
@@ -36,6 +37,7 @@ struct HostCheck {
     std::string cure;    ///< what to do; empty when ok
 };
 
+/// Where to look.
 struct DoctorOptions {
     std::string home;
     /// Where interpreters are searched: the value of PATH.

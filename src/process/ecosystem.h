@@ -44,6 +44,7 @@ struct EcosystemInput {
     std::map<std::string, std::string> environment;
 };
 
+/// Whose rules a file is read by: kNative when its name begins with "zona." or it has a key `zona`.
 enum class EcosystemRules : std::uint8_t { kNative, kPm2 };
 
 /// What a file described: at least one app, each one valid, no two with one name in one namespace.
@@ -56,6 +57,7 @@ struct Ecosystem {
 
 /// The limit of a file's size, and of its text after interpolation.
 constexpr core::ByteCount kMaxEcosystemBytes = core::ByteCount::mib(10);
+/// Apps in one file; over it the file is refused.
 constexpr std::size_t kMaxApps = 10'000;
 
 /// Reads an ecosystem file: `apps: [...]` or `pm2: ...` at the top, a bare list of apps, or one

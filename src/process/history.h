@@ -69,12 +69,14 @@ struct ExitRecord {
     bool operator==(const ExitRecord&) const = default;
 };
 
+/// Where the files are and how large they become.
 struct ExitHistoryOptions {
     std::string directory;  ///< HOME/state, absolute; made if it is not there
     /// Of each of the two files; at least room for 64 records of 128 bytes.
     core::ByteCount file_size = core::ByteCount::mib(2);
 };
 
+/// How runs ended, on disk. Guarantees, errors and threading: history.h.
 class ExitHistory {
   public:
     /// This many of the latest exits of each process are remembered.
@@ -99,6 +101,7 @@ class ExitHistory {
 
     /// The latest exits, newest first, at most `most` and kKept.
     std::vector<ExitRecord> recent(const core::Uuid& process, std::size_t most) const;
+    /// The latest exit; nullopt when none is remembered.
     std::optional<ExitRecord> last(const core::Uuid& process) const;
 
     /// Whether the end of this run is among those remembered. The time tells runs of different

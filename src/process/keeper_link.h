@@ -23,6 +23,7 @@ struct HeldStreams {
 /// borrowed.
 class KeeperLink {
   public:
+    /// `fd` stays the caller's and open as long as this.
     explicit KeeperLink(int fd) : fd_(fd) {}
 
     int fd() const { return fd_; }

@@ -27,6 +27,7 @@ enum InheritedFd : int {
 /// Listening sockets of the network that a keeper holds.
 inline constexpr unsigned kMostListeners = 32;
 
+/// What a message says; the comments begin with who says it.
 enum class KeeperVerb : uint32_t {
     kHold = 1,  ///< daemon: open and hold the FIFOs `argument` (SlotStreams) of `slot`; answered by
                 ///< kHeld
@@ -38,6 +39,7 @@ enum class KeeperVerb : uint32_t {
     kDropListeners = 7,  ///< daemon: close all of them
 };
 
+/// One packet; what a verb does not use is 0.
 struct KeeperMessage {
     KeeperVerb verb;
     uint32_t slot;

@@ -14,6 +14,7 @@
 
 namespace zona::process {
 
+/// The unit of all delays here.
 using Milliseconds = std::chrono::milliseconds;
 
 /// The part of an app's settings that decides about restarts and stops.
@@ -28,6 +29,7 @@ struct RestartPolicy {
     std::vector<int> stop_exit_codes;
 };
 
+/// No delay of a backoff grows beyond this.
 inline constexpr Milliseconds kLongestBackoff{15000};
 /// A run this long makes the next backoff begin anew.
 inline constexpr Milliseconds kBackoffResetUptime{30000};
@@ -36,6 +38,7 @@ inline constexpr Milliseconds kBackoffResetUptime{30000};
 /// otherwise.
 inline constexpr Milliseconds kSpawnRetryDelay{100};
 
+/// Where a process is in its life.
 enum class Phase : std::uint8_t {
     kStopped,    ///< no child, none wanted now
     kLaunching,  ///< a spawn is under way
@@ -45,6 +48,7 @@ enum class Phase : std::uint8_t {
     kWaiting,    ///< the next start is due at a time
     kErrored,    ///< given up: too many short runs, or it cannot be started
 };
+/// Every phase, for tables and tests.
 inline constexpr std::array kPhases = {Phase::kStopped,  Phase::kLaunching, Phase::kOnline,
                                        Phase::kStopping, Phase::kCleaning,  Phase::kWaiting,
                                        Phase::kErrored};
@@ -55,6 +59,7 @@ std::string_view status_name(Phase phase);
 /// What follows when the present child's tree has ended.
 enum class Goal : std::uint8_t { kNone, kStop, kRestart, kDelete };
 
+/// What is known of one process between two events.
 struct LifecycleState {
     Phase phase = Phase::kStopped;
     Goal goal = Goal::kNone;
@@ -66,6 +71,7 @@ struct LifecycleState {
     bool operator==(const LifecycleState&) const = default;
 };
 
+/// What can happen to a process.
 enum class EventKind : std::uint8_t {
     kStart,        ///< asked for
     kStop,         ///< asked for, or the daemon is shutting down
@@ -79,11 +85,13 @@ enum class EventKind : std::uint8_t {
     kKillTimeout,  ///< the grace has passed
     kRestartDue,   ///< the delay has passed
 };
+/// Every kind of event, for tables and tests.
 inline constexpr std::array kEventKinds = {
     EventKind::kStart,     EventKind::kStop,        EventKind::kRestart,     EventKind::kDelete,
     EventKind::kReset,     EventKind::kSpawned,     EventKind::kSpawnFailed, EventKind::kExited,
     EventKind::kTreeEmpty, EventKind::kKillTimeout, EventKind::kRestartDue};
 
+/// One thing that happened, with what is known about it.
 struct Event {
     EventKind kind;
     bool tree_empty = true;  ///< kExited: nothing but the main child was there
@@ -91,6 +99,7 @@ struct Event {
     int exit_code = -1;      ///< kExited: its code; -1 for a signal or an unknown end
 };
 
+/// What the supervisor is told to do.
 enum class ActionKind : std::uint8_t {
     kSpawn,            ///< start the child; answer with kSpawned or kSpawnFailed
     kSignalMain,       ///< the stop signal to the child's process group
@@ -104,6 +113,7 @@ enum class ActionKind : std::uint8_t {
     kRemove,   ///< forget the process
 };
 
+/// One thing to do; `delay` matters to the timers only.
 struct Action {
     ActionKind kind;
     Milliseconds delay{0};
@@ -113,14 +123,17 @@ struct Action {
 /// At most this many actions follow from one event.
 inline constexpr std::size_t kMostActions = 6;
 
+/// What follows from one event, in the order in which it is to be done. No allocation.
 class Actions {
   public:
+    /// Precondition: size() < kMostActions.
     void add(ActionKind kind, Milliseconds delay = Milliseconds(0)) {
         items_[size_++] = Action{kind, delay};
     }
     const Action* begin() const { return items_.data(); }
     const Action* end() const { return items_.data() + size_; }
     std::size_t size() const { return size_; }
+    /// Whether an action of that kind is among them.
     bool has(ActionKind kind) const;
 
   private:
@@ -128,6 +141,7 @@ class Actions {
     std::size_t size_ = 0;
 };
 
+/// The answer to an event.
 struct Transition {
     LifecycleState state;
     Actions actions;

@@ -60,6 +60,7 @@ std::string log_index_path(std::string_view directory, std::string_view log_path
 /// again.
 class LogIndexWriter {
   public:
+    /// Touches nothing yet; `path` is that of log_index_path().
     explicit LogIndexWriter(std::string path, LogIndexLimits limits = {});
 
     /// Takes the file over for a log file with this inode and size; begins it anew if it is

@@ -57,6 +57,7 @@ enum class Follow : std::uint8_t {
     kYes,  ///< an unfinished last line is held back until its newline comes
 };
 
+/// Reads several log files as one. Guarantees, errors and threading: log_reader.h.
 class LogReader {
   public:
     /// Longer lines come in parts of this size (cut between UTF-8 characters).

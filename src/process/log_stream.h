@@ -7,6 +7,7 @@
 
 namespace zona::process {
 
+/// Standard output or standard error.
 enum class LogStream : std::uint8_t { kOut, kErr };
 
 /// "out" or "err", as the API and the names of FIFOs spell it.

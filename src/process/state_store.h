@@ -37,6 +37,7 @@
 
 namespace zona::process {
 
+/// Where it is and how much it takes.
 struct StateStoreOptions {
     std::string directory;  ///< HOME/state, absolute; made if it is not there
     /// A new snapshot is due when the journal is larger than this and than twice the last snapshot.
@@ -60,6 +61,7 @@ struct LoadedState {
 /// Whether save() may replace a saved list by an empty one.
 enum class EmptySave : std::uint8_t { kRefuse, kAllow };
 
+/// What save() has written.
 struct SaveReport {
     std::string file;           ///< absolute
     std::size_t processes = 0;  ///< how many are in it
@@ -72,6 +74,7 @@ enum class SavedFrom : std::uint8_t {
     kKilled,    ///< nothing is saved: what the last `zona kill` ended
 };
 
+/// What resurrect brings back.
 struct SavedProcesses {
     SavedFrom from = SavedFrom::kSaved;
     std::string file;  ///< absolute; empty for kKilled
@@ -79,6 +82,7 @@ struct SavedProcesses {
     std::vector<std::string> warnings;
 };
 
+/// The desired state of all processes, on disk. Guarantees, errors and threading: state_store.h.
 class StateStore {
   public:
     /// Called once, with success when everything is on the disk.

@@ -26,6 +26,7 @@ struct StoredApp {
     std::map<std::string, std::string> caller_environment;
 };
 
+/// One instance of an app, as its owner wants it.
 struct StoredProcess {
     core::Uuid id;
     std::uint32_t pm_id = 0;

@@ -28,7 +28,6 @@
 #include "process/app_spec.h"
 #include "process/containment.h"
 #include "process/stored_process.h"
-#include "process/versions.h"
 
 namespace boost::asio {
 class io_context;
@@ -47,6 +46,7 @@ class StateStore;
 class Table;
 class KeeperLink;
 
+/// Takes the answer; called once, on the supervisor's thread.
 template <class T>
 using Callback = std::move_only_function<void(core::Result<T>)>;
 
@@ -66,6 +66,7 @@ struct ExitView {
     std::int32_t pid = 0;
     core::SystemTime started_at{};
     core::SystemTime exited_at{};
+    /// What ended the run; the fields below say with which of them they hold.
     enum class Cause : std::uint8_t { kExited, kSignaled, kOutOfMemory, kNotStarted, kUnknown };
     Cause cause = Cause::kUnknown;
     int code = 0;    ///< kExited
@@ -100,32 +101,11 @@ struct ProcessView {
     bool guaranteed = false;
     std::vector<Survivor> survivors;  ///< of the last stop, those that still run
     std::string interpreter;          ///< in force; empty: executes itself
-    Version version;                  ///< what Supervisor::versions() said at this moment
 };
-
-/// Something that happened to a process.
-struct ProcessEvent {
-    enum class Kind : std::uint8_t { kCreated, kStatus, kExit, kDeleted };
-    Kind kind = Kind::kStatus;
-    core::SystemTime at{};
-    std::uint32_t pm_id = 0;
-    std::string name;
-    std::uint32_t instance = 0;
-    std::string_view from;  ///< kStatus: as ProcessView::status
-    std::string_view to;
-    std::optional<ExitView> exit;  ///< kExit
-};
-
-/// What became known since the last news.
-struct ProcessNews {
-    std::vector<ProcessEvent> events;    ///< all of them, in order
-    std::vector<ProcessView> changed;    ///< as they are now, each once
-    std::vector<std::uint32_t> deleted;  ///< pm_ids
-};
-using Observer = std::move_only_function<void(ProcessNews)>;
 
 /// What became of a start (docs/api.md, Outcome).
 struct Outcome {
+    /// What it came to; kPending when nobody waited for it.
     enum class Kind : std::uint8_t { kPending, kReady, kExited, kNotStarted };
     std::uint32_t pm_id = 0;
     std::string name;
@@ -137,14 +117,18 @@ struct Outcome {
     std::string hint;
 };
 
+/// Whether the answer comes when the processes have started or stopped, or at once.
 enum class Wait : std::uint8_t { kNo, kYes };
+/// Whether save() may replace a saved list by an empty one.
 enum class Force : std::uint8_t { kNo, kYes };
+/// What happens to an app whose name is taken.
 enum class Existing : std::uint8_t {
     kRefuse,       ///< an app whose name exists is a conflict
     kStartStopped  ///< running instances are left alone, stopped ones take the new settings and
                    ///< start
 };
 
+/// What to start, with the caller's environment below each app's own.
 struct StartRequest {
     std::vector<AppSpec> apps;
     std::map<std::string, std::string> environment;
@@ -152,12 +136,16 @@ struct StartRequest {
     Wait wait = Wait::kYes;
 };
 
+/// The processes of the request's apps, and what became of each start.
 struct StartReply {
     std::vector<ProcessView> processes;
     std::vector<Outcome> outcomes;
 };
 
+/// One action on what the selectors match (selector.h).
 struct OperationRequest {
+    /// As `zona` calls them; kReset sets counters to zero, kSend writes `line` to the standard
+    /// input.
     enum class Action : std::uint8_t {
         kStart,
         kStop,
@@ -178,6 +166,7 @@ struct OperationRequest {
     std::optional<std::map<std::string, std::string>> new_environment;  ///< kRestart
 };
 
+/// What became of one process: its view, none when deleted, or the error.
 struct OperationResult {
     std::uint32_t pm_id = 0;
     std::string name;
@@ -187,6 +176,7 @@ struct OperationResult {
     std::optional<core::Error> error;
 };
 
+/// What the configuration and the host say.
 struct SupervisorOptions {
     std::string home;            ///< absolute
     std::string logs_dir;        ///< absolute
@@ -221,8 +211,10 @@ struct SupervisorDeps {
     int keeper_events_fd;  ///< eventfd: exits of adopted children were recorded
 };
 
+/// Owns all managed processes. Guarantees, errors and threading: supervisor.h.
 class Supervisor {
   public:
+    /// Does nothing yet: recover() begins.
     Supervisor(SupervisorOptions options, SupervisorDeps deps);
     ~Supervisor();
     Supervisor(const Supervisor&) = delete;
@@ -240,19 +232,26 @@ class Supervisor {
     /// matches nothing; nothing is done), kInvalidArgument, kUnavailable.
     void operate(OperationRequest request, Callback<std::vector<OperationResult>> done);
 
+    /// The processes that the selectors match, all for none. Errors: kNotFound (one matches
+    /// nothing), kInvalidArgument.
     void list(std::vector<std::string> select, Callback<std::vector<ProcessView>> done);
     /// By pm_id, UUID or the name of an app with one instance. kNotFound, kInvalidArgument (several
     /// instances).
     void find(std::string id, Callback<ProcessView> done);
+    /// A process and its remembered exits, the latest first. `id` and errors as find().
     void exits(std::string id, Callback<std::pair<ProcessView, std::vector<ExitView>>> done);
-    /// The variables that the next start gives to the process.
+    /// The variables that the next start gives to the process. `id` and errors as find().
     void environment(std::string id, Callback<std::map<std::string, std::string>> done);
+    /// Where the output of the processes lies that list() would give. Errors as list().
     void log_files(std::vector<std::string> select, Callback<std::vector<LogFiles>> done);
 
+    /// What save() has written.
     struct Saved {
         std::string file;
         std::size_t processes = 0;
     };
+    /// Writes down the list for resurrect(). Errors: kConflict for an empty list without force,
+    /// those of the state store.
     void save(Force force, Callback<Saved> done);
     /// Starts what was saved, or what ran before `zona kill`; names that exist already are left
     /// alone.
@@ -260,16 +259,11 @@ class Supervisor {
     /// How many processes `resurrect` would bring back after a kill.
     void killed_count(Callback<std::size_t> done);
 
-    /// Tells `observer` all news from now on, on the supervisor's thread, right after what made
-    /// them; in place of the one before. An empty one ends it, and then news cost nothing.
-    void observe(Observer observer);
-    /// For readers on other threads.
-    const Versions& versions() const;
-
-    /// Ends every process in order, then calls `done`. The desired state stays, unless `kill`: then
-    /// the list is set aside and the next zona starts nothing by itself. A second call is ignored
-    /// but for its callback.
+    /// Whether the next zona starts what runs now by itself: with kKill the list is set aside.
     enum class Shutdown : std::uint8_t { kStop, kKill };
+    /// Ends every process in order, then calls `done`; `begun` is told first how many run.
+    /// The desired state stays, unless `how` is kKill. A second call is ignored but for its
+    /// callbacks.
     void shutdown(Shutdown how, std::move_only_function<void(std::size_t stopping)> begun,
                   std::move_only_function<void()> done);
 

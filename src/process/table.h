@@ -21,6 +21,7 @@ class Table {
     static core::Result<Table> open(const std::string& path, const std::string& boot_id);
 
     TableHeader& header() { return *static_cast<TableHeader*>(mapping_.data()); }
+    /// Precondition: `number` < kTableSlots.
     Slot& slot(std::uint32_t number) { return slots_[number]; }
     std::uint32_t used() { return header().used.load(); }
 
@@ -30,6 +31,7 @@ class Table {
     /// Gives a slot back; nothing of its process may be left.
     void release(std::uint32_t number);
 
+    /// The process that take() gave the slot to.
     static core::Uuid owner(const Slot& slot);
 
   private:

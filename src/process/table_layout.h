@@ -25,6 +25,7 @@ template <class T>
 class Shared {
   public:
     T load() const { return __atomic_load_n(&value_, __ATOMIC_ACQUIRE); }
+    /// Makes what this thread wrote before visible to whoever loads it.
     void store(T value) { __atomic_store_n(&value_, value, __ATOMIC_RELEASE); }
     /// Stores `to` if the value is `from`; whether it did.
     bool replace(T from, T to) {
@@ -38,6 +39,7 @@ class Shared {
     T value_;
 };
 
+/// What a slot says after a death of those who write it.
 enum class SlotState : uint8_t {
     kFree = 0,     ///< nobody's
     kIdle = 1,     ///< belongs to a process that has no child now
@@ -98,14 +100,18 @@ struct Slot {
 
     uint64_t incarnation() const { return word.load() >> 8U; }
     SlotState state() const { return static_cast<SlotState>(word.load() & 0xFFU); }
+    /// The value of `word`.
     static uint64_t make_word(uint64_t incarnation, SlotState state) {
         return incarnation << 8U | static_cast<uint64_t>(state);
     }
 };
 static_assert(sizeof(Slot) == 192, "the layout is shared between versions");
 
+/// What the file begins with.
 inline constexpr char kTableMagic[8] = {'Z', 'O', 'N', 'A', 'T', 'B', 'L', '\n'};
+/// Of the layout; a file of a newer one is refused (judge_table).
 inline constexpr uint32_t kTableVersion = 1;
+/// The most processes of one zona; fixed, for the file is mapped once.
 inline constexpr uint32_t kTableSlots = 16384;
 
 inline constexpr uint32_t kStopBegun =
@@ -132,6 +138,7 @@ struct TableHeader {
 };
 static_assert(sizeof(TableHeader) == 4096, "slots begin at the second page");
 
+/// The size of the file.
 inline constexpr uint64_t kTableBytes = sizeof(TableHeader) + uint64_t{kTableSlots} * sizeof(Slot);
 
 /// Why a table file cannot be used as it is.
