@@ -12,18 +12,6 @@ PING = '/api/v1/ping'
 
 
 @pytest.fixture
-def open_zona(new_zona):
-    """open_zona(**env): a zona that listens on a free port of the loopback; `url` and `key` are its own."""
-    def make(**env):
-        zona = new_zona(env={'ZONA_API_LISTEN': '127.0.0.1:0', **env})
-        zona.run('start', '/bin/sleep', '--name', 'nap', '--', '1000')
-        zona.url = f"http://{zona.ping()['network']['address']}"
-        zona.key = (zona.home / 'api-key').read_text().strip()
-        return zona
-    return make
-
-
-@pytest.fixture
 def zona(open_zona):
     return open_zona()
 

@@ -1,0 +1,159 @@
+"""Measures the API over TCP: beside nginx, with many clients, while the daemon is killed."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import requests
+
+from measures import percentile, pss_kb, row, start_many
+from waiting import wait_until
+from zona_home import BIN, Zona
+
+
+@contextlib.contextmanager
+def networked(**env):
+    """A zona that listens on the loopback, with its url and key."""
+    zona = Zona(folder=tempfile.mkdtemp(prefix='zona-bench-', dir='/dev/shm'), env={'ZONA_API_LISTEN': '127.0.0.1:0', **env})
+    try:
+        zona.run('start', '/bin/sleep', '--name', 'nap', '--', '100000')
+        zona.address = zona.ping()['network']['address']
+        zona.url = f'http://{zona.address}'
+        zona.headers = {'X-API-Key': (zona.home / 'api-key').read_text().strip()}
+        yield zona
+    finally:
+        zona.close()
+
+
+@contextlib.contextmanager
+def nginx_with(body):
+    """The URL of an nginx whose every answer is `body`, with a worker for each core."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix='nginx-bench-', dir='/dev/shm'))
+    with socket.create_server(('127.0.0.1', 0)) as probe:
+        port = probe.getsockname()[1]
+    quoted = body.replace('\\', '\\\\').replace("'", "\\'")
+    (home / 'nginx.conf').write_text(
+        f'worker_processes {os.cpu_count()}; pid {home}/pid; error_log {home}/error.log; daemon off;\n'
+        'events { worker_connections 4096; }\n'
+        f'http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {home}/b; proxy_temp_path {home}/p;'
+        f' fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;\n'
+        f"server {{ listen 127.0.0.1:{port} reuseport; default_type application/json; location / {{ return 200 '{quoted}'; }} }} }}\n")
+    process = subprocess.Popen(['nginx', '-p', str(home), '-c', str(home / 'nginx.conf')])
+    try:
+        wait_until(lambda: requests.get(f'http://127.0.0.1:{port}/', timeout=5).text == body)
+        yield f'http://127.0.0.1:{port}'
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def milliseconds(text):
+    number, unit = re.match(r'([\d.]+)(us|ms|s)', text).groups()
+    return float(number) * {'us': 1e-3, 'ms': 1, 's': 1e3}[unit]
+
+
+def wrk(url, headers, seconds=10, connections=64):
+    """wrk's answers a second, p99 in milliseconds, and errors by kind."""
+    command = ['wrk', '-t2', f'-c{connections}', f'-d{seconds}s', '--latency', '--timeout', '10s']
+    for name, value in headers.items():
+        command += ['-H', f'{name}: {value}']
+    out = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    errors = dict(re.findall(r'(connect|read|write|timeout) (\d+)', out))
+    return {'rate': float(re.search(r'Requests/sec:\s+([\d.]+)', out).group(1)),
+            'p99': milliseconds(re.search(r'99%\s+(\S+)', out).group(1)),
+            'refused': int((re.search(r'Non-2xx or 3xx responses: (\d+)', out) or [0, 0])[1]),
+            'errors': {kind: int(count) for kind, count in errors.items()}}
+
+
+def bench_http():
+    """One process by its id, with a key; nginx answers the same bytes. In turns, three times each."""
+    with networked() as zona:
+        url = f'{zona.url}/api/v1/processes/0'
+        body = requests.get(url, headers=zona.headers, timeout=10).text
+        with nginx_with(body) as peer:
+            runs = [(wrk(url, zona.headers, 6), wrk(peer, zona.headers, 6)) for _ in range(3)]
+    assert not any(ours['refused'] for ours, _ in runs)
+    ours, theirs = sorted(runs, key=lambda run: run[0]['rate'] / run[1]['rate'])[1]
+    row('GET /api/v1/processes/ID with a key, 64 connections', ours['rate'], '/s')
+    row('nginx `return 200` of the same bytes', theirs['rate'], '/s')
+    row('zona / nginx, answers a second, median of 3', ours['rate'] / theirs['rate'], 'x', 0.7, 'more')
+    row('zona / nginx, p99', ours['p99'] / theirs['p99'], 'x', 2, note=f"{ours['p99']:.2f} and {theirs['p99']:.2f} ms")
+
+
+def bench_many():
+    """The list of 500 processes."""
+    with networked() as zona:
+        start_many(zona, 499)
+        load = subprocess.run([BIN / 'api_load', zona.home / 'api.sock', '/api/v1/processes', '4', '100', '10'],
+                              capture_output=True, text=True, check=True)
+        figures = json.loads(load.stdout)
+    row('list of 500 processes, 100 a second, p99', figures['p99_us'] / 1e3, 'ms', 5)
+
+
+def bench_connections():
+    """What 10,000 clients that say nothing cost."""
+    with networked(ZONA_API_MAX_CONNECTIONS='10100', ZONA_API_IDLE_TIMEOUT='1h', ZONA_API_CONNECTIONS_PER_ADDRESS='20000') as zona:
+        pid = zona.daemon_pid()
+        host, port = zona.address.split(':')
+        before = pss_kb(pid)
+        clients = [socket.create_connection((host, int(port)), timeout=30) for _ in range(10_000)]
+        try:
+            request = f'GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n'.encode()
+            for client in clients:   # all are accepted, and have been served once
+                client.sendall(request)
+            for client in clients:
+                assert client.recv(65536).startswith(b'HTTP/1.1 '), 'no answer'
+            row('daemon with 10,000 idle connections, PSS', pss_kb(pid) / 1024, 'MB', 60, note=f'{before / 1024:.1f} before')
+        finally:
+            for client in clients:
+                client.close()
+
+
+def bench_killed():
+    """wrk goes on while the daemon is killed ten times."""
+    with networked() as zona:
+        killed = []
+
+        def kill_often():
+            for _ in range(10):
+                time.sleep(0.8)
+                pid = zona.daemon_pid()
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+                wait_until(lambda: zona.daemon_pid() != pid)
+        killer = threading.Thread(target=kill_often)
+        killer.start()
+        answered = wrk(f'{zona.url}/api/v1/processes/0', zona.headers, 12)
+        killer.join()
+    row('connections that failed while the daemon was killed 10 times', answered['errors'].get('connect', 0), '', 0)
+    lost = answered['errors'].get('read', 0) + answered['errors'].get('write', 0)
+    row('requests in flight that were lost', lost, '', note=f"of {answered['rate'] * 12:.0f}; 64 connections, {len(killed)} kills")
+
+
+def bench_follow():
+    """A log followed over HTTP by one client while its program writes as fast as it can."""
+    with networked() as zona:
+        lines = 10_000_000
+        with requests.get(f'{zona.url}/api/v1/logs?select=flood&follow=true&lines=0', headers=zona.headers, stream=True, timeout=60) as early:
+            early.close()
+        zona.run('start', BIN / 'line_flood', '--name', 'flood', '--interpreter', 'none', '--no-autorestart', '--', str(lines), check=False)
+        wait_until(lambda: zona.process('flood')['status'] == 'stopped', 120)
+        received = 0
+        begin = time.monotonic()
+        with requests.get(f'{zona.url}/api/v1/logs?select=flood&lines={lines}', headers=zona.headers, stream=True, timeout=60) as answer:
+            for chunk in answer.iter_content(1 << 20):
+                received += len(chunk)
+        seconds = time.monotonic() - begin
+    row('log over HTTP to one client', received / seconds / 1e6, 'MB/s', 300, 'more', note=f'{received / 1e6:.0f} MB')
+
+
+BENCHES = {'http': bench_http, 'many': bench_many, 'connections': bench_connections, 'killed': bench_killed, 'follow': bench_follow}

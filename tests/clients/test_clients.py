@@ -1,0 +1,163 @@
+"""Clients that others wrote: what their users type works."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+import pytest
+import requests
+
+PING = '/api/v1/ping'
+
+
+def run(*command, **options):
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.fixture
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix='zt-'))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def background():
+    """background(command): a program of this test; ended with it."""
+    started = []
+
+    def start(*command, **options):
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, **options)
+        started.append(process)
+        return process
+    yield start
+    for process in started:
+        process.terminate()
+    for process in started:
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+# PM-46
+def test_curl_drives_a_process(zona, tool):
+    curl = [tool('curl'), '-sS', '--fail-with-body', '-H', f'Authorization: Bearer {zona.key}', '-H', 'Content-Type: application/json']
+
+    def ask(method, path, body=None):
+        done = run(*curl, '-X', method, *(['-d', json.dumps(body)] if body else []), zona.url + path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)['data']
+    made = ask('POST', '/api/v1/processes', {'apps': [{'script': '/bin/sleep', 'args': ['1000'], 'name': 'made'}], 'cwd': '/'})
+    assert made['outcomes'][0]['outcome'] == 'ready'
+    assert ask('GET', '/api/v1/processes/made')['status'] == 'online'
+    assert ask('POST', '/api/v1/operations', {'action': 'stop', 'select': ['made']})['results'][0]['ok']
+    assert ask('POST', '/api/v1/operations', {'action': 'delete', 'select': ['made']})['results'][0]['ok']
+    gone = run(*curl, zona.url + '/api/v1/processes/made')
+    assert gone.returncode == 22 and json.loads(gone.stdout)['error']['code'] == 'NOT_FOUND'
+
+
+# PM-46
+def test_requests_keeps_one_connection(zona):
+    with requests.Session() as session:
+        session.headers['X-API-Key'] = zona.key
+        for _ in range(50):
+            assert session.get(zona.url + '/api/v1/processes', timeout=10).json()['meta']['total'] == 1
+        assert session.get(zona.url + '/nowhere', timeout=10).json()['error']['code'] == 'NOT_FOUND'
+
+
+# OBS-01
+def test_promtool_finds_nothing_wrong_with_the_metrics(zona, tool):
+    requests.get(zona.url + '/api/v1/processes', headers={'X-API-Key': zona.key}, timeout=10)
+    text = requests.get(zona.url + '/api/v1/metrics', headers={'X-API-Key': zona.key}, timeout=10).text
+    checked = run(tool('promtool'), 'check', 'metrics', input=text)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, '', '')
+
+
+# OBS-01, OBS-02
+def test_prometheus_scrapes_and_answers_with_quantiles(zona, tool, free_port, folder, background, wait_until):
+    (folder / 'key').write_text(zona.key)
+    (folder / 'prometheus.yml').write_text(json.dumps({
+        'global': {'scrape_interval': '1s'},
+        'scrape_configs': [{'job_name': 'zona', 'metrics_path': '/api/v1/metrics', 'authorization': {'credentials_file': str(folder / 'key')},
+                            'static_configs': [{'targets': [zona.url.removeprefix('http://')]}]}]}))
+    background(tool('prometheus'), f'--config.file={folder}/prometheus.yml', f'--storage.tsdb.path={folder}/data',
+               f'--web.listen-address=127.0.0.1:{free_port}')
+
+    def query(expression):
+        answer = requests.get(f'http://127.0.0.1:{free_port}/api/v1/query', params={'query': expression}, timeout=5).json()
+        return {tuple(sorted(r['metric'].items())): float(r['value'][1]) for r in answer['data']['result']}
+    path = '/api/v1/processes/nap'   # nobody else asks for it
+    for _ in range(20):
+        requests.get(zona.url + path, headers={'X-API-Key': zona.key}, timeout=10)
+
+    def scraped():
+        try:
+            return list(query('up{job="zona"}').values()) == [1.0] and query(
+                'zona_http_request_duration_seconds_count{route="/api/v1/processes/{id}",method="GET",status="200"}')
+        except requests.ConnectionError:
+            return False
+    wait_until(scraped, 60)
+    wait_until(lambda: list(scraped().values()) == [20.0], 30)
+    for quantile in (0.5, 0.95, 0.99):
+        found = query(f'histogram_quantile({quantile}, zona_http_request_duration_seconds_bucket{{route="/api/v1/processes/{{id}}"}})')
+        assert len(found) == 1 and 0 < list(found.values())[0] < 10
+
+
+# PM-46
+def test_nginx_in_front_passes_everything_on(zona, tool, free_port, folder, background, wait_until):
+    (folder / 'nginx.conf').write_text(f'''
+        daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}
+        http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+               uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+          server {{ listen 127.0.0.1:{free_port};
+            location / {{ proxy_pass {zona.url}; proxy_http_version 1.1; proxy_buffering off; proxy_set_header Connection ""; }} }} }}''')
+    background(tool('nginx'), '-p', folder, '-c', folder / 'nginx.conf')
+    front = f'http://127.0.0.1:{free_port}'
+
+    def answers():
+        try:
+            return requests.get(front + PING, headers={'X-API-Key': zona.key}, timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+    wait_until(answers)
+    assert requests.get(front + PING, timeout=5).status_code == 401
+    zona.run('start', '/bin/sh', '--name', 'talker', '--', '-c', 'for i in 1 2 3; do echo line $i; done; exec sleep 1000')
+    with requests.get(front + '/api/v1/logs?select=talker&follow=true', headers={'X-API-Key': zona.key}, timeout=20, stream=True) as stream:
+        lines = []
+        for line in stream.iter_lines():
+            lines.append(json.loads(line).get('line'))
+            if 'line 3' in lines:
+                break
+    assert [line for line in lines if line] == ['line 1', 'line 2', 'line 3']
+
+
+# REL-20
+def test_wrk_fails_no_connection_while_the_daemon_is_killed(zona, tool, wait_until, folder):
+    with open(folder / 'wrk', 'w') as out:
+        load = subprocess.Popen([tool('wrk'), '-t1', '-c8', '-d4s', '-H', f'X-API-Key: {zona.key}', zona.url + PING], stdout=out)
+    for _ in range(3):
+        wait_until(lambda: load.poll() is None)
+        pid = zona.daemon_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: zona.daemon_pid() != pid)
+    assert load.wait(60) == 0
+    text = (folder / 'wrk').read_text()
+    errors = dict(re.findall(r'(connect|read|write|timeout) (\d+)', text))
+    assert errors.get('connect', '0') == '0' and 'Non-2xx' not in text, text
+    assert int(errors.get('read', 0)) <= 3 * 8, text   # in flight when it was killed
+
+
+def test_two_requests_in_one_packet_are_answered_in_order(zona):
+    host, port = zona.url.removeprefix('http://').split(':')
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        head = f'Host: {host}\r\nX-API-Key: {zona.key}\r\n'
+        client.sendall(f'GET {PING} HTTP/1.1\r\n{head}\r\nGET /nowhere HTTP/1.1\r\n{head}Connection: close\r\n\r\n'.encode())
+        answers = b''.join(iter(lambda: client.recv(65536), b''))
+    assert answers.count(b'HTTP/1.1 200') == 1 and answers.index(b'HTTP/1.1 200') < answers.index(b'HTTP/1.1 404')
