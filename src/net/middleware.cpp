@@ -182,12 +182,14 @@ RecordMetrics::Series& RecordMetrics::State::series(const Request& request, int 
 }
 
 asio::awaitable<Response> add_security_headers(Request& request, Next next) {
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kFields = {{
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kFields = {{
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
         {"Referrer-Policy", "no-referrer"},
         {"Cache-Control", "no-store"},
-        {"Content-Security-Policy", "default-src 'none'"},
+        {"Cross-Origin-Resource-Policy", "same-origin"},
+        {"Content-Security-Policy",
+         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
     }};
     Response response = co_await next(request);
     for (const auto& [name, value] : kFields) {
@@ -291,12 +293,13 @@ Middleware refuse_faults() {
 }
 
 Application make_application(const Router& router, const ApplicationDeps& deps,
-                             std::vector<Middleware> inner) {
+                             std::vector<Middleware> inner, std::vector<Middleware> outer) {
     std::vector<Middleware> all;
     all.push_back(correlate(deps.random));
     all.push_back(access_log(deps.access, deps.clock));
     all.push_back(record_metrics(deps.metrics, deps.clock));
     all.push_back(security_headers());
+    std::ranges::move(outer, std::back_inserter(all));
     all.push_back(render_errors(deps.log));
     all.push_back(refuse_faults());
     std::ranges::move(inner, std::back_inserter(all));

@@ -12,6 +12,8 @@
 /// | access_log       | one line when the last byte is sent: also for 404, 413 and malformed |
 /// | record_metrics   | duration, bytes, in-flight by method, route pattern and status |
 /// | security_headers | on every response |
+/// | (outer)          | what the network needs (net/network_policy.h): compression, entity tags, |
+/// |                  | rate, origin and CORS; sees every answer rendered, refuses by a Fault |
 /// | render_errors    | the one place where errors become the envelope, and are logged |
 /// | refuse_faults    | answers what the server found wrong with the request itself |
 /// | (inner)          | authentication and what else is added: see well-formed requests only |
@@ -89,9 +91,11 @@ struct ApplicationDeps {
     core::Logger log;     ///< category of failed requests, e.g. "http"
 };
 
-/// The chain above around `router`, which must outlive it, with `inner` right before the router.
+/// The chain above around `router`, which must outlive it, with `inner` right before the router and
+/// `outer` around the rendering of errors.
 Application make_application(const Router& router, const ApplicationDeps& deps,
-                             std::vector<Middleware> inner = {});
+                             std::vector<Middleware> inner = {},
+                             std::vector<Middleware> outer = {});
 
 /// Takes the client's X-Correlation-Id if it matches [A-Za-z0-9._-]{1,64}, else makes one that is
 /// unique among all runs of all servers (64 random bits, drawn once, and a counter). The response
@@ -111,8 +115,10 @@ Middleware access_log(core::Logger log, const core::Clock& clock);
 Middleware record_metrics(core::MetricRegistry& metrics, const core::Clock& clock);
 
 /// Adds, where the handler has not set them: X-Content-Type-Options: nosniff, X-Frame-Options:
-/// DENY, Referrer-Policy: no-referrer, Cache-Control: no-store, Content-Security-Policy:
-/// default-src 'none'.
+/// DENY, Referrer-Policy: no-referrer, Cache-Control: no-store, Cross-Origin-Resource-Policy:
+/// same-origin, Content-Security-Policy: default-src 'none' and with it what that does not cover
+/// (frame-ancestors, base-uri, form-action). Strict-Transport-Security belongs to answers over TLS
+/// alone (RFC 6797 section 7.2) and is not added here. Source: SEC-21, PM-48.
 Middleware security_headers();
 
 /// Makes Response::failed() and exceptions into the error envelope with the correlation id. Header

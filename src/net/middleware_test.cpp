@@ -1,59 +1,15 @@
 #include "net/middleware.h"
 
-#include <deque>
-#include <future>
 #include <stdexcept>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
 #include <gtest/gtest.h>
 
-#include "core/testing/memory_log.h"
+#include "net/testing/middleware_fixture.h"
 
 namespace zona::net {
 namespace {
-
-/// One middleware around an endpoint of the test's.
-class MiddlewareTest : public testing::Test {
-  protected:
-    Response run(std::vector<Middleware> middlewares) {
-        const Chain& chain = chains_.emplace_back(std::move(middlewares), [this](Request& request) {
-            return endpoint(seen_, answer_, request);
-        });
-        asio::io_context context;
-        auto answer = asio::co_spawn(context, chain(request_), asio::use_future);
-        context.run();
-        return answer.get();
-    }
-    Response run(Middleware middleware) {
-        std::vector<Middleware> one;
-        one.push_back(std::move(middleware));
-        return run(std::move(one));
-    }
-
-    void finish(Response& response, core::ByteCount out = core::ByteCount(10)) {
-        const Transfer transfer{out, Transfer::Outcome::kComplete};
-        for (FinishHook& hook : response.on_finish)
-            hook(request_, response, transfer);
-    }
-
-    static asio::awaitable<Response> endpoint(int& seen, const std::function<Response()>& answer,
-                                              Request&) {
-        ++seen;
-        co_return answer();
-    }
-
-    std::deque<Chain> chains_;  // finish hooks refer to them
-    core::MemoryLog log_;
-    core::SeededRandom random_{1};
-    core::MetricRegistry metrics_;
-    Request request_;
-    int seen_ = 0;
-    std::function<Response()> answer_ = [] { return Response::success("1"); };
-};
 
 // HTTP-10
 TEST_F(MiddlewareTest, CorrelateHonoursAValidIdOfTheClient) {
@@ -262,6 +218,67 @@ TEST_F(MiddlewareTest, RecordMetricsEndsInFlightOnAnException) {
     EXPECT_THROW((void)run(record_metrics(metrics_, log_.clock())), std::runtime_error);
 
     EXPECT_EQ(in_flight.value(), 0.0);
+}
+
+/// The value below which `share` of the observations lie, as Prometheus estimates it
+/// (histogram_quantile): linear within a range.
+double quantile(const core::Histogram& histogram, double share) {
+    const std::vector<std::uint64_t> counts = histogram.counts();
+    std::uint64_t all = 0;
+    for (const std::uint64_t count : counts)
+        all += count;
+    double rank = share * static_cast<double>(all);
+    double below = 0;
+    for (std::size_t i = 0; i < histogram.bounds().size(); ++i) {
+        const auto here = static_cast<double>(counts[i]);
+        const double bound = histogram.bounds()[i];
+        if (rank <= here) return below + (bound - below) * rank / here;
+        rank -= here;
+        below = bound;
+    }
+    return below;
+}
+
+// OBS-02
+TEST_F(MiddlewareTest, RecordMetricsGivesTheQuantilesOfAKnownLoad) {
+    const Middleware middleware = record_metrics(metrics_, log_.clock());
+    log_.clock().advance(std::chrono::hours(1));
+    request_.method = Method::kGet;
+    for (int i = 1; i <= 1000; ++i) {
+        request_.route = i % 2 == 0 ? "/even" : "/odd";
+        request_.received = log_.clock().steady() - std::chrono::microseconds(10 * i);
+        answer_ = [i] { return Response::json("{}", i % 10 == 0 ? 503 : 200); };
+        run(middleware);
+    }
+    const auto series = [this](const char* route, const char* status) -> core::Histogram& {
+        return metrics_.histogram("zona_http_request_duration_seconds", "help", {1.0},
+                                  {{"method", "GET"}, {"route", route}, {"status", status}});
+    };
+    const auto total = [](const core::Histogram& histogram) {
+        std::uint64_t all = 0;
+        for (const std::uint64_t count : histogram.counts())
+            all += count;
+        return all;
+    };
+
+    // 10 µs, 30 µs ... 9.99 ms on /odd, none of which failed.
+    EXPECT_EQ(total(series("/odd", "200")), 500U);
+    EXPECT_EQ(total(series("/even", "200")), 400U);
+    EXPECT_EQ(total(series("/even", "503")), 100U);
+    EXPECT_NEAR(series("/odd", "200").sum(), 2.5, 1e-9);
+    EXPECT_NEAR(quantile(series("/odd", "200"), 0.50), 0.00500, 0.0001);
+    EXPECT_NEAR(quantile(series("/odd", "200"), 0.95), 0.00950, 0.0001);
+    EXPECT_NEAR(quantile(series("/odd", "200"), 0.99), 0.00990, 0.0001);
+}
+
+// OBS-02
+TEST_F(MiddlewareTest, TheRangesOfLatenciesReachFromATenthOfAMillisecondToTenSeconds) {
+    const std::vector<double> bounds = core::Histogram::latency_bounds();
+
+    EXPECT_LE(bounds.front(), 0.0001);
+    EXPECT_GE(bounds.back(), 10.0);
+    for (std::size_t i = 1; i < bounds.size(); ++i)
+        EXPECT_LE(bounds[i] / bounds[i - 1], 2.5 + 1e-9) << "no quantile is further off than this";
 }
 
 }  // namespace

@@ -317,6 +317,10 @@ core::Result<void> Router::add(Method method, std::string_view pattern, Handler 
     return {};
 }
 
+void Router::set_fallback(std::function<std::optional<core::Error>(const Request&)> explain) {
+    fallback_ = std::move(explain);
+}
+
 Router::Match Router::find(const Request& request) const {
     Match match;
     match.descend(*root_, request, 0);
@@ -325,6 +329,9 @@ Router::Match Router::find(const Request& request) const {
 
 Response Router::refusal(const Request& request, const Match& match) const {
     if (!match.path_known) {
+        if (fallback_) {
+            if (auto error = fallback_(request)) return Response::failed(std::move(*error));
+        }
         return Response::failed(core::Error(
             core::Code::kNotFound,
             fmt::format("there is no {} {}", request.method_name, quoted(request.path))));

@@ -95,7 +95,7 @@ struct RouteInfo {
 /// | OPTIONS where none is registered, or OPTIONS *    | 204 with Allow |
 /// | path matches, method does not                     | 405 METHOD_NOT_ALLOWED with Allow |
 /// | path and method match, no route's conditions hold | 406 INVALID_ARGUMENT |
-/// | no pattern matches                                | 404 NOT_FOUND |
+/// | no pattern matches                                | the fallback's, else 404 NOT_FOUND |
 class Router {
   public:
     Router();
@@ -111,6 +111,11 @@ class Router {
     /// conditions. Nothing is added then.
     core::Result<void> add(Method method, std::string_view pattern, Handler handler,
                            RouteOptions options = {});
+
+    /// `explain` says why there is nothing at a path that no pattern matches; nullopt leaves it to the
+    /// answer above. Such requests have no route in logs and metrics, whatever it says. It must be
+    /// quick and not throw.
+    void set_fallback(std::function<std::optional<core::Error>(const Request&)> explain);
 
     /// Answers `request`: fills its route and parameters and calls the handler, or makes one of the
     /// answers above. An exception of the handler passes through.
@@ -131,6 +136,7 @@ class Router {
     Response refusal(const Request& request, const Match& match) const;
 
     std::unique_ptr<Node> root_;
+    std::function<std::optional<core::Error>(const Request&)> fallback_;
 };
 
 }  // namespace zona::net

@@ -277,5 +277,24 @@ TEST_F(RouterTest, ListsItsRoutes) {
     EXPECT_EQ(routes[2].method, Method::kPost);
 }
 
+// HTTP-19
+TEST_F(RouterTest, TheFallbackExplainsPathsThatNoPatternMatches) {
+    add(Method::kGet, "/api/v1/ping", "ping");
+    router_.set_fallback([](const Request& request) -> std::optional<core::Error> {
+        if (request.segments.front() != "api") return std::nullopt;
+        return core::Error(core::Code::kNotFound, "there is only v1");
+    });
+    Request versioned = make_request(Method::kGet, "/api/v2/ping");
+    Request other = make_request(Method::kGet, "/x");
+
+    const Response explained = dispatch(versioned);
+    const Response plain = dispatch(other);
+
+    EXPECT_EQ(explained.status, 404);
+    EXPECT_EQ(explained.failure->error.message(), "there is only v1");
+    EXPECT_EQ(plain.failure->error.message(), "there is no GET /x");
+    EXPECT_EQ(route(Method::kPost, "/api/v1/ping"), "405 METHOD_NOT_ALLOWED");
+}
+
 }  // namespace
 }  // namespace zona::net

@@ -10,7 +10,7 @@
 namespace zona::net::detail {
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 34> kReasons = {{
+constexpr std::array<std::pair<int, std::string_view>, 35> kReasons = {{
     {100, "Continue"},
     {200, "OK"},
     {201, "Created"},
@@ -36,6 +36,7 @@ constexpr std::array<std::pair<int, std::string_view>, 34> kReasons = {{
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {499, "Client Closed Request"},

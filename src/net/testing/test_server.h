@@ -12,6 +12,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -80,12 +81,13 @@ class TestServer {
             router_.add(method, pattern, std::move(as_coroutine), std::move(options)).has_value());
     }
 
-    void start() {
+    void start(std::vector<Middleware> inner = {}, std::vector<Middleware> outer = {}) {
         const ApplicationDeps deps{clock_, random_, metrics_, log_.logger("http.access"),
                                    log_.logger("http")};
-        server_ = std::make_unique<Server>(context_.get_executor(), options_,
-                                           make_application(router_, deps), clock_,
-                                           log_.logger("http"), metrics_);
+        server_ = std::make_unique<Server>(
+            context_.get_executor(), options_,
+            make_application(router_, deps, std::move(inner), std::move(outer)), clock_,
+            log_.logger("http"), metrics_);
         const bool tcp = transport_ == Transport::kTcp;
         auto socket =
             tcp ? os::listen_tcp({"127.0.0.1", 0}, 1024) : os::listen_unix(endpoint_, 1024);

@@ -1,0 +1,31 @@
+/// @file
+/// The guard against requests that a browser was tricked into: DNS rebinding and cross-site
+/// requests.
+#pragma once
+
+#include "net/middleware.h"
+#include "net/origin.h"
+
+namespace zona::net {
+
+/// Refuses requests over TCP that no page or program of the user's can have meant for this server:
+///
+/// | Request | Answer |
+/// | --- | --- |
+/// | Host, or the host of an absolute target, is none of `hosts` | 421 INVALID_ARGUMENT, naming `api.hosts` |
+/// | unsafe, and Origin is neither the own one nor in `origins`; "null" never is | 403 FORBIDDEN |
+/// | unsafe, Sec-Fetch-Site: cross-site, and no Origin of `origins` | 403 FORBIDDEN |
+///
+/// The first is what a page sees that had its own name pointed at this server's address (DNS
+/// rebinding): to the browser it is the same origin, so only the name tells. Unsafe is every method
+/// but GET, HEAD and OPTIONS, and every upgrade (a WebSocket knows no CORS). The own origin has the
+/// host and port of Host; https always fits, so that a proxy may speak TLS in front. Programs,
+/// which send neither header, pass. HTTP/1.0 without a Host passes: no browser sends that.
+///
+/// Requests over the unix socket are not checked: no browser reaches it. It stands outside of
+/// cors() so that a preflight under a foreign name is refused, too, and before authentication,
+/// which must not count as the caller's what a foreign page sends. Source: Fetch Metadata; RFC 9110
+/// section 7.4; PM-52, GAP-47.
+Middleware guard_origin(HostList hosts, OriginList origins);
+
+}  // namespace zona::net

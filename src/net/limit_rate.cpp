@@ -1,0 +1,116 @@
+#include "net/limit_rate.h"
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <boost/asio/ip/address.hpp>
+#include <fmt/format.h>
+
+namespace zona::net {
+namespace {
+
+/// The bytes that stand for a client.
+std::string client_of(std::string_view address) {
+    namespace ip = boost::asio::ip;
+    boost::system::error_code error;
+    const ip::address parsed = ip::make_address(std::string(address), error);
+    if (error) return std::string(address);
+    if (parsed.is_v4()) return parsed.to_string();
+    const ip::address_v6 six = parsed.to_v6();
+    if (six.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, six).to_string();
+    constexpr std::size_t kNetworkBytes = 8;
+    const auto bytes = six.to_bytes();
+    return {bytes.begin(), bytes.begin() + kNetworkBytes};
+}
+
+class LimitRate {
+  public:
+    explicit LimitRate(RateLimiter& limiter) : limiter_(&limiter) {}
+
+    asio::awaitable<Response> operator()(Request& request, Next next) const {
+        const auto* remote = std::get_if<TcpPeer>(&request.peer);
+        std::optional<std::chrono::nanoseconds> wait;
+        if (remote != nullptr && !request.fault.has_value()) wait = limiter_->take(remote->address);
+        if (!wait.has_value()) co_return co_await next(request);
+        request.fault = refusal();
+        Response response = co_await next(request);
+        const auto seconds = std::chrono::ceil<std::chrono::seconds>(*wait).count();
+        response.headers.set("Retry-After", std::to_string(seconds));
+        co_return response;
+    }
+
+  private:
+    Fault refusal() const {
+        const RateLimit limit = limiter_->limit();
+        core::Error error(core::Code::kTooManyRequests,
+                          fmt::format("more than {} requests per second came from this address "
+                                      "(api.requests_per_second; {} at once)",
+                                      limit.per_second, limit.burst));
+        return {std::move(error), 0};
+    }
+
+    RateLimiter* limiter_;
+};
+
+}  // namespace
+
+RateLimiter::RateLimiter(const core::Clock& clock, RateLimit limit)
+    : clock_(clock), per_second_(limit.per_second), burst_(limit.burst) {}
+
+void RateLimiter::set_limit(RateLimit limit) {
+    per_second_ = limit.per_second;
+    burst_ = limit.burst;
+}
+
+RateLimit RateLimiter::limit() const {
+    return {per_second_, burst_};
+}
+
+RateLimiter::Bucket& RateLimiter::bucket_of(Shard& shard, const std::string& client) {
+    if (const auto known = shard.buckets.find(client); known != shard.buckets.end()) {
+        shard.by_use.splice(shard.by_use.end(), shard.by_use, known->second.place);
+        return known->second;
+    }
+    if (shard.buckets.size() == kMostClients / kShards) {
+        shard.buckets.erase(shard.by_use.front());
+        shard.by_use.pop_front();
+    }
+    shard.by_use.push_back(client);
+    const Bucket full{core::SteadyTime::min(), std::prev(shard.by_use.end())};
+    return shard.buckets.emplace(client, full).first->second;
+}
+
+std::optional<std::chrono::nanoseconds> RateLimiter::take(std::string_view address) {
+    const std::int64_t per_second = per_second_;
+    if (per_second <= 0) return std::nullopt;
+    const std::chrono::nanoseconds each(std::nano::den / per_second);
+    const std::chrono::nanoseconds ahead = each * (std::max<std::int64_t>(burst_, 1) - 1);
+    const std::string client = client_of(address);
+    Shard& shard = shards_.at(std::hash<std::string>()(client) % kShards);
+    const std::lock_guard lock(shard.mutex);
+    const core::SteadyTime now = clock_.steady();
+    Bucket& bucket = bucket_of(shard, client);
+    const core::SteadyTime full_at = std::max(bucket.full_at, now);
+    if (full_at - now > ahead) return full_at - now - ahead;
+    bucket.full_at = full_at + each;
+    return std::nullopt;
+}
+
+std::size_t RateLimiter::clients() const {
+    std::size_t count = 0;
+    for (const Shard& shard : shards_) {
+        const std::lock_guard lock(shard.mutex);
+        count += shard.buckets.size();
+    }
+    return count;
+}
+
+Middleware limit_rate(RateLimiter& limiter) {
+    return LimitRate(limiter);
+}
+
+}  // namespace zona::net
