@@ -1,6 +1,9 @@
 #include "api/daemon_api.h"
 
+#include <cctype>
+
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include "api/detail/await.h"
 #include "api/detail/log_route.h"
@@ -9,6 +12,7 @@
 #include "core/config.h"
 #include "core/json.h"
 #include "core/log_level.h"
+#include "core/text.h"
 #include "process/doctor.h"
 #include "process/ecosystem.h"
 
@@ -232,6 +236,23 @@ class DaemonRoutes {
 
 }  // namespace
 
+namespace {
+
+/// What to say where the path names a version of the API that does not exist.
+std::optional<core::Error> unknown_version(const Request& request) {
+    constexpr std::size_t kMaxQuoted = 32;
+    const std::vector<std::string>& parts = request.segments;
+    const bool names_version = parts.size() >= 2 && parts[0] == "api" && parts[1].size() >= 2 &&
+                               parts[1] != "v1" && parts[1][0] == 'v' &&
+                               std::isdigit(static_cast<unsigned char>(parts[1][1])) != 0;
+    if (!names_version) return std::nullopt;
+    return core::Error(core::Code::kNotFound,
+                       fmt::format("there is no version {} of the API; there is: v1 (/api/v1/...)",
+                                   core::to_valid_utf8(parts[1].substr(0, kMaxQuoted))));
+}
+
+}  // namespace
+
 Result<void> add_daemon_routes(net::Router& router, DaemonInfo info, DaemonApiDeps deps) {
     // Owned by the handlers together.
     const auto routes = std::make_shared<DaemonRoutes>(std::move(info), std::move(deps));
@@ -274,6 +295,7 @@ Result<void> add_daemon_routes(net::Router& router, DaemonInfo info, DaemonApiDe
             },
             row.options));
     }
+    router.set_fallback(unknown_version);
     return {};
 }
 

@@ -147,6 +147,36 @@ std::vector<Setting> api_timeouts() {
     };
 }
 
+std::vector<Setting> api_network() {
+    return {
+        {.key = "api.hosts",
+         .description = "Names, separated by commas, under which the API is asked for over TCP; "
+                        "addresses and `localhost` always are. Others are answered 421."},
+        {.key = "api.cors_origins",
+         .description = "Origins, separated by commas (`https://panel.example`), whose pages may "
+                        "use the API; `*`: all. Empty: none."},
+        {.key = "api.compress_above",
+         .type = SettingType::kSize,
+         .default_value = "4K",
+         .description = "Larger answers over TCP are sent with gzip to who takes it; 0: none is.",
+         .most = 1024 * kMib},
+        {.key = "api.requests_per_second",
+         .type = SettingType::kInteger,
+         .default_value = "0",
+         .description = "What one address may send over TCP; over it 429. An IPv6 network of 64 "
+                        "bits counts as one. 0: no limit.",
+         .reload = ReloadMode::kHot,
+         .most = 1'000'000},
+        {.key = "api.requests_burst",
+         .type = SettingType::kInteger,
+         .default_value = "200",
+         .description = "What of these may come at once after a rest.",
+         .reload = ReloadMode::kHot,
+         .least = 1,
+         .most = 1'000'000},
+    };
+}
+
 std::vector<Setting> supervisor_settings() {
     return {
         {.key = "supervisor.containment",
@@ -175,7 +205,7 @@ const SettingTable& daemon_settings() {
     static const SettingTable table = [] {
         std::vector<Setting> all = general_settings();
         for (std::vector<Setting> part :
-             {api_access(), api_limits(), api_timeouts(), supervisor_settings()}) {
+             {api_access(), api_limits(), api_timeouts(), api_network(), supervisor_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -202,7 +232,12 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                 .header_timeout = snapshot.duration("api.header_timeout"),
                 .idle_timeout = snapshot.duration("api.idle_timeout"),
                 .request_timeout = snapshot.duration("api.request_timeout"),
-                .drain_timeout = snapshot.duration("api.drain_timeout")},
+                .drain_timeout = snapshot.duration("api.drain_timeout"),
+                .hosts = snapshot.text("api.hosts"),
+                .cors_origins = snapshot.text("api.cors_origins"),
+                .compress_above = snapshot.size("api.compress_above"),
+                .requests_per_second = snapshot.integer("api.requests_per_second"),
+                .requests_burst = snapshot.integer("api.requests_burst")},
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .logs_directory = snapshot.text("logs.dir"),

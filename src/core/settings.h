@@ -28,6 +28,11 @@ struct Settings {
         std::chrono::milliseconds idle_timeout;    ///< without a request
         std::chrono::milliseconds request_timeout;  ///< from the header to the end of the answer
         std::chrono::milliseconds drain_timeout;    ///< for requests in flight at shutdown
+        std::string hosts;                          ///< separated by commas
+        std::string cors_origins;                   ///< separated by commas
+        ByteCount compress_above;                   ///< 0: nothing is compressed
+        std::int64_t requests_per_second;           ///< of one address over TCP; 0: no limit
+        std::int64_t requests_burst;
     };
     /// The settings `supervisor.*`.
     struct Supervisor {

@@ -112,9 +112,9 @@ class Router {
     core::Result<void> add(Method method, std::string_view pattern, Handler handler,
                            RouteOptions options = {});
 
-    /// `explain` says why there is nothing at a path that no pattern matches; nullopt leaves it to the
-    /// answer above. Such requests have no route in logs and metrics, whatever it says. It must be
-    /// quick and not throw.
+    /// `explain` says why there is nothing at a path that no pattern matches; nullopt leaves it to
+    /// the answer above. Such requests have no route in logs and metrics, whatever it says. It must
+    /// be quick and not throw.
     void set_fallback(std::function<std::optional<core::Error>(const Request&)> explain);
 
     /// Answers `request`: fills its route and parameters and calls the handler, or makes one of the
