@@ -25,6 +25,7 @@
 #include "identity/authentication.h"
 #include "identity/exposure.h"
 #include "listeners.h"
+#include "net/network_policy.h"
 #include "net/server.h"
 #include "os/child.h"
 #include "os/fd.h"
@@ -146,6 +147,7 @@ class Daemon {
     identity::Demand demand() const {
         return settings_.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
     }
+    core::Result<net::NetworkPolicy> network_policy();
     void wait_for_termination();
     void begin_shutdown(process::Supervisor::Shutdown how,
                         std::move_only_function<void(std::size_t)> begun);
@@ -158,6 +160,7 @@ class Daemon {
     core::SystemRandom random_;
     core::Logging logging_;
     core::MetricRegistry metrics_;
+    net::RateLimiter rate_{clock_};
     std::unique_ptr<core::Config> config_;
     core::Settings settings_{};
     process::DescriptorBudget budget_;
@@ -203,6 +206,7 @@ void Daemon::apply_settings() {
             logging_.logger("config").report("cannot set a log level", set.error());
         }
     }
+    rate_.set_limit({settings_.api.requests_per_second, settings_.api.requests_burst});
     if (server_) {
         asio::post(requests_,
                    [this, options = server_options()] { server_->set_options(options); });
@@ -347,6 +351,19 @@ std::vector<process::HostCheck> Daemon::host_checks() const {
     return checks;
 }
 
+core::Result<net::NetworkPolicy> Daemon::network_policy() {
+    net::NetworkPolicy policy;
+    auto hosts = net::HostList::parse(net::split_list(settings_.api.hosts));
+    if (!hosts) return hosts.take_error().context("api.hosts");
+    auto origins = net::OriginList::parse(net::split_list(settings_.api.cors_origins));
+    if (!origins) return origins.take_error().context("api.cors_origins");
+    policy.hosts = std::move(*hosts);
+    policy.origins = std::move(*origins);
+    policy.compress.above = settings_.api.compress_above;
+    policy.rate = &rate_;
+    return policy;
+}
+
 core::Result<void> Daemon::build_api() {
     api::DaemonInfo info;
     info.pid = ::getpid();
@@ -375,6 +392,7 @@ core::Result<void> Daemon::build_api() {
                                                {.demand = demand(), .open_paths = kOpenPaths},
                                                clock_, logging_.logger("identity"), metrics_));
     }
+    ZONA_TRY(const net::NetworkPolicy policy, network_policy());
     server_.emplace(requests_.get_executor(), server_options(),
                     net::make_application(router_,
                                           {.clock = clock_,
@@ -382,7 +400,7 @@ core::Result<void> Daemon::build_api() {
                                            .metrics = metrics_,
                                            .access = logging_.logger("http.access"),
                                            .log = logging_.logger("http")},
-                                          std::move(inner)),
+                                          std::move(inner), net::network_middlewares(policy)),
                     clock_, logging_.logger("http"), metrics_);
     ZONA_TRY(std::vector<os::UniqueFd> network, listeners_.copies());
     for (os::UniqueFd& socket : network)
