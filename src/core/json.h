@@ -97,6 +97,10 @@ class JsonReader {
         std::int64_t most = std::numeric_limits<std::int64_t>::max();
     };
 
+    /// What is remembered of a value that is wrong everywhere: a list of a million numbers where
+    /// texts belong must not become a million sentences.
+    static constexpr std::size_t kMostMistakes = 100;
+
     /// Reads `root`; a root that is not an object is a mistake, and all its fields are absent.
     explicit JsonReader(const boost::json::value& root);
 
@@ -144,10 +148,11 @@ class JsonReader {
     /// Ends the whole reading, from whichever handle it is called.
     ///
     /// Errors: kInvalidArgument, the first mistake in the message, and one Detail (JSON pointer,
-    /// problem, hint) per mistake in the order of reading, unknown keys last.
+    /// problem, hint) per mistake in the order of reading, unknown keys last; at most
+    /// kMostMistakes of them.
     Result<void> finish(std::string_view what, UnknownKeys unknown = UnknownKeys::kRefuse) const;
 
-    /// The unknown keys seen so far, as Details, for callers that only warn.
+    /// The unknown keys seen so far, as Details, for callers that only warn; at most kMostMistakes.
     std::vector<Detail> unknown_keys() const;
 
   private:

@@ -69,7 +69,12 @@ struct JsonReader::Reading {
     };
     std::deque<Node> nodes;
     std::unordered_map<const json::object*, std::size_t> node_of;
-    std::vector<Detail> mistakes;
+    std::vector<Detail> mistakes;  // the first kMostMistakes
+    std::size_t count = 0;
+
+    void note(Detail mistake) {
+        if (++count <= kMostMistakes) mistakes.push_back(std::move(mistake));
+    }
 
     std::size_t add(const json::value& value, std::string pointer) {
         const json::object* object = value.if_object();
@@ -82,8 +87,7 @@ struct JsonReader::Reading {
 JsonReader::JsonReader(const json::value& root) : reading_(std::make_shared<Reading>()), node_(0) {
     reading_->add(root, "");
     if (!root.is_object()) {
-        reading_->mistakes.push_back(
-            {"", fmt::format("must be an object, not {}", kind_name(root)), ""});
+        reading_->note({"", fmt::format("must be an object, not {}", kind_name(root)), ""});
     }
 }
 
@@ -111,7 +115,7 @@ const std::string& JsonReader::pointer() const {
 
 void JsonReader::mistake(std::string_view key, std::string problem, std::string hint) const {
     std::string where = key.empty() ? pointer() : pointer_to(pointer(), key);
-    reading_->mistakes.push_back({std::move(where), std::move(problem), std::move(hint)});
+    reading_->note({std::move(where), std::move(problem), std::move(hint)});
 }
 
 void JsonReader::wrong_type(std::string_view key, std::string_view wanted,
@@ -226,9 +230,8 @@ std::optional<std::vector<std::string>> JsonReader::strings(std::string_view key
         if (const json::string* text = (*array)[i].if_string()) {
             result.emplace_back(*text);
         } else {
-            reading_->mistakes.push_back(
-                {fmt::format("{}/{}", pointer_to(pointer(), key), i),
-                 fmt::format("must be a string, not {}", kind_name((*array)[i])), ""});
+            reading_->note({fmt::format("{}/{}", pointer_to(pointer(), key), i),
+                            fmt::format("must be a string, not {}", kind_name((*array)[i])), ""});
         }
     }
     return result;
@@ -248,7 +251,7 @@ std::optional<std::vector<std::pair<std::string, std::string>>> JsonReader::stri
         if (std::optional<std::string> text = scalar_text(element)) {
             result.emplace_back(name, std::move(*text));
         } else {
-            reading_->mistakes.push_back(
+            reading_->note(
                 {pointer_to(pointer_to(pointer(), key), name),
                  fmt::format("must be a text, a number or a boolean, not {}", kind_name(element)),
                  ""});
@@ -283,23 +286,25 @@ std::vector<JsonReader> JsonReader::objects(std::string_view key) const {
         if (element.is_object()) {
             result.push_back(JsonReader(reading_, reading_->add(element, std::move(where))));
         } else {
-            reading_->mistakes.push_back(
-                {std::move(where), fmt::format("must be an object, not {}", kind_name(element)),
-                 ""});
+            reading_->note({std::move(where),
+                            fmt::format("must be an object, not {}", kind_name(element)), ""});
         }
     }
     return result;
 }
 
 std::vector<Detail> JsonReader::unknown_keys() const {
+    constexpr std::size_t kMostShown = 256;
     std::vector<Detail> result;
     for (const Reading::Node& node : reading_->nodes) {
         if (node.object == nullptr) continue;
         for (const auto& [name, element] : *node.object) {
             const std::string key(name);
             if (std::ranges::find(node.known, key) != node.known.end()) continue;
+            if (result.size() == kMostMistakes) return result;
             const std::optional<std::string> meant = nearest(key, node.known);
-            result.push_back({pointer_to(node.pointer, key), "unknown key",
+            const std::string shown = to_valid_utf8(key.substr(0, kMostShown));
+            result.push_back({pointer_to(node.pointer, shown), "unknown key",
                               meant ? fmt::format("did you mean '{}'?", *meant) : std::string()});
         }
     }
@@ -308,14 +313,21 @@ std::vector<Detail> JsonReader::unknown_keys() const {
 
 Result<void> JsonReader::finish(std::string_view what, UnknownKeys unknown) const {
     std::vector<Detail> mistakes = reading_->mistakes;
+    std::size_t count = reading_->count;
     if (unknown == UnknownKeys::kRefuse) {
-        for (Detail& detail : unknown_keys())
-            mistakes.push_back(std::move(detail));
+        for (Detail& detail : unknown_keys()) {
+            ++count;
+            if (mistakes.size() < kMostMistakes) mistakes.push_back(std::move(detail));
+        }
     }
     if (mistakes.empty()) return {};
     const Detail& first = mistakes.front();
     std::string message = fmt::format("{}: ", what);
-    if (mistakes.size() > 1) message += fmt::format("{} mistakes; the first: ", mistakes.size());
+    if (count >= kMostMistakes) {
+        message += fmt::format("{} mistakes or more; the first: ", kMostMistakes);
+    } else if (count > 1) {
+        message += fmt::format("{} mistakes; the first: ", count);
+    }
     message +=
         first.where.empty() ? first.problem : fmt::format("{}: {}", first.where, first.problem);
     if (!first.hint.empty()) message += fmt::format(" ({})", first.hint);

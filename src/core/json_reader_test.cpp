@@ -106,5 +106,35 @@ TEST(JsonReader, RefusesNumbersThatAreNotWhole) {
     EXPECT_EQ(reader.finish("x").error().details().size(), 3U);
 }
 
+TEST(JsonReader, RemembersABoundedNumberOfMistakes) {
+    std::string text = R"({"select":[)";
+    for (int i = 0; i < 1000; ++i)
+        text += "1,";
+    text += R"(1], "unknown": 1})";
+    const boost::json::value value = json(text);
+    const JsonReader reader(value);
+
+    (void)reader.strings("select");
+    const auto finished = reader.finish("the request");
+
+    ASSERT_FALSE(finished);
+    EXPECT_EQ(finished.error().details().size(), JsonReader::kMostMistakes);
+    EXPECT_TRUE(finished.error().message().starts_with("the request: 100 mistakes or more; "));
+}
+
+TEST(JsonReader, RemembersABoundedNumberOfUnknownKeysAndCutsLongOnes) {
+    std::string text = "{\"" + std::string(100'000, 'k') + "\": 1";
+    for (int i = 0; i < 1000; ++i)
+        text += ",\"k" + std::to_string(i) + "\": 1";
+    const boost::json::value value = json(text + "}");
+    const JsonReader reader(value);
+
+    const auto finished = reader.finish("the request");
+
+    ASSERT_FALSE(finished);
+    ASSERT_EQ(finished.error().details().size(), JsonReader::kMostMistakes);
+    EXPECT_LT(finished.error().details().front().where.size(), 300U);
+}
+
 }  // namespace
 }  // namespace zona::core
