@@ -79,10 +79,17 @@ bool accept_takes(const Request& request, std::string_view type) {
     return taken;
 }
 
+/// Two types would let two readers choose.
 bool is_json(const Headers& headers) {
-    const auto value = headers.find("Content-Type");
-    if (!value.has_value()) return false;
-    return equal_ignoring_case(trimmed(value->substr(0, value->find(';'))), "application/json");
+    const std::vector<std::string_view> types = headers.find_all("Content-Type");
+    if (types.size() != 1) return false;
+    const std::string_view type = types.front();
+    return equal_ignoring_case(trimmed(type.substr(0, type.find(';'))), "application/json");
+}
+
+bool is_encoded(const Headers& headers) {
+    const auto encoding = headers.find("Content-Encoding");
+    return encoding.has_value() && !equal_ignoring_case(*encoding, "identity");
 }
 
 BodyKind body_kind(const RouteOptions& options, Method method) {
@@ -99,6 +106,10 @@ std::optional<core::Error> body_mistake(const Request& request, const RouteOptio
         return core::Error(core::Code::kInvalidArgument,
                            fmt::format("{} {} takes no request body; leave it out",
                                        request.method_name, request.route));
+    }
+    if (kind == BodyKind::kJson && is_encoded(request.headers)) {
+        return core::Error(core::Code::kUnsupportedMedia,
+                           "the request body must not be compressed; leave Content-Encoding out");
     }
     if (kind == BodyKind::kJson && !is_json(request.headers)) {
         return core::Error(core::Code::kUnsupportedMedia,

@@ -51,7 +51,7 @@ class Condition {
 enum class BodyKind : std::uint8_t {
     kByMethod,  ///< kJson for POST, PUT and PATCH, kNone for the others
     kNone,      ///< a body is a mistake: 400
-    kJson,      ///< absent, or Content-Type application/json: else 415
+    kJson,      ///< absent, or of one Content-Type application/json without an encoding: else 415
     kAny,
 };
 

@@ -296,5 +296,21 @@ TEST_F(RouterTest, TheFallbackExplainsPathsThatNoPatternMatches) {
     EXPECT_EQ(route(Method::kPost, "/api/v1/ping"), "405 METHOD_NOT_ALLOWED");
 }
 
+// HTTP-04
+TEST_F(RouterTest, ABodyThatTwoReadersCouldReadDifferentlyIsRefused) {
+    add(Method::kPost, "/json", "json");
+    const auto with = [this](std::string_view name, std::string_view value) {
+        Request request = make_request(Method::kPost, "/json");
+        request.body = "{}";
+        request.headers.add("Content-Type", "application/json");
+        request.headers.add(name, value);
+        return route(request);
+    };
+
+    EXPECT_EQ(with("Content-Type", "text/plain"), "415 UNSUPPORTED_MEDIA");
+    EXPECT_EQ(with("Content-Encoding", "gzip"), "415 UNSUPPORTED_MEDIA");
+    EXPECT_EQ(with("Content-Encoding", "identity"), "json");
+}
+
 }  // namespace
 }  // namespace zona::net

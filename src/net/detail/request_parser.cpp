@@ -69,6 +69,14 @@ bool all_digits(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+bool has_bare_line_feed(std::string_view text) {
+    for (std::size_t at = text.find('\n'); at != std::string_view::npos;
+         at = text.find('\n', at + 1)) {
+        if (at == 0 || text[at - 1] != '\r') return true;
+    }
+    return false;
+}
+
 /// Whether the line ends in a well-formed version of HTTP, which then is one that is not spoken
 /// here.
 bool names_other_version(std::string_view data) {
@@ -109,7 +117,7 @@ class RequestParser::Impl final : public http::basic_parser<true> {
     }
     void check_field(std::string_view name, std::string_view value, Error& error);
     std::optional<Fault> head_mistake() const;
-    void after_need_more(std::size_t waiting);
+    void after_need_more(std::string_view waiting);
     void refuse_head_size();
     void finish_head();
     bool at_chunk_line() const { return is_header_done() && chunked() && chunk_left_ == 0; }
@@ -279,12 +287,18 @@ void RequestParser::Impl::refuse_head_size() {
                              limits_.bytes.bytes())));
 }
 
-/// Bounds what may wait in the caller's buffer for the end of a structure.
-void RequestParser::Impl::after_need_more(std::size_t waiting) {
-    if (!is_header_done() && head_bytes_ + waiting >= limits_.bytes.as_size()) {
+/// Bounds what may wait in the caller's buffer for the end of a structure, and refuses what can
+/// have no end any more.
+void RequestParser::Impl::after_need_more(std::string_view waiting) {
+    if (!is_header_done() && head_bytes_ + waiting.size() >= limits_.bytes.as_size()) {
         return refuse_head_size();
     }
-    if (is_header_done() && waiting >= kMaxChunkLine) {
+    const bool in_lines = !is_header_done() || at_chunk_line();
+    if (in_lines && has_bare_line_feed(waiting)) {
+        // Some readers end a line there (RFC 9112 section 2.2), and would see another message.
+        return refuse(bad_request("a line feed without a carriage return before it"));
+    }
+    if (is_header_done() && waiting.size() >= kMaxChunkLine) {
         refuse(bad_request("a chunk's size line or the trailers are too long"));
     }
 }
@@ -293,7 +307,10 @@ std::size_t RequestParser::Impl::feed(std::string_view data) {
     std::size_t consumed = 0;
     while (state_ != State::kDone && state_ != State::kFault && consumed < data.size()) {
         presented_ = data.substr(consumed);
-        if (at_chunk_line() && presented_[0] == '0' && presented_.size() < kShortestChunkEnd) break;
+        if (at_chunk_line() && presented_[0] == '0' && presented_.size() < kShortestChunkEnd) {
+            after_need_more(presented_);
+            break;
+        }
         const bool in_head = !is_header_done();
         beast::error_code error;
         const std::size_t taken =
@@ -301,7 +318,7 @@ std::size_t RequestParser::Impl::feed(std::string_view data) {
         consumed += taken;
         if (in_head) head_bytes_ += taken;
         if (error == http::error::need_more) {
-            after_need_more(data.size() - consumed);
+            after_need_more(data.substr(consumed));
             break;
         }
         if (state_ == State::kFault) break;

@@ -49,6 +49,8 @@ core::Result<std::string_view> origin_form(std::string_view target) {
     target.remove_prefix(colon + 3);
     const std::size_t begin = target.find_first_of("/?");
     if (begin == 0 || target.empty()) return bad_target("it names no host", "send the path alone");
+    if (target.substr(0, begin).contains('@'))
+        return bad_target("it names a user", "send the path alone");
     if (begin == std::string_view::npos) return std::string_view("/");
     if (target[begin] == '?') return bad_target("its path is empty", "put a '/' before the '?'");
     return target.substr(begin);

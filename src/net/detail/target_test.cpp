@@ -40,11 +40,34 @@ TEST(Target, TakesAbsoluteForm) {
 
 // HTTP-04
 TEST(Target, RefusesWhatHasNoOneMeaning) {
-    for (const std::string_view target :
-         {"",       "a",    "*",      "http://", "http:///a", "http://host?a", "ftp://host/a",
-          "//\x01", "/a b", "/a\x80", "/%",      "/%4",       "/%4g",          "/%00",
-          "/%1f",   "/%7f", "/%ff",   "/%c3",    "/a/..",     "/./a",          "/%2e%2e/a",
-          "/a/%2E", "/a#b", "/a?b#c", "/a?%",    "/a?b=%0a",  "/a?%fe=1"}) {
+    for (const std::string_view target : {"",
+                                          "a",
+                                          "*",
+                                          "http://",
+                                          "http:///a",
+                                          "http://host?a",
+                                          "ftp://host/a",
+                                          "//\x01",
+                                          "/a b",
+                                          "/a\x80",
+                                          "/%",
+                                          "/%4",
+                                          "/%4g",
+                                          "/%00",
+                                          "/%1f",
+                                          "/%7f",
+                                          "/%ff",
+                                          "/%c3",
+                                          "/a/..",
+                                          "/./a",
+                                          "/%2e%2e/a",
+                                          "http://u@host/a",
+                                          "/a/%2E",
+                                          "/a#b",
+                                          "/a?b#c",
+                                          "/a?%",
+                                          "/a?b=%0a",
+                                          "/a?%fe=1"}) {
         const auto request = parse(target);
         ASSERT_FALSE(request.has_value()) << target;
         EXPECT_EQ(request.error().code(), core::Code::kInvalidArgument);
