@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,14 @@
 #include "core/random.h"
 #include "net/detail/connection.h"
 #include "net/detail/response_parser.h"
+#include "net/network_policy.h"
 #include "net/testing/memory_stream.h"
 
 namespace zona::net {
 namespace {
 
 asio::awaitable<core::Result<Response>> echo(Request& request) {
-    co_return Response::text(request.body, "text/plain");
+    co_return Response::text(request.body, "application/json");
 }
 
 asio::awaitable<core::Result<Response>> parameters(Request& request) {
@@ -78,6 +80,7 @@ struct Bench {
         RouteOptions any;
         any.body = BodyKind::kAny;
         add(Method::kPost, "/echo", echo, any);
+        add(Method::kGet, "/echo", echo, any);
         add(Method::kGet, "/stream", stream, {});
         add(Method::kGet, "/p/{id:[a-f0-9]+}/x", parameters, {});
         add(Method::kGet, "/p/{name}", parameters, {});
@@ -91,11 +94,24 @@ struct Bench {
     core::SeededRandom random{1};
     core::MetricRegistry metrics;
     Router router;
+    RateLimiter rate{clock};
 };
 
-Application application(const Bench& bench, Answered& answered) {
-    std::vector<Middleware> all = {Record(answered), security_headers(),
-                                   render_errors(core::Logger()), refuse_faults()};
+/// As a server on the network has it, with limits that short inputs reach.
+NetworkPolicy policy(Bench& bench) {
+    NetworkPolicy out;
+    out.hosts = HostList::parse(std::vector<std::string>{"zona.example"}).value();
+    out.origins = OriginList::parse(std::vector<std::string>{"https://panel.example"}).value();
+    out.compress.above = core::ByteCount(16);
+    out.rate = &bench.rate;
+    return out;
+}
+
+Application application(Bench& bench, Answered& answered) {
+    std::vector<Middleware> all = {Record(answered), security_headers()};
+    std::ranges::move(network_middlewares(policy(bench)), std::back_inserter(all));
+    all.push_back(render_errors(core::Logger()));
+    all.push_back(refuse_faults());
     const Router* router = &bench.router;
     return {Chain(std::move(all), [router](Request& request) { return router->dispatch(request); }),
             [router](const Request& head) { return router->limits(head); }};
@@ -144,7 +160,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                          application(bench, answered), bench.clock,
                                                          zona::core::Logger());
     auto connection = std::make_shared<detail::Connection>(
-        shared, std::make_unique<MemoryStream>(context.get_executor(), wire), UnixPeer{});
+        shared, std::make_unique<MemoryStream>(context.get_executor(), wire),
+        TcpPeer{"192.0.2.1", 40000});
     asio::co_spawn(context, serve(std::move(connection)), asio::detached);
     context.run();
 
