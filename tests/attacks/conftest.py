@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from wire import Wire, over_unix
+from wire import Wire, over_tcp, over_unix
 from zona_home import BIN, Zona
 
 # What an attacked daemon may hold more than before: buffers that the allocator keeps, log lines, metrics.
@@ -31,13 +31,20 @@ class Target:
         return int(next(line for line in status.splitlines() if line.startswith('VmRSS')).split()[1]) << 10
 
 
+# Over TCP without keys: what stands behind authentication is attacked, too.
+SETTINGS = {'unix': {}, 'tcp': {'ZONA_API_LISTEN': '127.0.0.1:0', 'ZONA_PROFILE': 'development', 'ZONA_API_AUTHENTICATION': 'none'}}
+
+
 def start(zona, transport):
     """A zona with one process, reached by `transport`."""
     zona.run('start', '/bin/sleep', '--name', 'nap', '--', '1000')
-    return Target(zona, {'unix': lambda: over_unix(zona.home / 'api.sock')}[transport]())
+    if transport == 'unix':
+        return Target(zona, over_unix(zona.home / 'api.sock'))
+    host, port = zona.ping()['network']['address'].rsplit(':', 1)
+    return Target(zona, over_tcp(host, int(port)))
 
 
-@pytest.fixture(scope='module', params=['unix'])
+@pytest.fixture(scope='module', params=['unix', 'tcp'])
 def transport(request):
     """How the API is reached. The attacks are the same over every transport."""
     return request.param
@@ -47,7 +54,7 @@ def transport(request):
 def target(transport):
     """The daemon under attack. At its end it still is the same process, holds about as much memory as
     before, and has not answered one request with a server's error."""
-    zona = Zona()
+    zona = Zona(env=SETTINGS[transport])
     try:
         it = start(zona, transport)
         pid, before = zona.daemon_pid(), it.resident()
@@ -67,7 +74,7 @@ def new_target(transport):
     zonas = []
 
     def make(**settings):
-        zonas.append(Zona(env=settings))
+        zonas.append(Zona(env={**SETTINGS[transport], **settings}))
         return start(zonas[-1], transport)
     yield make
     for zona in zonas:
