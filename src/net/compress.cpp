@@ -35,10 +35,9 @@ bool is_text(std::string_view content_type) {
 /// A compression, which owns what zlib allocated.
 class Deflate {
   public:
-    Deflate() {
-        usable_ = deflateInit2(&state_, kLevel, Z_DEFLATED, kGzipWindow, kMemoryLevel,
-                               Z_DEFAULT_STRATEGY) == Z_OK;
-    }
+    Deflate()
+        : usable_(deflateInit2(&state_, kLevel, Z_DEFLATED, kGzipWindow, kMemoryLevel,
+                               Z_DEFAULT_STRATEGY) == Z_OK) {}
     ~Deflate() {
         if (usable_) deflateEnd(&state_);
     }
