@@ -158,6 +158,14 @@ Response Response::streaming(std::string_view content_type, StreamBody body, Str
     return out;
 }
 
+Response Response::websocket(WebSocketBody body, WebSocketOptions options) {
+    constexpr int kSwitchingProtocols = 101;
+    Response out;
+    out.status = kSwitchingProtocols;
+    out.upgrade = std::make_unique<WebSocketOffer>(std::move(body), std::move(options));
+    return out;
+}
+
 Response Response::error(const core::Error& error, std::string_view correlation_id, int status) {
     const core::CodeInfo& row = core::info(error.code());
     std::string out = R"({"success":false,"error":{)";

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@
 #include "core/deadline.h"
 #include "core/result.h"
 #include "net/headers.h"
+#include "net/websocket.h"
 
 namespace zona::net {
 
@@ -173,6 +175,7 @@ struct Response {
     std::string body;
     StreamBody stream;  ///< used instead of body if set
     StreamEnd stream_end = StreamEnd::kByItself;
+    std::unique_ptr<WebSocketOffer> upgrade;  ///< used instead of body and stream if set
     std::vector<FinishHook> on_finish;
 
     /// Set by failed(): an error that still has to be rendered. It is the error that
@@ -190,6 +193,11 @@ struct Response {
 
     /// A body of unknown length: chunked for HTTP/1.1, ended by closing for HTTP/1.0.
     static Response streaming(std::string_view content_type, StreamBody body, StreamEnd end);
+
+    /// An upgrade to WebSocket, of status 101: the connection then belongs to `body`. The chain's
+    /// negotiate_websocket() answers in its place where the request is no valid handshake, so a
+    /// handler need not look.
+    static Response websocket(WebSocketBody body, WebSocketOptions options = {});
 
     /// The error envelope of docs/api.md, rendered; the status is that of the code unless given.
     /// The error's message is public by the contract of core::Error and shown as it is.

@@ -14,6 +14,8 @@
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
+#include "net/detail/upgrade.h"
+
 namespace zona::net {
 namespace {
 
@@ -203,6 +205,21 @@ asio::awaitable<Response> answer_fault(Request& request, Next next) {
     co_return Response::failed(request.fault->error, request.fault->status);
 }
 
+asio::awaitable<Response> negotiate(Request& request, Next next) {
+    Response response = co_await next(request);
+    if (response.upgrade == nullptr) co_return response;
+    if (auto refusal = detail::refuse_upgrade(request)) {
+        refusal->on_finish = std::move(response.on_finish);
+        co_return std::move(*refusal);
+    }
+    WebSocketOffer& offer = *response.upgrade;
+    offer.subprotocol = detail::choose_subprotocol(request, offer.options.subprotocols);
+    if (!offer.subprotocol.empty()) {
+        response.headers.set("Sec-WebSocket-Protocol", offer.subprotocol);
+    }
+    co_return response;
+}
+
 class RenderErrors {
   public:
     explicit RenderErrors(core::Logger log) : log_(std::move(log)) {}
@@ -292,6 +309,10 @@ Middleware refuse_faults() {
     return answer_fault;
 }
 
+Middleware negotiate_websocket() {
+    return negotiate;
+}
+
 Application make_application(const Router& router, const ApplicationDeps& deps,
                              std::vector<Middleware> inner, std::vector<Middleware> outer) {
     std::vector<Middleware> all;
@@ -302,6 +323,7 @@ Application make_application(const Router& router, const ApplicationDeps& deps,
     std::ranges::move(outer, std::back_inserter(all));
     all.push_back(render_errors(deps.log));
     all.push_back(refuse_faults());
+    all.push_back(negotiate_websocket());
     std::ranges::move(inner, std::back_inserter(all));
     const Router* routes = &router;
     return {Chain(std::move(all), [routes](Request& request) { return routes->dispatch(request); }),

@@ -16,6 +16,7 @@
 /// |                  | rate, origin and CORS; sees every answer rendered, refuses by a Fault |
 /// | render_errors    | the one place where errors become the envelope, and are logged |
 /// | refuse_faults    | answers what the server found wrong with the request itself |
+/// | negotiate_websocket | of a handler that opens a WebSocket, refuses what is no valid handshake |
 /// | (inner)          | authentication and what else is added: see well-formed requests only |
 /// | Router           | media type, path parameters, the handler |
 ///
@@ -130,5 +131,17 @@ Middleware render_errors(core::Logger log);
 
 /// Answers a request with a Fault by it; the rest of the chain sees only requests without one.
 Middleware refuse_faults();
+
+/// Looks at each Response::websocket() whether its request is a valid opening handshake, and
+/// chooses the subprotocol. Otherwise:
+///
+/// | Request | Answer |
+/// | --- | --- |
+/// | no GET of HTTP/1.1 with Upgrade: websocket and Connection: Upgrade | 426 with Upgrade |
+/// | another Sec-WebSocket-Version than 13, or none | 426 with Sec-WebSocket-Version: 13 |
+/// | Sec-WebSocket-Key missing, twice, or not 16 bytes in base64 | 400 INVALID_ARGUMENT |
+///
+/// Source: RFC 6455 section 4.2; PM-56, PM-58.
+Middleware negotiate_websocket();
 
 }  // namespace zona::net

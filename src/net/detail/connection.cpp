@@ -319,6 +319,8 @@ void Connection::on_deadline() {
         case Phase::kStreaming:
         case Phase::kLingering:
             return stream_->close();
+        case Phase::kWebSocket:
+            return;
     }
 }
 
@@ -329,6 +331,7 @@ void Connection::drain() {
         if (served_ > 0) return stream_->cancel();
         return set_deadline(shared_->clock.steady() + kFirstRequestGrace);
     }
+    if (websocket_ != nullptr) return websocket_->drain();
     if (!ends_on_drain_) return;
     stopping_ = true;
     // A chunk that is being written is finished: half of one would spoil the end of the message.
@@ -340,6 +343,7 @@ void Connection::cut() {
     gone_ = true;
     keep_alive_ = false;
     stream_->close();
+    if (websocket_ != nullptr) return websocket_->cut();
     cancel_.emit(asio::cancellation_type::terminal);
 }
 

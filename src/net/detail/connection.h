@@ -23,6 +23,7 @@
 #include "net/detail/request_parser.h"
 #include "net/detail/response_head.h"
 #include "net/detail/stream.h"
+#include "net/detail/websocket_session.h"
 #include "net/http.h"
 #include "net/middleware.h"
 #include "net/server.h"
@@ -78,6 +79,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
         kHandling,   ///< the application has it
         kSending,    ///< a write is in progress
         kStreaming,  ///< a streamed body is, without a write in progress
+        kWebSocket,  ///< a WebSocket is open; it has deadlines of its own
         kLingering,  ///< input is dropped
     };
 
@@ -102,6 +104,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     asio::awaitable<void> send(Request& request, Response& response);
     asio::awaitable<Transfer> send_plain(const Request& request, const Response& response);
     asio::awaitable<Transfer> send_stream(const Request& request, Response& response);
+    asio::awaitable<Transfer> send_websocket(Request& request, Response& response);
+    void report_body(std::string_view what, const core::Result<void>& result);
     asio::awaitable<void> run_body(StreamBody& body, BodyWriter& writer,
                                    core::Result<void>& result);
     asio::awaitable<void> watch_client();
@@ -124,6 +128,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     std::size_t end_ = 0;
     std::string out_;  ///< the head being written
     core::ByteCount sent_;
+
+    WebSocketSession* websocket_ = nullptr;  ///< while one is open
 
     Phase phase_ = Phase::kIdle;
     std::size_t served_ = 0;

@@ -1,16 +1,14 @@
 // How a connection answers: plain bodies, streams, and the watch over a client that only listens.
 #include <algorithm>
 #include <array>
-#include <exception>
 #include <utility>
 
-#include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include "net/detail/connection.h"
+#include "net/detail/guarded.h"
 
 namespace zona::net::detail {
 namespace {
@@ -62,7 +60,9 @@ asio::awaitable<void> Connection::send(Request& request, Response& response) {
     sent_ = {};
     Transfer transfer;
     const bool stream = response.stream && has_body(response.status);
-    if (stream && request.method != Method::kHead) {
+    if (response.upgrade != nullptr) {
+        transfer = co_await send_websocket(request, response);
+    } else if (stream && request.method != Method::kHead) {
         transfer = co_await send_stream(request, response);
     } else {
         transfer = co_await send_plain(request, response);
@@ -139,19 +139,47 @@ asio::awaitable<Transfer> Connection::send_stream(const Request& request, Respon
                        ended ? Transfer::Outcome::kComplete : Transfer::Outcome::kClientGone};
 }
 
+/// Gives the connection to a WebSocket until it ends; there is no further request then.
+asio::awaitable<Transfer> Connection::send_websocket(Request& request, Response& response) {
+    keep_alive_ = false;
+    WebSocketLink link{shared_->executor,
+                       shared_->deadlines,
+                       shared_->clock,
+                       *stream_,
+                       shared_->options.write_time,
+                       std::string(buffer_.data() + begin_, end_ - begin_)};
+    buffer_ = {};
+    begin_ = end_ = 0;
+    WebSocketOffer& offer = *response.upgrade;
+    WebSocketSession session(std::move(link), std::move(offer.options),
+                             std::move(offer.subprotocol));
+    enter(Phase::kWebSocket, kUnlimited);
+    websocket_ = &session;
+    if (shared_->draining) session.drain();
+    const WebSocketSession::Outcome outcome = co_await session.run(request, response, offer.body);
+    websocket_ = nullptr;
+    co_await asio::this_coro::reset_cancellation_state();
+    request.bytes_in += outcome.received;
+    sent_ = outcome.sent;
+    report_body("the handler of a WebSocket failed", outcome.body);
+    const bool lost = outcome.closed.by == WebSocketEnd::kLost;
+    gone_ = gone_ || lost;
+    unread_input_ = outcome.closed.by == WebSocketEnd::kByServer;
+    const bool failed =
+        !outcome.body.has_value() && outcome.body.error().code() != core::Code::kCancelled;
+    if (cut_ || failed) co_return Transfer{sent_, Transfer::Outcome::kCut};
+    co_return Transfer{sent_, lost ? Transfer::Outcome::kClientGone : Transfer::Outcome::kComplete};
+}
+
 asio::awaitable<void> Connection::run_body(StreamBody& body, BodyWriter& writer,
                                            core::Result<void>& result) {
-    try {
-        result = co_await body(writer);
-    } catch (const boost::system::system_error& error) {
-        const bool aborted = error.code() == asio::error::operation_aborted;
-        result =
-            core::Error(aborted ? core::Code::kCancelled : core::Code::kInternal, error.what());
-    } catch (const std::exception& error) {
-        result = core::Error(core::Code::kInternal, error.what());
-    }
-    if (result.has_value() || result.error().code() == core::Code::kCancelled) co_return;
-    shared_->log.report("a streamed body failed", result.error(),
+    result = co_await guarded(body(writer));
+    report_body("a streamed body failed", result);
+}
+
+void Connection::report_body(std::string_view what, const core::Result<void>& result) {
+    if (result.has_value() || result.error().code() == core::Code::kCancelled) return;
+    shared_->log.report(what, result.error(),
                         {{"route", request_.route}, {"correlation_id", request_.correlation_id}});
 }
 

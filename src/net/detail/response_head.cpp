@@ -10,8 +10,9 @@
 namespace zona::net::detail {
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 35> kReasons = {{
+constexpr std::array<std::pair<int, std::string_view>, 37> kReasons = {{
     {100, "Continue"},
+    {101, "Switching Protocols"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
@@ -37,6 +38,7 @@ constexpr std::array<std::pair<int, std::string_view>, 35> kReasons = {{
     {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
     {421, "Misdirected Request"},
+    {426, "Upgrade Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {499, "Client Closed Request"},
@@ -47,6 +49,8 @@ constexpr std::array<std::pair<int, std::string_view>, 35> kReasons = {{
     {505, "HTTP Version Not Supported"},
     {507, "Insufficient Storage"},
 }};
+
+constexpr int kUpgradeRequired = 426;
 
 bool written_by_server(std::string_view name) {
     return equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Date") ||
@@ -62,14 +66,18 @@ bool is_token(std::string_view name) {
     return !name.empty() && std::ranges::all_of(name, allowed);
 }
 
+}  // namespace
+
+bool is_sent(std::string_view name) {
+    return is_token(name) && !written_by_server(name);
+}
+
 void append_value(std::string& out, std::string_view value) {
     for (const char c : value) {
         const auto byte = static_cast<unsigned char>(c);
         out += (byte < 0x20 && c != '\t') || byte == 0x7f ? ' ' : c;
     }
 }
-
-}  // namespace
 
 std::string_view reason_of(int status) {
     const auto row =
@@ -85,7 +93,7 @@ void append_head(std::string& out, const Response& response, const Wire& wire) {
     fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status,
                    reason_of(response.status));
     for (const Headers::Field field : response.headers) {
-        if (written_by_server(field.name) || !is_token(field.name)) continue;
+        if (!is_sent(field.name)) continue;
         out += field.name;
         out += ": ";
         append_value(out, field.value);
@@ -96,7 +104,13 @@ void append_head(std::string& out, const Response& response, const Wire& wire) {
     } else if (wire.framing == Framing::kChunked) {
         out += "Transfer-Encoding: chunked\r\n";
     }
-    if (!wire.keep_alive) out += "Connection: close\r\n";
+    // RFC 9110 section 7.8: Upgrade is named in Connection.
+    const bool upgrade = response.status == kUpgradeRequired && response.headers.has("Upgrade");
+    if (upgrade) {
+        out += wire.keep_alive ? "Connection: upgrade\r\n" : "Connection: upgrade, close\r\n";
+    } else if (!wire.keep_alive) {
+        out += "Connection: close\r\n";
+    }
     out += "Date: ";
     out += wire.date;
     out += "\r\n\r\n";

@@ -30,6 +30,13 @@ struct Wire {
 /// a field whose name is no token is left out, and so are the fields that the server writes itself.
 void append_head(std::string& out, const Response& response, const Wire& wire);
 
+/// Whether a response's own field of this name is sent: a token that the server does not write
+/// itself.
+bool is_sent(std::string_view name);
+
+/// Appends a field's value, made fit for the wire.
+void append_value(std::string& out, std::string_view value);
+
 /// "Not Found"; "Unknown" for a status without a name.
 std::string_view reason_of(int status);
 

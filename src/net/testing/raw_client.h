@@ -111,6 +111,16 @@ class RawClient {
         return out;
     }
 
+    /// As many bytes, fewer when the server closes first.
+    std::string read_count(std::size_t count) {
+        while (pending_.size() < count) {
+            if (!receive()) break;
+        }
+        std::string out = pending_.substr(0, count);
+        pending_.erase(0, count);
+        return out;
+    }
+
     /// Whether the server closes without sending anything more.
     bool closed_silently() { return pending_.empty() && !receive(); }
 
