@@ -25,6 +25,8 @@ using net::Response;
 
 constexpr std::string_view kForms =
     "'Authorization: Bearer KEY', 'Authorization: ApiKey KEY' or 'X-API-Key: KEY'";
+constexpr std::string_view kProtocolHeader = "Sec-WebSocket-Protocol";
+constexpr std::string_view kKeyProtocol = "zona.key.";
 constexpr std::size_t kMostAddresses = 1024;
 
 /// Names under which people put keys into URLs.
@@ -33,12 +35,34 @@ constexpr std::string_view kQueryNames[] = {"api_key", "api-key",      "apikey",
 
 /// What a request shows.
 struct Shown {
-    std::vector<std::string_view> keys;  ///< in the request's headers
+    std::vector<std::string_view> keys;  ///< in the request's headers, and those offered
     bool another_scheme = false;         ///< Authorization with a scheme that is not ours
+    bool opens_socket = false;
 };
 
-Shown shown_by(const Request& request) {
+/// Takes the keys out of the subprotocols that a WebSocket's client offers, so that nothing behind
+/// can answer or log them.
+std::vector<std::string> take_offered_keys(Request& request) {
+    std::vector<std::string> keys;
+    std::string others;
+    for (const std::string_view offered : net::offered_subprotocols(request)) {
+        if (offered.starts_with(kKeyProtocol)) {
+            keys.emplace_back(offered.substr(kKeyProtocol.size()));
+            continue;
+        }
+        if (!others.empty()) others += ", ";
+        others += offered;
+    }
+    if (keys.empty()) return keys;
+    request.headers.remove(kProtocolHeader);
+    if (!others.empty()) request.headers.add(kProtocolHeader, others);
+    return keys;
+}
+
+Shown shown_by(const Request& request, const std::vector<std::string>& offered) {
     Shown out;
+    out.opens_socket = net::asks_for_websocket(request);
+    out.keys.assign(offered.begin(), offered.end());
     for (const std::string_view value : request.headers.find_all("Authorization")) {
         const std::size_t space = value.find(' ');
         const std::string_view scheme = value.substr(0, space);
@@ -113,6 +137,8 @@ class Authenticate {
           failures_(std::make_shared<Failures>(options_.forgiven_after, clock)) {}
 
     asio::awaitable<Response> operator()(Request& request, net::Next next) const {
+        std::vector<std::string> offered;
+        if (net::asks_for_websocket(request)) offered = take_offered_keys(request);
         if (const auto* local = std::get_if<net::UnixPeer>(&request.peer)) {
             request.principal = fmt::format("uid {}", local->uid);
             co_return co_await next(request);
@@ -126,7 +152,7 @@ class Authenticate {
         }
         const bool is_open = (request.method == Method::kGet || request.method == Method::kHead) &&
                              std::ranges::count(options_.open_paths, request.path) > 0;
-        const Shown shown = shown_by(request);
+        const Shown shown = shown_by(request, offered);
         if (shown.keys.empty() && (is_open || options_.demand == Demand::kNothing)) {
             request.principal = "anybody";
             co_return co_await next(request);
@@ -152,11 +178,14 @@ class Authenticate {
 
   private:
     static Error none_shown(const Shown& shown) {
-        return {Code::kUnauthenticated,
-                fmt::format("{}; send an API key as {}",
-                            shown.another_scheme ? "the Authorization header has another scheme"
-                                                 : "the request shows no API key",
-                            kForms)};
+        return {
+            Code::kUnauthenticated,
+            fmt::format(
+                "{}; send an API key as {}{}",
+                shown.another_scheme ? "the Authorization header has another scheme"
+                                     : "the request shows no API key",
+                kForms,
+                shown.opens_socket ? ", or from a browser as the subprotocol 'zona.key.KEY'" : "")};
     }
 
     static Error error_of(KeyRefusal refusal) {

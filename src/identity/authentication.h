@@ -47,10 +47,13 @@ struct AuthenticationOptions {
 /// | a viewer's key, another method than GET, HEAD, OPTIONS | 403 FORBIDDEN |
 ///
 /// Keys are taken from `Authorization: Bearer KEY`, `Authorization: ApiKey KEY` and
-/// `X-API-Key: KEY`. Every 401 has WWW-Authenticate (RFC 9110 section 11.6.1). Failures are counted
-/// in zona_authentication_failures_total{reason}, and logged with the address, the first and then
-/// ever rarer; the text that was shown goes nowhere. `keys`, `clock` and `metrics` must outlive the
-/// chain. Source: PM-50, PM-51, PM-52, PM-58.
+/// `X-API-Key: KEY`. A browser cannot set these when it opens a WebSocket: on such a request, and
+/// on no other, an offered subprotocol `zona.key.KEY` is a fourth place. It is taken out of
+/// Sec-WebSocket-Protocol before anybody behind sees it, so it is never answered; offer the one
+/// that is to be spoken (`zona.v1`) beside it. Every 401 has WWW-Authenticate (RFC 9110
+/// section 11.6.1). Failures are counted in zona_authentication_failures_total{reason}, and logged
+/// with the address, the first and then ever rarer; the text that was shown goes nowhere. `keys`,
+/// `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51, PM-52, PM-56, PM-58.
 net::Middleware authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
                              core::Logger log, core::MetricRegistry& metrics);
 

@@ -50,6 +50,13 @@ class AuthenticationTest : public testing::Test {
         request_.headers.add(header, value);
         return ask();
     }
+    /// Makes the request one for a WebSocket.
+    void open_socket(const std::string& subprotocols) {
+        request_.headers.clear();
+        request_.headers.add("Connection", "keep-alive, Upgrade");
+        request_.headers.add("Upgrade", "websocket");
+        request_.headers.add("Sec-WebSocket-Protocol", subprotocols);
+    }
     /// The code of a refusal; nothing must have been handled.
     Code refused(const net::Response& response) const {
         EXPECT_EQ(handled_, 0) << "nobody may reach a handler so";
@@ -127,6 +134,62 @@ TEST_F(AuthenticationTest, RefusesTwoDifferentKeysAndTakesOneTwice) {
     EXPECT_EQ(ask().status, 200);
     request_.headers.add("X-API-Key", viewer_);
     EXPECT_EQ(refused(ask()), Code::kInvalidArgument);
+}
+
+// PM-51, PM-56
+TEST_F(AuthenticationTest, TakesAKeyFromTheSubprotocolsOfAWebSocketAndHidesIt) {
+    open_socket("zona.key." + admin_ + ", zona.v1");
+    EXPECT_EQ(ask().status, 200);
+    EXPECT_EQ(request_.principal, "key ops");
+    EXPECT_EQ(request_.headers.find("Sec-WebSocket-Protocol"), "zona.v1");
+
+    open_socket("zona.key." + admin_);
+    EXPECT_EQ(ask().status, 200);
+    EXPECT_FALSE(request_.headers.has("Sec-WebSocket-Protocol"));
+
+    request_.peer = net::UnixPeer{.uid = 7, .gid = 7, .pid = 1};
+    open_socket("zona.v1, zona.key." + admin_);
+    EXPECT_EQ(ask().status, 200);
+    EXPECT_EQ(request_.headers.find("Sec-WebSocket-Protocol"), "zona.v1");
+}
+
+// PM-56, PM-58
+TEST_F(AuthenticationTest, OpensNoWebSocketWithoutAGoodKey) {
+    open_socket("zona.v1");
+    const net::Response none = ask();
+    EXPECT_EQ(refused(none), Code::kUnauthenticated);
+    EXPECT_NE(none.failure->error.message().find("zona.key.KEY"), std::string::npos);
+
+    for (const std::string& key : {std::string(), std::string("hunter2"), admin_ + "x"}) {
+        open_socket("zona.v1, zona.key." + key);
+        const net::Response response = ask();
+        EXPECT_EQ(refused(response), Code::kUnauthenticated) << key;
+        EXPECT_FALSE(!key.empty() &&
+                     (response.failure->error.message().contains(key) || log_.has(key)));
+    }
+}
+
+TEST_F(AuthenticationTest, RefusesTwoDifferentKeysOfAWebSocketAndTakesOneTwice) {
+    open_socket("zona.key." + admin_ + ", zona.key." + admin_);
+    request_.headers.add("Authorization", "Bearer " + admin_);
+    EXPECT_EQ(ask().status, 200);
+
+    open_socket("zona.key." + admin_ + ", zona.key." + viewer_);
+    EXPECT_EQ(refused(ask()), Code::kInvalidArgument);
+    open_socket("zona.key." + admin_);
+    request_.headers.add("X-API-Key", viewer_);
+    EXPECT_EQ(refused(ask()), Code::kInvalidArgument);
+}
+
+TEST_F(AuthenticationTest, TakesNoKeyFromTheSubprotocolsOfAnotherRequest) {
+    for (const char* missing : {"Upgrade", "Connection"}) {
+        open_socket("zona.key." + admin_);
+        request_.headers.remove(missing);
+        EXPECT_EQ(refused(ask()), Code::kUnauthenticated) << missing;
+    }
+    open_socket("zona.key." + admin_);
+    request_.method = net::Method::kPost;
+    EXPECT_EQ(refused(ask()), Code::kUnauthenticated);
 }
 
 TEST_F(AuthenticationTest, RefusesKeysInUrlsEvenGoodOnes) {
