@@ -6,19 +6,19 @@
 /// the request before, or the response after. The order that zona uses, outermost first
 /// (make_application):
 ///
-/// | Middleware       | What it does |
-/// | ---              | --- |
-/// | correlate        | gives request and response the correlation id |
-/// | access_log       | one line when the last byte is sent: also for 404, 413 and malformed |
-/// | record_metrics   | duration, bytes, in-flight by method, route pattern and status |
-/// | security_headers | on every response |
-/// | (outer)          | what the network needs (net/network_policy.h): compression, entity tags, |
-/// |                  | rate, origin and CORS; sees every answer rendered, refuses by a Fault |
-/// | render_errors    | the one place where errors become the envelope, and are logged |
-/// | refuse_faults    | answers what the server found wrong with the request itself |
-/// | negotiate_websocket | of a handler that opens a WebSocket, refuses what is no valid handshake |
-/// | (inner)          | authentication and what else is added: see well-formed requests only |
-/// | Router           | media type, path parameters, the handler |
+/// | Middleware          | What it does |
+/// | ---                 | --- |
+/// | correlate           | gives request and response the correlation id |
+/// | access_log          | one line when the last byte is sent: also for 404, 413 and malformed |
+/// | record_metrics      | duration, bytes, in-flight by method, route pattern and status |
+/// | security_headers    | on every response |
+/// | (outer)             | what the network needs (net/network_policy.h): compression, entity tags, |
+/// |                     | rate, origin and CORS; sees answers rendered, refuses by a Fault |
+/// | render_errors       | the one place where errors become the envelope, and are logged |
+/// | refuse_faults       | answers what the server found wrong with the request itself |
+/// | negotiate_websocket | where a handler opens a WebSocket: refuses what is no handshake |
+/// | (inner)             | authentication and what else is added: see well-formed requests only |
+/// | Router              | media type, path parameters, the handler |
 ///
 /// Each is made by a factory below and can be tested alone with a Next of the test's own.
 /// Source: HTTP-07, HTTP-10, HTTP-15, OBS-16, GAP-56, GAP-57.
