@@ -37,6 +37,7 @@ namespace zona::net {
 
 namespace asio = boost::asio;
 
+/// Every limit of a hub.
 struct BroadcastOptions {
     /// What may wait for one subscriber; over either it is coalesced, then dropped. A message that
     /// alone is over queue_bytes is taken by a subscriber for whom nothing waits.
@@ -117,6 +118,7 @@ class Broadcast {
 
     /// The newest sequence number; 0: none.
     std::uint64_t last_sequence() const;
+    /// Those that live and are not dropped.
     std::size_t subscribers() const;
 
   private:

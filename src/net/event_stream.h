@@ -39,6 +39,7 @@ core::Result<std::string> format_event(const ServerEvent& event);
 /// client, and fails as BodyWriter::write() does.
 class EventStream {
   public:
+    /// Writes to `out`.
     explicit EventStream(BodyWriter& out) : out_(out) {}
     EventStream(const EventStream&) = delete;
     EventStream& operator=(const EventStream&) = delete;

@@ -55,11 +55,13 @@ enum class CloseCode : std::uint16_t {
     kTryAgainLater = 1013,    ///< the client is too slow, or too many are here
 };
 
+/// What a message holds.
 enum class WebSocketKind : std::uint8_t {
     kText,  ///< UTF-8; checked when received, the handler's duty when sent
     kBinary,
 };
 
+/// A whole message, its fragments put together.
 struct WebSocketMessage {
     WebSocketKind kind = WebSocketKind::kText;
     std::string data;
@@ -72,12 +74,14 @@ enum class WebSocketEnd : std::uint8_t {
     kLost,      ///< without one: broken, cut, or too slow
 };
 
+/// How a socket ended.
 struct WebSocketClosed {
     WebSocketEnd by = WebSocketEnd::kLost;
     CloseCode code = CloseCode::kLost;
     std::string reason;  ///< UTF-8 of at most 123 bytes; a client's is not to be trusted
 };
 
+/// What a read brings.
 using WebSocketInput = std::variant<WebSocketMessage, WebSocketClosed>;
 
 /// Every limit of one socket. What a client gets for exceeding one stands beside it. An open socket

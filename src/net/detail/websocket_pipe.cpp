@@ -106,7 +106,9 @@ asio::awaitable<WebSocketPipe::Moved> WebSocketPipe::write_all(
             size += slice.at(count++).size();
         }
         const std::span<const std::string_view> all(slice.data(), count);
-        late_.set(link_.clock.steady() + link_.write_time);
+        if (link_.write_time > link_.write_time.zero()) {
+            late_.set(link_.clock.steady() + link_.write_time);
+        }
         const core::Result<void> taken = co_await link_.stream.write(all);
         late_.unset();
         if (!taken.has_value()) {

@@ -97,6 +97,7 @@ class WebSocketSession::Impl {
     asio::awaitable<void> write_all();
     asio::awaitable<void> serve(WebSocketSession& self, WebSocketBody& body);
     asio::awaitable<bool> send(Pending& pending);
+    asio::awaitable<void> ping();
 
     void deliver(WebSocketMessage message);
     bool is_full() const;
@@ -264,18 +265,15 @@ asio::awaitable<void> WebSocketSession::Impl::write_all() {
             co_await pipe_.write_close(static_cast<std::uint16_t>(closed_->code), closed_->reason);
             break;
         }
-        if (!outbox_.empty()) {
+        if (ping_wanted_) {
+            co_await ping();
+        } else if (!outbox_.empty()) {
             const std::shared_ptr<Pending> next = outbox_.front();
             next->taken = co_await send(*next);
             next->done = true;
             outbox_.pop_front();
             written_.notify();
-            if (!next->taken) lose();
-        } else if (ping_wanted_) {
-            ping_wanted_ = false;
-            const websocket::ping_data nothing;
-            const auto [error] = co_await socket_.async_ping(nothing, kAwait);
-            if (error) lose();
+            if (!next->taken && !over_) lose();
         } else {
             co_await wake_.wait();
         }
@@ -295,6 +293,16 @@ asio::awaitable<bool> WebSocketSession::Impl::send(Pending& pending) {
     const auto [error, count] = co_await socket_.async_write(data, kAwait);
     pipe_.set_in_message(false);
     co_return !error;
+}
+
+asio::awaitable<void> WebSocketSession::Impl::ping() {
+    ping_wanted_ = false;
+    pinged_ = true;
+    pinged_at_ = clock_.steady();
+    if (!closed_) life_.set(pinged_at_ + options_.pong_time);
+    const websocket::ping_data nothing;
+    const auto [error] = co_await socket_.async_ping(nothing, kAwait);
+    if (error && !over_) lose();
 }
 
 asio::awaitable<void> WebSocketSession::Impl::serve(WebSocketSession& self, WebSocketBody& body) {
@@ -423,11 +431,9 @@ void WebSocketSession::Impl::look_for_life() {
         pinged_ = false;
         return life_.set(last + options_.ping_after);
     }
-    pinged_ = true;
-    pinged_at_ = now;
+    // Its time begins when it is sent: behind a message that a slow client is taking.
     ping_wanted_ = true;
     wake_.notify();
-    life_.set(now + options_.pong_time);
 }
 
 void WebSocketSession::Impl::on_excess(FrameMeter::Excess excess) {
