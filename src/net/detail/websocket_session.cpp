@@ -299,7 +299,7 @@ asio::awaitable<void> WebSocketSession::Impl::ping() {
     ping_wanted_ = false;
     pinged_ = true;
     pinged_at_ = clock_.steady();
-    if (!closed_) life_.set(pinged_at_ + options_.pong_time);
+    if (!closed_) life_.set(pinged_at_ + std::min(options_.pong_time, options_.ping_after));
     const websocket::ping_data nothing;
     const auto [error] = co_await socket_.async_ping(nothing, kAwait);
     if (error && !over_) lose();
@@ -424,7 +424,9 @@ void WebSocketSession::Impl::cut() {
 void WebSocketSession::Impl::look_for_life() {
     const core::SteadyTime last = pipe_.last_input();
     const core::SteadyTime now = clock_.steady();
+    const core::SteadyTime pong_due = pinged_at_ + options_.pong_time;
     if (pinged_ && last < pinged_at_ && !is_full()) {
+        if (now < pong_due) return life_.set(std::min(pong_due, now + options_.ping_after));
         return fail(CloseCode::kPolicy, "no answer to a ping");
     }
     if (now - last < options_.ping_after) {
