@@ -114,6 +114,7 @@ void Request::clear() {
         body.clear();
     }
     version = 11;
+    over_tls = false;
     principal.clear();
     correlation_id.clear();
     received = {};

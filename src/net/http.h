@@ -89,6 +89,7 @@ struct Request {
     int version = 11;  ///< 10 or 11
 
     Peer peer;
+    bool over_tls = false;
     std::string principal;  ///< who asks, for logs; filled by authentication
     std::string correlation_id;
     core::SteadyTime received;  ///< when its first byte was read

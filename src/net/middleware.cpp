@@ -20,6 +20,7 @@ namespace zona::net {
 namespace {
 
 constexpr std::string_view kCorrelationHeader = "X-Correlation-Id";
+constexpr std::string_view kStrictTransport = "Strict-Transport-Security";
 constexpr std::size_t kMaxCorrelationId = 64;
 constexpr std::size_t kMaxUserAgent = 200;
 constexpr std::size_t kMaxLoggedPath = 1024;
@@ -197,6 +198,9 @@ asio::awaitable<Response> add_security_headers(Request& request, Next next) {
     for (const auto& [name, value] : kFields) {
         if (!response.headers.has(name)) response.headers.add(name, value);
     }
+    // Over plain HTTP browsers ignore it (RFC 6797 section 8.1).
+    if (request.over_tls && !response.headers.has(kStrictTransport))
+        response.headers.add(kStrictTransport, "max-age=31536000");
     co_return response;
 }
 

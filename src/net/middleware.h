@@ -118,8 +118,8 @@ Middleware record_metrics(core::MetricRegistry& metrics, const core::Clock& cloc
 /// Adds, where the handler has not set them: X-Content-Type-Options: nosniff, X-Frame-Options:
 /// DENY, Referrer-Policy: no-referrer, Cache-Control: no-store, Cross-Origin-Resource-Policy:
 /// same-origin, Content-Security-Policy: default-src 'none' and with it what that does not cover
-/// (frame-ancestors, base-uri, form-action). Strict-Transport-Security belongs to answers over TLS
-/// alone (RFC 6797 section 7.2) and is not added here. Source: SEC-21, PM-48.
+/// (frame-ancestors, base-uri, form-action); over TLS also Strict-Transport-Security for a year
+/// (RFC 6797 section 7.2). Source: SEC-21, PM-48.
 Middleware security_headers();
 
 /// Makes Response::failed() and exceptions into the error envelope with the correlation id. Header

@@ -15,8 +15,11 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include "net/detail/admission.h"
 #include "net/detail/connection.h"
 #include "net/detail/socket_stream.h"
+#include "net/detail/tls_stream.h"
+#include "net/tls.h"
 #include "os/listening_socket.h"
 #include "os/tcp_socket.h"
 #include "os/unix_socket.h"
@@ -29,10 +32,9 @@ using Socket = asio::generic::stream_protocol::socket;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kFirstBackoff{10};
 constexpr std::chrono::milliseconds kLongestBackoff{1000};
-/// So many clients over the limit are told so at a time; further ones are closed without a word.
-constexpr std::size_t kMostTurnedAway = 64;
 
-core::Result<Peer> peer_of(int fd, os::SocketFamily family) {
+core::Result<Peer> peer_of(int fd) {
+    ZONA_TRY(const os::SocketFamily family, os::family_of(fd));
     if (family == os::SocketFamily::kUnix) {
         ZONA_TRY(const os::PeerCredentials who, os::peer_credentials(fd));
         return Peer(UnixPeer{who.uid, who.gid, who.pid});
@@ -47,18 +49,19 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   public:
     Impl(const asio::any_io_executor& executor, const ServerOptions& options,
          Application application, const core::Clock& clock, core::Logger log,
-         core::MetricRegistry& metrics)
+         core::MetricRegistry& metrics, std::shared_ptr<detail::ConnectionTally> tally)
         : shared_(std::make_shared<detail::Shared>(executor, options, std::move(application), clock,
                                                    std::move(log))),
           drain_begins_(executor, 1),
           drain_ends_(executor),
-          open_(metrics.gauge("zona_http_connections", "Open connections.")),
-          refused_(metrics.counter("zona_http_refused_connections_total",
-                                   "Connections over the limit.")),
+          tally_(tally != nullptr ? std::move(tally)
+                                  : std::make_shared<detail::ConnectionTally>(metrics)),
+          tls_(metrics),
           accept_failures_(metrics.counter("zona_http_accept_failures_total",
                                            "Failed attempts to accept a connection.")) {}
 
-    core::Result<void> listen(os::UniqueFd socket);
+    core::Result<void> listen(os::UniqueFd socket, ListenOptions options);
+    void adopt(os::UniqueFd connection, const std::shared_ptr<TlsContext>& tls);
     asio::awaitable<void> serve();
     void drain(core::Deadline deadline);
     void set_options(const ServerOptions& options) { shared_->options = options; }
@@ -66,18 +69,20 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 
   private:
     struct Listener {
-        Listener(asio::posix::stream_descriptor from, os::SocketFamily of)
-            : socket(std::move(from)), family(of), retry(socket.get_executor()) {}
+        Listener(asio::posix::stream_descriptor from, ListenOptions how)
+            : socket(std::move(from)), options(std::move(how)), retry(socket.get_executor()) {}
         asio::posix::stream_descriptor socket;
-        os::SocketFamily family;
+        ListenOptions options;
         asio::steady_timer retry;
     };
 
-    core::Result<std::optional<Socket>> accept(Listener& listener);
     asio::awaitable<void> accept_from(Listener& listener);
-    void admit(Socket socket, os::SocketFamily family);
+    core::Result<Socket> watch(os::UniqueFd connection);
+    std::unique_ptr<detail::Stream> stream_over(Socket socket, const Peer& peer,
+                                                const std::shared_ptr<TlsContext>& tls);
+    Fault fault_of(detail::Verdict verdict) const;
     asio::awaitable<void> serve_one(std::shared_ptr<detail::Connection> connection);
-    asio::awaitable<void> turn_away(std::shared_ptr<detail::Connection> connection);
+    asio::awaitable<void> turn_away(std::shared_ptr<detail::Connection> connection, Fault fault);
     void cut();
 
     std::shared_ptr<detail::Shared> shared_;
@@ -85,15 +90,15 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     asio::experimental::channel<void(boost::system::error_code)> drain_begins_;
     asio::steady_timer drain_ends_;
     core::SteadyTime cut_at_ = core::SteadyTime::max();
-    std::size_t turned_away_ = 0;  ///< connections that are being told so
-    core::Gauge& open_;
-    core::Counter& refused_;
+    bool served_ = false;                             ///< serve() is through
+    std::shared_ptr<detail::ConnectionTally> tally_;  // shared with the pool's other servers
+    detail::TlsMeter tls_;
     core::Counter& accept_failures_;
 };
 
-core::Result<void> Server::Impl::listen(os::UniqueFd socket) {
+core::Result<void> Server::Impl::listen(os::UniqueFd socket, ListenOptions options) {
     ZONA_TRY_VOID(shared_->deadlines->usable());
-    ZONA_TRY(const os::SocketFamily family, os::family_of_listening(socket.get()));
+    ZONA_TRY_VOID(os::family_of_listening(socket.get()));
     ZONA_TRY_VOID(os::set_nonblocking(socket.get()));
     asio::posix::stream_descriptor watched(shared_->executor);
     boost::system::error_code error;
@@ -102,7 +107,7 @@ core::Result<void> Server::Impl::listen(os::UniqueFd socket) {
         return core::Error::from_errno(error.value(), fmt::format("listen on fd {}", socket.get()));
     }
     std::ignore = std::move(socket).release();  // the listener owns it now
-    listeners_.push_back(std::make_unique<Listener>(std::move(watched), family));
+    listeners_.push_back(std::make_unique<Listener>(std::move(watched), std::move(options)));
     return {};
 }
 
@@ -118,37 +123,34 @@ asio::awaitable<void> Server::Impl::serve() {
         co_await asio::this_coro::reset_cancellation_state();
     }
     co_await shared_->tasks.join();
+    served_ = true;
     drain_ends_.cancel();
 }
 
-/// The next connection that waits, if one does. Asio's own accept leaves a descriptor that survives
-/// exec: the daemon that becomes the keeper would hold its clients' connections open for ever.
-core::Result<std::optional<Socket>> Server::Impl::accept(Listener& listener) {
-    ZONA_TRY(std::optional<os::UniqueFd> accepted,
-             os::accept_connection(listener.socket.native_handle()));
-    if (!accepted) return std::optional<Socket>();
-    if (listener.family == os::SocketFamily::kTcp) {
-        // Without these it still works, slower.
-        if (auto set = os::prepare_connection(accepted->get()); !set)
-            shared_->log.report("a connection keeps the host's settings", set.error());
-    }
+/// Asio keeps the numbers for later calls of its own, none of which are made here.
+core::Result<Socket> Server::Impl::watch(os::UniqueFd connection) {
     Socket socket(shared_->executor);
     boost::system::error_code error;
-    // Asio keeps the numbers for later calls of its own, none of which are made here.
-    socket.assign(asio::generic::stream_protocol(AF_UNSPEC, 0), accepted->get(), error);
+    socket.assign(asio::generic::stream_protocol(AF_UNSPEC, 0), connection.get(), error);
     if (error) return core::Error::from_errno(error.value(), "watch a connection");
-    std::ignore = std::move(*accepted).release();  // the socket owns it now
-    return std::optional<Socket>(std::move(socket));
+    std::ignore = std::move(connection).release();  // the socket owns it now
+    return socket;
 }
 
 asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
     const auto self = shared_from_this();
     std::chrono::milliseconds backoff = kFirstBackoff;
     while (!shared_->draining) {
-        auto accepted = accept(listener);
+        // Asio's own accept leaves a descriptor that survives exec: the daemon that becomes the
+        // keeper would hold its clients' connections open for ever.
+        auto accepted = os::accept_connection(listener.socket.native_handle());
         if (accepted && *accepted) {
             backoff = kFirstBackoff;
-            admit(*std::move(*accepted), listener.family);
+            if (listener.options.hand_over) {
+                listener.options.hand_over(*std::move(*accepted));
+            } else {
+                adopt(*std::move(*accepted), listener.options.tls);
+            }
             // A flood of connections lets those that are open have their turn.
             co_await asio::post(shared_->executor, kAwait);
             continue;
@@ -171,51 +173,63 @@ asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
     }
 }
 
-void Server::Impl::admit(Socket socket, os::SocketFamily family) {
-    core::Result<Peer> peer = peer_of(socket.native_handle(), family);
+void Server::Impl::adopt(os::UniqueFd connection, const std::shared_ptr<TlsContext>& tls) {
+    if (served_) return;
+    core::Result<Peer> peer = peer_of(connection.get());
     if (!peer) {  // without a name it gets nothing: the socket closes
         // One that has gone again is nothing to tell.
         if (peer.error().code() != core::Code::kUnavailable)
             shared_->log.report("it cannot be told who a client is", peer.error());
         return;
     }
-    const bool full = shared_->connections.size() - turned_away_ >= shared_->options.connections;
-    if (full) refused_.add();
-    if (full && turned_away_ >= kMostTurnedAway) return;
-    auto connection = std::make_shared<detail::Connection>(
-        shared_,
-        std::make_unique<detail::SocketStream>(
-            std::move(socket), family == os::SocketFamily::kUnix ? detail::Hangup::kReported
-                                                                 : detail::Hangup::kEndOfInput),
-        std::move(*peer));
-    open_.set(static_cast<double>(shared_->connections.size()));
-    if (full) {
-        shared_->tasks.spawn("http refusal", turn_away(std::move(connection)));
-    } else {
-        if (shared_->draining) connection->drain();
-        shared_->tasks.spawn("http connection", serve_one(std::move(connection)));
+    detail::Admission admission = tally_->admit(*peer, shared_->options);
+    const detail::Verdict verdict = admission.verdict();
+    if (verdict == detail::Verdict::kTooManyRefused) return;
+    if (std::holds_alternative<TcpPeer>(*peer)) {
+        // Without these it still works, slower.
+        if (auto set = os::prepare_connection(connection.get()); !set)
+            shared_->log.report("a connection keeps the host's settings", set.error());
     }
+    core::Result<Socket> socket = watch(std::move(connection));
+    if (!socket) return shared_->log.report("a connection cannot be served", socket.error());
+    auto stream = stream_over(std::move(*socket), *peer, tls);
+    auto client = std::make_shared<detail::Connection>(shared_, std::move(stream), std::move(*peer),
+                                                       std::move(admission));
+    if (verdict == detail::Verdict::kServed) {
+        shared_->tasks.spawn("http connection", serve_one(std::move(client)));
+    } else {
+        shared_->tasks.spawn("http refusal", turn_away(std::move(client), fault_of(verdict)));
+    }
+}
+
+std::unique_ptr<detail::Stream> Server::Impl::stream_over(Socket socket, const Peer& peer,
+                                                          const std::shared_ptr<TlsContext>& tls) {
+    if (tls != nullptr)
+        return std::make_unique<detail::TlsStream>(std::move(socket), tls->current(), tls_);
+    const bool local = std::holds_alternative<UnixPeer>(peer);
+    return std::make_unique<detail::SocketStream>(
+        std::move(socket), local ? detail::Hangup::kReported : detail::Hangup::kEndOfInput);
+}
+
+Fault Server::Impl::fault_of(detail::Verdict verdict) const {
+    const ServerOptions& limits = shared_->options;
+    const bool of_one = verdict == detail::Verdict::kTooManyOfOne;
+    std::string text =
+        fmt::format("{} connections{} are open, which is the limit; try again later or close some",
+                    of_one ? limits.connections_per_address : limits.connections,
+                    of_one ? " from your address" : "");
+    return {core::Error(core::Code::kUnavailable, std::move(text)), 0};
 }
 
 asio::awaitable<void> Server::Impl::serve_one(std::shared_ptr<detail::Connection> connection) {
     const auto self = shared_from_this();
     co_await connection->serve();
-    connection.reset();
-    open_.set(static_cast<double>(shared_->connections.size()));
 }
 
-asio::awaitable<void> Server::Impl::turn_away(std::shared_ptr<detail::Connection> connection) {
+asio::awaitable<void> Server::Impl::turn_away(std::shared_ptr<detail::Connection> connection,
+                                              Fault fault) {
     const auto self = shared_from_this();
-    ++turned_away_;
-    Fault fault{core::Error(core::Code::kUnavailable,
-                            fmt::format("{} connections are open, which is the limit; try again "
-                                        "later or close some",
-                                        shared_->options.connections)),
-                0};
     co_await connection->turn_away(std::move(fault));
-    --turned_away_;
-    connection.reset();
-    open_.set(static_cast<double>(shared_->connections.size()));
 }
 
 void Server::Impl::drain(core::Deadline deadline) {
@@ -251,13 +265,16 @@ void Server::Impl::cut() {
 
 Server::Server(const asio::any_io_executor& executor, const ServerOptions& options,
                Application application, const core::Clock& clock, core::Logger log,
-               core::MetricRegistry& metrics)
+               core::MetricRegistry& metrics, std::shared_ptr<detail::ConnectionTally> tally)
     : impl_(std::make_shared<Impl>(executor, options, std::move(application), clock, std::move(log),
-                                   metrics)) {}
+                                   metrics, std::move(tally))) {}
 Server::~Server() = default;
 
-core::Result<void> Server::listen(os::UniqueFd socket) {
-    return impl_->listen(std::move(socket));
+core::Result<void> Server::listen(os::UniqueFd socket, ListenOptions options) {
+    return impl_->listen(std::move(socket), std::move(options));
+}
+void Server::adopt(os::UniqueFd connection, const std::shared_ptr<TlsContext>& tls) {
+    impl_->adopt(std::move(connection), tls);
 }
 asio::awaitable<void> Server::serve() {
     return impl_->serve();

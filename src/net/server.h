@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -29,19 +30,29 @@
 
 namespace zona::net {
 
+class TlsContext;
+
+namespace detail {
+class ConnectionTally;
+}
+
 /// Every limit of a server. What a client gets for exceeding one stands beside it; the connection
 /// is closed after each of these answers.
 struct ServerOptions {
     core::ByteCount head = core::ByteCount::kib(32);  ///< request line and headers: 431
     std::size_t head_fields = 100;                    ///< 431
     core::ByteCount body =
-        core::ByteCount::mib(1);     ///< 413, before the body is read; a route may differ
-    std::size_t connections = 1024;  ///< 503
+        core::ByteCount::mib(1);  ///< 413, before the body is read; a route may differ
+    /// 503; of all servers together that share one ConnectionTally, as those of a ServerPool do.
+    std::size_t connections = 1024;
+    /// 503; of one address over TCP, counted as above. 0: no such limit.
+    std::size_t connections_per_address = 256;
     std::size_t requests_per_connection = 10'000;  ///< the last answer says Connection: close
 
     /// Between requests: closed without a word.
     std::chrono::milliseconds idle_time = std::chrono::seconds(60);
-    /// From the first byte of a request to the end of its head: 408.
+    /// From the first byte of a request to the end of its head: 408. Before that as much for the
+    /// handshake of TLS, the wait for its first byte included: closed without a word.
     std::chrono::milliseconds head_time = std::chrono::seconds(10);
     /// From the first byte to the end of the body: 408. To the handler's return: 504; a route may
     /// differ.
@@ -54,6 +65,15 @@ struct ServerOptions {
     /// After a refusal: how long input is still read and dropped, so that the answer is not lost to
     /// a reset.
     std::chrono::milliseconds linger_time = std::chrono::seconds(2);
+};
+
+/// How a listening socket is served.
+struct ListenOptions {
+    /// Not null: its connections speak TLS; one that does not is answered 400 without it and
+    /// closed. Shared with whoever reloads it.
+    std::shared_ptr<TlsContext> tls;
+    /// Not empty: gets each accepted connection in the server's place, on its executor.
+    std::function<void(os::UniqueFd)> hand_over;
 };
 
 /// An HTTP server.
@@ -74,10 +94,12 @@ class Server {
   public:
     /// `executor`: see above. `clock` and what `application` refers to must outlive the server; the
     /// server must outlive serve(). Metrics: zona_http_connections (gauge),
-    /// zona_http_refused_connections_total, zona_http_accept_failures_total.
+    /// zona_http_refused_connections_total, zona_http_accept_failures_total, and
+    /// zona_tls_handshakes_total, zona_tls_handshake_failures_total{reason}. `tally` counts the
+    /// connections of several servers together; null: of this one.
     Server(const asio::any_io_executor& executor, const ServerOptions& options,
            Application application, const core::Clock& clock, core::Logger log,
-           core::MetricRegistry& metrics);
+           core::MetricRegistry& metrics, std::shared_ptr<detail::ConnectionTally> tally = nullptr);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -86,7 +108,11 @@ class Server {
     /// non-blocking, which all holders of its open file description share.
     /// Errors: kInvalidArgument for a descriptor that is no listening socket, kUnsupported for
     /// another family, kResourceExhausted when no timer can be had.
-    core::Result<void> listen(os::UniqueFd socket);
+    core::Result<void> listen(os::UniqueFd socket, ListenOptions options = {});
+
+    /// Serves a connection that somebody else accepted, unix or TCP; `tls` as in ListenOptions. It
+    /// is closed when serve() is through. Threading: on the executor.
+    void adopt(os::UniqueFd connection, const std::shared_ptr<TlsContext>& tls);
 
     /// Serves until drain() or stop() is through; then no coroutine of the server is left. Call
     /// once.

@@ -122,7 +122,8 @@ class HttpStream : public testing::TestWithParam<Transport> {
     std::unique_ptr<Script> script_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Over, HttpStream, testing::Values(Transport::kUnix, Transport::kTcp),
+INSTANTIATE_TEST_SUITE_P(Over, HttpStream,
+                         testing::Values(Transport::kUnix, Transport::kTcp, Transport::kTls),
                          name_of_transport);
 
 TEST_P(HttpStream, SendsChunksAndKeepsTheConnection) {
@@ -192,7 +193,7 @@ TEST_P(HttpStream, AnIdleBodyIsCancelledWhenTheClientGoesAway) {
 
 // TCP does not tell it from a client that has gone.
 TEST_P(HttpStream, AClientThatOnlyEndsItsSendingGoesOnReading) {
-    if (GetParam() == Transport::kTcp) {
+    if (GetParam() != Transport::kUnix) {
         start([this] { return streaming(Follow(*script_)); });
         RawClient raw = client();
         raw.send(kStream);

@@ -56,7 +56,8 @@ class HttpServer : public testing::TestWithParam<Transport> {
     std::unique_ptr<TestServer> server_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Over, HttpServer, testing::Values(Transport::kUnix, Transport::kTcp),
+INSTANTIATE_TEST_SUITE_P(Over, HttpServer,
+                         testing::Values(Transport::kUnix, Transport::kTcp, Transport::kTls),
                          name_of_transport);
 
 TEST_P(HttpServer, AnswersARequest) {
@@ -524,6 +525,7 @@ TEST_P(HttpServer, ServesAThousandConnections) {
         << "both ends of all connections are in this process";
     ServerOptions options = patient_options();
     options.connections = 1000;
+    options.connections_per_address = 0;
     start(options);
     std::vector<RawClient> clients;
     clients.reserve(1000);

@@ -17,7 +17,7 @@ std::optional<int> fact(int fd, int name) {
 
 }  // namespace
 
-core::Result<SocketFamily> family_of_listening(int fd) {
+core::Result<SocketFamily> family_of(int fd) {
     const auto domain = fact(fd, SO_DOMAIN);
     if (!domain) {
         return core::Error(core::Code::kInvalidArgument, fmt::format("fd {} is not a socket", fd));
@@ -28,11 +28,14 @@ core::Result<SocketFamily> family_of_listening(int fd) {
             core::Code::kUnsupported,
             fmt::format("the socket fd {} is neither of TCP nor a unix stream socket", fd));
     }
-    if (fact(fd, SO_ACCEPTCONN) != 1) {
-        return core::Error(core::Code::kInvalidArgument,
-                           fmt::format("the socket fd {} does not listen", fd));
-    }
     return tcp ? SocketFamily::kTcp : SocketFamily::kUnix;
+}
+
+core::Result<SocketFamily> family_of_listening(int fd) {
+    ZONA_TRY(const SocketFamily family, family_of(fd));
+    if (fact(fd, SO_ACCEPTCONN) == 1) return family;
+    return core::Error(core::Code::kInvalidArgument,
+                       fmt::format("the socket fd {} does not listen", fd));
 }
 
 core::Result<std::optional<UniqueFd>> accept_connection(int listening_fd) {

@@ -17,6 +17,9 @@ enum class SocketFamily : std::uint8_t { kUnix, kTcp };
 /// kUnsupported: of another family or type.
 core::Result<SocketFamily> family_of_listening(int fd);
 
+/// Of a connected stream socket. Errors: as above, kInvalidArgument for no socket.
+core::Result<SocketFamily> family_of(int fd);
+
 /// The next waiting connection of a non-blocking listening socket, O_CLOEXEC and non-blocking; none
 /// if nobody waits (or the one that waited has gone). Errors from errno, such as EMFILE.
 core::Result<std::optional<UniqueFd>> accept_connection(int listening_fd);

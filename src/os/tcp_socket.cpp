@@ -85,10 +85,12 @@ std::string TcpAddress::to_string() const {
                               : fmt::format("{}:{}", host, port);
 }
 
-core::Result<UniqueFd> listen_tcp(const TcpAddress& address, int backlog) {
+core::Result<UniqueFd> listen_tcp(const TcpAddress& address, int backlog, ReusePort reuse) {
     ZONA_TRY(const ip::tcp::endpoint endpoint, endpoint_of(address));
     ZONA_TRY(UniqueFd fd, socket_for(endpoint));
     ZONA_TRY_VOID(set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
+    if (reuse == ReusePort::kYes)
+        ZONA_TRY_VOID(set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"));
     if (endpoint.address().is_v6()) {
         ZONA_TRY_VOID(set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"));
     }

@@ -27,13 +27,18 @@ struct TcpAddress {
     bool operator==(const TcpAddress&) const = default;
 };
 
+/// Whether several sockets may listen on one address, each with a queue of its own; all of them,
+/// and all of one user, say so. The kernel deals connections out by a hash of both addresses.
+enum class ReusePort : std::uint8_t { kNo, kYes };
+
 /// Binds and listens, O_CLOEXEC; port 0 takes a free one (local_address() tells which).
 ///
 /// SO_REUSEADDR: connections of an earlier listener in TIME_WAIT do not matter. An IPv6 socket
 /// takes no IPv4 connections. Errors: kConflict when the address is taken, kForbidden for a port
 /// below 1024 without the right, else from errno; the message names the address. Source: tcp(7),
 /// ip(7).
-core::Result<UniqueFd> listen_tcp(const TcpAddress& address, int backlog);
+core::Result<UniqueFd> listen_tcp(const TcpAddress& address, int backlog,
+                                  ReusePort reuse = ReusePort::kNo);
 
 /// Connects, blocking. kUnavailable: nobody listens; else from errno, naming the address.
 core::Result<UniqueFd> connect_tcp(const TcpAddress& address);

@@ -44,11 +44,13 @@ Shared::Shared(const asio::any_io_executor& the_executor, const ServerOptions& l
       tasks(the_executor, log),
       deadlines(std::make_shared<DeadlineQueue>(the_executor, the_clock)) {}
 
-Connection::Connection(std::shared_ptr<Shared> shared, std::unique_ptr<Stream> stream, Peer peer)
+Connection::Connection(std::shared_ptr<Shared> shared, std::unique_ptr<Stream> stream, Peer peer,
+                       Admission admission)
     : Entry(shared->deadlines),
       shared_(std::move(shared)),
       stream_(std::move(stream)),
       peer_(std::move(peer)),
+      admission_(std::move(admission)),
       parser_({shared_->options.head, shared_->options.head_fields}) {
     shared_->connections.insert(this);
 }
@@ -74,6 +76,8 @@ asio::awaitable<void> Connection::serve() {
 
 asio::awaitable<void> Connection::serve_requests() {
     co_await asio::this_coro::throw_if_cancelled(false);
+    const bool opened = co_await open();
+    if (!opened) co_return;
     while (keep_alive_) {
         const bool there = co_await read_request();
         if (!there) break;
@@ -83,19 +87,44 @@ asio::awaitable<void> Connection::serve_requests() {
     if (unread_input_ && !gone_) co_await linger();
 }
 
+asio::awaitable<bool> Connection::open() {
+    if (!stream_->is_tls()) co_return true;
+    enter(Phase::kOpening, shared_->options.head_time);
+    core::Result<Opened> opened = co_await stream_->open();
+    set_deadline(kNone);
+    if (!opened.has_value()) {
+        // Scanners and old clients do that all day: counted, and told to who asks for it.
+        shared_->log.debug("a TLS handshake came to nothing",
+                           {{"peer", to_string(peer_)}, {"error", opened.error().message()}});
+        co_return false;
+    }
+    if (*opened == Opened::kReady) co_return true;
+    const core::Error plain(core::Code::kInvalidArgument,
+                            "this port speaks TLS; ask for https:// instead of http://");
+    co_await answer_unread({plain, 0});
+    co_return false;
+}
+
 asio::awaitable<void> Connection::turn_away(Fault fault) {
+    const bool opened = co_await open();
+    if (opened) co_await answer_unread(std::move(fault));
+    set_deadline(kNone);
+    stream_->close();
+}
+
+asio::awaitable<void> Connection::answer_unread(Fault fault) {
     request_.peer = peer_;
+    request_.over_tls = stream_->is_tls();
     request_.received = shared_->clock.steady();
     refuse(std::move(fault));
     co_await answer();
     if (!gone_) co_await linger();
-    set_deadline(kNone);
-    stream_->close();
 }
 
 asio::awaitable<bool> Connection::read_request() {
     request_.clear();
     request_.peer = peer_;
+    request_.over_tls = stream_->is_tls();
     parser_.begin(request_);
     const bool there = co_await read_head();
     if (!there) co_return false;
@@ -107,7 +136,7 @@ asio::awaitable<bool> Connection::read_head() {
     if (begin_ == end_) {
         if (shared_->draining && served_ > 0) co_return false;
         if (buffer_.size() > kKeptBuffer) buffer_ = {};
-        enter(Phase::kIdle, shared_->options.idle_time);
+        enter(Phase::kIdle, shared_->draining ? kFirstRequestGrace : shared_->options.idle_time);
         const Input first = co_await fill();
         if (first != Input::kBytes) co_return false;
     }
@@ -274,6 +303,7 @@ asio::awaitable<void> Connection::answer_late() {
     late.headers = request_.headers;
     late.version = request_.version;
     late.peer = peer_;
+    late.over_tls = request_.over_tls;
     late.correlation_id = request_.correlation_id;
     late.received = request_.received;
     late.bytes_in = request_.bytes_in;
@@ -303,6 +333,7 @@ asio::awaitable<void> Connection::linger() {
 
 void Connection::on_deadline() {
     switch (phase_) {
+        case Phase::kOpening:
         case Phase::kIdle:
         case Phase::kReading:
             timed_out_ = true;
@@ -325,6 +356,8 @@ void Connection::on_deadline() {
 }
 
 void Connection::drain() {
+    if (phase_ == Phase::kOpening)
+        return set_deadline(shared_->clock.steady() + kFirstRequestGrace);
     if (phase_ == Phase::kIdle) {
         // Who has just connected is about to send a request; who was served before has had its
         // answer.

@@ -19,6 +19,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/task_group.h"
+#include "net/detail/admission.h"
 #include "net/detail/deadline_queue.h"
 #include "net/detail/request_parser.h"
 #include "net/detail/response_head.h"
@@ -55,7 +56,8 @@ struct Shared {
 class Connection final : public std::enable_shared_from_this<Connection>,
                          private DeadlineQueue::Entry {
   public:
-    Connection(std::shared_ptr<Shared> shared, std::unique_ptr<Stream> stream, Peer peer);
+    Connection(std::shared_ptr<Shared> shared, std::unique_ptr<Stream> stream, Peer peer,
+               Admission admission = {});
     ~Connection() override;
 
     /// Serves requests until the connection ends; the caller holds it until then. Never throws what
@@ -74,6 +76,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     class ChunkedWriter;
 
     enum class Phase : std::uint8_t {
+        kOpening,    ///< the handshake of TLS
         kIdle,       ///< between requests
         kReading,    ///< inside of a request
         kHandling,   ///< the application has it
@@ -87,6 +90,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     enum class Input : std::uint8_t { kBytes, kEnd, kLate, kBroken };
 
     asio::awaitable<void> serve_requests();
+    /// The handshake, where there is one. False: there is nobody to serve, close.
+    asio::awaitable<bool> open();
+    asio::awaitable<void> answer_unread(Fault fault);
     /// Reads one request, or finds its fault. False: there is none, close.
     asio::awaitable<bool> read_request();
     asio::awaitable<bool> read_head();
@@ -119,6 +125,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     std::shared_ptr<Shared> shared_;
     std::unique_ptr<Stream> stream_;
     Peer peer_;
+    Admission admission_;  ///< its place among the connections of all servers
     RequestParser parser_;
     Request request_;
     asio::cancellation_signal cancel_;  ///< of serve_requests()

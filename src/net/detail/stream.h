@@ -1,9 +1,10 @@
 /// @file
 /// Stream: a connected byte stream without its type. The server knows no other: sockets of unix
-/// and TCP, memory in tests.
+/// and TCP, TLS over them, memory in tests.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -15,6 +16,13 @@ namespace zona::net::detail {
 
 namespace asio = boost::asio;
 
+/// What Stream::open() found.
+enum class Opened : std::uint8_t {
+    kReady,
+    kNotTls,  ///< TLS is spoken here, and the peer speaks something else: the stream is its plain
+              ///< bytes, for telling it so
+};
+
 /// One connection's bytes. All members run on the connection's executor; at most one read and one
 /// write are in progress at a time. Errors: kCancelled after cancel() or by the coroutine's
 /// cancellation; kUnavailable or another code of errno when the connection is broken.
@@ -24,6 +32,13 @@ class Stream {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
     virtual ~Stream() = default;
+
+    /// Whether what is read and written is protected on its way.
+    virtual bool is_tls() const { return false; }
+
+    /// Comes before everything else where is_tls(): the handshake. After an error only close()
+    /// makes sense.
+    virtual asio::awaitable<core::Result<Opened>> open() { co_return Opened::kReady; }
 
     /// Waits for bytes. 0 is the end: the peer sends no more, but may still read.
     virtual asio::awaitable<core::Result<std::size_t>> read_some(std::span<char> into) = 0;

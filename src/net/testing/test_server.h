@@ -31,17 +31,20 @@
 #include "net/middleware.h"
 #include "net/router.h"
 #include "net/server.h"
+#include "net/testing/certificates.h"
 #include "net/testing/raw_client.h"
+#include "net/tls.h"
 #include "os/tcp_socket.h"
 #include "os/unix_socket.h"
 
 namespace zona::net {
 
 /// What a test's server is reached over.
-enum class Transport : std::uint8_t { kUnix, kTcp };
+enum class Transport : std::uint8_t { kUnix, kTcp, kTls };
 
 inline std::string name_of_transport(const testing::TestParamInfo<Transport>& info) {
-    return info.param == Transport::kUnix ? "Unix" : "Tcp";
+    const std::string names[] = {"Unix", "Tcp", "Tls"};
+    return names[static_cast<std::size_t>(info.param)];
 }
 
 /// Options under which a test's own speed never meets a limit.
@@ -70,6 +73,11 @@ class TestServer {
     /// Where clients find it: the path of its socket, or its address.
     const std::string& endpoint() const { return endpoint_; }
     boost::asio::io_context& context() { return context_; }
+    /// Over TLS, once it is started: who issued its certificate, and how it is reloaded.
+    TestAuthority& authority() { return *authority_; }
+    TlsContext& tls() { return *tls_; }
+    /// Without "tls:", for those who bring their own TLS or none.
+    std::string address() const { return endpoint_.substr(kTlsPrefix.size()); }
 
     /// A route whose handler is a plain function.
     void route(Method method, std::string_view pattern,
@@ -88,12 +96,19 @@ class TestServer {
             context_.get_executor(), options_,
             make_application(router_, deps, std::move(inner), std::move(outer)), clock_,
             log_.logger("http"), metrics_);
-        const bool tcp = transport_ == Transport::kTcp;
+        const bool tcp = transport_ != Transport::kUnix;
         auto socket =
             tcp ? os::listen_tcp({"127.0.0.1", 0}, 1024) : os::listen_unix(endpoint_, 1024);
         ASSERT_TRUE(socket.has_value());
         if (tcp) endpoint_ = os::local_address(socket->get()).value().to_string();
-        ASSERT_TRUE(server_->listen(std::move(*socket)).has_value());
+        ListenOptions listen;
+        if (transport_ == Transport::kTls) {
+            endpoint_.insert(0, kTlsPrefix);
+            authority_ = std::make_unique<TestAuthority>();
+            tls_ = TlsContext::load(authority_->issue(), clock_).value();
+            listen.tls = tls_;
+        }
+        ASSERT_TRUE(server_->listen(std::move(*socket), std::move(listen)).has_value());
         boost::asio::co_spawn(context_, run(*server_, served_), boost::asio::detached);
         thread_ = std::thread([this] { context_.run(); });
     }
@@ -172,6 +187,8 @@ class TestServer {
     core::MemorySink::Lines lines_;
     core::Logging log_{clock_};
     Router router_;
+    std::unique_ptr<TestAuthority> authority_;
+    std::shared_ptr<TlsContext> tls_;  // shared with the server
     boost::asio::io_context context_{1};
     std::unique_ptr<Server> server_;
     std::atomic<bool> served_ = false;

@@ -1,0 +1,190 @@
+#include "net/tls.h"
+
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <sys/stat.h>
+
+#include "core/time_format.h"
+#include "net/detail/tls_certificate.h"
+#include "net/detail/tls_error.h"
+#include "os/fd.h"
+
+namespace zona::net {
+namespace {
+
+using core::Code;
+using core::Error;
+using detail::Certificate;
+
+constexpr std::size_t kLargestFile = 1U << 20U;
+constexpr const char* kGroups = "X25519:P-256:P-384";
+constexpr const char* kSuites =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+/// The one protocol spoken here, as ALPN writes it: its length, its name.
+constexpr std::string_view kProtocols = "\x08http/1.1";
+
+using Key = std::unique_ptr<EVP_PKEY, decltype([](EVP_PKEY* key) { EVP_PKEY_free(key); })>;
+
+core::Result<std::string> read_pem(const std::string& path, std::string_view what) {
+    core::Result<std::string> text = os::read_file(path, kLargestFile);
+    if (!text) return text.take_error().context(what);
+    return text;
+}
+
+/// A key that is encrypted has nobody here who knows its password.
+int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked) {
+    *static_cast<bool*>(asked) = true;
+    return -1;
+}
+
+core::Result<Key> parse_key(const std::string& text, const std::string& path) {
+    bool encrypted = false;
+    const detail::Bio bio = detail::bio_over(text);
+    Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, &encrypted));
+    if (key) return key;
+    ERR_clear_error();
+    return Error(Code::kInvalidArgument,
+                 encrypted
+                     ? fmt::format("the TLS key {} is encrypted; store it without a password: "
+                                   "openssl pkey -in {} -out NEW",
+                                   path, path)
+                     : fmt::format("the TLS key {} holds no private key in PEM", path));
+}
+
+int select_protocol(SSL* /*session*/, const unsigned char** chosen, unsigned char* length,
+                    const unsigned char* offered, unsigned int offered_length, void* /*unused*/) {
+    unsigned char* found = nullptr;
+    const int result = SSL_select_next_proto(
+        &found, length, reinterpret_cast<const unsigned char*>(kProtocols.data()),
+        static_cast<unsigned>(kProtocols.size()), offered, offered_length);
+    if (result != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *chosen = found;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+core::Result<std::shared_ptr<SSL_CTX>> make_context() {
+    std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+    const bool made = context != nullptr &&
+                      SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) == 1 &&
+                      SSL_CTX_set1_groups_list(context.get(), kGroups) == 1 &&
+                      SSL_CTX_set_ciphersuites(context.get(), kSuites) == 1;
+    if (!made) return Error(Code::kInternal, "cannot set TLS up: " + detail::last_tls_error());
+    // A client that goes without saying so has ended: HTTP's own framing tells a message cut short.
+    SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                           SSL_OP_IGNORE_UNEXPECTED_EOF |
+                                           SSL_OP_CIPHER_SERVER_PREFERENCE);
+    // Idle connections hold no buffers.
+    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_alpn_select_cb(context.get(), select_protocol, nullptr);
+    return context;
+}
+
+core::Result<void> use_certificates(SSL_CTX* context, const std::vector<Certificate>& chain,
+                                    const std::string& path) {
+    bool taken = SSL_CTX_use_certificate(context, chain.front().get()) == 1;
+    for (std::size_t i = 1; taken && i < chain.size(); ++i)
+        taken = SSL_CTX_add1_chain_cert(context, chain[i].get()) == 1;
+    if (taken) return {};
+    return Error(Code::kInvalidArgument, fmt::format("the TLS certificate {} cannot be used: {}",
+                                                     path, detail::last_tls_error()));
+}
+
+core::Result<void> use_key(SSL_CTX* context, EVP_PKEY* key, const TlsFiles& files) {
+    if (X509_check_private_key(SSL_CTX_get0_certificate(context), key) != 1) {
+        ERR_clear_error();
+        return Error(Code::kInvalidArgument,
+                     fmt::format("the TLS key {} is not the key of the certificate {}", files.key,
+                                 files.certificates));
+    }
+    if (SSL_CTX_use_PrivateKey(context, key) == 1) return {};
+    return Error(Code::kInvalidArgument, fmt::format("the TLS key {} cannot be used: {}", files.key,
+                                                     detail::last_tls_error()));
+}
+
+std::string key_warning(const std::string& path) {
+    const core::Result<std::optional<os::FileStat>> facts = os::stat_path(path);
+    constexpr mode_t kOthers = S_IROTH | S_IWOTH;
+    if (!facts || !facts->has_value() || ((*facts)->mode & kOthers) == 0) return {};
+    return fmt::format(
+        "the TLS key {} can be read or written by everybody (mode {:04o}); chmod 600 it", path,
+        (*facts)->mode & 07777U);
+}
+
+}  // namespace
+
+TlsContext::TlsContext(TlsFiles files, const core::Clock& clock)
+    : files_(std::move(files)), clock_(clock) {}
+
+core::Result<TlsContext::Loaded> TlsContext::read(const TlsFiles& files) {
+    ZONA_TRY(const std::string certificates, read_pem(files.certificates, "the TLS certificate"));
+    ZONA_TRY(const std::string key_text, read_pem(files.key, "the TLS key"));
+    core::Result<std::vector<Certificate>> parsed = detail::parse_certificates(certificates);
+    if (!parsed) return parsed.take_error().context("the TLS certificate " + files.certificates);
+    const std::vector<Certificate> chain = std::move(*parsed);
+    if (chain.empty()) {
+        return Error(
+            Code::kInvalidArgument,
+            fmt::format("the TLS certificate {} holds no certificate in PEM", files.certificates));
+    }
+    ZONA_TRY(const Key key, parse_key(key_text, files.key));
+    Loaded out;
+    ZONA_TRY(out.context, make_context());
+    ZONA_TRY_VOID(use_certificates(out.context.get(), chain, files.certificates));
+    ZONA_TRY_VOID(use_key(out.context.get(), key.get(), files));
+    out.certificate = detail::describe(chain.front().get());
+    out.key_warning = key_warning(files.key);
+    return out;
+}
+
+core::Result<std::shared_ptr<TlsContext>> TlsContext::load(TlsFiles files,
+                                                           const core::Clock& clock) {
+    std::shared_ptr<TlsContext> out(new TlsContext(std::move(files), clock));
+    ZONA_TRY_VOID(out->reload());
+    return out;
+}
+
+core::Result<void> TlsContext::reload() {
+    ZONA_TRY(Loaded fresh, read(files_));
+    const std::lock_guard lock(mutex_);
+    std::swap(loaded_, fresh);
+    return {};
+}
+
+TlsCertificate TlsContext::certificate() const {
+    const std::lock_guard lock(mutex_);
+    return loaded_.certificate;
+}
+
+std::vector<std::string> TlsContext::warnings() const {
+    const std::lock_guard lock(mutex_);
+    const core::SystemTime now = clock_.system();
+    const TlsCertificate& shown = loaded_.certificate;
+    std::vector<std::string> out;
+    if (now >= shown.not_after) {
+        out.push_back(fmt::format("the TLS certificate {} expired at {}; clients will refuse it",
+                                  files_.certificates, core::to_rfc3339(shown.not_after)));
+    }
+    if (now < shown.not_before) {
+        out.push_back(
+            fmt::format("the TLS certificate {} is valid from {} on only; clients will "
+                        "refuse it until then",
+                        files_.certificates, core::to_rfc3339(shown.not_before)));
+    }
+    if (!loaded_.key_warning.empty()) out.push_back(loaded_.key_warning);
+    return out;
+}
+
+std::shared_ptr<ssl_ctx_st> TlsContext::current() const {
+    const std::lock_guard lock(mutex_);
+    return loaded_.context;
+}
+
+}  // namespace zona::net
