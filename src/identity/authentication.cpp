@@ -4,6 +4,7 @@
 #include <bit>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -91,7 +92,7 @@ bool has_key_in_query(const Request& request) {
     });
 }
 
-/// How often an address has failed lately. Bounded, whatever the network sends.
+/// How often an address has failed lately. Bounded, whatever the network sends. Any thread.
 class Failures {
   public:
     Failures(std::chrono::seconds forgiven_after, const core::Clock& clock)
@@ -99,6 +100,7 @@ class Failures {
 
     /// The count with this one.
     unsigned add(const std::string& address) {
+        const std::lock_guard lock(mutex_);
         const core::SteadyTime now = clock_.steady();
         if (by_address_.size() >= kMostAddresses && !by_address_.contains(address)) make_room(now);
         Entry& entry = by_address_[address];
@@ -123,6 +125,7 @@ class Failures {
 
     std::chrono::seconds forgiven_after_;
     const core::Clock& clock_;
+    std::mutex mutex_;  // guards by_address_; taken for failures only
     std::map<std::string, Entry> by_address_;
 };
 
@@ -243,7 +246,7 @@ class Authenticate {
     AuthenticationOptions options_;
     core::Logger log_;
     core::MetricRegistry& metrics_;
-    std::shared_ptr<Failures> failures_;  // std::function wants copies; they must count together
+    std::shared_ptr<Failures> failures_;  // copies, those in other chains too, count together
 };
 
 }  // namespace

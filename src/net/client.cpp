@@ -10,7 +10,6 @@
 #include "net/detail/response_parser.h"
 #include "os/socket_io.h"
 #include "os/terminal.h"
-#include "os/unix_socket.h"
 
 namespace zona::net {
 namespace {
@@ -33,11 +32,11 @@ core::Error unusable(std::string_view what) {
     return {core::Code::kInvalidArgument, fmt::format("{} cannot be sent in a request", what)};
 }
 
-core::Result<std::string> head_of(const ClientRequest& request) {
+core::Result<std::string> head_of(const ClientRequest& request, std::string_view host) {
     if (!fits_request_line(request.method)) return unusable("the method");
     if (!fits_request_line(request.target)) return unusable("the target");
     std::string out =
-        fmt::format("{} {} HTTP/1.1\r\nHost: zona\r\n", request.method, request.target);
+        fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", request.method, request.target, host);
     if (request.headers != nullptr) {
         for (const Headers::Field field : *request.headers) {
             if (!fits_request_line(field.name) || field.name.contains(':') ||
@@ -60,31 +59,19 @@ core::Error late() {
 
 }  // namespace
 
-UnixHttpClient::UnixHttpClient(std::string path, const core::Clock& clock, core::ByteCount max_body)
-    : path_(std::move(path)), clock_(clock), max_body_(max_body) {}
+HttpClient::HttpClient(std::unique_ptr<ClientTransport> transport, const core::Clock& clock,
+                       core::ByteCount max_body)
+    : transport_(std::move(transport)), clock_(clock), max_body_(max_body) {}
 
-core::Result<void> UnixHttpClient::connect() {
-    if (socket_.valid()) {
-        // Readable between requests: the server has closed it, or sends what nobody asked for.
-        const auto ready =
-            os::wait_ready(socket_.get(), os::WaitFor::kReadable, std::chrono::nanoseconds(0));
-        if (ready.has_value() && !ready->readable) return {};
-        socket_.reset();
-    }
-    core::Result<os::UniqueFd> made = os::connect_unix(path_);
-    if (!made.has_value()) {
-        core::Error error = made.take_error();
-        const bool absent = error.code() == core::Code::kNotFound;
-        return absent ? std::move(error).recode(core::Code::kUnavailable) : std::move(error);
-    }
-    socket_ = std::move(*made);
-    return {};
+core::Result<void> HttpClient::connect(core::Deadline deadline) {
+    if (transport_->usable()) return {};
+    return transport_->connect(deadline, clock_);
 }
 
 /// Sends all, or as much as the server takes before it answers: an early answer is a refusal.
-core::Result<void> UnixHttpClient::send(std::string_view data, core::Deadline deadline) {
+core::Result<void> HttpClient::send(std::string_view data, core::Deadline deadline) {
     while (!data.empty()) {
-        core::Result<std::optional<std::size_t>> sent = os::send_some(socket_.get(), data);
+        core::Result<std::optional<std::size_t>> sent = transport_->send(data);
         if (!sent.has_value()) {
             // The server may have answered and closed already: what it said is still to be read.
             if (sent.error().code() == core::Code::kUnavailable) return {};
@@ -94,8 +81,8 @@ core::Result<void> UnixHttpClient::send(std::string_view data, core::Deadline de
             data.remove_prefix(**sent);
             continue;
         }
-        ZONA_TRY(const os::SocketReady ready,
-                 os::wait_ready(socket_.get(), os::WaitFor::kEither, deadline.remaining(clock_)));
+        ZONA_TRY(const os::SocketReady ready, os::wait_ready(transport_->fd(), os::WaitFor::kEither,
+                                                             deadline.remaining(clock_)));
         if (!ready.any()) return late();
         if (ready.readable && !ready.writable) return {};
     }
@@ -103,11 +90,12 @@ core::Result<void> UnixHttpClient::send(std::string_view data, core::Deadline de
 }
 
 /// Waits until the socket is readable, and looks up as the watch wants it.
-core::Result<void> UnixHttpClient::await_input(core::Deadline deadline) {
+core::Result<void> HttpClient::await_input(core::Deadline deadline) {
+    if (transport_->has_pending()) return {};
     std::chrono::nanoseconds quiet = watch_.quiet;
     while (true) {
         const std::chrono::nanoseconds left = deadline.remaining(clock_);
-        const std::array fds = {socket_.get(), watch_.fd};
+        const std::array fds = {transport_->fd(), watch_.fd};
         ZONA_TRY(const auto ready, os::wait_readable(fds, std::min(left, quiet)));
         if (ready == std::size_t{0}) return {};
         if (ready.has_value() || quiet < left) {
@@ -120,8 +108,8 @@ core::Result<void> UnixHttpClient::await_input(core::Deadline deadline) {
     }
 }
 
-core::Result<ClientResponse> UnixHttpClient::receive(std::string_view method, const ChunkSink* sink,
-                                                     core::Deadline deadline) {
+core::Result<ClientResponse> HttpClient::receive(std::string_view method, const ChunkSink* sink,
+                                                 core::Deadline deadline) {
     ClientResponse response;
     detail::ResponseParser parser(method);
     bool too_large = false;
@@ -134,7 +122,7 @@ core::Result<ClientResponse> UnixHttpClient::receive(std::string_view method, co
     std::string buffer(kReadBytes, '\0');
     while (!parser.done() && !parser.stopped()) {
         ZONA_TRY_VOID(await_input(deadline));
-        ZONA_TRY(const std::optional<std::size_t> count, os::receive_some(socket_.get(), buffer));
+        ZONA_TRY(const std::optional<std::size_t> count, transport_->receive(buffer));
         if (!count.has_value()) continue;
         if (*count == 0) {
             ZONA_TRY_VOID(parser.end_of_input());
@@ -142,7 +130,7 @@ core::Result<ClientResponse> UnixHttpClient::receive(std::string_view method, co
         }
         const std::string_view data = std::string_view(buffer).substr(0, *count);
         ZONA_TRY(const std::size_t used, parser.feed(data, take));
-        if (parser.done() && used < data.size()) socket_.reset();
+        if (parser.done() && used < data.size()) transport_->close();
         if (parser.done()) break;
     }
     if (too_large) {
@@ -150,17 +138,16 @@ core::Result<ClientResponse> UnixHttpClient::receive(std::string_view method, co
             core::Code::kTooLarge,
             fmt::format("the answer is over the limit of {} bytes", max_body_.bytes()));
     }
-    if (!parser.done() || !parser.keep_alive()) socket_.reset();
+    if (!parser.done() || !parser.keep_alive()) transport_->close();
     response.status = parser.status();
     response.headers = std::move(parser.headers());
     return response;
 }
 
-core::Result<ClientResponse> UnixHttpClient::exchange(const ClientRequest& request,
-                                                      const ChunkSink* sink,
-                                                      core::Deadline deadline) {
-    ZONA_TRY(std::string head, head_of(request));
-    ZONA_TRY_VOID(connect());
+core::Result<ClientResponse> HttpClient::exchange(const ClientRequest& request,
+                                                  const ChunkSink* sink, core::Deadline deadline) {
+    ZONA_TRY(std::string head, head_of(request, transport_->host()));
+    ZONA_TRY_VOID(connect(deadline));
     const bool small = request.body.size() <= kReadBytes;
     if (small) head += request.body;
     core::Result<void> sent = send(head, deadline);
@@ -168,18 +155,17 @@ core::Result<ClientResponse> UnixHttpClient::exchange(const ClientRequest& reque
     core::Result<ClientResponse> answer = sent.has_value()
                                               ? receive(request.method, sink, deadline)
                                               : core::Result<ClientResponse>(sent.take_error());
-    if (!answer.has_value()) socket_.reset();
+    if (!answer.has_value()) transport_->close();
     return answer;
 }
 
-core::Result<ClientResponse> UnixHttpClient::request(const ClientRequest& request,
-                                                     core::Deadline deadline) {
+core::Result<ClientResponse> HttpClient::request(const ClientRequest& request,
+                                                 core::Deadline deadline) {
     return exchange(request, nullptr, deadline);
 }
 
-core::Result<ClientResponse> UnixHttpClient::stream(const ClientRequest& request,
-                                                    const ChunkSink& sink,
-                                                    core::Deadline deadline) {
+core::Result<ClientResponse> HttpClient::stream(const ClientRequest& request, const ChunkSink& sink,
+                                                core::Deadline deadline) {
     return exchange(request, &sink, deadline);
 }
 

@@ -1,12 +1,13 @@
 /// @file
-/// UnixHttpClient: the command's way to the daemon. Blocking HTTP/1.1 over a unix socket, without
-/// Asio and Beast, so that a program that links it starts in a millisecond.
+/// HttpClient: the command's way to the daemon. Blocking HTTP/1.1 over a ClientTransport, without
+/// Asio, Beast and OpenSSL, so that a program that links it starts in a millisecond.
 ///
 /// One request at a time; one thread.
 #pragma once
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +17,7 @@
 #include "core/deadline.h"
 #include "core/result.h"
 #include "net/headers.h"
-#include "os/fd.h"
+#include "net/transport.h"
 
 namespace zona::net {
 
@@ -59,29 +60,28 @@ struct IdleWatch {
     std::function<core::Result<std::chrono::nanoseconds>(IdleReason)> look;
 };
 
-/// A client of one unix socket.
+/// A client of one server.
 ///
 /// The connection is made by the first request and kept for the next as far as the server allows. A
 /// kept connection that the server has closed meanwhile is replaced before the next request is
 /// sent; a request that was sent is never repeated: that is the caller's decision.
 ///
 /// Errors of both calls, after which the connection is closed:
-///   kUnavailable      nobody listens (no socket file, connection refused), or the server went away
-///   before its
-///                     answer was complete
+///   kUnavailable      nobody listens (no socket file, connection refused, no such host), or the
+///                     server went away before its answer was complete
 ///   kTimeout          the deadline passed
 ///   kForbidden        no access to the socket
+///   kUnauthenticated  the server could not prove who it is (net/tls_client.h)
 ///   kTooLarge         the answer is over `max_body` (request) or its head over 64 KiB
 ///   kInvalidArgument  method, target or a header cannot be sent (control characters, spaces)
 ///   kInternal         the answer is not HTTP/1.1
 ///   any               what the watch returned
 /// Source: RFC 9112; unix(7).
-class UnixHttpClient {
+class HttpClient {
   public:
-    /// `path` may be longer than the 107 bytes of a socket address. `clock` must outlive the
-    /// client.
-    UnixHttpClient(std::string path, const core::Clock& clock,
-                   core::ByteCount max_body = core::ByteCount::mib(256));
+    /// `clock` must outlive the client.
+    HttpClient(std::unique_ptr<ClientTransport> transport, const core::Clock& clock,
+               core::ByteCount max_body = core::ByteCount::mib(256));
 
     /// Sends a request and reads the whole answer.
     core::Result<ClientResponse> request(const ClientRequest& request, core::Deadline deadline);
@@ -97,10 +97,10 @@ class UnixHttpClient {
     void watch(IdleWatch watch) { watch_ = std::move(watch); }
 
     /// Closes the connection, if there is one.
-    void close() { socket_.reset(); }
+    void close() { transport_->close(); }
 
   private:
-    core::Result<void> connect();
+    core::Result<void> connect(core::Deadline deadline);
     core::Result<void> await_input(core::Deadline deadline);
     core::Result<void> send(std::string_view data, core::Deadline deadline);
     core::Result<ClientResponse> exchange(const ClientRequest& request, const ChunkSink* sink,
@@ -108,11 +108,10 @@ class UnixHttpClient {
     core::Result<ClientResponse> receive(std::string_view method, const ChunkSink* sink,
                                          core::Deadline deadline);
 
-    std::string path_;
+    std::unique_ptr<ClientTransport> transport_;
     const core::Clock& clock_;
     core::ByteCount max_body_;
     IdleWatch watch_;
-    os::UniqueFd socket_;
 };
 
 }  // namespace zona::net

@@ -79,7 +79,7 @@ class ClientTest : public testing::Test {
 };
 
 TEST_F(ClientTest, AsksAndKeepsTheConnection) {
-    UnixHttpClient client(server_.endpoint(), kClock);
+    HttpClient client(unix_transport(server_.endpoint()), kClock);
     Headers headers;
     headers.add("X-Mine", "yes");
 
@@ -96,7 +96,7 @@ TEST_F(ClientTest, AsksAndKeepsTheConnection) {
 }
 
 TEST_F(ClientTest, SendsABodyOfAnySize) {
-    UnixHttpClient client(server_.endpoint(), kClock);
+    HttpClient client(unix_transport(server_.endpoint()), kClock);
     Headers headers;
     headers.add("Content-Type", "application/json");
     for (const std::size_t size : {std::size_t{1}, std::size_t{1000}, std::size_t{1'000'000}}) {
@@ -111,7 +111,7 @@ TEST_F(ClientTest, SendsABodyOfAnySize) {
 }
 
 TEST_F(ClientTest, ReadsTheRefusalOfABodyThatTheServerDoesNotTake) {
-    UnixHttpClient client(server_.endpoint(), kClock);
+    HttpClient client(unix_transport(server_.endpoint()), kClock);
     const std::string body(10'000'000, 'x');
 
     const auto answer =
@@ -123,7 +123,7 @@ TEST_F(ClientTest, ReadsTheRefusalOfABodyThatTheServerDoesNotTake) {
 }
 
 TEST_F(ClientTest, StreamsPieceByPiece) {
-    UnixHttpClient client(server_.endpoint(), kClock);
+    HttpClient client(unix_transport(server_.endpoint()), kClock);
     std::string all;
 
     const auto answer = client.stream(
@@ -141,7 +141,7 @@ TEST_F(ClientTest, StreamsPieceByPiece) {
 }
 
 TEST_F(ClientTest, StreamCollectsTheBodyOfARefusal) {
-    UnixHttpClient client(server_.endpoint(), kClock);
+    HttpClient client(unix_transport(server_.endpoint()), kClock);
 
     const auto answer = client.stream(
         get("/nowhere"),
@@ -157,7 +157,7 @@ TEST_F(ClientTest, StreamCollectsTheBodyOfARefusal) {
 }
 
 TEST_F(ClientTest, StreamStopsWhenTheSinkHasEnough) {
-    UnixHttpClient client(server_.endpoint(), kClock);
+    HttpClient client(unix_transport(server_.endpoint()), kClock);
     int pieces = 0;
 
     const auto answer = client.stream(
@@ -174,7 +174,7 @@ TEST_F(ClientTest, StreamStopsWhenTheSinkHasEnough) {
 }
 
 TEST_F(ClientTest, ReplacesAConnectionThatTheServerClosed) {
-    UnixHttpClient client(server_.endpoint(), kClock);
+    HttpClient client(unix_transport(server_.endpoint()), kClock);
     Headers headers;
     headers.add("Connection", "close");
 
@@ -184,7 +184,7 @@ TEST_F(ClientTest, ReplacesAConnectionThatTheServerClosed) {
 }
 
 TEST_F(ClientTest, RefusesWhatWouldBreakTheRequest) {
-    UnixHttpClient client(server_.endpoint(), kClock);
+    HttpClient client(unix_transport(server_.endpoint()), kClock);
     Headers bad_value;
     bad_value.add("X", "a\r\nY: b");
     Headers bad_name;
@@ -203,7 +203,7 @@ TEST_F(ClientTest, RefusesWhatWouldBreakTheRequest) {
 TEST(Client, ReportsThatNobodyListensAsUnavailable) {
     const core::TemporaryDirectory directory;
     const std::string path = directory.path() + "/api.sock";
-    UnixHttpClient client(path, kClock);
+    HttpClient client(unix_transport(path), kClock);
 
     const auto absent = client.request(get("/ping"), patience());
     (void)os::listen_unix(path, 1).value();  // closed at once, the file stays
@@ -227,7 +227,7 @@ TEST(Client, ReachesASocketBehindALongPath) {
         (void)os::send_some(peer.get(), "HTTP/1.1 204 No Content\r\n\r\n");
         (void)os::wait_ready(peer.get(), os::WaitFor::kReadable, kPatience);
     });
-    UnixHttpClient client(path, kClock);
+    HttpClient client(unix_transport(path), kClock);
 
     const auto answer = client.request(get("/ping"), patience());
     server.join();
@@ -240,7 +240,7 @@ TEST(Client, GivesUpAtItsDeadline) {
     const core::TemporaryDirectory directory;
     const std::string path = directory.path() + "/api.sock";
     const os::UniqueFd silent = os::listen_unix(path, 8).value();
-    UnixHttpClient client(path, kClock);
+    HttpClient client(unix_transport(path), kClock);
 
     const auto answer = client.request(get("/ping"), core::Deadline::after(kClock, 2ms));
 
@@ -251,7 +251,7 @@ TEST(Client, GivesUpAtItsDeadlineWhileItSends) {
     const core::TemporaryDirectory directory;
     const std::string path = directory.path() + "/api.sock";
     const os::UniqueFd silent = os::listen_unix(path, 8).value();
-    UnixHttpClient client(path, kClock);
+    HttpClient client(unix_transport(path), kClock);
     const std::string body(10'000'000, 'x');
 
     const auto answer = client.request({.method = "POST", .target = "/", .body = body},
@@ -276,7 +276,7 @@ TEST(Client, TellsBrokenAnswersApart) {
     };
     for (const Case& entry : cases) {
         const ScriptedServer server(entry.answer);
-        UnixHttpClient client(server.path(), kClock, core::ByteCount(100));
+        HttpClient client(unix_transport(server.path()), kClock, core::ByteCount(100));
 
         const auto answer = client.request(get("/"), patience());
 
@@ -287,7 +287,7 @@ TEST(Client, TellsBrokenAnswersApart) {
 
 TEST(Client, ConnectsAnewAfterAnError) {
     const ScriptedServer server("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", 2);
-    UnixHttpClient client(server.path(), kClock);
+    HttpClient client(unix_transport(server.path()), kClock);
 
     EXPECT_FALSE(client.request(get("/"), patience()).has_value());
     EXPECT_FALSE(client.request(get("/"), patience()).has_value());
@@ -304,7 +304,7 @@ TEST(ClientWatch, LooksUpWhenItsDescriptorIsReadable) {
     const SilentServer server;
     const os::Pipe pipe = os::make_pipe().value();
     ASSERT_TRUE(os::write_all(pipe.write.get(), "x"));
-    UnixHttpClient client(server.path, kClock);
+    HttpClient client(unix_transport(server.path), kClock);
     client.watch({pipe.read.get(), std::chrono::nanoseconds::max(),
                   [](IdleReason reason) -> core::Result<std::chrono::nanoseconds> {
                       EXPECT_EQ(reason, IdleReason::kReadable);
@@ -319,7 +319,7 @@ TEST(ClientWatch, LooksUpWhenItsDescriptorIsReadable) {
 
 TEST(ClientWatch, LooksUpInEachQuietUntilItSaysEnough) {
     const SilentServer server;
-    UnixHttpClient client(server.path, kClock);
+    HttpClient client(unix_transport(server.path), kClock);
     int looks = 0;
     client.watch({-1, 1ns, [&](IdleReason reason) -> core::Result<std::chrono::nanoseconds> {
                       EXPECT_EQ(reason, IdleReason::kQuiet);
@@ -333,7 +333,7 @@ TEST(ClientWatch, LooksUpInEachQuietUntilItSaysEnough) {
 
 TEST(ClientWatch, DeadlineEndsTheWaitWhateverIsWatched) {
     const SilentServer server;
-    UnixHttpClient client(server.path, kClock);
+    HttpClient client(unix_transport(server.path), kClock);
     client.watch({-1, 1h, [](IdleReason) -> core::Result<std::chrono::nanoseconds> { return 1h; }});
 
     EXPECT_EQ(client.request(get("/ping"), core::Deadline::after(kClock, 1ms)).error().code(),

@@ -215,17 +215,21 @@ TEST_F(Pool, TakesNewLimitsWhileItRuns) {
 TEST_F(Pool, DrainsAllServers) {
     start_unix();
     std::vector<RawClient> clients;
+    std::vector<RawClient> idle;
     for (std::size_t i = 0; i < kServers; ++i) {
         clients.push_back(client());
         clients.back().send(kHeld);
     }
-    RawClient idle = client();
-    ASSERT_EQ(idle.ask(kPing).status, 200);
+    for (std::size_t i = 0; i < kServers; ++i) {
+        idle.push_back(client());
+        ASSERT_EQ(idle.back().ask(kPing).status, 200);
+    }
     ASSERT_TRUE(TestServer::eventually([&] { return holding_ == kServers; }));
 
     pool_->drain(core::Deadline::after(clock_, kPatience));
 
-    EXPECT_TRUE(idle.closed_silently());
+    for (RawClient& raw : idle)
+        EXPECT_TRUE(raw.closed_silently());
     EXPECT_FALSE(ended_);
     released_ = true;
     for (RawClient& raw : clients) {

@@ -2,12 +2,17 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstring>
+#include <memory>
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+
+#include "os/socket_io.h"
 
 namespace zona::os {
 namespace {
@@ -112,6 +117,48 @@ core::Result<UniqueFd> connect_tcp(const TcpAddress& address) {
         return core::Error::from_errno(errno, fmt::format("connect to {}", address.to_string()));
     }
     return fd;
+}
+
+core::Result<UniqueFd> connect_tcp(const TcpAddress& address, std::chrono::nanoseconds limit) {
+    ZONA_TRY(const ip::tcp::endpoint endpoint, endpoint_of(address));
+    ZONA_TRY(UniqueFd fd, socket_for(endpoint));
+    ZONA_TRY_VOID(set_nonblocking(fd.get()));
+    const std::string what = fmt::format("connect to {}", address.to_string());
+    if (::connect(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0)
+        return fd;
+    if (errno != EINPROGRESS && errno != EINTR) return core::Error::from_errno(errno, what);
+    ZONA_TRY(const SocketReady ready, wait_ready(fd.get(), WaitFor::kWritable, limit));
+    if (!ready.any()) return core::Error(core::Code::kTimeout, what + ": no answer in time");
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
+    if (error != 0) return core::Error::from_errno(error, what);
+    return fd;
+}
+
+core::Result<std::vector<TcpAddress>> resolve(const std::string& host, std::uint16_t port) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_ADDRCONFIG;
+    addrinfo* found = nullptr;
+    boost::system::error_code numeric;
+    const ip::address address = ip::make_address(host, numeric);
+    if (!numeric) return std::vector<TcpAddress>{{address.to_string(), port}};
+    const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+    if (error != 0) {
+        return core::Error(
+            core::Code::kUnavailable,
+            fmt::format("the host '{}' cannot be found: {}", host, ::gai_strerror(error)));
+    }
+    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+    std::vector<TcpAddress> out;
+    for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+        ip::tcp::endpoint endpoint;
+        if (one->ai_addrlen > endpoint.capacity()) continue;
+        std::memcpy(endpoint.data(), one->ai_addr, one->ai_addrlen);
+        out.push_back({endpoint.address().to_string(), port});
+    }
+    return out;
 }
 
 core::Result<TcpAddress> local_address(int fd) {

@@ -2,9 +2,11 @@
 /// TCP sockets: addresses, listening, who is at the other end.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 #include "os/fd.h"
@@ -42,6 +44,13 @@ core::Result<UniqueFd> listen_tcp(const TcpAddress& address, int backlog,
 
 /// Connects, blocking. kUnavailable: nobody listens; else from errno, naming the address.
 core::Result<UniqueFd> connect_tcp(const TcpAddress& address);
+/// The same within `limit`, else kTimeout; the socket does not block from then on.
+core::Result<UniqueFd> connect_tcp(const TcpAddress& address, std::chrono::nanoseconds limit);
+
+/// The addresses of a host by its name, in the order in which they are to be tried; of a numeric
+/// address itself. Waits as long as the host's resolver wants. kUnavailable: there are none, naming
+/// the host. Source: getaddrinfo(3).
+core::Result<std::vector<TcpAddress>> resolve(const std::string& host, std::uint16_t port);
 
 /// Where a socket is bound. Errors: from errno; kUnsupported for another family.
 core::Result<TcpAddress> local_address(int fd);

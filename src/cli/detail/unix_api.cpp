@@ -52,7 +52,7 @@ Result<ApiResponse> UnixApi::exchange(const ApiRequest& request, const ApiWait& 
 
 Result<ApiResponse> UnixApi::stream(const ApiRequest& request, const ApiSink& sink,
                                     const ApiWait& wait) {
-    net::UnixHttpClient client(path_, clock_);
+    net::HttpClient client(net::unix_transport(path_), clock_);
     client.watch(watch_of(wait));
     const net::Headers headers = headers_of(request);
     std::optional<Error> refused;

@@ -19,7 +19,7 @@ class UnixApi final : public Api {
         : path_(std::move(socket_path)),
           clock_(clock),
           interrupts_(interrupts),
-          client_(path_, clock) {}
+          client_(net::unix_transport(path_), clock) {}
 
     core::Result<ApiResponse> exchange(const ApiRequest& request, const ApiWait& wait) override;
     core::Result<ApiResponse> stream(const ApiRequest& request, const ApiSink& sink,
@@ -31,7 +31,7 @@ class UnixApi final : public Api {
     std::string path_;
     const core::Clock& clock_;
     Interrupts& interrupts_;
-    net::UnixHttpClient client_;
+    net::HttpClient client_;
 };
 
 }  // namespace zona::cli

@@ -140,7 +140,10 @@ TlsProgress TlsSession::write(std::string_view data) {
     ERR_clear_error();
     std::size_t count = 0;
     const int result = SSL_write_ex(session_.get(), data.data(), data.size(), &count);
-    return judge(result, count);
+    const TlsProgress out = judge(result, count);
+    // A peer that takes no more may have said why.
+    if (failure_ == TlsFailure::kBroken) failure_ = TlsFailure::kNone;
+    return out;
 }
 
 void TlsSession::close_notify() {
@@ -151,7 +154,7 @@ void TlsSession::close_notify() {
 }
 
 bool TlsSession::has_pending() const {
-    return session_ && SSL_has_pending(session_.get()) == 1;
+    return session_ && SSL_pending(session_.get()) > 0;
 }
 
 core::Error TlsSession::error() const {

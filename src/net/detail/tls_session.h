@@ -22,7 +22,8 @@ enum class TlsStep : std::uint8_t {
     kWantsRead,   ///< call again when the socket is readable
     kWantsWrite,  ///< call again when the socket is writable
     kEnd,         ///< the peer sends no more, whether it said so or just went
-    kFailed,      ///< nothing more can be done with the session; failure() says why
+    kFailed,      ///< error() says why; after a write to a peer that is gone read() may still bring
+                  ///< what it said, else nothing more can be done
 };
 
 struct TlsProgress {
