@@ -4,10 +4,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 #include <tuple>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -26,7 +24,7 @@
 #include "identity/exposure.h"
 #include "listeners.h"
 #include "net/network_policy.h"
-#include "net/server.h"
+#include "net/server_pool.h"
 #include "os/child.h"
 #include "os/fd.h"
 #include "os/proc.h"
@@ -143,6 +141,7 @@ class Daemon {
     core::Result<void> build_supervisor();
     core::Result<void> build_api();
     net::ServerOptions server_options();
+    std::size_t server_count() const;
     std::vector<process::HostCheck> host_checks() const;
     identity::Demand demand() const {
         return settings_.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
@@ -171,14 +170,13 @@ class Daemon {
     std::unique_ptr<process::Capture> capture_;
     std::unique_ptr<process::Containment> containment_;
     asio::io_context supervision_{1};
-    asio::io_context requests_{1};
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
     asio::steady_timer store_uses_{supervision_};
     std::unique_ptr<identity::ApiKeys> keys_;
     std::optional<process::Supervisor> supervisor_;
     std::string not_listening_because_;  ///< although it should
     net::Router router_;
-    std::optional<net::Server> server_;
+    std::optional<net::ServerPool> servers_;
     std::optional<asio::posix::stream_descriptor> signals_;
 };
 
@@ -207,10 +205,7 @@ void Daemon::apply_settings() {
         }
     }
     rate_.set_limit({settings_.api.requests_per_second, settings_.api.requests_burst});
-    if (server_) {
-        asio::post(requests_,
-                   [this, options = server_options()] { server_->set_options(options); });
-    }
+    if (servers_) servers_->set_options(server_options());
 }
 
 core::Result<void> Daemon::open_stores() {
@@ -319,6 +314,14 @@ core::Result<void> Daemon::build_supervisor() {
     return {};
 }
 
+/// A thread each; more than eight would wait for the one of supervision.
+std::size_t Daemon::server_count() const {
+    constexpr int kMost = 8;
+    const auto wanted = static_cast<std::size_t>(settings_.api.threads);
+    if (wanted > 0) return wanted;
+    return static_cast<std::size_t>(std::clamp(os::usable_cpus(), 1, kMost));
+}
+
 net::ServerOptions Daemon::server_options() {
     net::ServerOptions options;
     const auto wanted = static_cast<std::size_t>(settings_.api.max_connections);
@@ -328,6 +331,8 @@ net::ServerOptions Daemon::server_options() {
             "fewer connections than api.max_connections: the limit on open files is low",
             {{"connections", options.connections}});
     }
+    options.connections_per_address =
+        static_cast<std::size_t>(settings_.api.max_connections_per_address);
     options.body = settings_.api.max_body_bytes;
     options.head = settings_.api.max_header_bytes;
     options.head_time = settings_.api.header_timeout;
@@ -393,19 +398,21 @@ core::Result<void> Daemon::build_api() {
                                                clock_, logging_.logger("identity"), metrics_));
     }
     ZONA_TRY(const net::NetworkPolicy policy, network_policy());
-    server_.emplace(requests_.get_executor(), server_options(),
-                    net::make_application(router_,
-                                          {.clock = clock_,
-                                           .random = random_,
-                                           .metrics = metrics_,
-                                           .access = logging_.logger("http.access"),
-                                           .log = logging_.logger("http")},
-                                          std::move(inner), net::network_middlewares(policy)),
-                    clock_, logging_.logger("http"), metrics_);
+    const net::ApplicationDeps deps{.clock = clock_,
+                                    .random = random_,
+                                    .metrics = metrics_,
+                                    .access = logging_.logger("http.access"),
+                                    .log = logging_.logger("http")};
+    const auto make = [&](std::size_t) {
+        return net::make_application(router_, deps, inner, net::network_middlewares(policy));
+    };
+    const core::Logger log = logging_.logger("http");
+    servers_.emplace(server_count(), server_options(), make, clock_, log, metrics_);
     ZONA_TRY(std::vector<os::UniqueFd> network, listeners_.copies());
-    for (os::UniqueFd& socket : network)
-        ZONA_TRY_VOID(server_->listen(std::move(socket)));
-    return server_->listen(os::UniqueFd::adopt(process::kFdListen));
+    ZONA_TRY_VOID(servers_->listen(std::move(network)));
+    std::vector<os::UniqueFd> local;
+    local.push_back(os::UniqueFd::adopt(process::kFdListen));
+    return servers_->listen(std::move(local));
 }
 
 core::Result<void> Daemon::build() {
@@ -418,7 +425,8 @@ core::Result<void> Daemon::build() {
     const auto& connections = config_->snapshot()->items().at("api.max_connections");
     const bool asked_for = connections.source != core::ConfigSource::kDefault;
     budget_ = process::DescriptorBudget::of(
-        descriptors, asked_for ? static_cast<std::size_t>(settings_.api.max_connections) : 0);
+        descriptors, asked_for ? static_cast<std::size_t>(settings_.api.max_connections) : 0,
+        server_count());
     ZONA_TRY_VOID(open_stores());
     ZONA_TRY_VOID(open_network());
     ZONA_TRY_VOID(build_supervisor());
@@ -430,9 +438,7 @@ void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
     supervisor_->shutdown(how, std::move(begun), [this] {
         // On the supervision thread: all is at rest. Answers may still be on their way, and a
         // client may ask once more; supervision answers until the last connection has ended.
-        asio::post(requests_, [this, time = settings_.api.drain_timeout] {
-            server_->drain(core::Deadline::after(clock_, time));
-        });
+        servers_->drain(core::Deadline::after(clock_, settings_.api.drain_timeout));
     });
 }
 
@@ -470,18 +476,13 @@ void Daemon::run() {
     supervisor_->recover(std::move(loaded.processes), loaded.next_pm_id);
     // Its thread inherits this one's mask: by now it blocks every signal that somebody waits for.
     blocking_.emplace(1);
-    std::thread requests([this] {
-        os::block_all_signals();
-        asio::co_spawn(requests_, server_->serve(), [](const std::exception_ptr&) {});
-        requests_.run();
-        supervision_.stop();
-    });
+    servers_->start([this] { supervision_.stop(); });
     if (auto ready = keeper_.ready(); !ready)
         log.report("the keeper does not listen", ready.error());
     log.info("ready", {{"version", ZONA_VERSION},
                        {"containment", process::to_string(containment_->tier())}});
     supervision_.run();
-    requests.join();
+    servers_->join();
     blocking_->join();
     if (keys_) {
         if (auto stored = keys_->store_uses(); !stored)

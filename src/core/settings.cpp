@@ -86,6 +86,12 @@ std::vector<Setting> api_access() {
 
 std::vector<Setting> api_limits() {
     return {
+        {.key = "api.threads",
+         .type = SettingType::kInteger,
+         .default_value = "0",
+         .description = "Threads that serve requests; 0: one per usable core, at most 8.",
+         .least = 0,
+         .most = 16},
         {.key = "api.max_connections",
          .type = SettingType::kInteger,
          .default_value = "1024",
@@ -95,6 +101,14 @@ std::vector<Setting> api_limits() {
              "processes.",
          .reload = ReloadMode::kHot,
          .least = 1,
+         .most = 1'000'000},
+        {.key = "api.max_connections_per_address",
+         .type = SettingType::kInteger,
+         .default_value = "256",
+         .description = "Connections of one address over the network at one time; over it new ones "
+                        "are answered 503. 0: no such limit.",
+         .reload = ReloadMode::kHot,
+         .least = 0,
          .most = 1'000'000},
         {.key = "api.max_body_bytes",
          .type = SettingType::kSize,
@@ -226,7 +240,9 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .api = {.listen = snapshot.text("api.listen") == "off" ? "" : snapshot.text("api.listen"),
                 .authentication = snapshot.text("api.authentication") == "key",
                 .insecure = snapshot.boolean("api.insecure"),
+                .threads = snapshot.integer("api.threads"),
                 .max_connections = snapshot.integer("api.max_connections"),
+                .max_connections_per_address = snapshot.integer("api.max_connections_per_address"),
                 .max_body_bytes = snapshot.size("api.max_body_bytes"),
                 .max_header_bytes = snapshot.size("api.max_header_bytes"),
                 .header_timeout = snapshot.duration("api.header_timeout"),

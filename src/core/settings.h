@@ -21,7 +21,9 @@ struct Settings {
         std::string listen;          ///< os::TcpAddress; empty: only the unix socket
         bool authentication = true;  ///< keys are asked for over the network
         bool insecure = false;       ///< plain HTTP beyond this host is wanted
+        std::int64_t threads;        ///< that serve requests; 0: one per core, at most 8
         std::int64_t max_connections;
+        std::int64_t max_connections_per_address;  ///< over TCP; 0: no such limit
         ByteCount max_body_bytes;
         ByteCount max_header_bytes;
         std::chrono::milliseconds header_timeout;  ///< from the first byte to the end of the header

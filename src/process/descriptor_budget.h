@@ -16,8 +16,11 @@ struct DescriptorBudget {
     /// daemon. A standard input that is a pipe is one more.
     static constexpr std::size_t kEach = 3;
     static constexpr std::size_t kStdin = 1;
-    /// The daemon's own, and what one start, exit or answer opens for a moment.
+    /// The daemon's own, and what one start, exit or answer opens for a moment; with one thread
+    /// that serves requests.
     static constexpr std::size_t kOwn = 64;
+    /// What each further one of these waits with.
+    static constexpr std::size_t kServer = 4;
 
     std::size_t log_files = 0;    ///< open at one time
     std::size_t connections = 0;  ///< of clients, at most
@@ -31,15 +34,17 @@ struct DescriptorBudget {
     /// How `limit` is shared out.
     ///
     /// `wanted_connections`: what the user asked for, who gets it at the cost of processes, as far
-    /// as five eighths of all; 0 if nobody asked.
-    static constexpr DescriptorBudget of(std::uint64_t limit, std::size_t wanted_connections = 0) {
+    /// as five eighths of all; 0 if nobody asked. `servers`: threads that serve requests.
+    static constexpr DescriptorBudget of(std::uint64_t limit, std::size_t wanted_connections = 0,
+                                         std::size_t servers = 1) {
         const auto all = static_cast<std::size_t>(std::min<std::uint64_t>(limit, 1U << 30U));
         DescriptorBudget out;
         out.log_files = std::clamp<std::size_t>(all / 8, 8, 1024);
         out.connections = std::clamp<std::size_t>(all / 8, 8, 1024);
         out.connections =
             std::max(out.connections, std::min<std::size_t>(wanted_connections, all / 8 * 5));
-        const std::size_t taken = kOwn + out.log_files + out.connections;
+        const std::size_t own = kOwn + kServer * (std::max<std::size_t>(servers, 1) - 1);
+        const std::size_t taken = own + out.log_files + out.connections;
         out.processes = all > taken ? all - taken : 0;
         return out;
     }
