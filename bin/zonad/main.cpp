@@ -342,8 +342,8 @@ net::ServerOptions Daemon::server_options() {
 }
 
 std::vector<process::HostCheck> Daemon::host_checks() const {
-    std::vector<process::HostCheck> checks =
-        process::examine_host(*containment_, {.home = home_, .search_path = search_path()});
+    std::vector<process::HostCheck> checks = process::examine_host(
+        *containment_, {.home = home_, .search_path = search_path(), .descriptors = budget_});
     process::HostCheck& network = checks.emplace_back();
     network.name = "network API";
     network.detail = listeners_.address().empty() ? "only the unix socket is served (api.listen)"

@@ -33,6 +33,14 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kFirstBackoff{10};
 constexpr std::chrono::milliseconds kLongestBackoff{1000};
 
+Fault fault_of(const detail::Admission& refused) {
+    const bool of_one = refused.verdict() == detail::Verdict::kTooManyOfOne;
+    std::string text =
+        fmt::format("{} connections{} are open, which is the limit; try again later or close some",
+                    refused.limit(), of_one ? " from your address" : "");
+    return {core::Error(core::Code::kUnavailable, std::move(text)), 0};
+}
+
 core::Result<Peer> peer_of(int fd) {
     ZONA_TRY(const os::SocketFamily family, os::family_of(fd));
     if (family == os::SocketFamily::kUnix) {
@@ -54,8 +62,9 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
                                                    std::move(log))),
           drain_begins_(executor, 1),
           drain_ends_(executor),
+          counts_alone_(tally == nullptr),
           tally_(tally != nullptr ? std::move(tally)
-                                  : std::make_shared<detail::ConnectionTally>(metrics)),
+                                  : std::make_shared<detail::ConnectionTally>(options, metrics)),
           tls_(metrics),
           accept_failures_(metrics.counter("zona_http_accept_failures_total",
                                            "Failed attempts to accept a connection.")) {}
@@ -64,7 +73,10 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     void adopt(os::UniqueFd connection, const std::shared_ptr<TlsContext>& tls);
     asio::awaitable<void> serve();
     void drain(core::Deadline deadline);
-    void set_options(const ServerOptions& options) { shared_->options = options; }
+    void set_options(const ServerOptions& options) {
+        shared_->options = options;
+        if (counts_alone_) tally_->set_limits(options);
+    }
     std::size_t connections() const { return shared_->connections.size(); }
 
   private:
@@ -80,7 +92,6 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     core::Result<Socket> watch(os::UniqueFd connection);
     std::unique_ptr<detail::Stream> stream_over(Socket socket, const Peer& peer,
                                                 const std::shared_ptr<TlsContext>& tls);
-    Fault fault_of(detail::Verdict verdict) const;
     asio::awaitable<void> serve_one(std::shared_ptr<detail::Connection> connection);
     asio::awaitable<void> turn_away(std::shared_ptr<detail::Connection> connection, Fault fault);
     void cut();
@@ -90,7 +101,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     asio::experimental::channel<void(boost::system::error_code)> drain_begins_;
     asio::steady_timer drain_ends_;
     core::SteadyTime cut_at_ = core::SteadyTime::max();
-    bool served_ = false;                             ///< serve() is through
+    bool served_ = false;  ///< serve() is through
+    bool counts_alone_;    ///< else whoever made the tally sets its limits
     std::shared_ptr<detail::ConnectionTally> tally_;  // shared with the pool's other servers
     detail::TlsMeter tls_;
     core::Counter& accept_failures_;
@@ -182,9 +194,10 @@ void Server::Impl::adopt(os::UniqueFd connection, const std::shared_ptr<TlsConte
             shared_->log.report("it cannot be told who a client is", peer.error());
         return;
     }
-    detail::Admission admission = tally_->admit(*peer, shared_->options);
+    detail::Admission admission = tally_->admit(*peer);
     const detail::Verdict verdict = admission.verdict();
     if (verdict == detail::Verdict::kTooManyRefused) return;
+    Fault fault = fault_of(admission);
     if (std::holds_alternative<TcpPeer>(*peer)) {
         // Without these it still works, slower.
         if (auto set = os::prepare_connection(connection.get()); !set)
@@ -198,7 +211,7 @@ void Server::Impl::adopt(os::UniqueFd connection, const std::shared_ptr<TlsConte
     if (verdict == detail::Verdict::kServed) {
         shared_->tasks.spawn("http connection", serve_one(std::move(client)));
     } else {
-        shared_->tasks.spawn("http refusal", turn_away(std::move(client), fault_of(verdict)));
+        shared_->tasks.spawn("http refusal", turn_away(std::move(client), std::move(fault)));
     }
 }
 
@@ -209,16 +222,6 @@ std::unique_ptr<detail::Stream> Server::Impl::stream_over(Socket socket, const P
     const bool local = std::holds_alternative<UnixPeer>(peer);
     return std::make_unique<detail::SocketStream>(
         std::move(socket), local ? detail::Hangup::kReported : detail::Hangup::kEndOfInput);
-}
-
-Fault Server::Impl::fault_of(detail::Verdict verdict) const {
-    const ServerOptions& limits = shared_->options;
-    const bool of_one = verdict == detail::Verdict::kTooManyOfOne;
-    std::string text =
-        fmt::format("{} connections{} are open, which is the limit; try again later or close some",
-                    of_one ? limits.connections_per_address : limits.connections,
-                    of_one ? " from your address" : "");
-    return {core::Error(core::Code::kUnavailable, std::move(text)), 0};
 }
 
 asio::awaitable<void> Server::Impl::serve_one(std::shared_ptr<detail::Connection> connection) {

@@ -21,7 +21,7 @@ class ServerPool::Impl {
   public:
     Impl(std::size_t servers, const ServerOptions& options, const ApplicationFactory& make,
          const core::Clock& clock, const core::Logger& log, core::MetricRegistry& metrics)
-        : tally_(std::make_shared<detail::ConnectionTally>(metrics)) {
+        : tally_(std::make_shared<detail::ConnectionTally>(options, metrics)) {
         for (std::size_t i = 0; i < servers; ++i)
             members_.push_back(
                 std::make_unique<Member>(options, make(i), clock, log, metrics, tally_));
@@ -31,6 +31,10 @@ class ServerPool::Impl {
                               const std::shared_ptr<TlsContext>& tls);
     void start(std::function<void()> ended);
     void join();
+    void set_options(const ServerOptions& options) {
+        tally_->set_limits(options);
+        on_each([options](Server& server) { server.set_options(options); });
+    }
     /// Runs `work` on every server's thread.
     void on_each(const std::function<void(Server&)>& work);
 
@@ -146,7 +150,7 @@ void ServerPool::join() {
     impl_->join();
 }
 void ServerPool::set_options(const ServerOptions& options) {
-    impl_->on_each([options](Server& server) { server.set_options(options); });
+    impl_->set_options(options);
 }
 void ServerPool::drain(core::Deadline deadline) {
     impl_->on_each([deadline](Server& server) { server.drain(deadline); });

@@ -1,7 +1,6 @@
 #include "process/doctor.h"
 
 #include <algorithm>
-#include <optional>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -9,7 +8,6 @@
 #include "os/cgroup.h"
 #include "os/fd.h"
 #include "os/host.h"
-#include "process/descriptor_budget.h"
 
 namespace zona::process {
 namespace {
@@ -120,11 +118,12 @@ std::string limit_text(const std::optional<std::uint64_t>& limit) {
     return limit ? fmt::format("{}", *limit) : "unlimited";
 }
 
-HostCheck check_descriptors() {
+HostCheck check_descriptors(const std::optional<DescriptorBudget>& budget) {
     const os::SoftAndHard limit = os::own_limit(RLIMIT_NOFILE);
     // The daemon raises its soft limit to the hard one.
     const std::uint64_t hard = limit.hard.value_or(1ULL << 40U);
-    const std::uint64_t room = DescriptorBudget::of(hard).processes / DescriptorBudget::kEach;
+    const std::uint64_t room =
+        budget.value_or(DescriptorBudget::of(hard)).processes / DescriptorBudget::kEach;
     HostCheck check =
         ok("file descriptors", fmt::format("soft {}, hard {}: enough for about {} processes",
                                            limit_text(limit.soft), limit_text(limit.hard), room));
@@ -294,7 +293,7 @@ std::vector<HostCheck> examine_host(const Containment& containment, const Doctor
     check_calls(out);
     check_containment(out, containment);
     check_isolation(out, proc);
-    out.push_back(check_descriptors());
+    out.push_back(check_descriptors(options.descriptors));
     out.push_back(check_process_limit(proc, options.cgroup_root));
     out.push_back(check_pipes(proc));
     out.push_back(check_inotify(proc));

@@ -11,11 +11,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "process/containment.h"
+#include "process/descriptor_budget.h"
 
 namespace zona::process {
 
@@ -42,6 +44,8 @@ struct DoctorOptions {
     std::string home;
     /// Where interpreters are searched: the value of PATH.
     std::string search_path;
+    /// How the daemon shares its descriptors out; nothing: as with the defaults.
+    std::optional<DescriptorBudget> descriptors = {};
     std::vector<std::string> docker_sockets = {"/var/run/docker.sock", "/run/docker.sock"};
     /// Stands for /sys/fs/cgroup.
     std::string cgroup_root = "/sys/fs/cgroup";

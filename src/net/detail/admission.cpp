@@ -15,6 +15,7 @@ Admission& Admission::operator=(Admission&& other) noexcept {
     give_back();
     tally_ = std::move(other.tally_);
     verdict_ = other.verdict_;
+    limit_ = other.limit_;
     address_ = std::move(other.address_);
     return *this;
 }
@@ -34,30 +35,38 @@ void Admission::give_back() noexcept {
     tally->gauge_.add(-1);
 }
 
-ConnectionTally::ConnectionTally(core::MetricRegistry& metrics)
-    : gauge_(metrics.gauge("zona_http_connections", "Open connections.")),
+ConnectionTally::ConnectionTally(const ServerOptions& limits, core::MetricRegistry& metrics)
+    : most_(limits.connections),
+      most_of_one_(limits.connections_per_address),
+      gauge_(metrics.gauge("zona_http_connections", "Open connections.")),
       refusals_(metrics.counter("zona_http_refused_connections_total",
                                 "Connections over the limit, of all or of one address.")) {}
 
-Verdict ConnectionTally::judge(const std::string& address, const ServerOptions& limits) const {
+void ConnectionTally::set_limits(const ServerOptions& limits) {
+    const std::lock_guard lock(mutex_);
+    most_ = limits.connections;
+    most_of_one_ = limits.connections_per_address;
+}
+
+Verdict ConnectionTally::judge(const std::string& address) const {
     Verdict out = Verdict::kServed;
-    if (served_ >= limits.connections) out = Verdict::kTooMany;
-    if (out == Verdict::kServed && !address.empty() && limits.connections_per_address > 0) {
+    if (served_ >= most_) out = Verdict::kTooMany;
+    if (out == Verdict::kServed && !address.empty() && most_of_one_ > 0) {
         const auto found = by_address_.find(address);
-        const bool full =
-            found != by_address_.end() && found->second >= limits.connections_per_address;
+        const bool full = found != by_address_.end() && found->second >= most_of_one_;
         if (full) out = Verdict::kTooManyOfOne;
     }
     if (out == Verdict::kServed || refused_ < kMostRefused) return out;
     return Verdict::kTooManyRefused;
 }
 
-Admission ConnectionTally::admit(const Peer& peer, const ServerOptions& limits) {
+Admission ConnectionTally::admit(const Peer& peer) {
     const auto* remote = std::get_if<TcpPeer>(&peer);
     Admission out;
     if (remote != nullptr) out.address_ = remote->address;
     const std::lock_guard lock(mutex_);
-    out.verdict_ = judge(out.address_, limits);
+    out.verdict_ = judge(out.address_);
+    out.limit_ = out.verdict_ == Verdict::kTooManyOfOne ? most_of_one_ : most_;
     if (out.verdict_ != Verdict::kServed) refusals_.add();
     if (out.verdict_ == Verdict::kTooManyRefused) return out;
     if (out.verdict_ == Verdict::kServed) {

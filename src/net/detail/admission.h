@@ -33,6 +33,8 @@ class Admission {
     ~Admission() { give_back(); }
 
     Verdict verdict() const { return verdict_; }
+    /// The limit that is met, if the verdict is one.
+    std::size_t limit() const { return limit_; }
 
   private:
     friend class ConnectionTally;
@@ -40,6 +42,7 @@ class Admission {
 
     std::shared_ptr<ConnectionTally> tally_;
     Verdict verdict_ = Verdict::kTooManyRefused;
+    std::size_t limit_ = 0;
     std::string address_;  ///< empty: not counted by address
 };
 
@@ -47,17 +50,21 @@ class Admission {
 class ConnectionTally : public std::enable_shared_from_this<ConnectionTally> {
   public:
     /// `metrics` must outlive it and what it admits.
-    explicit ConnectionTally(core::MetricRegistry& metrics);
+    ConnectionTally(const ServerOptions& limits, core::MetricRegistry& metrics);
 
-    Admission admit(const Peer& peer, const ServerOptions& limits);
+    /// From now on, for all servers at once.
+    void set_limits(const ServerOptions& limits);
+    Admission admit(const Peer& peer);
     /// Those that are being told of a limit included.
     std::size_t open() const;
 
   private:
     friend class Admission;
-    Verdict judge(const std::string& address, const ServerOptions& limits) const;
+    Verdict judge(const std::string& address) const;
 
     mutable std::mutex mutex_;  // guards all below
+    std::size_t most_ = 0;
+    std::size_t most_of_one_ = 0;  ///< 0: no such limit
     std::size_t served_ = 0;
     std::size_t refused_ = 0;
     std::unordered_map<std::string, std::size_t> by_address_;
