@@ -56,13 +56,17 @@ class ServerPool {
     /// Waits for the end of all threads. Not on one of them.
     void join();
 
-    /// As those of Server, from any thread; nothing is waited for.
+    /// As Server::set_options(), from any thread. The limits on connections hold at once, the
+    /// others soon.
     void set_options(const ServerOptions& options);
+    /// As Server::drain(), from any thread; nothing is waited for.
     void drain(core::Deadline deadline);
+    /// As Server::stop(), from any thread; nothing is waited for.
     void stop();
 
     /// Connections open now, in all servers.
     std::size_t connections() const;
+    /// How many servers there are.
     std::size_t servers() const;
 
   private:

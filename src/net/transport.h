@@ -29,6 +29,7 @@ class ClientTransport {
     /// Whether there is a connection on which a request can be sent: open, and nothing waits on it
     /// that nobody asked for.
     virtual bool usable() = 0;
+    /// Closes the connection, if there is one.
     virtual void close() = 0;
 
     /// Sends a part; nullopt when nothing can be sent now.
@@ -46,6 +47,7 @@ class ClientTransport {
 
 /// Where a zona is that is reached over the network.
 struct RemoteEndpoint {
+    /// Whether TLS is spoken: kHttps.
     enum class Scheme : std::uint8_t { kHttp, kHttps };
 
     static constexpr std::uint16_t kDefaultPort = 8063;

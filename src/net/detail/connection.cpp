@@ -101,7 +101,8 @@ asio::awaitable<bool> Connection::open() {
     if (*opened == Opened::kReady) co_return true;
     const core::Error plain(core::Code::kInvalidArgument,
                             "this port speaks TLS; ask for https:// instead of http://");
-    co_await answer_unread({plain, 0});
+    Fault fault{plain, 0};
+    co_await answer_unread(std::move(fault));
     co_return false;
 }
 
