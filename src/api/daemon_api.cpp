@@ -7,9 +7,11 @@
 
 #include "api/detail/await.h"
 #include "api/detail/log_route.h"
+#include "api/detail/process_cache.h"
 #include "api/detail/render.h"
 #include "api/detail/request_body.h"
 #include "core/config.h"
+#include "core/fault.h"
 #include "core/json.h"
 #include "core/log_level.h"
 #include "core/text.h"
@@ -49,6 +51,9 @@ class DaemonRoutes {
 
     Answer list(Request& request) {
         std::vector<std::string> select = selectors(request);
+        const bool all = select.empty();
+        if (const auto known = all ? cache_.list() : nullptr) co_return shown(*known);
+        const std::uint64_t version = cache_.list_version();
         auto begin = [this, select = std::move(select)](
                          Callback<std::vector<process::ProcessView>> done) mutable {
             deps_.supervisor.list(std::move(select), std::move(done));
@@ -59,17 +64,19 @@ class DaemonRoutes {
             deps_.supervisor.killed_count(std::move(done));
         };
         ZONA_CO_TRY(const std::size_t killed, co_await answer_of<std::size_t>(std::move(count)));
+        if (all) co_return shown(*cache_.add_list(version, killed, views));
         const json::value meta = {{"total", views.size()}, {"killed", killed}};
         co_return Response::success(core::to_json(render_all(views)), core::to_json(meta));
     }
 
     Answer get(Request& request) {
-        auto begin = [this,
-                      id = request.parameter("id")](Callback<process::ProcessView> done) mutable {
-            deps_.supervisor.find(std::move(id), std::move(done));
-        };
-        ZONA_CO_TRY(const auto view, co_await answer_of<process::ProcessView>(std::move(begin)));
-        co_return Response::success(core::to_json(render(view)));
+        const std::string& id = request.parameter("id");
+        if (const auto known = cache_.find(id)) {
+            ZONA_CO_TRY_VOID(co_await check(id, *known));
+            co_return shown(*known);
+        }
+        ZONA_CO_TRY(const auto view, co_await ask(id));
+        co_return shown(*cache_.add(id, view));
     }
 
     Answer start(Request& request) {
@@ -216,6 +223,44 @@ class DaemonRoutes {
     }
 
   private:
+    asio::awaitable<Result<process::ProcessView>> ask(std::string id) {
+        auto begin = [this, id = std::move(id)](Callback<process::ProcessView> done) mutable {
+            deps_.supervisor.find(std::move(id), std::move(done));
+        };
+        co_return co_await answer_of<process::ProcessView>(std::move(begin));
+    }
+
+    /// Where faults are built in, every test proves that no change is missed by the versions: what
+    /// is shown from memory is compared with what the supervisor says.
+    asio::awaitable<Result<void>> check(const std::string& id, const RenderedProcess& known) {
+        if constexpr (core::kFaultsBuiltIn) {
+            ZONA_CO_TRY(const auto view, co_await ask(id));
+            if (view.version == known.version() && !RenderedProcess(view).shows_the_same(known)) {
+                co_return core::Error(core::Code::kInternal,
+                                      "a process changed and its version did not");
+            }
+        }
+        co_return Result<void>();
+    }
+
+    Response shown(const RenderedProcess& process) const {
+        std::string data;
+        process.append_to(data, deps_.clock.system());
+        return Response::success(data);
+    }
+
+    Response shown(const ProcessList& list) const {
+        std::string data = "[";
+        const core::SystemTime now = deps_.clock.system();
+        for (const auto& process : list.processes) {
+            if (data.size() > 1) data += ',';
+            process->append_to(data, now);
+        }
+        data += ']';
+        const json::value meta = {{"total", list.processes.size()}, {"killed", list.killed}};
+        return Response::success(data, core::to_json(meta));
+    }
+
     static std::vector<std::string> selectors(const Request& request) {
         std::vector<std::string> out;
         for (const std::string_view s : request.query_values("select"))
@@ -232,6 +277,7 @@ class DaemonRoutes {
 
     DaemonInfo info_;
     DaemonApiDeps deps_;
+    ProcessCache cache_{deps_.supervisor.versions()};
 };
 
 }  // namespace

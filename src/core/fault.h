@@ -34,3 +34,14 @@ void fault_point(std::string_view label);
 #define ZONA_FAULT(label) static_cast<void>(0)
 
 #endif
+
+namespace zona::core {
+
+/// Whether this is a build for tests, which may pay for checks that a release leaves out.
+#ifdef ZONA_FAULTS
+inline constexpr bool kFaultsBuiltIn = true;
+#else
+inline constexpr bool kFaultsBuiltIn = false;
+#endif
+
+}  // namespace zona::core

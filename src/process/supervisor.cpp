@@ -114,6 +114,16 @@ void Supervisor::killed_count(Callback<std::size_t> done) {
     });
 }
 
+void Supervisor::observe(Observer observer) {
+    engine_->post([e = engine_.get(), observer = std::move(observer)]() mutable {
+        e->observe(std::move(observer));
+    });
+}
+
+const Versions& Supervisor::versions() const {
+    return engine_->versions();
+}
+
 void Supervisor::shutdown(Shutdown how, std::move_only_function<void(std::size_t)> begun,
                           std::move_only_function<void()> done) {
     engine_->post(

@@ -28,6 +28,7 @@
 #include "process/app_spec.h"
 #include "process/containment.h"
 #include "process/stored_process.h"
+#include "process/versions.h"
 
 namespace boost::asio {
 class io_context;
@@ -101,7 +102,31 @@ struct ProcessView {
     bool guaranteed = false;
     std::vector<Survivor> survivors;  ///< of the last stop, those that still run
     std::string interpreter;          ///< in force; empty: executes itself
+    Version version;                  ///< what Supervisor::versions() said at this moment
 };
+
+/// Something that happened to a process.
+struct ProcessEvent {
+    /// What it was.
+    enum class Kind : std::uint8_t { kCreated, kStatus, kExit, kDeleted };
+    Kind kind = Kind::kStatus;
+    core::SystemTime at{};
+    std::uint32_t pm_id = 0;
+    std::string name;
+    std::uint32_t instance = 0;
+    std::string_view from;  ///< kStatus: as ProcessView::status
+    std::string_view to;
+    std::optional<ExitView> exit;  ///< kExit
+};
+
+/// What became known since the last news.
+struct ProcessNews {
+    std::vector<ProcessEvent> events;    ///< all of them, in order
+    std::vector<ProcessView> changed;    ///< as they are now, each once
+    std::vector<std::uint32_t> deleted;  ///< pm_ids
+};
+/// Who is told.
+using Observer = std::move_only_function<void(ProcessNews)>;
 
 /// What became of a start (docs/api.md, Outcome).
 struct Outcome {
@@ -258,6 +283,12 @@ class Supervisor {
     void resurrect(Callback<std::pair<StartReply, std::string>> done);
     /// How many processes `resurrect` would bring back after a kill.
     void killed_count(Callback<std::size_t> done);
+
+    /// Tells `observer` all news from now on, on the supervisor's thread, right after what made
+    /// them; in place of the one before. An empty one ends it, and then news cost nothing.
+    void observe(Observer observer);
+    /// For readers on other threads.
+    const Versions& versions() const;
 
     /// Whether the next zona starts what runs now by itself: with kKill the list is set aside.
     enum class Shutdown : std::uint8_t { kStop, kKill };

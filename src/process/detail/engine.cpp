@@ -74,6 +74,7 @@ Entry* Supervisor::Engine::by_slot(std::uint32_t slot) {
 }
 
 void Supervisor::Engine::feed(Entry& entry, const Event& event) {
+    changed(entry);
     const LifecycleState before = entry.life;
     Transition t = transition(entry.policy, entry.life, event);
     entry.life = t.state;
@@ -84,6 +85,11 @@ void Supervisor::Engine::feed(Entry& entry, const Event& event) {
                                      {"name", entry.stored.app->spec.name},
                                      {"from", status_name(before.phase)},
                                      {"to", status_name(t.state.phase)}});
+    }
+    if (status_name(before.phase) != status_name(t.state.phase)) {
+        tell(entry, {.kind = ProcessEvent::Kind::kStatus,
+                     .from = status_name(before.phase),
+                     .to = status_name(t.state.phase)});
     }
     const std::uint32_t pm_id = entry.stored.pm_id;
     for (const Action& action : t.actions) {
@@ -190,6 +196,7 @@ void Supervisor::Engine::run_timers() {
 }
 
 void Supervisor::Engine::timer_fired(Entry& entry, TimerKind kind) {
+    changed(entry);
     switch (kind) {
         case TimerKind::kKill:
             return feed(entry, {.kind = EventKind::kKillTimeout});
@@ -235,11 +242,12 @@ void Supervisor::Engine::check_tree(Entry& entry) {
 }
 
 void Supervisor::Engine::list_survivors(Entry& entry) {
-    auto left = entry.tree->survivors();
-    if (left) {
-        entry.survivors = std::move(*left);
+    auto found = entry.tree->survivors();
+    if (found) {
+        entry.survivors = std::move(*found);
+        changed(entry);
     } else {
-        log_.report("cannot look for survivors", left.error(), {{"pm_id", entry.stored.pm_id}});
+        log_.report("cannot look for survivors", found.error(), {{"pm_id", entry.stored.pm_id}});
     }
 }
 
@@ -322,6 +330,7 @@ void Supervisor::Engine::remove(Entry& entry) {
     std::vector<Waiter> waiters = std::move(entry.waiters);
     for (std::size_t kind = 0; kind < kTimerKinds; ++kind)
         disarm(entry, static_cast<TimerKind>(kind));
+    left(entry);
     entries_.erase(pm_id);
     if (entries_.empty()) next_pm_id_ = 0;
     for (Waiter& waiter : waiters) {

@@ -1,6 +1,6 @@
 // The supervisor's single-threaded core. Its members stand in several files by subject:
 // engine.cpp (events and timers), engine_spawn.cpp, engine_exit.cpp, engine_recover.cpp,
-// engine_requests.cpp, engine_operation.cpp, engine_shutdown.cpp.
+// engine_requests.cpp, engine_operation.cpp, engine_news.cpp, engine_shutdown.cpp.
 #pragma once
 
 #include <array>
@@ -129,6 +129,10 @@ class Supervisor::Engine {
     core::Result<Saved> save(Force force);
     void resurrect(Callback<std::pair<StartReply, std::string>> done);
 
+    // engine_news.cpp
+    void observe(Observer observer);
+    const Versions& versions() const { return versions_; }
+
     // engine_shutdown.cpp
     void shutdown(Shutdown how, std::move_only_function<void(std::size_t)> begun,
                   std::move_only_function<void()> done);
@@ -222,12 +226,26 @@ class Supervisor::Engine {
     void fail(Entry& entry, Operation operation, core::Error error);
     void fail_not_running(Entry& entry, Operation operation);
 
+    // engine_news.cpp
+    /// Every change of what view() shows goes through one of these three, before any answer.
+    void changed(const Entry& entry);
+    void entered(const Entry& entry);
+    void left(const Entry& entry);
+    void tell(const Entry& entry, ProcessEvent event);
+    void schedule_news();
+    void tell_news();
+
     Slot& slot_of(const Entry& entry) { return deps_.table.slot(entry.slot); }
     Entry* by_slot(std::uint32_t slot);
 
     core::Logger log_;
     std::map<std::uint32_t, std::unique_ptr<Entry>> entries_;  ///< by pm_id
     std::unordered_map<std::uint32_t, Entry*> slots_;
+    Versions versions_{kTableSlots};
+    Observer observer_;
+    ProcessNews news_;                 ///< `changed` is filled when they are told
+    std::set<std::uint32_t> changed_;  ///< pm_ids
+    bool news_scheduled_ = false;
     /// Whose log file a path is. Views of the entries' own paths, which never change.
     std::unordered_multimap<std::string_view, Entry*> log_files_;
     std::unordered_map<std::int32_t, Entry*> children_;  ///< direct children by pid

@@ -85,6 +85,7 @@ void Supervisor::Engine::record_exit(Entry& entry, const std::optional<os::Child
 /// The exit stands in the slot: drain, history, then what the life's rules say.
 void Supervisor::Engine::finish_exit(Entry& entry) {
     Slot& slot = slot_of(entry);
+    changed(entry);
     entry.parent = Parent::kNone;
     disarm(entry, TimerKind::kReady);
     const LogPositions at = deps_.capture.drain(entry.slot, Final::kYes);
@@ -125,6 +126,7 @@ void Supervisor::Engine::finish_exit(Entry& entry) {
                         {"signal", exit.signal},
                         {"cause", cause_name(exit.cause)},
                         {"requested", exit.requested}});
+    tell(entry, {.kind = ProcessEvent::Kind::kExit, .exit = exit});
     resolve_ready(entry, exit);
     follow_exit(entry);
 }

@@ -7,6 +7,7 @@ namespace zona::process {
 
 void Supervisor::Engine::act(Entry& entry, Operation operation) {
     using Action = OperationRequest::Action;
+    changed(entry);
     switch (operation.request.action) {
         case Action::kStart:
         case Action::kRestart:

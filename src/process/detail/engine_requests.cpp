@@ -199,6 +199,7 @@ ProcessView Supervisor::Engine::view(Entry& entry) {
     forget_ended_survivors(entry);
     out.survivors = entry.survivors;
     out.interpreter = entry.interpreter;
+    out.version = versions_.of(entry.slot);
     return out;
 }
 
@@ -304,6 +305,7 @@ void Supervisor::Engine::enter(std::unique_ptr<Entry> owned) {
     log_files_.emplace(entry.stored.out_file, &entry);
     log_files_.emplace(entry.stored.error_file, &entry);
     entries_[entry.stored.pm_id] = std::move(owned);
+    entered(entry);
 }
 
 core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(
@@ -335,6 +337,7 @@ core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(
         const auto app = std::make_shared<const StoredApp>(StoredApp{spec, request.environment});
         for (Entry* e : existing) {
             touched.push_back(e);
+            changed(*e);
             if (e->life.child_alive || e->life.phase == Phase::kWaiting) continue;
             e->stored.app = app;
             e->stored.desired = Desired::kRunning;
@@ -554,6 +557,7 @@ void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> 
     }
     if (auto failed = hold(created); !failed.empty()) return fail(std::move(failed[0].second));
     if (auto cleared = deps_.state.clear_killed(); !cleared) return fail(cleared.take_error());
+    versions_.list_changed();  // of what a list tells beside the processes
     start_batch(std::move(batch), [file = saved->file,
                                    done = std::move(done)](core::Result<StartReply> reply) mutable {
         if (!reply) return done(reply.take_error());
