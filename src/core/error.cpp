@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fmt/format.h>
+
 namespace zona::core {
 namespace {
 
@@ -57,41 +59,85 @@ Code code_of(int number) {
 const std::vector<CodeInfo>& all_codes() {
     static const std::vector<CodeInfo> rows = {
         {Code::kInvalidArgument, "INVALID_ARGUMENT", 400, 2, LogLevel::kInfo,
-         "The request, file or option is wrong; correct it and try again."},
+         "The request, file or option is wrong; correct it and try again.",
+         "A field, parameter, option or line of a file is wrong, missing, unknown or of the wrong "
+         "type.",
+         "Read `details`: each entry names the place, what is wrong there and often the nearest "
+         "right word."},
         {Code::kUnauthenticated, "UNAUTHENTICATED", 401, 5, LogLevel::kWarn,
-         "No usable credentials were given."},
+         "No usable credentials were given.",
+         "No key, one that is unknown or expired, or one that was mistyped.",
+         "Give the key as `Authorization: Bearer KEY`, `Authorization: ApiKey KEY` or `X-API-Key: "
+         "KEY`; it stands in the file api-key of zona's home."},
         {Code::kForbidden, "FORBIDDEN", 403, 5, LogLevel::kWarn,
-         "The caller or the daemon's user may not do this."},
-        {Code::kNotFound, "NOT_FOUND", 404, 3, LogLevel::kInfo, "The named thing does not exist."},
+         "The caller or the daemon's user may not do this.",
+         "A viewer's key asked for a change, or zona's user may not read, write or execute "
+         "something.",
+         "Use an admin's key, or mend owner and mode of what the message names."},
+        {Code::kNotFound, "NOT_FOUND", 404, 3, LogLevel::kInfo, "The named thing does not exist.",
+         "An id, a name, a path of the API or a file does not exist, or not any more.",
+         "`zona list` shows what there is; `details` may hold the nearest names."},
         {Code::kMethodNotAllowed, "METHOD_NOT_ALLOWED", 405, 2, LogLevel::kInfo,
-         "The path exists, but not with this method."},
-        {Code::kConflict, "CONFLICT", 409, 4, LogLevel::kInfo, "The present state refuses it."},
+         "The path exists, but not with this method.", "The path is right and the method is not.",
+         "The header Allow lists the methods that it takes."},
+        {Code::kConflict, "CONFLICT", 409, 4, LogLevel::kInfo, "The present state refuses it.",
+         "A name exists already, a process runs or does not, another zona holds the home.",
+         "Look at the present state, change it or the request, and try again."},
         {Code::kTooLarge, "TOO_LARGE", 413, 2, LogLevel::kInfo,
-         "A body or value is over its limit."},
+         "A body or value is over its limit.",
+         "A body over the limit of its operation, or a value over its own.",
+         "Send less at a time, or raise `api.max_body_bytes`."},
         {Code::kHeaderTooLarge, "HEADER_TOO_LARGE", 431, 2, LogLevel::kInfo,
-         "The request line or header is over its limit."},
+         "The request line or header is over its limit.",
+         "A request line or header fields over `api.max_header_bytes`.",
+         "Send shorter ones: cookies and long queries are the usual reason."},
         {Code::kUnsupportedMedia, "UNSUPPORTED_MEDIA", 415, 2, LogLevel::kInfo,
-         "The body's format is not one that the route takes."},
+         "The body's format is not one that the route takes.",
+         "A body without `Content-Type: application/json`.",
+         "Send JSON and say so in Content-Type."},
         {Code::kTooManyRequests, "TOO_MANY_REQUESTS", 429, 7, LogLevel::kWarn,
-         "A rate or queue limit is reached; try again later."},
+         "A rate or queue limit is reached; try again later.",
+         "Too many requests or connections of one client, or a queue that is full.",
+         "Wait as long as Retry-After says, if it is there, and try again."},
         {Code::kTimeout, "TIMEOUT", 504, 8, LogLevel::kWarn,
-         "A deadline passed; the effect may still come."},
+         "A deadline passed; the effect may still come.", "The work took longer than its limit.",
+         "Look whether the effect came before asking again; a change may have been made."},
         {Code::kCancelled, "CANCELLED", 499, 8, LogLevel::kInfo,
-         "The caller went away or shutdown came first."},
+         "The caller went away or shutdown came first.",
+         "The client closed the connection, or zona ended.",
+         "Ask again if the answer is still wanted."},
         {Code::kUnavailable, "UNAVAILABLE", 503, 6, LogLevel::kWarn,
-         "Something needed cannot be reached now."},
+         "Something needed cannot be reached now.",
+         "The daemon is starting or stopping, or something that it needs does not answer.",
+         "Try again in a moment; `zona ping` and /readyz say how it is."},
         {Code::kResourceExhausted, "RESOURCE_EXHAUSTED", 507, 7, LogLevel::kWarn,
-         "Disk, memory, file descriptors or process ids of the host are used up."},
+         "Disk, memory, file descriptors or process ids of the host are used up.",
+         "A full disk, no memory, or a limit on descriptors or processes.",
+         "Free some, or raise the limit that the message names; `zona doctor` shows them."},
         {Code::kUnsupported, "UNSUPPORTED", 501, 9, LogLevel::kWarn,
-         "This host or build cannot do it."},
+         "This host or build cannot do it.",
+         "A kernel without the call, or a file of a kind that zona does not read.",
+         "`zona doctor` says what is missing and how to get it."},
         {Code::kInternal, "INTERNAL", 500, 70, LogLevel::kError,
-         "A bug, or an answer of the system nobody expected."},
+         "A bug, or an answer of the system nobody expected.", "A bug of zona.",
+         "Search zonad.log for the correlation id and report what stands there."},
     };
     return rows;
 }
 
 const CodeInfo& info(Code code) {
     return all_codes().at(static_cast<std::size_t>(code));
+}
+
+std::string render_errors_markdown() {
+    std::string out =
+        "| Code | HTTP status | Exit status | Meaning | Usual cause | Cure |\n"
+        "|---|---|---|---|---|---|\n";
+    for (const CodeInfo& row : all_codes()) {
+        out += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", row.name, row.http_status,
+                           row.exit_status, row.meaning, row.cause, row.cure);
+    }
+    return out;
 }
 
 Code code_from_name(std::string_view name) {

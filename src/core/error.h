@@ -48,6 +48,8 @@ struct CodeInfo {
     int exit_status;     ///< of the command, 1..125
     LogLevel log_level;  ///< of the line that whoever handles it writes
     std::string_view meaning;
+    std::string_view cause;  ///< what usually brings it about
+    std::string_view cure;   ///< what to do
 };
 
 /// The row of `code`. Total: every value has one (walked by a test).
@@ -55,6 +57,9 @@ const CodeInfo& info(Code code);
 
 /// All rows in declaration order, for documents and tests.
 const std::vector<CodeInfo>& all_codes();
+
+/// The table of docs/errors.md, in Markdown.
+std::string render_errors_markdown();
 
 /// The code with this wire name; kInternal for an unknown name (a newer server).
 Code code_from_name(std::string_view name);
@@ -64,13 +69,15 @@ struct Detail {
     std::string where;    ///< file:line, JSON pointer or field; may be empty
     std::string problem;  ///< what is wrong there
     std::string hint;     ///< what to do; may be empty
+    /// What `where` is; what is not said to be a pointer may be a path of this host.
+    enum class Place : unsigned char { kAnything, kPointer } place = Place::kAnything;
 };
 
 /// A failed operation: code, public message, context, optional cause and details.
 ///
 /// The message is for people and public: it carries no secret. It may name a path; the network face
-/// strips paths for callers that are not local. Cheap to move (one pointer), cheap to return in the
-/// good case.
+/// strips paths for callers that are not local (net::shown_to). Cheap to move (one pointer), cheap
+/// to return in the good case.
 class [[nodiscard]] Error {
   public:
     /// `message` says what, where and what to do; no secret in it. `where` is for the log.

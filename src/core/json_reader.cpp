@@ -332,8 +332,10 @@ Result<void> JsonReader::finish(std::string_view what, UnknownKeys unknown) cons
         first.where.empty() ? first.problem : fmt::format("{}: {}", first.where, first.problem);
     if (!first.hint.empty()) message += fmt::format(" ({})", first.hint);
     Error result(Code::kInvalidArgument, std::move(message));
-    for (Detail& detail : mistakes)
+    for (Detail& detail : mistakes) {
+        detail.place = Detail::Place::kPointer;
         result.detail(std::move(detail));
+    }
     return result;
 }
 

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "net/detail/upgrade.h"
+#include "net/public_error.h"
 
 namespace zona::net {
 namespace {
@@ -243,7 +244,8 @@ class RenderErrors {
                      {"path", logged_path(request)},
                      {"status", response.status},
                      {"correlation_id", request.correlation_id}});
-        Response rendered = Response::error(failure.error, request.correlation_id, failure.status);
+        Response rendered = Response::error(shown_to(request, failure.error),
+                                            request.correlation_id, failure.status);
         for (const Headers::Field field : response.headers) {
             if (!rendered.headers.has(field.name)) rendered.headers.add(field.name, field.value);
         }

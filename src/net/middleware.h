@@ -122,8 +122,9 @@ Middleware record_metrics(core::MetricRegistry& metrics, const core::Clock& cloc
 /// (RFC 6797 section 7.2). Source: SEC-21, PM-48.
 Middleware security_headers();
 
-/// Makes Response::failed() and exceptions into the error envelope with the correlation id. Header
-/// fields of the failed response (Allow, Retry-After) are kept.
+/// Makes Response::failed() and exceptions into the error envelope with the correlation id, without
+/// paths for a client over TCP (shown_to). Header fields of the failed response (Allow,
+/// Retry-After) are kept.
 ///
 /// Errors are logged at the level that the table of codes gives them; an exception is an error of
 /// code INTERNAL whose text goes to the log alone.

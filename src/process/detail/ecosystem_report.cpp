@@ -44,8 +44,9 @@ std::vector<std::string> Report::take_warnings() && {
     sort(warnings_);
     std::vector<std::string> lines;
     for (const Item& item : warnings_ | std::views::take(kMostListed)) {
-        const auto& [place, problem, hint] = item.detail;
-        lines.push_back(fmt::format("{}: {}{}{}", place, problem, hint.empty() ? "" : "; ", hint));
+        const core::Detail& detail = item.detail;
+        lines.push_back(fmt::format("{}: {}{}{}", detail.where, detail.problem,
+                                    detail.hint.empty() ? "" : "; ", detail.hint));
     }
     if (warning_total_ > kMostListed) {
         lines.push_back(fmt::format("{}: {} more warnings are not listed", file_,
