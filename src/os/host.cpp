@@ -1,7 +1,10 @@
 #include "os/host.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <string_view>
 
@@ -133,6 +136,42 @@ Support subreaper_support() {
     int value = 0;
     return ::prctl(PR_GET_CHILD_SUBREAPER, &value, 0, 0, 0) == 0 ? Support::kPresent
                                                                  : support_from(errno);
+}
+
+std::vector<double> parse_numbers(std::string_view text, std::size_t most) {
+    std::vector<double> out;
+    while (out.size() < most) {
+        double number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc() || !std::isfinite(number)) break;
+        out.push_back(number);
+        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+        if (!text.starts_with(' ')) break;
+        text.remove_prefix(1);
+    }
+    return out;
+}
+
+core::Result<HostState> host_state(const ProcFs& proc) {
+    ZONA_TRY(const std::string uptime, proc.text("uptime"));
+    ZONA_TRY(const std::string load, proc.text("loadavg"));
+    ZONA_TRY(const std::string memory, proc.text("meminfo"));
+    const std::vector<double> age = parse_numbers(uptime, 1);
+    const std::vector<double> loads = parse_numbers(load, 3);
+    const auto total = find_counter(memory, "MemTotal");
+    const auto available = find_counter(memory, "MemAvailable");
+    if (age.empty() || loads.size() < 3 || !total || !available) {
+        return core::Error(core::Code::kInternal,
+                           "/proc does not say how old and how loaded the host is");
+    }
+    utsname names{};
+    HostState out;
+    if (::uname(&names) == 0) out.name = names.nodename;
+    out.uptime = std::chrono::seconds(static_cast<std::int64_t>(age[0]));
+    std::ranges::copy(loads, out.load.begin());
+    out.memory_total = core::ByteCount::kib(static_cast<std::int64_t>(*total));
+    out.memory_available = core::ByteCount::kib(static_cast<std::int64_t>(*available));
+    return out;
 }
 
 core::Result<FileSystemFacts> file_system_facts(const std::string& path) {

@@ -8,12 +8,16 @@
 /// statfs(2).
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/byte_count.h"
 #include "os/proc.h"
 
 namespace zona::os {
@@ -55,6 +59,21 @@ Support pid_namespace_support();
 Support seccomp_support();
 /// PR_SET_CHILD_SUBREAPER (Linux 3.4), asked without setting it.
 Support subreaper_support();
+
+/// What the host does now.
+struct HostState {
+    std::string name;  ///< its name in the network
+    std::chrono::seconds uptime{0};
+    std::array<double, 3> load{};  ///< mean of runnable tasks over 1, 5 and 15 minutes
+    core::ByteCount memory_total;
+    core::ByteCount memory_available;  ///< without swapping
+};
+/// Three small files of /proc, some 30 us. Errors: those of ProcFs::text; kInternal for a file that
+/// does not say what it should.
+core::Result<HostState> host_state(const ProcFs& proc);
+
+/// The leading numbers of a text such as /proc/loadavg or /proc/uptime, at most `most` of them.
+std::vector<double> parse_numbers(std::string_view text, std::size_t most);
 
 /// Kind, room and limits of a file system.
 struct FileSystemFacts {

@@ -50,6 +50,32 @@ TEST(FileSystemFacts, AreThoseOfThePath) {
     EXPECT_EQ(missing.error().code(), core::Code::kNotFound);
 }
 
+TEST(HostState, IsThatOfThisHost) {
+    const auto proc = ProcFs::open();
+    ASSERT_TRUE(proc.has_value());
+
+    const auto state = host_state(*proc);
+
+    ASSERT_TRUE(state.has_value()) << state.error().message();
+    EXPECT_GT(state->uptime.count(), 0);
+    EXPECT_GE(state->load[0], 0);
+    EXPECT_GE(state->memory_total, state->memory_available);
+    EXPECT_GT(state->memory_available.bytes(), 0);
+}
+
+TEST(HostState, IsNotMadeUpWhereProcSaysLess) {
+    const auto proc = ProcFs::open(ZONA_SOURCE_DIR "/tests/fixtures/proc/odd");
+    ASSERT_TRUE(proc.has_value());
+
+    EXPECT_FALSE(host_state(*proc).has_value());
+}
+
+TEST(ParseNumbers, StopsAtWhatIsNone) {
+    EXPECT_EQ(parse_numbers("0.12 0.30 7 2/345 99", 5), (std::vector<double>{0.12, 0.3, 7, 2}));
+    EXPECT_TRUE(parse_numbers("none", 3).empty());
+    EXPECT_TRUE(parse_numbers("", 3).empty());
+}
+
 TEST(OwnLimit, TellsANumberFromUnlimited) {
     const SoftAndHard files = own_limit(RLIMIT_NOFILE);
 

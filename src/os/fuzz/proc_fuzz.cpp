@@ -33,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)parse_limit(text, "Max open files");
     (void)find_counter(text, "oom_kill");
     (void)parse_cgroup_mounts(text);
+    require(parse_numbers(text, 3).size() <= 3);
     (void)parse_kernel_version(std::string(text));
     return 0;
 }
