@@ -1,6 +1,7 @@
 // The daemon's composition root: builds everything in order, runs the loops, takes it down in
 // reverse.
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -49,8 +50,6 @@ constexpr int kExitConfiguration = 78;  // EX_CONFIG of sysexits.h
 constexpr std::uint64_t kWantedFds = 131072;
 /// How old what is known of the last use of a key may be after a crash.
 constexpr std::chrono::seconds kUsesStoredAfter(60);
-/// GET without a key.
-const std::vector<std::string> kOpenPaths = {"/livez", "/readyz", "/openapi.json", "/docs", "/"};
 
 std::string to_line(const core::Error& error) {
     std::string out = "{\"code\":\"";
@@ -115,6 +114,9 @@ std::vector<std::pair<std::string, std::string>> split(const std::vector<std::st
     return out;
 }
 
+/// Whether requests should come.
+enum class Readiness : std::uint8_t { kStarting, kReady, kStopping };
+
 /// Everything that lives as long as the daemon.
 class Daemon {
   public:
@@ -147,6 +149,7 @@ class Daemon {
         return settings_.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
     }
     core::Result<net::NetworkPolicy> network_policy();
+    std::optional<std::string> not_ready() const;
     void wait_for_termination();
     void begin_shutdown(process::Supervisor::Shutdown how,
                         std::move_only_function<void(std::size_t)> begun);
@@ -175,7 +178,8 @@ class Daemon {
     std::unique_ptr<identity::ApiKeys> keys_;
     std::optional<process::Supervisor> supervisor_;
     std::string not_listening_because_;  ///< although it should
-    net::Router router_;
+    std::optional<api::Service> service_;
+    std::atomic<Readiness> readiness_{Readiness::kStarting};
     std::optional<net::ServerPool> servers_;
     std::optional<asio::posix::stream_descriptor> signals_;
 };
@@ -375,8 +379,9 @@ core::Result<void> Daemon::build_api() {
     info.version = ZONA_VERSION;
     info.started_at = clock_.system();
     info.cpus = os::usable_cpus();
+    service_.emplace(ZONA_VERSION);
     ZONA_TRY_VOID(api::add_daemon_routes(
-        router_, std::move(info),
+        *service_, std::move(info),
         {.supervisor = *supervisor_,
          .capture = *capture_,
          .logging = logging_,
@@ -386,6 +391,7 @@ core::Result<void> Daemon::build_api() {
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
          .network = [this] { return api::Network{listeners_.address(), not_listening_because_}; },
+         .not_ready = [this] { return not_ready(); },
          .host_checks = [this] { return host_checks(); },
          .shutdown =
              [this](auto begun) {
@@ -393,9 +399,9 @@ core::Result<void> Daemon::build_api() {
              }}));
     std::vector<net::Middleware> inner;
     if (keys_) {
-        inner.push_back(identity::authenticate(*keys_,
-                                               {.demand = demand(), .open_paths = kOpenPaths},
-                                               clock_, logging_.logger("identity"), metrics_));
+        inner.push_back(identity::authenticate(
+            *keys_, {.demand = demand(), .open_paths = service_->open_paths()}, clock_,
+            logging_.logger("identity"), metrics_));
     }
     ZONA_TRY(const net::NetworkPolicy policy, network_policy());
     const net::ApplicationDeps deps{.clock = clock_,
@@ -404,7 +410,7 @@ core::Result<void> Daemon::build_api() {
                                     .access = logging_.logger("http.access"),
                                     .log = logging_.logger("http")};
     const auto make = [&](std::size_t) {
-        return net::make_application(router_, deps, inner, net::network_middlewares(policy));
+        return net::make_application(service_->router(), deps, inner, net::network_middlewares(policy));
     };
     const core::Logger log = logging_.logger("http");
     servers_.emplace(server_count(), server_options(), make, clock_, log, metrics_);
@@ -413,6 +419,18 @@ core::Result<void> Daemon::build_api() {
     std::vector<os::UniqueFd> local;
     local.push_back(os::UniqueFd::adopt(process::kFdListen));
     return servers_->listen(std::move(local));
+}
+
+std::optional<std::string> Daemon::not_ready() const {
+    switch (readiness_) {
+        case Readiness::kStarting:
+            return "zona is starting: it looks after the processes of its predecessor";
+        case Readiness::kReady:
+            return std::nullopt;
+        case Readiness::kStopping:
+            return "zona is stopping";
+    }
+    return std::nullopt;
 }
 
 core::Result<void> Daemon::build() {
@@ -435,6 +453,7 @@ core::Result<void> Daemon::build() {
 
 void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
                             std::move_only_function<void(std::size_t)> begun) {
+    readiness_ = Readiness::kStopping;
     supervisor_->shutdown(how, std::move(begun), [this] {
         // On the supervision thread: all is at rest. Answers may still be on their way, and a
         // client may ask once more; supervision answers until the last connection has ended.
@@ -476,6 +495,11 @@ void Daemon::run() {
     supervisor_->recover(std::move(loaded.processes), loaded.next_pm_id);
     // Its thread inherits this one's mask: by now it blocks every signal that somebody waits for.
     blocking_.emplace(1);
+    // Not before the loop has turned once: what recovery left for it to do comes first.
+    asio::post(supervision_, [this] {
+        auto starting = Readiness::kStarting;
+        readiness_.compare_exchange_strong(starting, Readiness::kReady);
+    });
     servers_->start([this] { supervision_.stop(); });
     if (auto ready = keeper_.ready(); !ready)
         log.report("the keeper does not listen", ready.error());

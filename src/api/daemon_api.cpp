@@ -1,20 +1,21 @@
 #include "api/daemon_api.h"
 
-#include <cctype>
-
 #include <boost/json.hpp>
-#include <fmt/format.h>
 
 #include "api/detail/await.h"
+#include "api/detail/daemon_operations.h"
 #include "api/detail/log_route.h"
 #include "api/detail/process_cache.h"
+#include "api/detail/process_operations.h"
 #include "api/detail/render.h"
 #include "api/detail/request_body.h"
+#include "api/detail/shapes.h"
 #include "core/config.h"
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log_level.h"
-#include "core/text.h"
+#include "core/time_format.h"
+#include "os/host.h"
 #include "process/doctor.h"
 #include "process/ecosystem.h"
 
@@ -23,34 +24,61 @@ namespace zona::api {
 namespace asio = boost::asio;
 namespace json = boost::json;
 using core::Result;
-using net::Method;
-using net::Request;
 using net::Response;
 using process::Callback;
 using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 
-/// A start with a large file of apps, or of many processes, may take its time.
-constexpr std::chrono::milliseconds kStartTime = std::chrono::minutes(10);
-
 class DaemonRoutes {
   public:
     DaemonRoutes(DaemonInfo info, DaemonApiDeps deps)
         : info_(std::move(info)), deps_(std::move(deps)) {}
 
-    Answer ping(Request&) {
-        const auto up = std::chrono::duration_cast<std::chrono::seconds>(deps_.clock.system() -
-                                                                         info_.started_at);
+    Answer ping(Call&) {
         const json::value data = {
-            {"daemon", {{"pid", info_.pid}, {"version", info_.version}, {"uptime_s", up.count()}}},
+            {"daemon", {{"pid", info_.pid}, {"version", info_.version}, {"uptime_s", uptime_s()}}},
             {"keeper", {{"pid", deps_.keeper_pid()}}},
             {"network", render(deps_.network())}};
         co_return Response::success(core::to_json(data));
     }
 
-    Answer list(Request& request) {
-        std::vector<std::string> select = selectors(request);
+    Answer liveness(Call&) { co_return Response::success(R"({"status":"live"})"); }
+
+    Answer readiness(Call&) {
+        if (const auto reason = deps_.not_ready())
+            co_return core::Error(core::Code::kUnavailable, *reason);
+        co_return Response::success(R"({"status":"ready"})");
+    }
+
+    Answer system(Call&) {
+        auto begin = [this](Callback<std::vector<process::ProcessView>> done) {
+            deps_.supervisor.list({}, std::move(done));
+        };
+        ZONA_CO_TRY(const auto views,
+                    co_await answer_of<std::vector<process::ProcessView>>(std::move(begin)));
+        std::map<std::string_view, int> by_status;
+        for (const process::ProcessView& view : views)
+            ++by_status[view.status];
+        ZONA_CO_TRY(const os::ProcFs proc, os::ProcFs::open());
+        ZONA_CO_TRY(const os::HostState host, os::host_state(proc));
+        json::object statuses;
+        for (const auto& [status, count] : by_status)
+            statuses[status] = count;
+        const json::value data = {
+            {"host", render(host, info_.cpus)},
+            {"daemon",
+             {{"pid", info_.pid},
+              {"version", info_.version},
+              {"started_at", core::to_rfc3339(info_.started_at)},
+              {"uptime_s", uptime_s()},
+              {"keeper_pid", deps_.keeper_pid()}}},
+            {"processes", {{"total", views.size()}, {"by_status", std::move(statuses)}}}};
+        co_return Response::success(core::to_json(data));
+    }
+
+    Answer list(Call& call) {
+        std::vector<std::string> select = call.texts("select");
         const bool all = select.empty();
         if (const auto known = all ? cache_.list() : nullptr) co_return shown(*known);
         const std::uint64_t version = cache_.list_version();
@@ -69,8 +97,8 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(render_all(views)), core::to_json(meta));
     }
 
-    Answer get(Request& request) {
-        const std::string& id = request.parameter("id");
+    Answer get(Call& call) {
+        const std::string id = call.path("id");
         if (const auto known = cache_.find(id)) {
             ZONA_CO_TRY_VOID(co_await check(id, *known));
             co_return shown(*known);
@@ -79,8 +107,8 @@ class DaemonRoutes {
         co_return shown(*cache_.add(id, view));
     }
 
-    Answer start(Request& request) {
-        ZONA_CO_TRY(StartBody body, read_start(request.body, info_.cpus));
+    Answer start(Call& call) {
+        ZONA_CO_TRY(StartBody body, read_start(call.body(), info_.cpus));
         auto begin = [this,
                       start = std::move(body.request)](Callback<process::StartReply> done) mutable {
             deps_.supervisor.start(std::move(start), std::move(done));
@@ -89,20 +117,20 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(render(reply, body.warnings)), {}, 201);
     }
 
-    Answer operate(Request& request) {
-        ZONA_CO_TRY(process::OperationRequest operation, read_operation(request.body));
+    Answer operate(Call& call) {
+        ZONA_CO_TRY(process::OperationRequest operation, read_operation(call.body()));
         using Results = std::vector<process::OperationResult>;
         auto begin = [this, operation = std::move(operation)](Callback<Results> done) mutable {
             deps_.supervisor.operate(std::move(operation), std::move(done));
         };
         ZONA_CO_TRY(const auto results, co_await answer_of<Results>(std::move(begin)));
-        const json::value data = {{"results", render_all(results)}};
+        const json::value data = {{"results", render_all(results, call.request())}};
         co_return Response::success(core::to_json(data));
     }
 
-    Answer exits(Request& request) {
+    Answer exits(Call& call) {
         using Exits = std::pair<process::ProcessView, std::vector<process::ExitView>>;
-        auto begin = [this, id = request.parameter("id")](Callback<Exits> done) mutable {
+        auto begin = [this, id = call.path("id")](Callback<Exits> done) mutable {
             deps_.supervisor.exits(std::move(id), std::move(done));
         };
         ZONA_CO_TRY(const Exits found, co_await answer_of<Exits>(std::move(begin)));
@@ -119,9 +147,9 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(data));
     }
 
-    Answer environment(Request& request) {
+    Answer environment(Call& call) {
         using Variables = std::map<std::string, std::string>;
-        auto begin = [this, id = request.parameter("id")](Callback<Variables> done) mutable {
+        auto begin = [this, id = call.path("id")](Callback<Variables> done) mutable {
             deps_.supervisor.environment(std::move(id), std::move(done));
         };
         ZONA_CO_TRY(const Variables variables, co_await answer_of<Variables>(std::move(begin)));
@@ -132,19 +160,19 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(data));
     }
 
-    Answer logs(Request& request) {
+    Answer logs(Call& call) {
         using Files = std::vector<process::LogFiles>;
-        std::vector<std::string> select = selectors(request);
+        std::vector<std::string> select = call.texts("select");
         auto begin = [this, select = std::move(select)](Callback<Files> done) mutable {
             deps_.supervisor.log_files(std::move(select), std::move(done));
         };
         ZONA_CO_TRY(Files files, co_await answer_of<Files>(std::move(begin)));
-        co_return stream_logs(request, files, deps_.capture, deps_.clock);
+        co_return stream_logs(call, files, deps_.capture, deps_.clock);
     }
 
-    Answer save(Request& request) {
-        ZONA_CO_TRY(const bool force, read_flag(request.body, "force"));
-        const auto wanted = force ? process::Force::kYes : process::Force::kNo;
+    Answer save(Call& call) {
+        const auto wanted =
+            read_flag(call.body(), "force") ? process::Force::kYes : process::Force::kNo;
         auto begin = [this, wanted](Callback<process::Supervisor::Saved> done) {
             deps_.supervisor.save(wanted, std::move(done));
         };
@@ -154,7 +182,7 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(data), {}, 201);
     }
 
-    Answer restore(Request&) {
+    Answer restore(Call&) {
         using Restored = std::pair<process::StartReply, std::string>;
         auto begin = [this](Callback<Restored> done) {
             deps_.supervisor.resurrect(std::move(done));
@@ -165,7 +193,7 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(data), {}, 201);
     }
 
-    Answer config(Request&) {
+    Answer config(Call&) {
         json::array data;
         for (const core::ConfigEntry& entry : deps_.config.snapshot()->entries()) {
             data.push_back(json::object{
@@ -179,7 +207,7 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(data));
     }
 
-    Answer reload_config(Request&) {
+    Answer reload_config(Call&) {
         ZONA_CO_TRY(const core::ReloadReport reload, deps_.config.reload());
         deps_.settings_changed();
         const json::value data = {{"changed", render(reload.changed)},
@@ -187,11 +215,10 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(data));
     }
 
-    Answer log_levels(Request&) { co_return shown_levels(); }
+    Answer log_levels(Call&) { co_return shown_levels(); }
 
-    Answer set_log_levels(Request& request) {
-        ZONA_CO_TRY(const auto levels, read_log_levels(request.body));
-        for (const auto& [category, level] : levels) {
+    Answer set_log_levels(Call& call) {
+        for (const auto& [category, level] : read_log_levels(call.body())) {
             if (category == "default") {
                 deps_.logging.set_default_level(level);
             } else {
@@ -201,18 +228,18 @@ class DaemonRoutes {
         co_return shown_levels();
     }
 
-    Answer host(Request&) {
+    Answer host(Call&) {
         const std::vector<process::HostCheck> checks = deps_.host_checks();
         const json::value data = {{"checks", render_all(checks)}};
         co_return Response::success(core::to_json(data));
     }
 
-    Answer metrics(Request&) {
+    Answer metrics(Call&) {
         co_return Response::text(deps_.metrics.render_prometheus(),
                                  "text/plain; version=0.0.4; charset=utf-8");
     }
 
-    Answer shutdown(Request&) {
+    Answer shutdown(Call&) {
         auto begin = [this](Callback<std::size_t> done) {
             deps_.shutdown(
                 [done = std::move(done)](std::size_t stopping) mutable { done(stopping); });
@@ -261,11 +288,10 @@ class DaemonRoutes {
         return Response::success(data, core::to_json(meta));
     }
 
-    static std::vector<std::string> selectors(const Request& request) {
-        std::vector<std::string> out;
-        for (const std::string_view s : request.query_values("select"))
-            out.emplace_back(s);
-        return out;
+    std::int64_t uptime_s() const {
+        return std::chrono::duration_cast<std::chrono::seconds>(deps_.clock.system() -
+                                                                info_.started_at)
+            .count();
     }
 
     Result<Response> shown_levels() const {
@@ -280,69 +306,57 @@ class DaemonRoutes {
     ProcessCache cache_{deps_.supervisor.versions()};
 };
 
-}  // namespace
+using Member = Answer (DaemonRoutes::*)(Call&);
 
-namespace {
+struct Row {
+    Operation operation;
+    Member member;
+};
 
-/// What to say where the path names a version of the API that does not exist.
-std::optional<core::Error> unknown_version(const Request& request) {
-    constexpr std::size_t kMaxQuoted = 32;
-    const std::vector<std::string>& parts = request.segments;
-    const bool names_version = parts.size() >= 2 && parts[0] == "api" && parts[1].size() >= 2 &&
-                               parts[1] != "v1" && parts[1][0] == 'v' &&
-                               std::isdigit(static_cast<unsigned char>(parts[1][1])) != 0;
-    if (!names_version) return std::nullopt;
-    return core::Error(core::Code::kNotFound,
-                       fmt::format("there is no version {} of the API; there is: v1 (/api/v1/...)",
-                                   core::to_valid_utf8(parts[1].substr(0, kMaxQuoted))));
+std::vector<Row> rows() {
+    return {{ping(), &DaemonRoutes::ping},
+            {list_processes(), &DaemonRoutes::list},
+            {start_processes(), &DaemonRoutes::start},
+            {get_process(), &DaemonRoutes::get},
+            {list_exits(), &DaemonRoutes::exits},
+            {get_environment(), &DaemonRoutes::environment},
+            {operate_processes(), &DaemonRoutes::operate},
+            {read_logs(), &DaemonRoutes::logs},
+            {save_snapshot(), &DaemonRoutes::save},
+            {restore_snapshot(), &DaemonRoutes::restore},
+            {list_settings(), &DaemonRoutes::config},
+            {reload_settings(), &DaemonRoutes::reload_config},
+            {get_log_levels(), &DaemonRoutes::log_levels},
+            {set_log_levels(), &DaemonRoutes::set_log_levels},
+            {examine_host(), &DaemonRoutes::host},
+            {get_system(), &DaemonRoutes::system},
+            {get_metrics(), &DaemonRoutes::metrics},
+            {scrape_metrics(), &DaemonRoutes::metrics},
+            {shut_down(), &DaemonRoutes::shutdown},
+            {get_liveness(), &DaemonRoutes::liveness},
+            {get_readiness(), &DaemonRoutes::readiness}};
+}
+
+/// `routes` may be null where nobody asks.
+Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& routes) {
+    name_components(service);
+    for (Row& row : rows()) {
+        ZONA_TRY_VOID(service.add(
+            std::move(row.operation),
+            [routes, member = row.member](Call& call) { return (routes.get()->*member)(call); }));
+    }
+    return service.add_documents();
 }
 
 }  // namespace
 
-Result<void> add_daemon_routes(net::Router& router, DaemonInfo info, DaemonApiDeps deps) {
+Result<void> add_daemon_routes(Service& service, DaemonInfo info, DaemonApiDeps deps) {
     // Owned by the handlers together.
-    const auto routes = std::make_shared<DaemonRoutes>(std::move(info), std::move(deps));
-    using Member = Answer (DaemonRoutes::*)(Request&);
-    struct Row {
-        Method method;
-        std::string_view pattern;
-        Member member;
-        net::RouteOptions options;
-    };
-    net::RouteOptions files;
-    files.limits.body = core::ByteCount::mib(16);
-    files.limits.time = kStartTime;
-    net::RouteOptions slow;
-    slow.limits.time = kStartTime;
-    const Row rows[] = {
-        {Method::kGet, "/api/v1/ping", &DaemonRoutes::ping, {}},
-        {Method::kGet, "/api/v1/processes", &DaemonRoutes::list, {}},
-        {Method::kPost, "/api/v1/processes", &DaemonRoutes::start, files},
-        {Method::kGet, "/api/v1/processes/{id}", &DaemonRoutes::get, {}},
-        {Method::kGet, "/api/v1/processes/{id}/exits", &DaemonRoutes::exits, {}},
-        {Method::kGet, "/api/v1/processes/{id}/environment", &DaemonRoutes::environment, {}},
-        {Method::kPost, "/api/v1/operations", &DaemonRoutes::operate, files},
-        {Method::kGet, "/api/v1/logs", &DaemonRoutes::logs, {}},
-        {Method::kPost, "/api/v1/snapshots", &DaemonRoutes::save, slow},
-        {Method::kPost, "/api/v1/snapshots/restore", &DaemonRoutes::restore, slow},
-        {Method::kGet, "/api/v1/config", &DaemonRoutes::config, {}},
-        {Method::kPost, "/api/v1/config/reload", &DaemonRoutes::reload_config, {}},
-        {Method::kGet, "/api/v1/log-levels", &DaemonRoutes::log_levels, {}},
-        {Method::kPut, "/api/v1/log-levels", &DaemonRoutes::set_log_levels, {}},
-        {Method::kGet, "/api/v1/host", &DaemonRoutes::host, {}},
-        {Method::kGet, "/api/v1/metrics", &DaemonRoutes::metrics, {}},
-        {Method::kPost, "/api/v1/shutdown", &DaemonRoutes::shutdown, {}},
-    };
-    for (const Row& row : rows) {
-        ZONA_TRY_VOID(router.add(
-            row.method, row.pattern,
-            [routes, member = row.member](Request& request) {
-                return (routes.get()->*member)(request);
-            },
-            row.options));
-    }
-    router.set_fallback(unknown_version);
-    return {};
+    return add_rows(service, std::make_shared<DaemonRoutes>(std::move(info), std::move(deps)));
+}
+
+Result<void> declare_daemon_routes(Service& service) {
+    return add_rows(service, nullptr);
 }
 
 }  // namespace zona::api

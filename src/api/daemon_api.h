@@ -1,5 +1,5 @@
 /// @file
-/// The routes of docs/api.md: everything that the command can ask of the daemon.
+/// The operations of docs/api.md: everything that the command can ask of the daemon.
 ///
 /// Controllers only: they parse, call the supervisor, and render. No rule about processes is made
 /// here.
@@ -7,14 +7,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "api/service.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/result.h"
-#include "net/router.h"
 #include "process/supervisor.h"
 
 namespace zona::core {
@@ -53,13 +54,19 @@ struct DaemonApiDeps {
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
     std::function<Network()> network;
+    /// Why no request should come yet or any more; nothing once recovery is done. Any thread.
+    std::function<std::optional<std::string>()> not_ready;
     std::function<std::vector<process::HostCheck>()> host_checks;
     /// Begins the ordered end of the program; `begun` gets the number of processes to stop.
     std::function<void(std::move_only_function<void(std::size_t)> begun)> shutdown;
 };
 
-/// Adds all routes. The handlers run on the server's executor and wait for the supervisor without
-/// blocking it. Errors: those of Router::add, a mistake in this program.
-core::Result<void> add_daemon_routes(net::Router& router, DaemonInfo info, DaemonApiDeps deps);
+/// Adds all operations, and the documents about them. The handlers run on the server's executor and
+/// wait for the supervisor without blocking it. Errors: those of Service::add, a mistake in this
+/// program.
+core::Result<void> add_daemon_routes(Service& service, DaemonInfo info, DaemonApiDeps deps);
+
+/// The same without anything that could answer: for documents and tests. No request may come.
+core::Result<void> declare_daemon_routes(Service& service);
 
 }  // namespace zona::api

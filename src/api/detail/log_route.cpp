@@ -1,7 +1,5 @@
 #include "api/detail/log_route.h"
 
-#include <charconv>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -25,8 +23,6 @@ using process::LogStream;
 
 namespace {
 
-constexpr std::size_t kDefaultLines = 15;
-constexpr std::size_t kMostLines = 1'000'000;
 constexpr std::size_t kBlock = 64UL * 1024;  ///< bytes of lines rendered and written at a time
 
 /// Sleeps until another thread wakes it; a wake before the sleep counts.
@@ -60,18 +56,11 @@ class Alarm : public std::enable_shared_from_this<Alarm> {
 struct LogRequest {
     bool out = true;
     bool err = true;
-    std::size_t lines = kDefaultLines;
+    std::size_t lines = 0;
     std::optional<core::SystemTime> since;
     std::string cursor;
     bool follow = false;
 };
-
-Result<bool> read_bool(const net::Request& request, std::string_view name) {
-    const auto value = request.query_value(name);
-    if (!value || *value == "false" || *value == "0") return false;
-    if (*value == "true" || *value == "1" || value->empty()) return true;
-    return Error(Code::kInvalidArgument, std::string(name) + ": give true or false");
-}
 
 Result<core::SystemTime> read_since(std::string_view text, const core::Clock& clock) {
     if (auto time = core::parse_rfc3339(text)) return *time;
@@ -83,27 +72,17 @@ Result<core::SystemTime> read_since(std::string_view text, const core::Clock& cl
     return clock.system() - *ago;
 }
 
-Result<LogRequest> read_request(const net::Request& request, const core::Clock& clock) {
+Result<LogRequest> read_request(const Call& call, const core::Clock& clock) {
     LogRequest out;
-    const std::string_view stream = request.query_value("stream").value_or("all");
-    if (stream != "all" && stream != "out" && stream != "err") {
-        return Error(Code::kInvalidArgument, "stream: give out, err or all");
-    }
+    const auto stream = call.text("stream");
     out.out = stream != "err";
     out.err = stream != "out";
-    if (const auto lines = request.query_value("lines")) {
-        const auto [end, error] =
-            std::from_chars(lines->data(), lines->data() + lines->size(), out.lines);
-        if (error != std::errc() || end != lines->data() + lines->size() ||
-            out.lines > kMostLines) {
-            return Error(Code::kInvalidArgument, "lines: give a number from 0 to 1000000");
-        }
-    }
-    if (const auto since = request.query_value("since")) {
+    out.lines = static_cast<std::size_t>(call.integer("lines").value_or(0));
+    if (const auto since = call.text("since")) {
         ZONA_TRY(out.since, read_since(*since, clock));
     }
-    out.cursor = request.query_value("cursor").value_or("");
-    ZONA_TRY(out.follow, read_bool(request, "follow"));
+    out.cursor = call.text("cursor").value_or("");
+    out.follow = call.flag("follow");
     return out;
 }
 
@@ -191,10 +170,9 @@ asio::awaitable<Result<void>> run(std::shared_ptr<Streaming> streaming, net::Bod
 
 }  // namespace
 
-Result<net::Response> stream_logs(const net::Request& request,
-                                  const std::vector<process::LogFiles>& files,
+Result<net::Response> stream_logs(const Call& call, const std::vector<process::LogFiles>& files,
                                   process::Capture& capture, const core::Clock& clock) {
-    ZONA_TRY(const LogRequest wanted, read_request(request, clock));
+    ZONA_TRY(const LogRequest wanted, read_request(call, clock));
     auto streaming = std::make_shared<Streaming>(
         Streaming{.reader = LogReader(sources_of(files, wanted, capture),
                                       wanted.follow ? process::Follow::kYes : process::Follow::kNo),

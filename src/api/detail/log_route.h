@@ -4,15 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "api/service.h"
 #include "core/clock.h"
-#include "net/http.h"
 #include "process/capture.h"
 #include "process/supervisor.h"
 
 namespace zona::api {
 
 /// The answer to a request for the logs of `files`. Errors of the parameters: kInvalidArgument.
-core::Result<net::Response> stream_logs(const net::Request& request,
+core::Result<net::Response> stream_logs(const Call& call,
                                         const std::vector<process::LogFiles>& files,
                                         process::Capture& capture, const core::Clock& clock);
 

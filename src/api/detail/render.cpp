@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/time_format.h"
+#include "net/public_error.h"
 #include "os/child.h"
 
 namespace zona::api {
@@ -149,7 +150,7 @@ json::value render(const core::Error& error) {
                         {"details", std::move(details)}};
 }
 
-json::value render(const process::OperationResult& result) {
+json::value render(const process::OperationResult& result, const net::Request& request) {
     json::object out;
     out["pm_id"] = result.pm_id;
     out["name"] = result.name;
@@ -157,13 +158,24 @@ json::value render(const process::OperationResult& result) {
     out["ok"] = !result.error.has_value();
     out["process"] = result.process ? render(*result.process) : json::value(nullptr);
     out["outcome"] = result.outcome ? render(*result.outcome) : json::value(nullptr);
-    out["error"] = result.error ? render(*result.error) : json::value(nullptr);
+    out["error"] =
+        result.error ? render(net::shown_to(request, *result.error)) : json::value(nullptr);
     return out;
 }
 
 json::value render(const Network& network) {
     return json::object{{"address", text_or_null(network.address)},
                         {"problem", text_or_null(network.problem)}};
+}
+
+json::value render(const os::HostState& host, int cpus) {
+    return json::object{{"name", host.name},
+                        {"kernel", os::kernel_version().release},
+                        {"cpus", cpus},
+                        {"uptime_s", host.uptime.count()},
+                        {"load", json::array(host.load.begin(), host.load.end())},
+                        {"memory_total_bytes", host.memory_total.bytes()},
+                        {"memory_available_bytes", host.memory_available.bytes()}};
 }
 
 json::value render(const process::HostCheck& check) {

@@ -21,12 +21,6 @@ using process::OperationRequest;
 
 namespace {
 
-constexpr core::ByteCount kMostBody = core::ByteCount::mib(16);
-
-Result<json::value> parse(std::string_view body) {
-    return core::parse_json(body.empty() ? "{}" : body, {.max_bytes = kMostBody});
-}
-
 std::map<std::string, std::string> to_map(
     std::optional<std::vector<std::pair<std::string, std::string>>> pairs) {
     std::map<std::string, std::string> out;
@@ -75,11 +69,33 @@ Result<std::vector<process::AppSpec>> only(std::vector<process::AppSpec> apps,
     return out;
 }
 
+OperationRequest::Action action_of(std::string_view name) {
+    static constexpr std::array<std::string_view, 8> kActions = {
+        "start", "stop", "restart", "delete", "reset", "scale", "signal", "send"};
+    return static_cast<OperationRequest::Action>(std::ranges::find(kActions, name) -
+                                                 kActions.begin());
+}
+
+void read_signal(const core::JsonReader& reader, OperationRequest& out) {
+    if (const auto signal = reader.string("signal")) {
+        const auto number = os::signal_number(*signal);
+        if (!number) {
+            reader.mistake("signal", fmt::format("'{}' is not a signal", *signal),
+                           "for example SIGUSR1, HUP or 15");
+        }
+        out.signal = number.value_or(0);
+    } else if (out.action == OperationRequest::Action::kSignal) {
+        reader.mistake("signal", "is missing");
+    }
+    const std::string target = reader.string("target").value_or("group");
+    if (target == "process") out.target = process::Target::kProcess;
+    if (target == "tree") out.target = process::Target::kTree;
+}
+
 }  // namespace
 
-Result<StartBody> read_start(std::string_view body, int cpus) {
-    ZONA_TRY(const json::value root, parse(body));
-    const core::JsonReader reader(root);
+Result<StartBody> read_start(const json::value& body, int cpus) {
+    const core::JsonReader reader(body);
     process::EcosystemInput input;
     input.cwd = reader.require_string("cwd");
     input.cpus = cpus;
@@ -112,43 +128,19 @@ Result<StartBody> read_start(std::string_view body, int cpus) {
     return out;
 }
 
-Result<OperationRequest> read_operation(std::string_view body) {
-    using Action = OperationRequest::Action;
-    static const std::array<std::string, 8> kActions = {"start", "stop",  "restart", "delete",
-                                                        "reset", "scale", "signal",  "send"};
-    static const std::array<std::string, 3> kTargets = {"group", "process", "tree"};
-    ZONA_TRY(const json::value root, parse(body));
-    const core::JsonReader reader(root);
+Result<OperationRequest> read_operation(const json::value& body) {
+    const core::JsonReader reader(body);
     OperationRequest out;
-    const auto action = reader.choice("action", kActions);
-    if (!action && !reader.has("action")) reader.mistake("action", "is missing");
-    if (action)
-        out.action = static_cast<Action>(std::ranges::find(kActions, *action) - kActions.begin());
+    out.action = action_of(reader.require_string("action"));
     out.select = reader.strings("select").value_or(std::vector<std::string>());
-    if (out.select.empty())
-        reader.mistake("select", "names no process", "give ids, names or \"all\"");
     out.wait = reader.boolean("wait").value_or(true) ? process::Wait::kYes : process::Wait::kNo;
     if (const json::value* instances = reader.raw("instances")) {
         if (instances->is_string()) out.instances = std::string(instances->get_string());
         if (instances->is_number()) out.instances = core::to_json(*instances);
     }
-    if (out.action == Action::kScale && out.instances.empty())
+    if (out.action == OperationRequest::Action::kScale && out.instances.empty())
         reader.mistake("instances", "is missing");
-    const auto signal = reader.string("signal");
-    if (signal) {
-        const auto number = os::signal_number(*signal);
-        if (!number)
-            reader.mistake("signal", fmt::format("'{}' is not a signal", *signal),
-                           "for example SIGUSR1, HUP or 15");
-        out.signal = number.value_or(0);
-    } else if (out.action == Action::kSignal) {
-        reader.mistake("signal", "is missing");
-    }
-    if (const auto target = reader.choice("target", kTargets)) {
-        const process::Target by_name[] = {process::Target::kGroup, process::Target::kProcess,
-                                           process::Target::kTree};
-        out.target = by_name[std::ranges::find(kTargets, *target) - kTargets.begin()];
-    }
+    read_signal(reader, out);
     out.line = reader.string("line").value_or("");
     if (out.line.find('\0') != std::string::npos) reader.mistake("line", "has a NUL byte");
     const bool update = reader.boolean("update_env").value_or(false);
@@ -162,33 +154,15 @@ Result<OperationRequest> read_operation(std::string_view body) {
     return out;
 }
 
-Result<bool> read_flag(std::string_view body, std::string_view key) {
-    ZONA_TRY(const json::value root, parse(body));
-    const core::JsonReader reader(root);
-    const bool value = reader.boolean(key).value_or(false);
-    ZONA_TRY_VOID(reader.finish("the request"));
-    return value;
+bool read_flag(const json::value& body, std::string_view key) {
+    return core::JsonReader(body).boolean(key).value_or(false);
 }
 
-Result<std::vector<std::pair<std::string, core::LogLevel>>> read_log_levels(std::string_view body) {
-    ZONA_TRY(const json::value root, parse(body));
-    if (!root.is_object() || root.get_object().empty()) {
-        return Error(Code::kInvalidArgument, "give an object {\"category\": \"level\"}");
-    }
+std::vector<std::pair<std::string, core::LogLevel>> read_log_levels(const json::value& body) {
     std::vector<std::pair<std::string, core::LogLevel>> out;
-    for (const auto& [category, level] : root.get_object()) {
-        if (!level.is_string()) {
-            return Error(Code::kInvalidArgument,
-                         fmt::format("{}: the level is not a string", std::string(category)));
-        }
-        const auto parsed = core::parse_log_level(std::string_view(level.get_string()));
-        if (!parsed) {
-            return Error(
-                Code::kInvalidArgument,
-                fmt::format("{}: the level is one of trace, debug, info, warn, error, fatal, off",
-                            std::string(category)));
-        }
-        out.emplace_back(std::string(category), *parsed);
+    for (const auto& [category, level] : body.as_object()) {
+        if (const auto parsed = core::parse_log_level(std::string_view(level.as_string())))
+            out.emplace_back(std::string(category), *parsed);
     }
     return out;
 }

@@ -1,8 +1,10 @@
-// The request bodies of docs/api.md, checked.
+// The values of request bodies that fit their shapes, and what a shape cannot say about them.
 #pragma once
 
 #include <string_view>
 #include <vector>
+
+#include <boost/json/fwd.hpp>
 
 #include "core/log_level.h"
 #include "core/result.h"
@@ -18,11 +20,10 @@ struct StartBody {
     std::vector<std::string> warnings;
 };
 
-core::Result<StartBody> read_start(std::string_view body, int cpus);
-core::Result<process::OperationRequest> read_operation(std::string_view body);
+core::Result<StartBody> read_start(const boost::json::value& body, int cpus);
+core::Result<process::OperationRequest> read_operation(const boost::json::value& body);
 /// One optional boolean of an otherwise empty object.
-core::Result<bool> read_flag(std::string_view body, std::string_view key);
-core::Result<std::vector<std::pair<std::string, core::LogLevel>>> read_log_levels(
-    std::string_view body);
+bool read_flag(const boost::json::value& body, std::string_view key);
+std::vector<std::pair<std::string, core::LogLevel>> read_log_levels(const boost::json::value& body);
 
 }  // namespace zona::api

@@ -1,0 +1,130 @@
+/// @file
+/// Operation: one thing that the API can be asked, declared once.
+///
+/// The router's route, the check of requests and answers, /openapi.json, /docs and the tables of
+/// docs/api.md all come from this value; none of them is written by hand. Pure data: a declaration
+/// decides nothing. docs/guides/add-a-route.md shows how one is made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/shape.h"
+#include "core/error.h"
+#include "net/http.h"
+#include "net/router.h"
+
+namespace zona::api {
+
+/// Who may ask.
+enum class Access : std::uint8_t {
+    kOpen,    ///< everybody, without a key: only GET
+    kViewer,  ///< reads: GET
+    kAdmin,   ///< changes: every other method
+};
+/// "open", "viewer", "admin".
+std::string_view to_string(Access access);
+
+/// Under which heading an operation stands, in the order of the documents.
+enum class Tag : std::uint8_t {
+    kProcesses,
+    kLogs,
+    kSnapshots,
+    kConfiguration,
+    kSystem,
+    kDocuments
+};
+/// "processes", "logs", ...: as in the documents.
+std::string_view to_string(Tag tag);
+/// The heading's one sentence.
+std::string_view meaning(Tag tag);
+/// All of them, in the order of the documents.
+inline constexpr Tag kAllTags[] = {Tag::kProcesses,     Tag::kLogs,   Tag::kSnapshots,
+                                   Tag::kConfiguration, Tag::kSystem, Tag::kDocuments};
+
+/// Where a parameter stands.
+enum class Place : std::uint8_t { kPath, kQuery };
+/// Whether a query parameter may be given more than once.
+enum class Repeat : std::uint8_t { kOnce, kMany };
+
+/// A parameter of the path or the query. Its text is read as its shape says: a text, an integer, or
+/// a boolean ("true", "1" and "" are true, "false" and "0" are not). The shape has doc, example and
+/// default.
+struct ParameterSpec {
+    std::string name;
+    Shape shape;
+    Place place = Place::kQuery;
+    Presence presence = Presence::kOptional;
+    Repeat repeat = Repeat::kOnce;
+};
+
+/// A body, or another value, with words. The JSON text is checked against its shape by a test.
+struct Example {
+    std::string name;  ///< lower-case, with hyphens: a key in the document
+    std::string summary;
+    std::string json;
+};
+
+/// The body of a request, always JSON. An absent one is read as `{}`.
+struct BodySpec {
+    Shape shape;
+    std::vector<Example> examples;  ///< the first one is the one of the curl line
+};
+
+/// Whether a JSON answer is the `data` of {"success":true,"data":...}, or a document by itself.
+enum class Envelope : std::uint8_t { kYes, kNo };
+
+/// What a success looks like.
+struct AnswerSpec {
+    int status = 200;
+    std::string description;
+    /// For application/json the value of `data`; for application/x-ndjson one line; else only
+    /// words.
+    Shape shape;
+    std::optional<Shape> meta;
+    std::string media_type = "application/json";  ///< empty: there is no body
+    Envelope envelope = Envelope::kYes;
+    std::string example;  ///< JSON text of `data` or of the line; the text itself for other types
+};
+
+/// A code that this operation gives for reasons of its own.
+struct ErrorSpec {
+    core::Code code;
+    std::string when;
+};
+
+/// What can be asked next with what an answer holds.
+struct LinkSpec {
+    std::string name;
+    std::string operation;   ///< its operationId
+    std::string parameter;   ///< of that operation
+    std::string expression;  ///< an OpenAPI runtime expression: "$response.body#/data/pm_id"
+};
+
+/// One thing that can be asked: method and path, words, what goes in, what comes out.
+struct Operation {
+    net::Method method = net::Method::kGet;
+    std::string path;  ///< a pattern of net::Router, of literals and {name} only
+    std::string id;    ///< the operationId: unique, camelCase, a verb first
+    Tag tag = Tag::kSystem;
+    Access access = Access::kViewer;
+    std::string summary;
+    std::string description;
+    std::vector<ParameterSpec> parameters{};
+    std::optional<BodySpec> body{};
+    std::vector<AnswerSpec> answers{};  ///< the first one is the usual one
+    std::vector<ErrorSpec> errors{};
+    std::vector<LinkSpec> links{};
+    net::RequestLimits limits{};
+};
+
+/// Every code that the operation can give, those of all operations included, ordered by status.
+std::vector<ErrorSpec> all_errors(const Operation& operation);
+
+/// Everything that is wrong with a declaration, one sentence each: its path's parameters, its
+/// access, shapes without words, examples that do not fit. For tests: too slow for a start.
+std::vector<std::string> mistakes_of(const Operation& operation, const Components& components);
+
+}  // namespace zona::api

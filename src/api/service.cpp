@@ -1,0 +1,180 @@
+#include "api/service.h"
+
+#include <algorithm>
+#include <cctype>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "api/detail/answer_check.h"
+#include "api/detail/api_tables.h"
+#include "api/detail/docs_page.h"
+#include "api/detail/openapi.h"
+#include "core/text.h"
+
+namespace zona::api {
+
+namespace asio = boost::asio;
+using core::Result;
+using net::Response;
+
+namespace {
+
+/// An operation with what answers it; routes refer to it, so its place never changes.
+struct Entry {
+    Operation operation;
+    CallHandler handler;
+};
+
+asio::awaitable<Result<Response>> answer(const Entry& entry, const Components& components,
+                                         net::Request& request) {
+    Call call(request, entry.operation);
+    ZONA_CO_TRY_VOID(call.read(components));
+    Result<Response> response = co_await entry.handler(call);
+#ifdef NDEBUG
+    co_return response;
+#else
+    co_return checked(std::move(response), entry.operation, components);
+#endif
+}
+
+asio::awaitable<Result<Response>> ready(Response response) {
+    co_return response;
+}
+
+/// What to say where the path names a version of the API that does not exist (HTTP-19).
+std::optional<core::Error> unknown_version(const net::Request& request) {
+    constexpr std::size_t kMaxQuoted = 32;
+    const std::vector<std::string>& parts = request.segments;
+    const bool names_version = parts.size() >= 2 && parts[0] == "api" && parts[1].size() >= 2 &&
+                               parts[1] != "v1" && parts[1][0] == 'v' &&
+                               std::isdigit(static_cast<unsigned char>(parts[1][1])) != 0;
+    if (!names_version) return std::nullopt;
+    return core::Error(core::Code::kNotFound,
+                       fmt::format("there is no version {} of the API; there is: v1 (/api/v1/...)",
+                                   core::to_valid_utf8(parts[1].substr(0, kMaxQuoted))));
+}
+
+}  // namespace
+
+struct Service::State {
+    std::string version;
+    Components components;
+    std::vector<std::unique_ptr<const Entry>> entries;
+    net::Router router;
+
+    // The texts, each made once, by whichever thread asks first.
+    mutable std::once_flag openapi_once, page_once;
+    mutable std::string openapi;
+    mutable detail::DocsPage page;
+
+    std::vector<const Operation*> operations() const {
+        std::vector<const Operation*> out;
+        out.reserve(entries.size());
+        for (const auto& entry : entries)
+            out.push_back(&entry->operation);
+        return out;
+    }
+    const std::string& openapi_text() const {
+        std::call_once(openapi_once, [this] {
+            openapi = detail::openapi_text(operations(), components, version);
+        });
+        return openapi;
+    }
+    const detail::DocsPage& docs_page() const {
+        std::call_once(page_once,
+                       [this] { page = detail::docs_page(operations(), components, version); });
+        return page;
+    }
+};
+
+Service::Service(std::string version) : state_(std::make_unique<State>()) {
+    state_->version = std::move(version);
+    state_->router.set_fallback(unknown_version);
+}
+
+Service::~Service() = default;
+Service::Service(Service&&) noexcept = default;
+Service& Service::operator=(Service&&) noexcept = default;
+
+void Service::name(std::string component, Shape shape) {
+    state_->components.insert_or_assign(std::move(component), std::move(shape));
+}
+
+Result<void> Service::add(Operation operation, CallHandler handler) {
+    for (const auto& entry : state_->entries) {
+        if (entry->operation.id == operation.id) {
+            return core::Error(core::Code::kConflict,
+                               fmt::format("operation {} is added twice", operation.id));
+        }
+    }
+    net::RouteOptions options;
+    options.limits = operation.limits;
+    auto entry = std::make_unique<const Entry>(std::move(operation), std::move(handler));
+    const State* state = state_.get();
+    ZONA_TRY_VOID(state_->router.add(
+        entry->operation.method, entry->operation.path,
+        [state, entry = entry.get()](net::Request& request) {
+            return answer(*entry, state->components, request);
+        },
+        std::move(options)));
+    state_->entries.push_back(std::move(entry));
+    return {};
+}
+
+Result<void> Service::add_documents() {
+    const State* state = state_.get();
+    const auto openapi = [state](Call&) { return ready(Response::json(state->openapi_text())); };
+    const auto page = [state](Call&) {
+        Response out = Response::text(state->docs_page().html, "text/html; charset=utf-8");
+        out.headers.add("Content-Security-Policy", state->docs_page().policy);
+        return ready(std::move(out));
+    };
+    const auto front = [](Call&) {
+        Response out;
+        out.status = 307;
+        out.headers.add("Location", "/docs");
+        return ready(std::move(out));
+    };
+    ZONA_TRY_VOID(add(detail::openapi_operation(), openapi));
+    ZONA_TRY_VOID(add(detail::page_operation(), page));
+    return add(detail::front_operation(), front);
+}
+
+const net::Router& Service::router() const {
+    return state_->router;
+}
+
+const Components& Service::components() const {
+    return state_->components;
+}
+
+std::vector<const Operation*> Service::operations() const {
+    return state_->operations();
+}
+
+std::vector<std::string> Service::open_paths() const {
+    std::vector<std::string> out;
+    for (const auto& entry : state_->entries) {
+        if (entry->operation.access == Access::kOpen) out.push_back(entry->operation.path);
+    }
+    return out;
+}
+
+std::string Service::openapi() const {
+    return state_->openapi_text();
+}
+
+std::string Service::page() const {
+    return state_->docs_page().html;
+}
+
+std::string Service::page_policy() const {
+    return state_->docs_page().policy;
+}
+
+std::string Service::tables() const {
+    return detail::api_tables(operations(), components());
+}
+
+}  // namespace zona::api
