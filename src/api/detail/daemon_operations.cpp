@@ -80,8 +80,9 @@ Operation ping() {
         .id = "ping",
         .tag = Tag::kSystem,
         .summary = "Ask who answers",
-        .description = "Pids, version and age of the daemon and its keeper, and where the network "
-                       "reaches them.",
+        .description =
+            "Pids, version and age of the daemon and its keeper, and where the network "
+            "reaches them.",
         .answers = {
             {.description = "They answer.",
              .shape = Shape::object(
