@@ -1,15 +1,10 @@
 // The command `zona`: gathers where it was typed and hands over.
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <string>
 #include <string_view>
-#include <system_error>
 
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "os/spawn.h"
 
 namespace {
 
@@ -29,17 +24,5 @@ int print_version() {
 
 int main(int argc, char** argv) {
     if (asks_only_for_version(argc, argv)) return print_version();
-    zona::cli::Surroundings surroundings;
-    surroundings.arguments.assign(argv + (argc > 0 ? 1 : 0), argv + argc);
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-        surroundings.environment.emplace_back(*entry);
-    }
-    std::error_code gone;
-    surroundings.cwd = std::filesystem::current_path(gone).string();
-    surroundings.uid = geteuid();
-    // Looked up only when needed: the user database may load libraries.
-    if (std::getenv("HOME") == nullptr) {
-        surroundings.user_home = zona::os::find_user(surroundings.uid).home;
-    }
-    return zona::cli::run_command(surroundings);
+    return zona::cli::run_command(zona::cli::surroundings_of_process(argc, argv));
 }

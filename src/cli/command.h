@@ -38,6 +38,9 @@ struct Surroundings {
 /// Source: PM-57, UX-11.
 int run_command(const Surroundings& surroundings);
 
+/// Those of this process.
+Surroundings surroundings_of_process(int argc, char** argv);
+
 /// zona's home: `given` (--home) if not empty, else ZONA_HOME, else /var/lib/zona for root, else
 /// ~/.zona. Absolute, without "." and ".."; symbolic links are not followed. Empty when there is
 /// neither HOME nor an entry in the user database.

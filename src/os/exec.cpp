@@ -35,6 +35,16 @@ int keep_only_fifos() {
     return highest;
 }
 
+/// What execve(2) takes; valid as long as `texts`.
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (std::string& text : texts)
+        pointers.push_back(text.data());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
 }  // namespace
 
 core::Error become_program(const std::string& program, std::vector<std::string> arguments,
@@ -44,14 +54,19 @@ core::Error become_program(const std::string& program, std::vector<std::string> 
     for (const int fd : kept) {
         if (auto set = set_close_on_exec(fd, 0); !set) return set.take_error();
     }
-    std::vector<char*> argv;
-    argv.reserve(arguments.size() + 1);
-    for (std::string& argument : arguments)
-        argv.push_back(argument.data());
-    argv.push_back(nullptr);
+    const std::vector<char*> argv = pointers_to(arguments);
     // The mask stays: what is pending waits for the program that knows what to do with it.
     detail::default_dispositions();
     ::execve(program.c_str(), argv.data(), environ);
+    const int error = errno;
+    return core::Error::from_errno(error, "execute " + program);
+}
+
+core::Error execute(const std::string& program, std::vector<std::string> arguments,
+                    std::vector<std::string> environment) {
+    const std::vector<char*> argv = pointers_to(arguments);
+    const std::vector<char*> envp = pointers_to(environment);
+    ::execve(program.c_str(), argv.data(), envp.data());
     const int error = errno;
     return core::Error::from_errno(error, "execute " + program);
 }

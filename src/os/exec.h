@@ -20,4 +20,10 @@ namespace zona::os {
 core::Error become_program(const std::string& program, std::vector<std::string> arguments,
                            std::span<const int> kept);
 
+/// execve(2) into `program` with these arguments, the name first, and exactly these variables;
+/// returns only the error if it fails. Descriptors, signal mask and ignored signals are inherited
+/// as ever. Source: execve(2).
+core::Error execute(const std::string& program, std::vector<std::string> arguments,
+                    std::vector<std::string> environment);
+
 }  // namespace zona::os

@@ -53,6 +53,10 @@ class Api {
     Api& operator=(const Api&) = delete;
     virtual ~Api() = default;
 
+    /// Makes sure that there is a connection, before anything is sent: what fails here has had no
+    /// effect, and is not tried again. Errors: of the way there. A local API has nothing to do.
+    virtual core::Result<void> reach(core::Deadline /*deadline*/) { return {}; }
+
     /// Sends a request and reads the whole answer.
     virtual core::Result<ApiResponse> exchange(const ApiRequest& request, const ApiWait& wait) = 0;
 

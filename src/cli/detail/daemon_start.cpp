@@ -28,6 +28,10 @@ constexpr std::size_t kLongestLine = 64U << 10U;
 
 bool is_passed_on(std::string_view name) {
     constexpr std::array<std::string_view, 5> kNames = {"PATH", "HOME", "LANG", "TZ", "USER"};
+    // About reaching other zonas: the command's alone, and one is a secret.
+    constexpr std::array<std::string_view, 4> kNotThese = {"ZONA_API_KEY", "ZONA_KEY_FILE",
+                                                           "ZONA_HOST", "ZONA_CONTEXT"};
+    if (std::ranges::find(kNotThese, name) != kNotThese.end()) return false;
     return std::ranges::find(kNames, name) != kNames.end() || name.starts_with("LC_") ||
            name.starts_with("ZONA_");
 }
@@ -67,16 +71,21 @@ Result<DaemonStart> read_ready_line(std::string_view line, std::string_view home
     return error;
 }
 
-Result<std::string> find_keeper(const std::string& own_executable) {
+Result<std::string> find_companion(const std::string& own_executable, std::string_view name) {
     const std::string folder = own_executable.substr(0, own_executable.rfind('/'));
-    const std::array places = {folder + "/zona-keeper", folder + "/../libexec/zona/zona-keeper"};
+    const std::array places = {fmt::format("{}/{}", folder, name),
+                               fmt::format("{}/../libexec/zona/{}", folder, name)};
     for (const std::string& place : places) {
         const auto found = os::stat_path(place);
         if (found && found->has_value()) return place;
     }
-    return Error(Code::kNotFound, "zona-keeper is not installed beside this command")
+    return Error(Code::kNotFound, fmt::format("{} is not installed beside this command", name))
         .detail({"", fmt::format("looked for {} and {}", places[0], places[1]),
                  "install the whole package, or build all targets"});
+}
+
+Result<std::string> find_keeper(const std::string& own_executable) {
+    return find_companion(own_executable, "zona-keeper");
 }
 
 Result<DaemonStart> KeeperStarter::start() {

@@ -43,8 +43,11 @@ std::vector<std::string> daemon_environment(std::span<const std::string> environ
 /// `home`.
 core::Result<DaemonStart> read_ready_line(std::string_view line, std::string_view home);
 
-/// The keeper's program for a command's own executable: beside it, else ../libexec/zona/ from
-/// there. Errors: kNotFound names both places.
+/// A program of zona's for a command's own executable: beside it, else ../libexec/zona/ from there.
+/// Errors: kNotFound names both places.
+core::Result<std::string> find_companion(const std::string& own_executable, std::string_view name);
+
+/// The keeper's.
 core::Result<std::string> find_keeper(const std::string& own_executable);
 
 /// Runs the keeper in the background and waits until it is ready.

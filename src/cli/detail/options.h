@@ -19,6 +19,10 @@ enum class Colours : std::uint8_t { kWhenTerminal, kNever };
 enum class Talk : std::uint8_t { kNormal, kSilent };
 /// Whether a change is answered after its effect (processes ready or gone) or at once.
 enum class Wait : std::uint8_t { kForEffect, kNo };
+/// Whether a key may go over the network unprotected.
+enum class Unprotected : std::uint8_t { kRefused, kAllowed };
+/// Which variables a process on another host gets: none of this shell's, unless that is asked for.
+enum class SentVariables : std::uint8_t { kNone, kOfThisShell };
 
 struct GlobalOptions {
     std::optional<std::string> home;  ///< as typed
@@ -29,6 +33,14 @@ struct GlobalOptions {
     Talk talk = Talk::kNormal;
     /// For one answer of the daemon. None: 10 s for reads, no limit for changes.
     std::optional<std::chrono::milliseconds> timeout;
+
+    // Which zona, if not this host's (place.h). As typed.
+    std::optional<std::string> host;
+    std::optional<std::string> context;
+    std::optional<std::string> key_file;
+    std::optional<std::string> ca_file;
+    std::optional<std::string> fingerprint;
+    Unprotected unprotected = Unprotected::kRefused;
 };
 
 /// One setting of an app: its key in an ecosystem file and the value as it was typed. `number` and
@@ -49,6 +61,7 @@ struct StartOptions {
     std::vector<std::pair<std::string, std::string>> environment;  ///< of -e, in order
     std::vector<std::string> only;
     std::vector<std::string> arguments;  ///< behind --
+    SentVariables variables = SentVariables::kNone;
     Wait wait = Wait::kForEffect;
 };
 
@@ -57,6 +70,7 @@ struct SelectOptions {
     std::vector<std::string> selectors;
     bool update_environment = false;  ///< restart only
     Wait wait = Wait::kForEffect;
+    SentVariables variables = SentVariables::kNone;  ///< restart only
 };
 
 struct ScaleOptions {
@@ -108,6 +122,8 @@ struct SaveOptions {
 struct RunOptions {
     std::string file;
     std::vector<std::string> only;
+    std::string cwd;  ///< on another host: what relative paths start from; may be empty
+    SentVariables variables = SentVariables::kNone;
 };
 
 enum class ConfigAction : std::uint8_t { kShow, kReload, kLogLevel };
@@ -118,12 +134,20 @@ struct ConfigOptions {
     std::string level;
 };
 
+enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };
+
+/// What kAdd adds stands in the global options.
+struct ContextOptions {
+    ContextAction action = ContextAction::kList;
+    std::string name;
+};
+
 /// ping, kill, doctor, jlist, resurrect.
 struct NoOptions {};
 
 using VerbOptions =
     std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
-                 WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions>;
+                 WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, ContextOptions>;
 
 /// A command to carry out.
 struct Command {

@@ -1,6 +1,7 @@
 #include "cli/detail/parse.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -138,6 +139,10 @@ Wait wait_of(const RawWords& raw) {
     return raw.no_wait ? Wait::kNo : Wait::kForEffect;
 }
 
+SentVariables variables_of(const RawWords& raw) {
+    return raw.env_from_here ? SentVariables::kOfThisShell : SentVariables::kNone;
+}
+
 /// Between `least` and `most` positionals, or an error that shows the synopsis.
 Result<void> check_count(Verb verb, const vector<string>& positionals, std::size_t least,
                          std::size_t most) {
@@ -178,6 +183,7 @@ Result<VerbOptions> start_options(RawWords raw, vector<string> arguments) {
     options.targets = std::move(raw.positionals);
     options.only = split_commas(raw.only);
     options.arguments = std::move(arguments);
+    options.variables = variables_of(raw);
     options.wait = wait_of(raw);
     return options;
 }
@@ -185,7 +191,8 @@ Result<VerbOptions> start_options(RawWords raw, vector<string> arguments) {
 Result<VerbOptions> select_options(Verb verb, RawWords raw) {
     const std::size_t least = verb == Verb::kList ? 0 : 1;
     ZONA_TRY_VOID(check_count(verb, raw.positionals, least, verb == Verb::kEnv ? 1 : kMany));
-    return SelectOptions{std::move(raw.positionals), raw.update_env, wait_of(raw)};
+    return SelectOptions{std::move(raw.positionals), raw.update_env, wait_of(raw),
+                         variables_of(raw)};
 }
 
 Result<VerbOptions> scale_options(RawWords raw) {
@@ -257,6 +264,28 @@ Result<VerbOptions> config_options(const RawWords& raw) {
         .detail({"", "", fmt::format("usage: zona config {}", info(Verb::kConfig).synopsis)});
 }
 
+Result<VerbOptions> context_options(const RawWords& raw) {
+    using Row = std::pair<string_view, ContextAction>;
+    static constexpr std::array kActions = {
+        Row{"list", ContextAction::kList}, Row{"ls", ContextAction::kList},
+        Row{"show", ContextAction::kShow}, Row{"use", ContextAction::kUse},
+        Row{"add", ContextAction::kAdd},   Row{"remove", ContextAction::kRemove},
+        Row{"rm", ContextAction::kRemove}};
+    const vector<string>& words = raw.positionals;
+    if (words.empty()) return ContextOptions{};
+    const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
+    if (row == kActions.end()) {
+        const vector<string> known{"list", "show", "use", "add", "remove"};
+        return wrong(fmt::format("zona context has no '{}'{}", escape_control(words[0]),
+                                 core::suggestion(words[0], known)))
+            .detail({"", "", fmt::format("usage: zona context {}", info(Verb::kContext).synopsis)});
+    }
+    const auto action = row->second;
+    const bool is_named = action != ContextAction::kList && action != ContextAction::kShow;
+    ZONA_TRY_VOID(check_count(Verb::kContext, words, is_named ? 2 : 1, is_named ? 2 : 1));
+    return ContextOptions{action, is_named ? words[1] : string()};
+}
+
 Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments) {
     switch (verb) {
         case Verb::kStart:
@@ -271,13 +300,16 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return why_options(std::move(raw));
         case Verb::kConfig:
             return config_options(raw);
+        case Verb::kContext:
+            return context_options(raw);
         case Verb::kSend: {
             ZONA_TRY_VOID(check_count(verb, raw.positionals, 2, 2));
             return SendOptions{raw.positionals[0], raw.positionals[1]};
         }
         case Verb::kRun: {
             ZONA_TRY_VOID(check_count(verb, raw.positionals, 1, 1));
-            return RunOptions{raw.positionals[0], split_commas(raw.only)};
+            return RunOptions{raw.positionals[0], split_commas(raw.only), std::move(raw.run_cwd),
+                              variables_of(raw)};
         }
         case Verb::kSave: {
             ZONA_TRY_VOID(check_count(verb, raw.positionals, 0, 0));
@@ -294,6 +326,25 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
         default:
             return select_options(verb, std::move(raw));
     }
+}
+
+/// Which zona, as far as the flags say.
+Result<void> read_place(const RawWords& raw, GlobalOptions& global) {
+    using Row = std::pair<string_view, const std::optional<string>*>;
+    for (const auto& [flag, value] :
+         {Row{"--host", &raw.host}, Row{"--context", &raw.context},
+          Row{"--key-file", &raw.key_file}, Row{"--ca-file", &raw.ca_file},
+          Row{"--fingerprint", &raw.fingerprint}}) {
+        if (*value && (*value)->empty())
+            return wrong(fmt::format("{} is given an empty text", flag));
+    }
+    global.host = raw.host;
+    global.context = raw.context;
+    global.key_file = raw.key_file;
+    global.ca_file = raw.ca_file;
+    global.fingerprint = raw.fingerprint;
+    if (raw.insecure) global.unprotected = Unprotected::kAllowed;
+    return {};
 }
 
 Result<GlobalOptions> global_options(const RawWords& raw) {
@@ -314,6 +365,7 @@ Result<GlobalOptions> global_options(const RawWords& raw) {
             .detail({"", "", "write them into zona.toml in zona's home"});
     }
     global.settings = raw.settings;
+    ZONA_TRY_VOID(read_place(raw, global));
     if (raw.json) global.format = OutputFormat::kJson;
     if (raw.no_color) global.colours = Colours::kNever;
     if (raw.silent) global.talk = Talk::kSilent;
@@ -327,7 +379,11 @@ Result<GlobalOptions> global_options(const RawWords& raw) {
 }
 
 bool takes_value(string_view word) {
-    return word == "--home" || word == "--timeout";
+    constexpr std::array kFlags = {string_view("--home"),    string_view("--timeout"),
+                                   string_view("--set"),     string_view("--host"),
+                                   string_view("--context"), string_view("--key-file"),
+                                   string_view("--ca-file"), string_view("--fingerprint")};
+    return std::ranges::find(kFlags, word) != kFlags.end();
 }
 
 /// The index of the verb, or words.size(). Only the flags of every verb may stand before it.
@@ -350,6 +406,21 @@ Result<Parsed> parse_without_verb(Words words) {
     ZONA_TRY(const RawWords raw, read_words(Verb::kHelp, words));
     static_cast<void>(raw);
     return HelpText{general_help()};
+}
+
+/// An API key among the arguments is refused before anything could repeat it.
+Result<void> refuse_keys(Words words) {
+    const auto behind = std::ranges::find(words, "--");
+    const bool shows_key = std::any_of(words.begin(), behind, [](const string& word) {
+        const string_view name = string_view(word).substr(0, word.find('='));
+        return name == "--key" || name == "--api-key" || word.starts_with("zona_key_") ||
+               word.starts_with("--key-file=zona_key_");
+    });
+    if (!shows_key) return {};
+    return wrong("an API key is no argument: everybody on this host can read it in /proc")
+        .detail({"", "",
+                 "put it into a file that only you can read, and give --key-file FILE; or "
+                 "set ZONA_API_KEY"});
 }
 
 Result<Parsed> parse_help(Words words) {
@@ -394,6 +465,7 @@ bool wants_json(Words words) {
 }
 
 Result<Parsed> parse(Words words) {
+    ZONA_TRY_VOID(refuse_keys(words));
     const std::size_t at = verb_index(words);
     if (at == words.size()) return parse_without_verb(words);
     const VerbInfo* verb = find_verb(words[at]);

@@ -48,7 +48,7 @@ ApiRequest start_scripts(const StartOptions& options, std::span<const std::strin
 /// An ecosystem file that was read.
 struct FileContent {
     std::string name;       ///< as typed
-    std::string directory;  ///< absolute: what its relative paths start from
+    std::string directory;  ///< absolute, where the apps run: what its relative paths start from
     std::string content;
 };
 /// POST /api/v1/processes for the apps of a file.

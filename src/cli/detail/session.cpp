@@ -37,18 +37,19 @@ Error outcome_unknown(Error error) {
         {"", "whether it was done is unknown", "`zona list` shows what runs"});
 }
 
-/// The error that an answer without success carries.
-Error error_of(const ApiResponse& response) {
-    const auto envelope = core::parse_json(response.body);
-    if (!envelope || !envelope->is_object()) {
-        return Error(Code::kInternal,
-                     fmt::format("zona answered with status {} and no JSON", response.status))
-            .detail({"", "", "is another program listening on api.sock?"});
-    }
-    return read_error(*envelope);
-}
-
 }  // namespace
+
+/// The error that an answer without success carries.
+Error Session::error_of(const ApiResponse& response) const {
+    const auto envelope = core::parse_json(response.body);
+    if (envelope && envelope->is_object()) return read_error(*envelope);
+    const bool here = parts_.label.empty();
+    return Error(Code::kInternal, fmt::format("{} answered with status {} and no JSON",
+                                              here ? "zona" : parts_.label, response.status))
+        .detail({"", "",
+                 here ? "is another program listening on api.sock?"
+                      : "is that another program, or does a proxy stand before it?"});
+}
 
 Result<boost::json::value> Answer::parsed() const {
     core::JsonLimits limits;
@@ -114,9 +115,11 @@ Result<ApiResponse> Session::exchange(const ApiRequest& request, const Patience&
     const ApiWait wait = wait_for(request, patience);
     milliseconds pause = kFirstPause;
     while (true) {
+        ZONA_TRY_VOID(parts_.api.reach(wait.deadline));
         auto response = parts_.api.exchange(request, wait);
         parts_.console.end_progress();
         if (response) {
+            last_status_ = response->status;
             met_ = true;
             joins_other_start_ = false;
             return response;
@@ -151,6 +154,7 @@ Result<void> Session::stream(const ApiRequest& request, const ApiSink& sink, con
     auto response = parts_.api.stream(request, sink, wait);
     if (!response && response.error().code() == Code::kNotFound) return not_running();
     if (!response) return response.take_error();
+    last_status_ = response->status;
     if (!response->succeeded()) return error_of(*response);
     return {};
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "cli/detail/api_client.h"
 #include "cli/detail/console.h"
@@ -46,13 +47,14 @@ struct SessionParts {
     Console& console;
     const core::Clock& clock;
     Interrupts& interrupts;
+    std::string label{};  ///< of another zona, for messages; empty: this host's
 };
 
 /// One command's conversation. One thread.
 class Session {
   public:
     Session(SessionParts parts, DaemonNeed need, std::optional<std::chrono::milliseconds> timeout)
-        : parts_(parts), need_(need), timeout_(timeout) {}
+        : parts_(std::move(parts)), need_(need), timeout_(timeout) {}
 
     /// Asks and waits for the whole answer.
     ///
@@ -70,6 +72,8 @@ class Session {
     /// it is. Errors: as ask(); those of the sink and of `wait`.
     core::Result<void> stream(const ApiRequest& request, const ApiSink& sink, const ApiWait& wait);
 
+    /// The HTTP status of the last answer; 0 before the first.
+    int last_status() const { return last_status_; }
     /// Whether this session's ask() started the daemon.
     bool started_daemon() const { return started_daemon_; }
     /// Whether `error` says that no daemon runs and none was to be started.
@@ -80,6 +84,7 @@ class Session {
 
   private:
     core::Result<ApiResponse> exchange(const ApiRequest& request, const Patience& patience);
+    core::Error error_of(const ApiResponse& response) const;
     core::Result<void> ensure_daemon();
     ApiWait wait_for(const ApiRequest& request, const Patience& patience) const;
 
@@ -88,6 +93,7 @@ class Session {
     std::optional<std::chrono::milliseconds> timeout_;
     /// A daemon has answered or was started: if it goes away now, somebody wanted that.
     bool met_ = false;
+    int last_status_ = 0;
     bool started_daemon_ = false;
     bool joins_other_start_ = false;            ///< until that daemon has answered
     std::optional<core::Error> start_failure_;  // said again by every later request

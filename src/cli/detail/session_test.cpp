@@ -162,5 +162,21 @@ TEST_F(SessionTest, AnswerThatIsNoJsonIsAnError) {
     EXPECT_EQ(answer->data().error().code(), Code::kInternal);
 }
 
+// What was never sent has no unknown outcome, and a host that is not there is not waited for.
+TEST_F(SessionTest, HostThatCannotBeReachedIsToldAtOnce) {
+    for (const Code code : {Code::kUnavailable, Code::kTimeout, Code::kUnauthenticated}) {
+        api_.unreachable = core::Error(code, "no way");
+        for (const ApiRequest& request : {get("/api/v1/processes"), shut_down()}) {
+            const auto answer = session(DaemonNeed::kStartsIt).ask(request);
+
+            ASSERT_FALSE(answer.has_value());
+            EXPECT_EQ(answer.error().code(), code);
+            EXPECT_TRUE(answer.error().details().empty());
+        }
+    }
+    EXPECT_TRUE(api_.requests.empty());
+    EXPECT_EQ(starter_.starts, 0);
+}
+
 }  // namespace
 }  // namespace zona::cli

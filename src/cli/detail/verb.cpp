@@ -236,6 +236,20 @@ std::vector<VerbInfo> zona_verbs() {
          {{"zona config show", "each value and where it came from"},
           {"zona config reload", "read the files again"},
           {"zona config log-level api debug", "until the daemon ends"}}},
+        {kContext,
+         "context",
+         {"contexts", "ctx"},
+         kZona,
+         kNeverStarts,
+         "[list | show | use NAME | add NAME --host URL [OPTIONS] | remove NAME] [OPTIONS]",
+         "Name other zonas, and choose the one that commands are for",
+         "A context is a name for another zona: its URL, the file of its API key, and whom to "
+         "trust there. `use` makes it the one that every command is for, from now on; --context "
+         "NAME and ZONA_CONTEXT choose one for a command or a shell. `local` is the zona of this "
+         "host. `add` keeps the name of the key's file, never the key.",
+         {{"zona context add prod --host https://prod.example --key-file ~/.prod-key", "a new one"},
+          {"zona context use prod", "commands are for prod; `use local` for this host again"},
+          {"zona context show", "which zona commands are for here, and why"}}},
         {kHelp,
          "help",
          {},
@@ -317,6 +331,12 @@ std::string general_help() {
         "\nOptions of every verb\n"
         "  --home DIR         zona's home (else ZONA_HOME, else ~/.zona; /var/lib/zona for root)\n"
         "  --set KEY=VALUE    a setting of the zona that this command starts; may be repeated\n"
+        "  --host URL         the zona there: https://HOST[:8063] (else ZONA_HOST)\n"
+        "  --context NAME     the zona of that name: see zona context (else ZONA_CONTEXT)\n"
+        "  --key-file FILE    holds its API key (else ZONA_KEY_FILE, else ZONA_API_KEY)\n"
+        "  --ca-file FILE     trust these authorities (PEM), no others\n"
+        "  --fingerprint HEX  trust the certificate with this SHA-256, no other\n"
+        "  --insecure         let the key go over the network unencrypted (http://)\n"
         "  --json             print the answer as JSON, and nothing else\n"
         "  --no-color         no colours (NO_COLOR does the same)\n"
         "  -s, --silent       print errors and what was asked for, nothing else\n"

@@ -22,6 +22,8 @@ using std::chrono::nanoseconds;
 constexpr milliseconds kQuiet{250};
 constexpr milliseconds kFirstPause{1};
 constexpr milliseconds kLongestPause{500};
+/// For how long a connection to another host is tried anew: over its restart, or a lost network.
+constexpr std::chrono::seconds kRetryElsewhere{60};
 
 /// Why one connection's stream came to an end.
 enum class StreamEnd : std::uint8_t { kProper, kBroken, kInterrupted, kWatcher, kOutput };
@@ -43,6 +45,8 @@ class Follower {
             }
             if (stopped_) return FollowEnd::kZonaStopped;
             ZONA_TRY_VOID(prepare_next());
+            // A way that leads nowhere looks at no interrupt.
+            if (context_.interrupts.count() > 0) return FollowEnd::kInterrupted;
         }
     }
 
@@ -106,7 +110,8 @@ class Follower {
             failing_since_ = context_.clock.steady();
             pause_ = kFirstPause;
         }
-        if (context_.clock.steady() - *failing_since_ > Session::kRetryFor) {
+        const auto patience = context_.remote != nullptr ? kRetryElsewhere : Session::kRetryFor;
+        if (context_.clock.steady() - *failing_since_ > patience) {
             return Error(Code::kUnavailable, "the connection to zona broke and cannot be renewed");
         }
         if (options_.follow == LogFollow::kNo && !printer_.can_resume()) {

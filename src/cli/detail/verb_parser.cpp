@@ -69,7 +69,8 @@ class VerbParser {
     }
 
   private:
-    void text_flag(const char* names, string& into, const char* value, const char* what) {
+    template <class Text>
+    void text_flag(const char* names, Text& into, const char* value, const char* what) {
         app_.add_option(names, into, what)->type_name(value)->take_last();
     }
     void list_flag(const char* names, vector<string>& into, const char* value, const char* what) {
@@ -81,6 +82,10 @@ class VerbParser {
     }
     void no_wait_flag() {
         app_.add_flag("--no-wait", raw_.no_wait, "answer at once, without waiting for the effect");
+    }
+    void env_from_here_flag() {
+        app_.add_flag("--env-from-here", raw_.env_from_here,
+                      "to another host, too: send the variables of this shell");
     }
     void only_flag() { list_flag("--only", raw_.only, "NAME,...", "of the file, only these apps"); }
 
@@ -95,6 +100,7 @@ class VerbParser {
         }
         list_flag("-e,--env", raw_.environment, "NAME=VALUE", "a variable; may be repeated");
         only_flag();
+        env_from_here_flag();
         no_wait_flag();
     }
 
@@ -105,6 +111,7 @@ class VerbParser {
             case Verb::kRestart:
                 app_.add_flag("--update-env", raw_.update_env,
                               "with the environment of this shell");
+                env_from_here_flag();
                 return no_wait_flag();
             case Verb::kStop:
             case Verb::kDelete:
@@ -115,7 +122,10 @@ class VerbParser {
                 app_.add_flag("--tree", raw_.tree, "every descendant, other groups too");
                 return;
             case Verb::kRun:
-                return only_flag();
+                only_flag();
+                text_flag("--cwd", raw_.run_cwd, "DIR",
+                          "on another host: what the file's relative paths start from (/)");
+                return env_from_here_flag();
             case Verb::kWhy:
                 return text_flag("--last", raw_.last, "N", "ends per process (3)");
             case Verb::kSave:
@@ -139,6 +149,12 @@ class VerbParser {
     void add_global_flags() {
         text_flag("--home", raw_.home, "DIR", "zona's home (else ZONA_HOME, else ~/.zona)");
         list_flag("--set", raw_.settings, "KEY=VALUE", "a setting of the zona that this starts");
+        text_flag("--host", raw_.host, "URL", "the zona there (else ZONA_HOST, else the context)");
+        text_flag("--context", raw_.context, "NAME", "the zona of that name: see zona context");
+        text_flag("--key-file", raw_.key_file, "FILE", "holds the API key for it");
+        text_flag("--ca-file", raw_.ca_file, "FILE", "trust these authorities (PEM), no others");
+        text_flag("--fingerprint", raw_.fingerprint, "SHA256", "trust this certificate, no other");
+        app_.add_flag("--insecure", raw_.insecure, "let the key go over the network unencrypted");
         app_.add_flag("--json", raw_.json, "print the answer as JSON, and nothing else");
         app_.add_flag("--no-color,--no-colors", raw_.no_color, "no colours");
         app_.add_flag("-s,--silent", raw_.silent, "print errors and what was asked for only");
@@ -170,8 +186,10 @@ class VerbParser {
         for (const CLI::Option* option : app_.get_options()) {
             for (const string& name : option->get_snames())
                 names.push_back("-" + name);
-            for (const string& name : option->get_lnames())
-                names.push_back("--" + name);
+            for (const string& name : option->get_lnames()) {
+                // Not to be meant by --port, which belongs to the program that is started.
+                if (name != "host" || verb_ != Verb::kStart) names.push_back("--" + name);
+            }
         }
         return names;
     }

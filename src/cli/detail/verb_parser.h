@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -79,6 +80,13 @@ struct RawWords {
     std::string home;
     std::vector<std::string> settings;
     std::string timeout;
+    // An empty text is not the same as none: it would act on this host instead of another one.
+    std::optional<std::string> host;
+    std::optional<std::string> context;
+    std::optional<std::string> key_file;
+    std::optional<std::string> ca_file;
+    std::optional<std::string> fingerprint;
+    bool insecure = false;
     bool json = false;
     bool no_color = false;
     bool silent = false;
@@ -92,6 +100,8 @@ struct RawWords {
     std::vector<std::string> only;
     bool no_wait = false;
     bool update_env = false;
+    bool env_from_here = false;
+    std::string run_cwd;
     bool process = false;
     bool tree = false;
     std::string lines;

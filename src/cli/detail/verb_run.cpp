@@ -109,8 +109,7 @@ class ForegroundRun {
         }
         const Process first = started_.processes.empty() ? Process{} : started_.processes.front();
         const std::string logs = first.out_file.substr(0, first.out_file.rfind('/'));
-        const std::string zona =
-            context_.home_is_usual ? "zona" : "zona --home " + escape_control(context_.home);
+        const std::string zona = command_prefix();
         const std::string name = first.name.empty() ? "NAME" : escape_control(first.name);
         console.remark(fmt::format("\nlogs  {}\n", escape_control(logs)));
         console.remark(fmt::format("next  {} list\n      {} describe {}\n      {} restart {}\n",
@@ -120,13 +119,35 @@ class ForegroundRun {
         return {};
     }
 
+    /// How a command for the same zona begins.
+    std::string command_prefix() const {
+        if (context_.remote != nullptr) return "zona " + context_.remote->flags();
+        return context_.home_is_usual ? "zona" : "zona --home " + escape_control(context_.home);
+    }
+
+    /// When the first line can have been written, by the clock of the host that stamps them.
+    std::string begin_of_logs(core::SystemTime begin) const {
+        if (context_.remote == nullptr) return core::to_rfc3339(begin);
+        std::optional<core::SystemTime> first;
+        const auto take = [&](const std::optional<core::SystemTime>& moment) {
+            if (moment) first = std::min(first.value_or(*moment), *moment);
+        };
+        for (const Process& process : started_.processes) {
+            if (ids_.contains(process.pm_id)) take(process.started_at);
+        }
+        for (const Outcome& outcome : started_.outcomes) {
+            if (outcome.exit) take(outcome.exit->started_at);
+        }
+        return first ? core::to_rfc3339(*first) : "";
+    }
+
     Result<FollowEnd> follow_logs(core::SystemTime begin) {
         if (ids_.empty()) return FollowEnd::kEnded;
         LogsOptions options;
         for (const std::int64_t id : ids_)
             options.selectors.push_back(std::to_string(id));
         options.lines = kJoinLines;
-        options.since = core::to_rfc3339(begin);
+        options.since = begin_of_logs(begin);
         options.headers = LogHeaders::kNone;
         LogPrinter printer(options, context_.global.format, started_.processes, context_.console);
         EndWatcher watcher(context_, ids_);

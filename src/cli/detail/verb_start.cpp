@@ -21,11 +21,15 @@ using core::Result;
 
 constexpr std::size_t kLargestFile = 10U << 20U;
 
+/// A file of this host.
 std::string absolute(const Context& context, const std::string& name) {
-    return name.starts_with('/') ? name : context.caller.cwd + '/' + name;
+    if (name.starts_with('/')) return name;
+    return (context.remote != nullptr ? context.cwd_here : context.caller.cwd) + '/' + name;
 }
 
+/// Whether the process could be started from a file; of another host nothing is known.
 bool is_there(const Context& context, const std::string& name) {
+    if (context.remote != nullptr) return false;
     const auto found = os::stat_path(absolute(context, name));
     return found && found->has_value();
 }
@@ -44,6 +48,15 @@ std::string flag_for_new(const StartOptions& options) {
     if (!options.settings.empty()) return options.settings.front().flag;
     if (!options.environment.empty()) return "--env";
     return options.arguments.empty() ? "" : "--";
+}
+
+/// The same for a file of apps, which on another host needs a directory to start from.
+std::string flag_for_scripts(const Context& context, StartOptions options) {
+    if (context.remote != nullptr) {
+        std::erase_if(options.settings,
+                      [](const AppSetting& setting) { return setting.key == "cwd"; });
+    }
+    return flag_for_new(options);
 }
 
 bool has_name(const StartOptions& options) {
@@ -100,9 +113,10 @@ Result<Targets> sort_out(Context& context, const StartOptions& options) {
         }
     }
     const std::string flag = flag_for_new(options);
-    if (!flag.empty() && !targets.files.empty()) {
+    if (const std::string superfluous = flag_for_scripts(context, options);
+        !superfluous.empty() && !targets.files.empty()) {
         return Error(Code::kInvalidArgument,
-                     fmt::format("{} is for scripts; {} has its own settings", flag,
+                     fmt::format("{} is for scripts; {} has its own settings", superfluous,
                                  escape_control(targets.files.front())));
     }
     if (!flag.empty() && !targets.selectors.empty()) {
@@ -199,7 +213,9 @@ Result<FileContent> read_ecosystem_file(const Context& context, const std::strin
             .detail({"", "", "a script goes by another name: zona start app.py"});
     }
     const auto path = std::filesystem::path(absolute(context, name)).lexically_normal();
-    return FileContent{name, path.parent_path().string(), std::move(*content)};
+    std::string directory = path.parent_path().string();
+    if (context.remote != nullptr) directory = context.caller.cwd;
+    return FileContent{name, std::move(directory), std::move(*content)};
 }
 
 void warn_of_environment(Context& context) {

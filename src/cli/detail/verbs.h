@@ -11,6 +11,7 @@
 #include "cli/detail/log_printer.h"
 #include "cli/detail/model.h"
 #include "cli/detail/options.h"
+#include "cli/detail/remote.h"
 #include "cli/detail/request.h"
 #include "cli/detail/session.h"
 #include "core/clock.h"
@@ -27,6 +28,9 @@ struct Context {
     Caller caller;
     std::string home;           ///< absolute
     bool home_is_usual = true;  ///< the commands that we suggest need no --home
+    /// Another zona; then `caller` is what it may know of us, and `home` is empty. nullptr: ours.
+    const Remote* remote = nullptr;
+    std::string cwd_here{};  ///< only beside `remote`: where the command was typed
 
     bool wants_json() const { return global.format == OutputFormat::kJson; }
 };
@@ -59,6 +63,10 @@ Status ping(Context& context);
 Status kill(Context& context);
 Status logs(Context& context, const LogsOptions& options);
 Status run(Context& context, const RunOptions& options);
+
+/// `zona context`: needs no zona. `global` has what kAdd adds.
+Status contexts(Console& console, const GlobalOptions& global, const ContextOptions& options,
+                const Caller& caller, std::string_view user_home);
 
 // Shared by several of them.
 

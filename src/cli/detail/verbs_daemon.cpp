@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -16,6 +17,10 @@ namespace json = boost::json;
 using core::Code;
 using core::Error;
 using core::Result;
+
+constexpr std::chrono::milliseconds kLookAgainAfter{100};
+/// Without a word from another host for this long, nobody knows what became of its zona.
+constexpr std::chrono::seconds kSilenceAtMost{60};
 
 /// Who answers a ping.
 struct Alive {
@@ -74,6 +79,28 @@ Result<void> wait_for_end(Context& context, const os::UniqueFd& keeper, std::int
     }
 }
 
+/// The same from another host, where no pid means anything: until nobody listens any more.
+Result<void> wait_until_gone(Context& context) {
+    const auto deadline = context.global.timeout
+                              ? core::Deadline::after(context.clock, *context.global.timeout)
+                              : core::Deadline::never();
+    core::SteadyTime answered = context.clock.steady();
+    while (true) {
+        const auto pong = context.session.ask(get("/api/v1/ping"), {"stopping everything", 0, {}});
+        const core::SteadyTime now = context.clock.steady();
+        if (pong) answered = now;
+        // While a part of it lives, it holds the listening socket.
+        if (!pong && pong.error().system_error() == ECONNREFUSED) return {};
+        if (!pong && now - answered > kSilenceAtMost) {
+            return core::Error(pong.error())
+                .detail({"", "it was told to stop; whether it has ended is unknown", ""});
+        }
+        if (deadline.expired(context.clock))
+            return Error(Code::kTimeout, "zona has not ended yet; it goes on stopping");
+        ZONA_TRY_VOID(os::wait_readable(std::array{-1}, kLookAgainAfter));
+    }
+}
+
 }  // namespace
 
 Status ping(Context& context) {
@@ -84,14 +111,22 @@ Status ping(Context& context) {
     }
     ZONA_TRY(const json::value data, answer.data());
     const Alive alive = read_alive(data);
+    std::string where =
+        alive.address.empty() ? "API only on the unix socket" : "API on " + alive.address;
+    if (context.remote != nullptr) where = "at " + context.remote->label();
     context.console.remark(fmt::format(
         "zona {} runs: daemon {}, for {}; keeper {}; {}\n", alive.version, alive.daemon_pid,
-        core::format_duration(alive.uptime), alive.keeper_pid,
-        alive.address.empty() ? "API only on the unix socket" : "API on " + alive.address));
+        core::format_duration(alive.uptime), alive.keeper_pid, where));
     return kAllWell;
 }
 
 Result<Answer> shut_down_and_wait(Context& context, int interrupts) {
+    if (context.remote != nullptr) {
+        ZONA_TRY(Answer answer,
+                 context.session.ask(shut_down(), {"stopping everything", interrupts, {}}));
+        ZONA_TRY_VOID(wait_until_gone(context));
+        return answer;
+    }
     ZONA_TRY(const Answer pong, context.session.ask(get("/api/v1/ping"), {"", interrupts, {}}));
     ZONA_TRY(const json::value who, pong.data());
     // Held before the request: afterwards the pid may be gone, or another's.

@@ -94,6 +94,11 @@ class FakeApi final : public Api {
     void will_fail(core::Code code) { replies_.emplace_back(core::Error(code, "scripted")); }
     void will_stream(Stream stream) { replies_.emplace_back(std::move(stream)); }
 
+    core::Result<void> reach(core::Deadline /*deadline*/) override {
+        if (unreachable) return *unreachable;
+        return {};
+    }
+
     core::Result<ApiResponse> exchange(const ApiRequest& request, const ApiWait&) override {
         Reply reply = next(request);
         if (auto* error = std::get_if<core::Error>(&reply)) return std::move(*error);
@@ -120,6 +125,7 @@ class FakeApi final : public Api {
         return ApiResponse{200, {}};
     }
 
+    std::optional<core::Error> unreachable;
     std::vector<ApiRequest> requests;
     std::vector<std::chrono::nanoseconds> quiets;
     /// Replies that nobody asked for.

@@ -1,0 +1,109 @@
+#include "cli/detail/carry_out.h"
+
+#include "cli/detail/daemon_start.h"
+#include "cli/detail/unix_api.h"
+
+namespace zona::cli {
+namespace {
+
+using core::Code;
+using core::Error;
+
+/// A verb that sends relative paths needs a directory to resolve them against.
+bool needs_directory(Verb verb) {
+    return verb == Verb::kStart || verb == Verb::kRestart || verb == Verb::kRun;
+}
+
+}  // namespace
+
+Status carry_out_verb(Context& context, const Command& command) {
+    const VerbOptions& options = command.options;
+    switch (command.verb) {
+        case Verb::kStart:
+            return start(context, std::get<StartOptions>(options));
+        case Verb::kStop:
+        case Verb::kRestart:
+        case Verb::kDelete:
+        case Verb::kReset:
+            return operate(context, command.verb, std::get<SelectOptions>(options));
+        case Verb::kScale:
+            return scale(context, std::get<ScaleOptions>(options));
+        case Verb::kSignal:
+            return send_signal(context, std::get<SignalOptions>(options));
+        case Verb::kSend:
+            return send_line(context, std::get<SendOptions>(options));
+        case Verb::kRun:
+            return run(context, std::get<RunOptions>(options));
+        case Verb::kList:
+            return list(context, std::get<SelectOptions>(options));
+        case Verb::kDescribe:
+            return describe(context, std::get<SelectOptions>(options));
+        case Verb::kWhy:
+            return why(context, std::get<WhyOptions>(options));
+        case Verb::kLogs:
+            return logs(context, std::get<LogsOptions>(options));
+        case Verb::kEnv:
+            return show_environment(context, std::get<SelectOptions>(options));
+        case Verb::kJlist:
+            return print_jlist(context);
+        case Verb::kSave:
+            return save(context, std::get<SaveOptions>(options));
+        case Verb::kResurrect:
+            return resurrect(context);
+        case Verb::kPing:
+            return ping(context);
+        case Verb::kKill:
+            return kill(context);
+        case Verb::kDoctor:
+            return doctor(context);
+        case Verb::kConfig:
+            return config(context, std::get<ConfigOptions>(options));
+        case Verb::kContext:
+        case Verb::kHelp:
+            break;
+    }
+    return Error(Code::kInternal, "this verb is for no zona");
+}
+
+std::string usual_home(const Surroundings& surroundings) {
+    if (surroundings.uid == 0) return "/var/lib/zona";
+    const std::string home = std::string(variable(surroundings.environment, "HOME"));
+    const std::string& base = home.empty() ? surroundings.user_home : home;
+    return base.empty() ? "" : base + "/.zona";
+}
+
+Status carry_out_here(const Surroundings& surroundings, const Command& command, Console& console) {
+    if (surroundings.cwd.empty() && needs_directory(command.verb)) {
+        return Error(Code::kNotFound, "the current directory no longer exists")
+            .detail({"", "", "change to another one, and give the command again"});
+    }
+    const std::string home = home_of(surroundings, command.global.home.value_or(""));
+    if (home.empty()) {
+        return Error(Code::kInvalidArgument, "zona's home is unknown: HOME is not set")
+            .detail({"", "", "give --home DIR or set ZONA_HOME"});
+    }
+    const core::RealClock clock;
+    SignalInterrupts signals;
+    NoInterrupts none;
+    const bool catches = command.verb == Verb::kRun || command.verb == Verb::kLogs;
+    if (catches) ZONA_TRY_VOID(signals.watch());
+    Interrupts& interrupts = catches ? static_cast<Interrupts&>(signals) : none;
+
+    UnixApi api(home + "/api.sock", clock, interrupts);
+    KeeperStarter starter({home, surroundings.environment, command.global.settings}, clock, console,
+                          interrupts);
+    Session session({api, starter, console, clock, interrupts}, info(command.verb).daemon,
+                    command.global.timeout);
+    Context context{session,        console,
+                    clock,          interrupts,
+                    command.global, {surroundings.cwd, surroundings.environment},
+                    home,           home == usual_home(surroundings)};
+    Status status = carry_out_verb(context, command);
+    // A start that failed has said why.
+    if (status && !command.global.settings.empty() && !session.started_daemon()) {
+        console.note("--set had no effect: it is for the command that starts zona\n");
+    }
+    return status;
+}
+
+}  // namespace zona::cli
