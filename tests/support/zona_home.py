@@ -63,6 +63,8 @@ class Zona:
         self.env = {k: v for k, v in os.environ.items() if not k.startswith('ZONA_') and k != 'PYTEST_CURRENT_TEST'}
         name, value = self.marker.split('=')
         self.env.update({'ZONA_HOME': str(self.home), name: value, 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb',
+                         # The user's contexts may lead to another host.
+                         'XDG_CONFIG_HOME': str(self.folder / 'config'),
                          'ZONA_API_LISTEN': 'off'})   # a test that is about the network says where
         self.env.update(env or {})
         self._open = []
@@ -188,7 +190,7 @@ class Zona:
             return []
         # A test may have replaced or broken the binaries' environment; the commands here use the plain one.
         try:
-            self.run('kill', timeout=60)
+            self.run('kill', env={'ZONA_CONTEXT': 'local'}, timeout=60)
         except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
             return [f'zona kill failed: {error}', *(f'still there: {p}' for p in before if p.alive())]
 
