@@ -410,7 +410,8 @@ core::Result<void> Daemon::build_api() {
                                     .access = logging_.logger("http.access"),
                                     .log = logging_.logger("http")};
     const auto make = [&](std::size_t) {
-        return net::make_application(service_->router(), deps, inner, net::network_middlewares(policy));
+        return net::make_application(service_->router(), deps, inner,
+                                     net::network_middlewares(policy));
     };
     const core::Logger log = logging_.logger("http");
     servers_.emplace(server_count(), server_options(), make, clock_, log, metrics_);

@@ -25,6 +25,7 @@ constexpr std::size_t kMostMistakes = 100;
 constexpr std::size_t kMostMatched = 256;
 /// A wrong text is quoted up to this length.
 constexpr std::size_t kMostQuoted = 64;
+constexpr std::size_t kMostPlace = 256;
 
 std::string_view kind_name(const json::value& value) {
     switch (value.kind()) {
@@ -113,6 +114,11 @@ class Check {
         for (Detail& detail : unknown_)
             mistakes_.push_back(std::move(detail));
         if (mistakes_.size() > kMostMistakes) mistakes_.resize(kMostMistakes);
+        for (Detail& detail : mistakes_) {
+            // Keys are the sender's: an answer is not as long as what it answers.
+            if (detail.where.size() > kMostPlace)
+                detail.where = core::to_valid_utf8(detail.where.substr(0, kMostPlace)) + "...";
+        }
         return std::move(mistakes_);
     }
 
@@ -325,7 +331,10 @@ std::vector<Detail> mistakes_of(const json::value& value, const Shape& shape,
 core::Error error_of(std::string_view what, std::vector<Detail> mistakes) {
     const Detail& first = mistakes.front();
     std::string message = fmt::format("{}: ", what);
-    if (mistakes.size() > 1) message += fmt::format("{} mistakes; the first: ", mistakes.size());
+    if (mistakes.size() > 1) {
+        message += fmt::format("{} mistakes{}; the first: ", mistakes.size(),
+                               mistakes.size() < kMostMistakes ? "" : " or more");
+    }
     message +=
         first.where.empty() ? first.problem : fmt::format("{}: {}", first.where, first.problem);
     if (!first.hint.empty()) message += fmt::format(" ({})", first.hint);

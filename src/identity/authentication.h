@@ -54,7 +54,8 @@ struct AuthenticationOptions {
 /// section 11.6.1). Failures are counted in zona_authentication_failures_total{reason}, and logged
 /// with the address, the first and then ever rarer; the text that was shown goes nowhere. One
 /// middleware may stand in the chains of several servers that run at the same time: then they count
-/// failures together. `keys`, `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51, PM-52, PM-56, PM-58.
+/// failures together. `keys`, `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51,
+/// PM-52, PM-56, PM-58.
 net::Middleware authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
                              core::Logger log, core::MetricRegistry& metrics);
 

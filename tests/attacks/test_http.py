@@ -304,7 +304,7 @@ def test_what_is_not_http_1_1_is_refused(target, data, expected):
     pytest.param(b'{"action":"reset","select":["' + b'a' * 4000000 + b'"]}', 'has 4000000 bytes; the limit is 256', id='4 MB of text'),
     pytest.param(b'{"action":"reset","select":[' + b'1,' * 4000000 + b'1]}', '100 mistakes or more', id='4 million mistakes'),
     pytest.param(b'{' + b','.join(b'"k%d":1' % i for i in range(100000)) + b'}', '100 mistakes or more', id='100,000 unknown keys'),
-    pytest.param(b'{"' + b'k' * 1000000 + b'":1}', 'is missing', id='a key of 1 MB'),
+    pytest.param(b'{"' + b'k' * 1000000 + b'":1}', 'is required', id='a key of 1 MB'),
     pytest.param(b'\xef\xbb\xbf' + OPERATION, 'not valid JSON', id='a byte order mark'),
     pytest.param(OPERATION.decode().encode('utf-16'), 'not valid JSON', id='UTF-16'),
     pytest.param(OPERATION + OPERATION, 'stands behind the value', id='two documents'),
