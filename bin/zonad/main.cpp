@@ -26,6 +26,7 @@
 #include "listeners.h"
 #include "net/network_policy.h"
 #include "net/server_pool.h"
+#include "net/tls.h"
 #include "os/child.h"
 #include "os/fd.h"
 #include "os/proc.h"
@@ -138,7 +139,10 @@ class Daemon {
     core::Result<void> open_stores();
     core::Result<void> open_network();
     core::Result<void> listen();
-    core::Result<void> open_keys();
+    void open_keys();
+    core::Result<void> open_tls();
+    void reload_tls();
+    void reload_settings();
     void store_uses_of_keys();
     core::Result<void> build_supervisor();
     core::Result<void> build_api();
@@ -176,6 +180,8 @@ class Daemon {
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
     asio::steady_timer store_uses_{supervision_};
     std::unique_ptr<identity::ApiKeys> keys_;
+    std::string keys_problem_;              ///< why they cannot be used
+    std::shared_ptr<net::TlsContext> tls_;  ///< null: plain HTTP
     std::optional<process::Supervisor> supervisor_;
     std::string not_listening_because_;  ///< although it should
     std::optional<api::Service> service_;
@@ -210,6 +216,7 @@ void Daemon::apply_settings() {
     }
     rate_.set_limit({settings_.api.requests_per_second, settings_.api.requests_burst});
     if (servers_) servers_->set_options(server_options());
+    if (tls_ && blocking_) asio::post(*blocking_, [this] { reload_tls(); });
 }
 
 core::Result<void> Daemon::open_stores() {
@@ -232,12 +239,50 @@ core::Result<void> Daemon::open_stores() {
     return {};
 }
 
-core::Result<void> Daemon::open_keys() {
+/// Without keys nobody gets in over the network; the rest works.
+void Daemon::open_keys() {
+    const core::Logger log = logging_.logger("identity");
     const auto used = [this] { asio::post(supervision_, [this] { store_uses_of_keys(); }); };
-    ZONA_TRY(keys_, identity::ApiKeys::open(home_ + "/state/api-keys.json", clock_, random_, used));
-    ZONA_TRY(const bool made, keys_->make_first(home_ + "/api-key"));
-    if (made) logging_.logger("identity").info("the first API key is in the home's api-key");
+    auto keys = identity::ApiKeys::open(home_ + "/state/api-keys.json", clock_, random_, used);
+    if (!keys) {
+        log.report("API keys cannot be used", keys.error());
+        keys_problem_ = keys.error().message();
+        return;
+    }
+    keys_ = std::move(*keys);
+    const auto made = keys_->make_first(home_ + "/api-key");
+    if (!made) log.report("the first API key could not be made", made.error());
+    if (made && *made) log.info("the first API key is in the home's api-key");
+}
+
+core::Result<void> Daemon::open_tls() {
+    if (settings_.api.tls_certificate.empty()) return {};
+    const std::string& key = settings_.api.tls_key;
+    auto loaded = net::TlsContext::load({.certificates = settings_.api.tls_certificate,
+                                         .key = key.empty() ? settings_.api.tls_certificate : key},
+                                        clock_);
+    if (!loaded) return loaded.take_error().recode(core::Code::kInvalidArgument).context("api.tls");
+    tls_ = std::move(*loaded);
+    for (const std::string& warning : tls_->warnings())
+        logging_.logger("http").warn(warning);
     return {};
+}
+
+/// A certificate that was renewed, for later connections. On the thread for what waits.
+void Daemon::reload_tls() {
+    const core::Logger log = logging_.logger("http");
+    if (auto reloaded = tls_->reload(); !reloaded)
+        return log.report("the certificate in force stays", reloaded.error());
+    for (const std::string& warning : tls_->warnings())
+        log.warn(warning);
+    log.info("the certificate was read again", {{"sha256", tls_->certificate().fingerprint}});
+}
+
+/// SIGHUP does what `zona config reload` does.
+void Daemon::reload_settings() {
+    if (auto reloaded = config_->reload(); !reloaded)
+        return logging_.logger("config").report("the settings in force stay", reloaded.error());
+    apply_settings();
 }
 
 /// Some time from now, so that a busy key costs one write a minute.
@@ -256,15 +301,17 @@ void Daemon::store_uses_of_keys() {
 
 core::Result<void> Daemon::listen() {
     ZONA_TRY(const os::TcpAddress address, os::TcpAddress::parse(settings_.api.listen));
+    ZONA_TRY_VOID(open_tls());
     ZONA_TRY(const auto warnings, identity::judge({.address = address,
-                                                   .transport = identity::Transport::kPlain,
+                                                   .transport = tls_ ? identity::Transport::kTls
+                                                                     : identity::Transport::kPlain,
                                                    .insecure = settings_.api.insecure,
                                                    .demand = demand(),
                                                    .profile = settings_.profile}));
-    ZONA_TRY_VOID(open_keys());
+    if (!keys_) return core::Error(core::Code::kConflict, keys_problem_);
     ZONA_TRY_VOID(listeners_.open(address, keeper_));
     const core::Logger log = logging_.logger("http");
-    log.info("listening", {{"address", listeners_.address()}});
+    log.info("listening", {{"address", listeners_.address()}, {"tls", tls_ != nullptr}});
     for (const std::string& warning : warnings)
         log.warn(warning);
     return {};
@@ -273,6 +320,7 @@ core::Result<void> Daemon::listen() {
 /// What is wrong with the settings stops the first daemon, whose starter can mend it. Nothing else
 /// stops supervision: the unix socket is served in any case.
 core::Result<void> Daemon::open_network() {
+    open_keys();
     if (settings_.api.listen.empty()) return listeners_.close(keeper_);
     auto listening = listen();
     if (listening) return {};
@@ -388,9 +436,19 @@ core::Result<void> Daemon::build_api() {
          .metrics = metrics_,
          .config = *config_,
          .clock = clock_,
+         .keys = {.keys = keys_.get(),
+                  .problem = keys_problem_,
+                  .clock = clock_,
+                  .run_blocking =
+                      [this](std::move_only_function<void()> work) {
+                          asio::post(*blocking_, std::move(work));
+                      }},
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
-         .network = [this] { return api::Network{listeners_.address(), not_listening_because_}; },
+         .network =
+             [this] {
+                 return api::Network{listeners_.address(), tls_ != nullptr, not_listening_because_};
+             },
          .not_ready = [this] { return not_ready(); },
          .host_checks = [this] { return host_checks(); },
          .shutdown =
@@ -416,7 +474,7 @@ core::Result<void> Daemon::build_api() {
     const core::Logger log = logging_.logger("http");
     servers_.emplace(server_count(), server_options(), make, clock_, log, metrics_);
     ZONA_TRY(std::vector<os::UniqueFd> network, listeners_.copies());
-    ZONA_TRY_VOID(servers_->listen(std::move(network)));
+    ZONA_TRY_VOID(servers_->listen(std::move(network), tls_));
     std::vector<os::UniqueFd> local;
     local.push_back(os::UniqueFd::adopt(process::kFdListen));
     return servers_->listen(std::move(local));
@@ -471,6 +529,7 @@ void Daemon::wait_for_termination() {
                 logging_.logger("daemon").info("stopping on a signal", {{"signal", number}});
                 begin_shutdown(process::Supervisor::Shutdown::kStop, {});
             }
+            if (number == SIGHUP) reload_settings();
             if (number == SIGUSR2) {
                 if (auto reopened = logging_.reopen(); !reopened) {
                     logging_.logger("daemon").report("cannot reopen the log", reopened.error());

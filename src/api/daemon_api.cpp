@@ -4,6 +4,7 @@
 
 #include "api/detail/await.h"
 #include "api/detail/daemon_operations.h"
+#include "api/detail/key_routes.h"
 #include "api/detail/log_route.h"
 #include "api/detail/process_cache.h"
 #include "api/detail/process_operations.h"
@@ -34,6 +35,8 @@ class DaemonRoutes {
   public:
     DaemonRoutes(DaemonInfo info, DaemonApiDeps deps)
         : info_(std::move(info)), deps_(std::move(deps)) {}
+
+    const KeyDeps& keys() const { return deps_.keys; }
 
     Answer ping(Call&) {
         const json::value data = {
@@ -345,6 +348,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
             std::move(row.operation),
             [routes, member = row.member](Call& call) { return (routes.get()->*member)(call); }));
     }
+    ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr));
     return service.add_documents();
 }
 

@@ -22,6 +22,10 @@ namespace zona::core {
 class Config;
 }
 
+namespace zona::identity {
+class ApiKeys;
+}
+
 namespace zona::process {
 class Capture;
 struct HostCheck;
@@ -40,7 +44,17 @@ struct DaemonInfo {
 /// Where the API is reached beside the unix socket.
 struct Network {
     std::string address;  ///< "127.0.0.1:8063"; empty: nowhere
+    bool tls = false;     ///< it speaks HTTPS there
     std::string problem;  ///< why not there where it should be; empty: none
+};
+
+/// What /api/v1/keys works with.
+struct KeyDeps {
+    identity::ApiKeys* keys = nullptr;  ///< null: they cannot be used, see `problem`
+    std::string problem;
+    const core::Clock& clock;
+    /// Runs what waits for the disk on another thread.
+    std::function<void(std::move_only_function<void()>)> run_blocking;
 };
 
 /// What the routes work with; all outlive the router that they are added to.
@@ -51,6 +65,7 @@ struct DaemonApiDeps {
     core::MetricRegistry& metrics;
     core::Config& config;
     const core::Clock& clock;
+    KeyDeps keys;
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
     std::function<Network()> network;

@@ -21,18 +21,19 @@ std::string_view to_string(Access access) {
 }
 
 std::string_view to_string(Tag tag) {
-    constexpr std::array<std::string_view, 6> kNames = {"processes",     "logs",   "snapshots",
-                                                        "configuration", "system", "documents"};
+    constexpr std::array<std::string_view, 7> kNames = {
+        "processes", "logs", "snapshots", "configuration", "system", "keys", "documents"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 
 std::string_view meaning(Tag tag) {
-    constexpr std::array<std::string_view, 6> kMeanings = {
+    constexpr std::array<std::string_view, 7> kMeanings = {
         "Processes: what runs, what should run, and how runs ended.",
         "What processes wrote, as lines with their times.",
         "The list of processes, kept and brought back.",
         "The daemon's settings and the levels of its log.",
         "The daemon itself, its host, its measurements and its end.",
+        "API keys: who may ask over the network.",
         "What this API is."};
     return kMeanings.at(static_cast<std::size_t>(tag));
 }

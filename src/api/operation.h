@@ -34,6 +34,7 @@ enum class Tag : std::uint8_t {
     kSnapshots,
     kConfiguration,
     kSystem,
+    kKeys,
     kDocuments
 };
 /// "processes", "logs", ...: as in the documents.
@@ -42,7 +43,8 @@ std::string_view to_string(Tag tag);
 std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
 inline constexpr Tag kAllTags[] = {Tag::kProcesses,     Tag::kLogs,   Tag::kSnapshots,
-                                   Tag::kConfiguration, Tag::kSystem, Tag::kDocuments};
+                                   Tag::kConfiguration, Tag::kSystem, Tag::kKeys,
+                                   Tag::kDocuments};
 
 /// Where a parameter stands.
 enum class Place : std::uint8_t { kPath, kQuery };

@@ -18,10 +18,12 @@ namespace zona::core {
 struct Settings {
     /// The settings `api.*`.
     struct Api {
-        std::string listen;          ///< os::TcpAddress; empty: only the unix socket
-        bool authentication = true;  ///< keys are asked for over the network
-        bool insecure = false;       ///< plain HTTP beyond this host is wanted
-        std::int64_t threads;        ///< that serve requests; 0: one per core, at most 8
+        std::string listen;           ///< os::TcpAddress; empty: only the unix socket
+        bool authentication = true;   ///< keys are asked for over the network
+        bool insecure = false;        ///< plain HTTP beyond this host is wanted
+        std::string tls_certificate;  ///< PEM; empty: plain HTTP
+        std::string tls_key;          ///< PEM; empty: in the certificate's file
+        std::int64_t threads;         ///< that serve requests; 0: one per core, at most 8
         std::int64_t max_connections;
         std::int64_t max_connections_per_address;  ///< over TCP; 0: no such limit
         ByteCount max_body_bytes;

@@ -69,7 +69,7 @@ class GuardOrigin {
     std::optional<Fault> foreign_page(const Request& request, std::string_view host) const {
         const auto origin = request.headers.find("Origin");
         if (origin.has_value() && origins_.allows(*origin)) return std::nullopt;
-        if (origin.has_value() && !is_own(*origin, host))
+        if (origin.has_value() && !is_own(*origin, host, request.over_tls))
             return cross_site("the request comes from a page of another origin");
         if (request.headers.find("Sec-Fetch-Site") == "cross-site")
             return cross_site("the browser says that a page of another site sent the request");
@@ -77,9 +77,10 @@ class GuardOrigin {
     }
 
     /// The port of a Host without one is that of the origin's scheme.
-    static bool is_own(std::string_view origin, std::string_view host) {
+    static bool is_own(std::string_view origin, std::string_view host, bool over_tls) {
         const auto page = Origin::parse(origin);
-        if (!page.has_value()) return false;
+        // A proxy in front may speak TLS where we do not, never the other way round.
+        if (!page.has_value() || (over_tls && page->scheme != "https")) return false;
         const auto own = Origin::parse(fmt::format("{}://{}", page->scheme, host));
         return own.has_value() && *own == *page;
     }

@@ -68,6 +68,7 @@ Shape daemon_shape() {
 Shape network_shape() {
     return Shape::object(
         {required("address", Shape::text("ADDRESS:PORT; null: only the unix socket.").nullable()),
+         required("tls", Shape::boolean("It speaks HTTPS there, not HTTP.")),
          required("problem", Shape::text("Why it does not listen where it should.").nullable())},
         "Where the API listens beside the unix socket.");
 }
@@ -96,7 +97,7 @@ Operation ping() {
                   required("network", network_shape())}),
              .example = R"({"daemon": {"pid": 812, "version": "0.1.0", "uptime_s": 3600},
                              "keeper": {"pid": 811},
-                             "network": {"address": "127.0.0.1:8063", "problem": null}})"}}};
+                             "network": {"address": "127.0.0.1:8063", "tls": false, "problem": null}})"}}};
 }
 
 Operation get_liveness() {

@@ -165,6 +165,7 @@ json::value render(const process::OperationResult& result, const net::Request& r
 
 json::value render(const Network& network) {
     return json::object{{"address", text_or_null(network.address)},
+                        {"tls", network.tls},
                         {"problem", text_or_null(network.problem)}};
 }
 

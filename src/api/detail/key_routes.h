@@ -1,0 +1,12 @@
+// /api/v1/keys: the API keys, for admins and for the command.
+#pragma once
+
+#include "api/daemon_api.h"
+#include "api/service.h"
+
+namespace zona::api {
+
+/// Adds the operations. `deps` may be null where nobody asks; else it outlives the service.
+core::Result<void> add_key_routes(Service& service, const KeyDeps* deps);
+
+}  // namespace zona::api
