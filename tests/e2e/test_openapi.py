@@ -183,7 +183,8 @@ def test_a_body_that_breaks_its_schema_is_refused_at_the_field(client):
                        for value in wrong_values(schema) if 'type' in schema and field != 'apps']
             broken += [({k: v for k, v in good.items() if k != field}, f'/{field}') for field in content['schema'].get('required', [])]
             for body, where in broken:
-                status, answer = client.ask(name, body)
+                path = {p['name']: p['example'] for p in operation.get('parameters', []) if p['in'] == 'path'}
+                status, answer = client.ask(name, body, path)
                 assert status == 400, (name, body)
                 assert where in [detail['where'] for detail in answer['error']['details']], (name, body, answer)
                 tried += 1

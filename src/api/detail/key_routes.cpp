@@ -94,8 +94,8 @@ Operation create_key() {
                                            .format(Format::kDuration)
                                            .example("\"30d\""))}),
                          .examples = {{.name = "viewer",
-                                       .summary = "For a dashboard, for 30 days",
-                                       .json = R"({"name": "dashboard", "scope": "viewer",
+                                       .summary = "For a reader, for 30 days",
+                                       .json = R"({"name": "ci", "scope": "viewer",
                                                        "expires_in": "30d"})"}}},
         .answers = {new_key("It is valid from now on.")},
         .errors = {{Code::kConflict, "The name is taken, or the list of keys is damaged."}}};

@@ -58,6 +58,8 @@ Status carry_out_verb(Context& context, const Command& command) {
             return doctor(context);
         case Verb::kConfig:
             return config(context, std::get<ConfigOptions>(options));
+        case Verb::kKey:
+            return keys(context, std::get<KeyOptions>(options));
         case Verb::kContext:
         case Verb::kHelp:
             break;

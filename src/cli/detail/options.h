@@ -134,6 +134,17 @@ struct ConfigOptions {
     std::string level;
 };
 
+enum class KeyAction : std::uint8_t { kList, kCreate, kRotate, kRevoke };
+
+/// Texts as typed: the API checks them.
+struct KeyOptions {
+    KeyAction action = KeyAction::kList;
+    std::string name;
+    std::string scope;    ///< kCreate; empty: viewer
+    std::string expires;  ///< kCreate; empty: never
+    std::string overlap;  ///< kRotate; empty: the API's own
+};
+
 enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };
 
 /// What kAdd adds stands in the global options.
@@ -145,9 +156,9 @@ struct ContextOptions {
 /// ping, kill, doctor, jlist, resurrect.
 struct NoOptions {};
 
-using VerbOptions =
-    std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
-                 WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, ContextOptions>;
+using VerbOptions = std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions,
+                                 SignalOptions, SendOptions, WhyOptions, LogsOptions, SaveOptions,
+                                 RunOptions, ConfigOptions, KeyOptions, ContextOptions>;
 
 /// A command to carry out.
 struct Command {

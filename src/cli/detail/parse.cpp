@@ -264,6 +264,42 @@ Result<VerbOptions> config_options(const RawWords& raw) {
         .detail({"", "", fmt::format("usage: zona config {}", info(Verb::kConfig).synopsis)});
 }
 
+Result<VerbOptions> key_options(const RawWords& raw) {
+    using Row = std::pair<string_view, KeyAction>;
+    static constexpr std::array kActions = {
+        Row{"list", KeyAction::kList},     Row{"ls", KeyAction::kList},
+        Row{"create", KeyAction::kCreate}, Row{"rotate", KeyAction::kRotate},
+        Row{"revoke", KeyAction::kRevoke}, Row{"rm", KeyAction::kRevoke}};
+    const vector<string>& words = raw.positionals;
+    KeyOptions out;
+    if (!words.empty()) {
+        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
+        if (row == kActions.end()) {
+            const vector<string> known{"list", "create", "rotate", "revoke"};
+            return wrong(fmt::format("zona key has no '{}'{}", escape_control(words[0]),
+                                     core::suggestion(words[0], known)))
+                .detail({"", "", fmt::format("usage: zona key {}", info(Verb::kKey).synopsis)});
+        }
+        out.action = row->second;
+        const bool is_named = out.action != KeyAction::kList;
+        ZONA_TRY_VOID(check_count(Verb::kKey, words, is_named ? 2 : 1, is_named ? 2 : 1));
+        if (is_named) out.name = words[1];
+    }
+    const auto only_of = [&](string_view flag, const string& value,
+                             KeyAction action) -> Result<void> {
+        if (value.empty() || out.action == action) return {};
+        return wrong(fmt::format("{} belongs to zona key {}", flag,
+                                 action == KeyAction::kCreate ? "create" : "rotate"));
+    };
+    ZONA_TRY_VOID(only_of("--scope", raw.scope, KeyAction::kCreate));
+    ZONA_TRY_VOID(only_of("--expires", raw.expires, KeyAction::kCreate));
+    ZONA_TRY_VOID(only_of("--overlap", raw.overlap, KeyAction::kRotate));
+    out.scope = raw.scope;
+    out.expires = raw.expires;
+    out.overlap = raw.overlap;
+    return out;
+}
+
 Result<VerbOptions> context_options(const RawWords& raw) {
     using Row = std::pair<string_view, ContextAction>;
     static constexpr std::array kActions = {
@@ -300,6 +336,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return why_options(std::move(raw));
         case Verb::kConfig:
             return config_options(raw);
+        case Verb::kKey:
+            return key_options(raw);
         case Verb::kContext:
             return context_options(raw);
         case Verb::kSend: {

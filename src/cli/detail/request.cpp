@@ -222,6 +222,29 @@ ApiRequest configure(const ConfigOptions& options) {
     return get("/api/v1/config");
 }
 
+ApiRequest manage_keys(const KeyOptions& options) {
+    const std::string one = "/api/v1/keys/" + percent_encoded(options.name);
+    json::object body;
+    const auto add = [&body](std::string_view key, const std::string& value) {
+        if (!value.empty()) body[key] = value;
+    };
+    switch (options.action) {
+        case KeyAction::kCreate:
+            body["name"] = options.name;
+            add("scope", options.scope);
+            add("expires_in", options.expires);
+            return post("/api/v1/keys", body);
+        case KeyAction::kRotate:
+            add("overlap", options.overlap);
+            return post(one + "/rotations", body);
+        case KeyAction::kRevoke:
+            return {"DELETE", one, {}};
+        case KeyAction::kList:
+            break;
+    }
+    return get("/api/v1/keys");
+}
+
 bool names_a_file(std::string_view target) {
     const std::string_view name = target.substr(target.rfind('/') + 1);
     for (const std::string_view ending : {".json", ".yaml", ".yml", ".toml"}) {

@@ -68,6 +68,8 @@ ApiRequest save(const SaveOptions& options);
 ApiRequest resurrect();
 ApiRequest shut_down();
 ApiRequest configure(const ConfigOptions& options);
+/// One of the operations on /api/v1/keys.
+ApiRequest manage_keys(const KeyOptions& options);
 
 /// Whether a target of `zona start` names an ecosystem file: it ends in .json, .yaml, .yml or
 /// .toml, or its file name is ecosystem.* or zona.*.

@@ -33,6 +33,7 @@ enum class Verb : std::uint8_t {
     kKill,
     kDoctor,
     kConfig,
+    kKey,
     kContext,
     kHelp,
 };

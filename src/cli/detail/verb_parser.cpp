@@ -141,6 +141,11 @@ class VerbParser {
                               "end after the last line, do not follow");
                 app_.add_flag("--raw", raw_.raw, "the lines alone, without names");
                 return;
+            case Verb::kKey:
+                text_flag("--scope", raw_.scope, "SCOPE", "viewer (else) or admin");
+                text_flag("--expires", raw_.expires, "TIME", "end after 30d, 12h (else never)");
+                text_flag("--overlap", raw_.overlap, "TIME", "both keys are valid for (else 1h)");
+                return;
             default:
                 return;
         }

@@ -102,6 +102,9 @@ struct RawWords {
     bool update_env = false;
     bool env_from_here = false;
     std::string run_cwd;
+    std::string scope;
+    std::string expires;
+    std::string overlap;
     bool process = false;
     bool tree = false;
     std::string lines;

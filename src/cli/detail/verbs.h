@@ -58,6 +58,7 @@ Status show_environment(Context& context, const SelectOptions& options);
 Status print_jlist(Context& context);
 Status doctor(Context& context);
 Status config(Context& context, const ConfigOptions& options);
+Status keys(Context& context, const KeyOptions& options);
 
 Status ping(Context& context);
 Status kill(Context& context);

@@ -28,7 +28,7 @@ struct Alive {
     std::int64_t keeper_pid = 0;
     std::string version;
     std::chrono::seconds uptime{0};
-    std::string address;  ///< where it listens in the network; empty: nowhere
+    std::string address;  ///< its URL in the network; empty: none
 };
 
 Alive read_alive(const json::value& data) {
@@ -48,6 +48,9 @@ Alive read_alive(const json::value& data) {
     if (const json::value* network = data.get_object().if_contains("network");
         network != nullptr && network->is_object()) {
         alive.address = escape_control(text_of(network->get_object(), "address"));
+        const json::value* tls = network->get_object().if_contains("tls");
+        const bool is_tls = tls != nullptr && tls->is_bool() && tls->get_bool();
+        if (!alive.address.empty()) alive.address.insert(0, is_tls ? "https://" : "http://");
     }
     return alive;
 }

@@ -1,0 +1,70 @@
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "cli/detail/model.h"
+#include "cli/detail/request.h"
+#include "cli/detail/table.h"
+#include "cli/detail/text.h"
+#include "cli/detail/verbs.h"
+
+namespace zona::cli {
+namespace {
+
+namespace json = boost::json;
+
+/// A time of the answer to the minute, or what to say where there is none.
+std::string minute_of(const json::object& key, std::string_view field, std::string_view none) {
+    const std::string time = text_of(key, field);
+    if (time.empty()) return std::string(none);
+    std::string shown = escape_control(time.substr(0, 16));
+    if (shown.size() > 10) shown[10] = ' ';
+    return shown;
+}
+
+std::string keys_text(const json::value& data, const Screen& screen) {
+    Table table;
+    table.columns = {{"name", Align::kLeft, 0, 0},
+                     {"scope", Align::kLeft, 0, 0},
+                     {"made (UTC)", Align::kLeft, 2, 10},
+                     {"expires", Align::kLeft, 0, 10},
+                     {"last used", Align::kLeft, 1, 10}};
+    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
+        if (!entry.is_object()) continue;
+        const json::object& key = entry.get_object();
+        table.rows.push_back({{escape_control(text_of(key, "name"))},
+                              {escape_control(text_of(key, "scope"))},
+                              {minute_of(key, "created_at", "-")},
+                              {minute_of(key, "expires_at", "never")},
+                              {minute_of(key, "last_used_at", "never")}});
+    }
+    return layout(table, screen);
+}
+
+}  // namespace
+
+Status keys(Context& context, const KeyOptions& options) {
+    ZONA_TRY(const Answer answer, context.session.ask(manage_keys(options)));
+    if (context.wants_json()) {
+        context.console.out(answer.body + '\n');
+        return kAllWell;
+    }
+    ZONA_TRY(const json::value data, answer.data());
+    switch (options.action) {
+        case KeyAction::kList:
+            context.console.out(keys_text(data, context.console.screen()));
+            break;
+        case KeyAction::kRevoke:
+            context.console.remark(
+                fmt::format("nobody gets in by the key '{}' any more\n", options.name));
+            break;
+        case KeyAction::kCreate:
+        case KeyAction::kRotate:
+            // Alone on standard output, so that it can go into a file.
+            if (data.is_object()) context.console.out(text_of(data.get_object(), "key") + "\n");
+            context.console.note("keep it: it is not shown again\n");
+            break;
+    }
+    return kAllWell;
+}
+
+}  // namespace zona::cli

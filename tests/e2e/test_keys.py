@@ -1,0 +1,137 @@
+"""API keys by their verbs and routes: who may do what, for how long."""
+import json
+import os
+import signal
+import stat
+
+import pytest
+import requests
+
+PING = '/api/v1/ping'
+
+
+@pytest.fixture
+def zona(open_zona):
+    return open_zona()
+
+
+def ask(zona, key, method='GET', path=PING, **options):
+    return requests.request(method, zona.url + path, headers={'X-API-Key': key}, timeout=20, **options)
+
+
+def status(zona, key, **options):
+    return ask(zona, key, **options).status_code
+
+
+# PM-50, PM-51
+def test_a_viewers_key_reads_and_changes_nothing(zona):
+    made = zona.run('key', 'create', 'wall')
+    key = made.stdout.strip()
+    assert key.startswith('zona_key_') and 'not shown again' in made.stderr
+
+    assert status(zona, key, path='/api/v1/processes') == 200
+    answer = ask(zona, key, 'POST', '/api/v1/operations', json={'action': 'stop', 'select': ['all']})
+    assert (answer.status_code, answer.json()['error']['code']) == (403, 'FORBIDDEN')
+    assert zona.process('nap')['status'] == 'online'
+    assert status(zona, key, method='POST', path='/api/v1/keys', json={'name': 'more', 'scope': 'admin'}) == 403
+
+
+def test_an_admins_key_may_make_others(zona):
+    admin = zona.run('key', 'create', 'ci', '--scope', 'admin').stdout.strip()
+    made = ask(zona, admin, 'POST', '/api/v1/keys', json={'name': 'more', 'scope': 'viewer'})
+    assert made.status_code == 201
+    assert status(zona, made.json()['data']['key']) == 200
+
+
+def test_a_key_ends_when_it_expires(zona, wait_until):
+    key = zona.run('key', 'create', 'short', '--expires', '1s').stdout.strip()
+    wait_until(lambda: status(zona, key) == 401)
+    assert 'expired' in ask(zona, key).json()['error']['message']
+    listed = {k['name']: k for k in zona.run('key', 'list', '--json').data}
+    assert listed['short']['expires_at'] and listed['short']['scope'] == 'viewer'
+
+
+def test_a_rotation_lets_both_keys_work_for_a_while(zona, wait_until):
+    old = zona.run('key', 'create', 'app').stdout.strip()
+    new = zona.run('key', 'rotate', 'app', '--overlap', '2s').stdout.strip()
+    assert new != old and status(zona, new) == 200
+    wait_until(lambda: status(zona, old) == 401)
+    assert status(zona, new) == 200
+
+
+def test_a_revoked_key_is_refused_at_once(zona):
+    key = zona.run('key', 'create', 'app').stdout.strip()
+    assert status(zona, key) == 200
+    zona.run('key', 'revoke', 'app')
+    assert status(zona, key) == 401
+    again = zona.run('key', 'revoke', 'app', check=False)
+    assert again.returncode == 3 and "no key named 'app'" in again.stderr
+
+
+def test_last_use_is_shown_and_survives_the_daemon(zona, wait_until):
+    key = zona.run('key', 'create', 'app').stdout.strip()
+
+    def last_use():
+        return {k['name']: k['last_used_at'] for k in zona.run('key', 'list', '--json').data}['app']
+    assert last_use() is None
+    status(zona, key)
+    used = last_use()
+    assert used
+    zona.run('key', 'create', 'other')   # a change of the list writes down the uses
+    pid = zona.daemon_pid()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: zona.daemon_pid() != pid)
+    assert last_use() == used
+    assert status(zona, key) == 200
+
+
+def test_keys_are_listed_for_people(zona):
+    zona.run('key', 'create', 'app', '--scope', 'admin', '--expires', '30d')
+    lines = zona.run('key').stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [['name', 'scope'], ['default', 'admin'], ['app', 'admin']]
+
+
+@pytest.mark.parametrize('words, named', [
+    (['create', 'a b'], 'name'),
+    (['create', 'x', '--scope', 'root'], 'scope'),
+    (['create', 'x', '--expires', 'tomorrow'], 'expires_in'),
+    (['create', 'default'], "'default' exists already"),
+    (['create'], 'create'),
+    (['rotate', 'nobody'], 'nobody'),
+    (['list', '--scope', 'admin'], '--scope belongs to zona key create'),
+    (['forget', 'x'], "zona key has no 'forget'"),
+])
+def test_mistakes_are_named(zona, words, named):
+    answer = zona.run('key', *words, check=False)
+    assert answer.returncode in (2, 3, 4) and named in answer.stderr, answer
+
+
+# PM-64
+def test_no_key_is_in_any_file_but_the_first(zona):
+    keys = [zona.key, zona.run('key', 'create', 'app').stdout.strip(), zona.run('key', 'rotate', 'app').stdout.strip()]
+    for key in keys:
+        status(zona, key)
+        ask(zona, key + 'x')
+    for path in zona.home.rglob('*'):
+        if path.is_file() and path.name != 'api-key':
+            text = path.read_bytes()
+            assert not any(key.encode() in text for key in keys), path
+    assert stat.S_IMODE((zona.home / 'state/api-keys.json').stat().st_mode) == 0o600
+    assert len(json.loads((zona.home / 'state/api-keys.json').read_text())['keys']) == 3
+
+
+def test_without_the_network_keys_are_kept_all_the_same(new_zona):
+    zona = new_zona()
+    zona.run('start', '/bin/sleep', '--', '1000')
+    assert zona.run('key', 'create', 'app').stdout.startswith('zona_key_')
+    assert [k['name'] for k in zona.run('key', 'list', '--json').data] == ['default', 'app']
+
+
+def test_a_damaged_list_is_told_and_left_as_it_is(new_zona):
+    zona = new_zona()
+    (zona.home / 'state').mkdir(parents=True, mode=0o700)
+    (zona.home / 'state/api-keys.json').write_text('{')
+    zona.run('start', '/bin/sleep', '--', '1000')
+    answer = zona.run('key', 'create', 'app', check=False)
+    assert answer.returncode == 4 and 'api-keys.json' in answer.stderr
+    assert (zona.home / 'state/api-keys.json').read_text() == '{'
