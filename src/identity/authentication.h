@@ -43,7 +43,7 @@ struct AuthenticationOptions {
 /// | no key | 401 UNAUTHENTICATED, naming the three forms |
 /// | a key that is malformed, unknown or expired | 401 UNAUTHENTICATED, after a delay |
 /// | two different keys | 400 INVALID_ARGUMENT |
-/// | a key in the query, where proxies log it | 400 INVALID_ARGUMENT |
+/// | a key in the path or the query, where proxies log it | 400 INVALID_ARGUMENT |
 /// | a viewer's key, another method than GET, HEAD, OPTIONS | 403 FORBIDDEN |
 ///
 /// Keys are taken from `Authorization: Bearer KEY`, `Authorization: ApiKey KEY` and
@@ -52,10 +52,10 @@ struct AuthenticationOptions {
 /// Sec-WebSocket-Protocol before anybody behind sees it, so it is never answered; offer the one
 /// that is to be spoken (`zona.v1`) beside it. Every 401 has WWW-Authenticate (RFC 9110
 /// section 11.6.1). Failures are counted in zona_authentication_failures_total{reason}, and logged
-/// with the address, the first and then ever rarer; the text that was shown goes nowhere. One
-/// middleware may stand in the chains of several servers that run at the same time: then they count
-/// failures together. `keys`, `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51,
-/// PM-52, PM-56, PM-58.
+/// with the address, the first and then ever rarer; the text that was shown goes nowhere. A path
+/// with a key in it is replaced in the request, so that nobody logs it. One middleware may stand in
+/// the chains of several servers that run at the same time: then they count failures together.
+/// `keys`, `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51, PM-52, PM-56, PM-58.
 net::Middleware authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
                              core::Logger log, core::MetricRegistry& metrics);
 

@@ -199,6 +199,16 @@ TEST_F(AuthenticationTest, RefusesKeysInUrlsEvenGoodOnes) {
         EXPECT_EQ(refused(response), Code::kInvalidArgument) << name;
         EXPECT_EQ(response.failure->error.message().find(admin_), std::string::npos);
     }
+    for (const net::Parameter& anywhere :
+         {net::Parameter{"select", admin_}, net::Parameter{admin_, ""}}) {
+        request_.query = {anywhere};
+        EXPECT_EQ(refused(ask_with("X-API-Key", admin_)), Code::kInvalidArgument) << anywhere.name;
+    }
+    request_.query = {{"select", "zona_key_rotation"}};
+    EXPECT_FALSE(ask_with("X-API-Key", admin_).failure);
+    request_.path = "/api/v1/processes/" + admin_;
+    EXPECT_EQ(refused(ask_with("X-API-Key", admin_)), Code::kInvalidArgument);
+    EXPECT_EQ(request_.path.find(admin_), std::string::npos) << "what is logged holds no key";
 }
 
 TEST_F(AuthenticationTest, AViewerReadsAndChangesNothing) {

@@ -34,12 +34,11 @@ bool is_correlation_id(std::string_view text) {
     return !text.empty() && text.size() <= kMaxCorrelationId && std::ranges::all_of(text, allowed);
 }
 
-/// The path for a log: of a target that could not be read, what stands before the query.
+/// The path for a log. Nobody has looked for keys in a target that could not be read, so it is not
+/// told; the error says what is wrong with it.
 std::string_view logged_path(const Request& request) {
-    const std::string_view path =
-        request.path.empty() ? std::string_view(request.target).substr(0, request.target.find('?'))
-                             : std::string_view(request.path);
-    return path.substr(0, kMaxLoggedPath);
+    if (request.path.empty()) return "(unreadable)";
+    return std::string_view(request.path).substr(0, kMaxLoggedPath);
 }
 
 class Correlate {
