@@ -1,49 +1,16 @@
 """Clients that others wrote: what their users type works."""
+import http.client
 import json
 import os
-import pathlib
 import re
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 
-import pytest
 import requests
+from programs import run
 
 PING = '/api/v1/ping'
-
-
-def run(*command, **options):
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, **options)
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix='zt-'))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
-
-
-@pytest.fixture
-def background():
-    """background(command): a program of this test; ended with it."""
-    started = []
-
-    def start(*command, **options):
-        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, **options)
-        started.append(process)
-        return process
-    yield start
-    for process in started:
-        process.terminate()
-    for process in started:
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 # PM-46
@@ -161,3 +128,37 @@ def test_two_requests_in_one_packet_are_answered_in_order(zona):
         client.sendall(f'GET {PING} HTTP/1.1\r\n{head}\r\nGET /nowhere HTTP/1.1\r\n{head}Connection: close\r\n\r\n'.encode())
         answers = b''.join(iter(lambda: client.recv(65536), b''))
     assert answers.count(b'HTTP/1.1 200') == 1 and answers.index(b'HTTP/1.1 200') < answers.index(b'HTTP/1.1 404')
+
+
+# HTTP-04
+def test_curl_that_insists_on_http_2_is_refused_and_one_that_offers_it_is_served(zona, tool):
+    curl = [tool('curl'), '-sS', '-o', '-', '-w', ' %{http_version}', '-H', f'X-API-Key: {zona.key}', zona.url + PING]
+
+    assert run(*curl, '--http2-prior-knowledge').returncode in (16, 52)   # curl hides what it was told
+    offered = run(*curl, '--http2')
+
+    told = [json.loads(line) for line in (zona.home / 'logs/zonad.log').read_text().split('\n') if '"status":505' in line]
+    assert 'only HTTP/1.1 and HTTP/1.0 are spoken here' in [line.get('error') for line in told]
+    assert offered.returncode == 0 and offered.stdout.endswith(' 1.1') and json.loads(offered.stdout[:-4])['success']
+
+
+# PM-46
+def test_a_kept_connection_ends_with_the_daemon_and_the_next_one_waits_for_its_successor(zona):
+    client = http.client.HTTPConnection(zona.url.removeprefix('http://'), timeout=20)
+
+    def pid():
+        client.request('GET', PING, headers={'X-API-Key': zona.key})
+        return json.loads(client.getresponse().read())['data']['daemon']['pid']
+    first = pid()
+    kept = client.sock
+    assert pid() == first and client.sock is kept
+
+    os.kill(first, signal.SIGKILL)
+    try:
+        second = pid()
+    except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+        client.close()
+        second = pid()   # no connection is refused in between: the keeper holds the socket
+
+    assert second != first
+    client.close()
