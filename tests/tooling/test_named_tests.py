@@ -1,0 +1,23 @@
+"""Pages that name tests: the tests exist."""
+import re
+
+import pytest
+
+
+def test_every_test_of_the_table_of_attacks_exists(root):
+    table = (root / 'tests/attacks/README.md').read_text()
+    named = re.findall(r'`((?:tests|src)/[\w/.]+\.(?:py|cpp))(?:::?(\w+))?`', table)
+    assert len(named) > 40
+
+    for path, test in named:
+        source = (root / path).read_text()
+        assert not test or re.search(rf'^def {test}\(|^TEST\w*\(\w+, {test}\)', source, re.M), f'{path} has no test {test}'
+
+
+@pytest.mark.parametrize('page', ['README.md'])
+def test_every_test_that_a_page_names_exists(root, page):
+    there = {name for path in (root / 'tests').rglob('test_*.py') for name in re.findall(r'^def (test_\w+)', path.read_text(), re.M)}
+    named = set(re.findall(r'`(test_\w+)`', (root / page).read_text()))
+
+    assert len(named) > 10
+    assert named - there == set()
