@@ -7,6 +7,7 @@
 
 namespace zona::net {
 
+/// What is compressed.
 struct CompressOptions {
     /// Bodies of more bytes are compressed; zero: none is.
     core::ByteCount above = core::ByteCount::kib(4);

@@ -20,6 +20,7 @@
 
 namespace zona::net {
 
+/// How often one client may ask.
 struct RateLimit {
     std::int64_t per_second = 0;  ///< 0: no limit
     std::int64_t burst = 1;       ///< what may come at once after a rest; at least 1
@@ -40,6 +41,7 @@ class RateLimiter {
 
     /// Holds for all requests from now on.
     void set_limit(RateLimit limit);
+    /// The one in force.
     RateLimit limit() const;
 
     /// Takes a token from the bucket of `address`: an IPv4 address, or the /64 that an IPv6 address

@@ -74,6 +74,7 @@ class HostList {
     /// Each a name without a port. Errors: kInvalidArgument with one detail for every wrong one.
     static core::Result<HostList> parse(std::span<const std::string> entries);
 
+    /// Whether a request for this authority is meant for us.
     bool serves(const Authority& authority) const;
 
   private:

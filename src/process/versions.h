@@ -22,6 +22,7 @@ struct Version {
 /// that knows of an answer never takes for current what was before it. Any thread may read.
 class Versions {
   public:
+    /// For slots 0 to slots - 1, nothing having changed yet.
     explicit Versions(std::uint32_t slots) : processes_(slots) {}
 
     /// Of the process in `slot`, which must be one.
@@ -30,6 +31,7 @@ class Versions {
     }
     /// Which processes there are, and what they are called.
     std::uint64_t list() const { return list_.load(std::memory_order_acquire); }
+    /// Whether the process is still what it was at `known`.
     bool holds(const Version& known) const { return of(known.slot) == known; }
 
     /// Supervisor only.

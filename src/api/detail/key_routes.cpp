@@ -1,5 +1,7 @@
 #include "api/detail/key_routes.h"
 
+#include <variant>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -185,8 +187,8 @@ class KeyRoutes {
             wanted.scope = identity::scope_from(scope->get_string()).value_or(wanted.scope);
         if (const auto time = duration_in(call.body(), "expires_in", "0"); time.count() > 0)
             wanted.expires_at = deps_.clock.system() + time;
-        ZONA_CO_TRY(const core::Secret key, co_await blocking<core::Secret>(
-                                                [keys, wanted] { return keys->create(wanted); }));
+        auto make = [keys, wanted] { return keys->create(wanted); };
+        ZONA_CO_TRY(const core::Secret key, co_await blocking<core::Secret>(std::move(make)));
         co_return shown(wanted.name, key);
     }
 
@@ -194,19 +196,20 @@ class KeyRoutes {
         ZONA_CO_TRY(identity::ApiKeys* const keys, all());
         const std::string name = call.path("name");
         const auto overlap = duration_in(call.body(), "overlap", "1h");
-        ZONA_CO_TRY(const core::Secret key,
-                    co_await blocking<core::Secret>([=] { return keys->rotate(name, overlap); }));
+        auto replace = [=] { return keys->rotate(name, overlap); };
+        ZONA_CO_TRY(const core::Secret key, co_await blocking<core::Secret>(std::move(replace)));
         co_return shown(name, key);
     }
 
     Answer revoke(Call& call) const {
         ZONA_CO_TRY(identity::ApiKeys* const keys, all());
         const std::string name = call.path("name");
-        ZONA_CO_TRY(const bool done, co_await blocking<bool>([=]() -> Result<bool> {
-                        ZONA_TRY_VOID(keys->revoke(name));
-                        return true;
-                    }));
-        (void)done;
+        auto take_back = [=]() -> Result<std::monostate> {
+            ZONA_TRY_VOID(keys->revoke(name));
+            return std::monostate();
+        };
+        const auto done = co_await blocking<std::monostate>(std::move(take_back));
+        if (!done) co_return done.error();
         co_return Response::success(core::to_json(json::object{{"name", name}}));
     }
 
