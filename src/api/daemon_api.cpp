@@ -7,6 +7,7 @@
 #include "api/detail/key_routes.h"
 #include "api/detail/log_route.h"
 #include "api/detail/process_cache.h"
+#include "api/detail/process_hub.h"
 #include "api/detail/process_operations.h"
 #include "api/detail/render.h"
 #include "api/detail/request_body.h"
@@ -307,6 +308,7 @@ class DaemonRoutes {
     DaemonInfo info_;
     DaemonApiDeps deps_;
     ProcessCache cache_{deps_.supervisor.versions()};
+    ProcessHub hub_{news_of(deps_.supervisor), deps_.clock, deps_.metrics};
 };
 
 using Member = Answer (DaemonRoutes::*)(Call&);

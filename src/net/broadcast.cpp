@@ -21,6 +21,7 @@ namespace {
 /// A message as the hub keeps it; immutable once published.
 struct Published {
     SharedText text;
+    std::shared_ptr<const void> about;
     std::uint64_t sequence;
     std::string key;
     std::size_t key_hash;  ///< compared first
@@ -168,13 +169,14 @@ std::optional<core::Result<BroadcastMessage>> Subscription::State::take() {
     if (!backlog.empty()) {
         const PublishedPtr first = std::move(backlog.front());
         backlog.pop_front();
-        return BroadcastMessage{first->text, first->sequence, 0};
+        return BroadcastMessage{first->text, first->about, first->sequence, 0};
     }
     if (!queue.empty()) {
         const Waiting first = std::move(queue.front());
         queue.pop_front();
         queued_bytes -= first.message->text->size();
-        return BroadcastMessage{first.message->text, first.message->sequence, first.coalesced};
+        const Published& message = *first.message;
+        return BroadcastMessage{message.text, message.about, message.sequence, first.coalesced};
     }
     if (ending == Ending::kClosed) {
         return core::Error(core::Code::kUnavailable, "no more updates come from here");
@@ -188,7 +190,7 @@ class Broadcast::Impl {
     Impl(const BroadcastOptions& options, std::string_view name, core::MetricRegistry& registry)
         : options_(options), metrics_(metrics_of(name, registry)) {}
 
-    std::uint64_t publish(SharedText text, std::string_view key);
+    std::uint64_t publish(SharedText text, std::string_view key, std::shared_ptr<const void> about);
     std::shared_ptr<Subscription::State> subscribe(const asio::any_io_executor& executor,
                                                    std::optional<std::uint64_t> resume_after);
     void close();
@@ -227,12 +229,13 @@ Metrics Broadcast::Impl::metrics_of(std::string_view name, core::MetricRegistry&
             registry.gauge("zona_broadcast_subscribers", "Subscribers.", labels)};
 }
 
-std::uint64_t Broadcast::Impl::publish(SharedText text, std::string_view key) {
+std::uint64_t Broadcast::Impl::publish(SharedText text, std::string_view key,
+                                       std::shared_ptr<const void> about) {
     const std::size_t hash = std::hash<std::string_view>()(key);
     const std::lock_guard lock(mutex_);
     if (closed_) return 0;
-    const auto message =
-        std::make_shared<const Published>(std::move(text), ++last_, std::string(key), hash);
+    const auto message = std::make_shared<const Published>(std::move(text), std::move(about),
+                                                           ++last_, std::string(key), hash);
     metrics_.published.add();
     std::erase_if(all_, [&](const std::weak_ptr<Subscription::State>& one) {
         const auto state = one.lock();
@@ -332,8 +335,9 @@ Broadcast::~Broadcast() {
     close();
 }
 
-std::uint64_t Broadcast::publish(SharedText text, std::string_view key) {
-    return impl_->publish(std::move(text), key);
+std::uint64_t Broadcast::publish(SharedText text, std::string_view key,
+                                 std::shared_ptr<const void> about) {
+    return impl_->publish(std::move(text), key, std::move(about));
 }
 Subscription Broadcast::subscribe(const asio::any_io_executor& executor,
                                   std::optional<std::uint64_t> resume_after) {

@@ -51,6 +51,8 @@ struct BroadcastOptions {
 /// A message as a subscriber gets it.
 struct BroadcastMessage {
     SharedText text;
+    /// What publish() was given beside the text; may be null.
+    std::shared_ptr<const void> about;
     std::uint64_t sequence = 0;  ///< rises by one with each published message, from 1
     /// Messages before this one that newer ones of their keys have replaced: why `sequence` rose by
     /// more than one.
@@ -104,8 +106,11 @@ class Broadcast {
     /// Gives `text` to all subscribers, and returns its sequence number. Waits for none of them:
     /// its time grows with their number, and with the queue of one that is full. `key` names what
     /// the message is about ("process:7"), so that it may replace an older one of the same key in a
-    /// full queue; empty: nothing replaces it. After close() nothing is done, and it returns 0.
-    std::uint64_t publish(SharedText text, std::string_view key = {});
+    /// full queue; empty: nothing replaces it. `about` goes with it to the subscribers, who decide
+    /// by it whether their clients want the text; its type is a matter between them and the
+    /// publisher. After close() nothing is done, and it returns 0.
+    std::uint64_t publish(SharedText text, std::string_view key = {},
+                          std::shared_ptr<const void> about = {});
 
     /// A subscriber from now on; with `resume_after`, the sequence number of the last message that
     /// it has seen, from the one behind that. What the ring gives does not count against its queue.

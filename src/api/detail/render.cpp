@@ -25,6 +25,20 @@ json::value text_or_null(const std::string& text) {
     return json::value(text);
 }
 
+std::string_view event_name(process::ProcessEvent::Kind kind) {
+    switch (kind) {
+        case process::ProcessEvent::Kind::kCreated:
+            return "created";
+        case process::ProcessEvent::Kind::kStatus:
+            return "status";
+        case process::ProcessEvent::Kind::kExit:
+            return "exit";
+        case process::ProcessEvent::Kind::kDeleted:
+            return "deleted";
+    }
+    return "status";
+}
+
 std::string_view outcome_name(Outcome::Kind kind) {
     switch (kind) {
         case Outcome::Kind::kPending:
@@ -117,6 +131,21 @@ json::value render(const ProcessView& p) {
                          {"certain", survivor.certainty == process::Survivor::Certainty::kMember}});
     }
     out["survivors"] = std::move(survivors);
+    return out;
+}
+
+json::value render(const process::ProcessEvent& event) {
+    json::object out;
+    out["event"] = event_name(event.kind);
+    out["at"] = time_or_null(event.at);
+    out["pm_id"] = event.pm_id;
+    out["name"] = event.name;
+    out["instance"] = event.instance;
+    if (event.kind == process::ProcessEvent::Kind::kStatus) {
+        out["from"] = event.from;
+        out["to"] = event.to;
+    }
+    if (event.exit) out["exit"] = render(*event.exit);
     return out;
 }
 

@@ -14,6 +14,7 @@ namespace zona::api {
 
 boost::json::value render(const process::ProcessView& process);
 boost::json::value render(const process::ExitView& exit);
+boost::json::value render(const process::ProcessEvent& event);
 boost::json::value render(const process::Outcome& outcome);
 boost::json::value render(const process::StartReply& reply,
                           const std::vector<std::string>& warnings);
