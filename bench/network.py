@@ -140,20 +140,29 @@ def bench_killed():
 
 
 def bench_follow():
-    """A log followed over HTTP by one client while its program writes as fast as it can."""
+    """A log followed over HTTP by one client: its bytes as they are, and as objects."""
     with networked() as zona:
         lines = 10_000_000
-        with requests.get(f'{zona.url}/api/v1/logs?select=flood&follow=true&lines=0', headers=zona.headers, stream=True, timeout=60) as early:
-            early.close()
         zona.run('start', BIN / 'line_flood', '--name', 'flood', '--interpreter', 'none', '--no-autorestart', '--', str(lines), check=False)
         wait_until(lambda: zona.process('flood')['status'] == 'stopped', 120)
-        received = 0
-        begin = time.monotonic()
-        with requests.get(f'{zona.url}/api/v1/logs?select=flood&lines={lines}', headers=zona.headers, stream=True, timeout=60) as answer:
-            for chunk in answer.iter_content(1 << 20):
-                received += len(chunk)
-        seconds = time.monotonic() - begin
-    row('log over HTTP to one client', received / seconds / 1e6, 'MB/s', 300, 'more', note=f'{received / 1e6:.0f} MB')
+        size = os.path.getsize(zona.process('flood')['out_file'])
+        for form, factor, what in (('raw', 1, 'log followed over HTTP, raw bytes'), ('ndjson', 2, 'log followed over HTTP, a JSON object a line')):
+            command = ['curl', '-sN', '-o', '/dev/null', '-w', '%{size_download} %{time_total}', '--max-time', '5', '-H', f"X-API-Key: {zona.headers['X-API-Key']}",
+                       f'{zona.url}/api/v1/logs?select=flood&stream=out&since=1h&format={form}']
+            received, seconds = map(float, subprocess.run(command, capture_output=True, text=True).stdout.split())
+            row(what, received / seconds / 1e6, 'MB/s', 300 if form == 'raw' else None, 'more', note=f'{received / 1e6:.0f} MB of a file of {size / 1e6:.0f} MB')
 
 
-BENCHES = {'http': bench_http, 'many': bench_many, 'connections': bench_connections, 'killed': bench_killed, 'follow': bench_follow}
+def bench_streams():
+    """Many clients of /api/v1/stream, one of which does not read."""
+    for clients, updates in ((200, 100), (2000, 20)):
+        with networked(ZONA_API_MAX_CONNECTIONS='2100', ZONA_API_CONNECTIONS_PER_ADDRESS='4000') as zona:
+            host, port = zona.address.split(':')
+            load = subprocess.run([BIN / 'stream_load', host, port, zona.headers['X-API-Key'], 'nap', str(clients), str(updates), '10' if clients == 200 else '2'],
+                                  capture_output=True, text=True, check=True)
+            figures = json.loads(load.stdout)
+        row(f'updates that {clients - 1} reading WebSocket clients missed', figures['wanted'] - figures['received'], '', 0, note=f"of {figures['wanted']}")
+        row(f'update to all of {clients} WebSocket clients, one not reading, p99', figures['p99_us'] / 1e3, 'ms', 20 if clients == 200 else None)
+
+
+BENCHES = {'http': bench_http, 'many': bench_many, 'connections': bench_connections, 'killed': bench_killed, 'follow': bench_follow, 'streams': bench_streams}

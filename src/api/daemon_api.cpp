@@ -4,6 +4,7 @@
 
 #include "api/detail/await.h"
 #include "api/detail/daemon_operations.h"
+#include "api/detail/event_route.h"
 #include "api/detail/key_routes.h"
 #include "api/detail/log_route.h"
 #include "api/detail/process_cache.h"
@@ -12,6 +13,8 @@
 #include "api/detail/render.h"
 #include "api/detail/request_body.h"
 #include "api/detail/shapes.h"
+#include "api/detail/stream_session.h"
+#include "api/detail/stream_shapes.h"
 #include "core/config.h"
 #include "core/fault.h"
 #include "core/json.h"
@@ -34,8 +37,15 @@ namespace {
 
 class DaemonRoutes {
   public:
-    DaemonRoutes(DaemonInfo info, DaemonApiDeps deps)
-        : info_(std::move(info)), deps_(std::move(deps)) {}
+    /// `components` must outlive it.
+    DaemonRoutes(DaemonInfo info, DaemonApiDeps deps, const Components& components)
+        : info_(std::move(info)),
+          deps_(std::move(deps)),
+          stream_deps_{.hub = hub_,
+                       .capture = deps_.capture,
+                       .clock = deps_.clock,
+                       .components = components,
+                       .log = deps_.logging.logger("http.stream")} {}
 
     const KeyDeps& keys() const { return deps_.keys; }
 
@@ -171,8 +181,18 @@ class DaemonRoutes {
             deps_.supervisor.log_files(std::move(select), std::move(done));
         };
         ZONA_CO_TRY(Files files, co_await answer_of<Files>(std::move(begin)));
-        co_return stream_logs(call, files, deps_.capture, deps_.clock);
+        const auto executor = co_await asio::this_coro::executor;
+        co_return stream_logs(call, files, deps_.capture, deps_.clock, executor);
     }
+
+    Answer stream(Call& call) {
+        const net::Request& request = call.request();
+        co_return Response::websocket(
+            [this, &request](net::WebSocket& socket) { return run_stream(request, socket); },
+            stream_options());
+    }
+
+    Answer events(Call& call) { co_return co_await stream_events(call, hub_, deps_.clock); }
 
     Answer save(Call& call) {
         const auto wanted =
@@ -254,6 +274,12 @@ class DaemonRoutes {
     }
 
   private:
+    asio::awaitable<Result<void>> run_stream(const net::Request& request, net::WebSocket& socket) {
+        const auto executor = co_await asio::this_coro::executor;
+        StreamSession session(stream_deps_, request, socket, executor);
+        co_return co_await session.run();
+    }
+
     asio::awaitable<Result<process::ProcessView>> ask(std::string id) {
         auto begin = [this, id = std::move(id)](Callback<process::ProcessView> done) mutable {
             deps_.supervisor.find(std::move(id), std::move(done));
@@ -309,6 +335,7 @@ class DaemonRoutes {
     DaemonApiDeps deps_;
     ProcessCache cache_{deps_.supervisor.versions()};
     ProcessHub hub_{news_of(deps_.supervisor), deps_.clock, deps_.metrics};
+    StreamDeps stream_deps_;
 };
 
 using Member = Answer (DaemonRoutes::*)(Call&);
@@ -327,6 +354,8 @@ std::vector<Row> rows() {
             {get_environment(), &DaemonRoutes::environment},
             {operate_processes(), &DaemonRoutes::operate},
             {read_logs(), &DaemonRoutes::logs},
+            {open_stream(), &DaemonRoutes::stream},
+            {follow_events(), &DaemonRoutes::events},
             {save_snapshot(), &DaemonRoutes::save},
             {restore_snapshot(), &DaemonRoutes::restore},
             {list_settings(), &DaemonRoutes::config},
@@ -358,7 +387,8 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
 
 Result<void> add_daemon_routes(Service& service, DaemonInfo info, DaemonApiDeps deps) {
     // Owned by the handlers together.
-    return add_rows(service, std::make_shared<DaemonRoutes>(std::move(info), std::move(deps)));
+    return add_rows(service, std::make_shared<DaemonRoutes>(std::move(info), std::move(deps),
+                                                            service.components()));
 }
 
 Result<void> declare_daemon_routes(Service& service) {

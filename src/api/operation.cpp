@@ -21,15 +21,16 @@ std::string_view to_string(Access access) {
 }
 
 std::string_view to_string(Tag tag) {
-    constexpr std::array<std::string_view, 7> kNames = {
-        "processes", "logs", "snapshots", "configuration", "system", "keys", "documents"};
+    constexpr std::array<std::string_view, 8> kNames = {
+        "processes", "logs", "streams", "snapshots", "configuration", "system", "keys", "documents"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 
 std::string_view meaning(Tag tag) {
-    constexpr std::array<std::string_view, 7> kMeanings = {
+    constexpr std::array<std::string_view, 8> kMeanings = {
         "Processes: what runs, what should run, and how runs ended.",
         "What processes wrote, as lines with their times.",
+        "What happens to processes, told as it happens.",
         "The list of processes, kept and brought back.",
         "The daemon's settings and the levels of its log.",
         "The daemon itself, its host, its measurements and its end.",
@@ -163,6 +164,12 @@ std::vector<std::string> mistakes_of(const Operation& operation, const Component
             check_example(example.json, operation.body->shape, components, example.name, out);
     }
     check_answers(operation, components, out);
+    if (operation.socket) {
+        for (const auto* side : {&operation.socket->client, &operation.socket->server}) {
+            for (const Shape& message : *side)
+                check_shape(message, components, "message", out);
+        }
+    }
     for (std::string& mistake : out)
         mistake = operation.id + ": " + mistake;
     return out;

@@ -31,6 +31,7 @@ std::string_view to_string(Access access);
 enum class Tag : std::uint8_t {
     kProcesses,
     kLogs,
+    kStreams,
     kSnapshots,
     kConfiguration,
     kSystem,
@@ -42,8 +43,9 @@ std::string_view to_string(Tag tag);
 /// The heading's one sentence.
 std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
-inline constexpr Tag kAllTags[] = {Tag::kProcesses,     Tag::kLogs,   Tag::kSnapshots,
-                                   Tag::kConfiguration, Tag::kSystem, Tag::kKeys,
+inline constexpr Tag kAllTags[] = {Tag::kProcesses, Tag::kLogs,          Tag::kStreams,
+                                   Tag::kSnapshots, Tag::kConfiguration, Tag::kSystem,
+                                   Tag::kKeys,
                                    Tag::kDocuments};
 
 /// Where a parameter stands.
@@ -105,6 +107,13 @@ struct LinkSpec {
     std::string expression;  ///< an OpenAPI runtime expression: "$response.body#/data/pm_id"
 };
 
+/// What both sides say over a WebSocket: each message is a JSON text that fits one of the shapes.
+struct SocketSpec {
+    std::string subprotocol;
+    std::vector<Shape> client;  ///< components
+    std::vector<Shape> server;  ///< components
+};
+
 /// One thing that can be asked: method and path, words, what goes in, what comes out.
 struct Operation {
     net::Method method = net::Method::kGet;
@@ -120,6 +129,7 @@ struct Operation {
     std::vector<ErrorSpec> errors{};
     std::vector<LinkSpec> links{};
     net::RequestLimits limits{};
+    std::optional<SocketSpec> socket{};  ///< the answer is a WebSocket
 };
 
 /// Every code that the operation can give, those of all operations included, ordered by status.

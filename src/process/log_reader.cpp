@@ -165,23 +165,37 @@ Result<void> LogReader::advance(Entry& entry) {
 }
 
 Result<std::vector<LogLine>> LogReader::next(std::size_t max_bytes) {
+    std::vector<LogLine> lines;
+    ZONA_TRY_VOID(visit(max_bytes, [&lines](const LogLineView& line) {
+        lines.push_back({.source = line.source,
+                         .time = line.time,
+                         .text = std::string(line.text),
+                         .partial = line.partial,
+                         .split = line.split});
+    }));
+    return lines;
+}
+
+Result<std::size_t> LogReader::visit(std::size_t max_bytes,
+                                     const std::function<void(const LogLineView&)>& visitor) {
     if (auto error = std::exchange(pending_error_, std::nullopt)) return *std::move(error);
     for (const auto& entry : entries_) {
         if (!entry->in_heap && !entry->failed) ZONA_TRY_VOID(advance(*entry));
     }
-    std::vector<LogLine> lines;
+    std::size_t lines = 0;
     std::size_t bytes = 0;
-    while (!heap_.empty() && (bytes < max_bytes || lines.empty())) {
+    while (!heap_.empty() && (bytes < max_bytes || lines == 0)) {
         std::ranges::pop_heap(heap_, kLater);
         Entry& entry = *heap_.back();
         heap_.pop_back();
         entry.in_heap = false;
-        lines.push_back({.source = entry.source,
-                         .time = entry.time,
-                         .text = std::string(entry.line.text),
-                         .partial = entry.line.partial,
-                         .split = entry.line.split});
-        bytes += lines.back().text.size() + kLineOverhead;
+        visitor({.source = entry.source,
+                 .time = entry.time,
+                 .text = entry.line.text,
+                 .partial = entry.line.partial,
+                 .split = entry.line.split});
+        ++lines;
+        bytes += entry.line.text.size() + kLineOverhead;
         entry.file.pop();
         if (auto advanced = advance(entry); !advanced) {
             pending_error_ = advanced.take_error();
@@ -189,6 +203,10 @@ Result<std::vector<LogLine>> LogReader::next(std::size_t max_bytes) {
         }
     }
     return lines;
+}
+
+Result<std::string_view> LogReader::next_bytes(std::size_t max_bytes) {
+    return entries_.front()->file.bytes(max_bytes);
 }
 
 }  // namespace zona::process

@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,15 @@ struct LogLine {
     std::string text;      ///< any bytes but '\n', which is cut off; at most kMostLine
     bool partial = false;  ///< the file ends without a newline after it
     bool split = false;    ///< the next line of this source goes on where this one ends
+};
+
+/// The same while it is in the reader's memory: valid until the visitor that gets it returns.
+struct LogLineView {
+    std::size_t source = 0;
+    std::optional<core::SystemTime> time;
+    std::string_view text;
+    bool partial = false;
+    bool split = false;
 };
 
 /// Whether more is expected at the end.
@@ -96,6 +106,16 @@ class LogReader {
     /// Errors: from errno when a file cannot be read, which is named. That file gives no more
     /// lines; the call after the error goes on with the others.
     core::Result<std::vector<LogLine>> next(std::size_t max_bytes);
+
+    /// The same without a copy: calls `visitor` with each line, and returns how many there were.
+    /// `visitor` may call nothing of the reader but sources().
+    core::Result<std::size_t> visit(std::size_t max_bytes,
+                                    const std::function<void(const LogLineView&)>& visitor);
+
+    /// The next bytes of the only file as they are, at most `max_bytes`; empty at the end. They are
+    /// valid until the next call. Precondition: there is one source, and neither next() nor visit()
+    /// was called since the last seek. Errors: as next().
+    core::Result<std::string_view> next_bytes(std::size_t max_bytes);
 
     /// The present position, as an opaque text of letters, digits, '-' and '_': about 26 characters
     /// for each file. It names files by their path, inode and the last bytes read; not by device,

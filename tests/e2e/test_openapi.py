@@ -17,6 +17,10 @@ FORMATS = jsonschema.FormatChecker()
 FORMATS.checks('date-time', ValueError)(lambda text: not isinstance(text, str) or datetime.datetime.fromisoformat(text))
 
 
+# What never ends by itself: tests/e2e/test_streams.py.
+ENDLESS = {'openStream', 'followEvents'}
+
+
 class Client:
     """Works from the document alone: operations by operationId, values by schema."""
 
@@ -59,8 +63,11 @@ class Client:
         response = operation['responses'][str(status)]
         if '$ref' in response:
             response = self.document['components']['responses'][response['$ref'].rpartition('/')[2]]
-        for kind, content in response.get('content', {}).items():
-            assert headers['Content-Type'].startswith(kind), name
+        contents = response.get('content', {})
+        assert not contents or any(headers['Content-Type'].startswith(kind) for kind in contents), name
+        for kind, content in contents.items():
+            if not headers['Content-Type'].startswith(kind):
+                continue
             if kind == 'application/json':
                 self.fits(answer, content['schema'])
             elif kind == 'application/x-ndjson':
@@ -143,7 +150,8 @@ def test_every_example_of_the_document_is_sent_and_answered_as_it_says(client):
                                    'cwd': '/tmp'})
     asked = set()
     # What ends processes comes last: the examples are one sequence.
-    order = sorted(client.operations, key=lambda name: ('shutDown' == name, 'operateProcesses' == name))
+    finite = set(client.operations) - ENDLESS
+    order = sorted(finite, key=lambda name: ('shutDown' == name, 'operateProcesses' == name))
     for name in order:
         operation = client.operations[name][2]
         parameters = operation.get('parameters', [])
@@ -158,7 +166,7 @@ def test_every_example_of_the_document_is_sent_and_answered_as_it_says(client):
             assert status < 400 or (name, status) in [('startProcesses', 409)], (name, body, answer)
         asked.add(name)
 
-    assert asked == set(client.operations)
+    assert asked == finite
 
 
 def wrong_values(schema):
@@ -277,6 +285,8 @@ def test_every_sample_of_the_page_runs_as_it_stands(open_zona, title, command):
     assert len(ran) == sum(map(len, requests.get(zona.url + '/openapi.json', timeout=20).json()['paths'].values())) > 20
 
     for name, text in ran:
+        if name in ENDLESS:
+            continue
         text = text.replace('curl ', 'curl -sS --fail-with-body ', 1).replace('http://127.0.0.1:8063', zona.url)
         done = subprocess.run([*command, text], env=zona.environment({'ZONA_KEY': zona.key}), capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, (name, text, done.stdout, done.stderr)

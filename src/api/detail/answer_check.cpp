@@ -97,12 +97,14 @@ Result<net::Response> checked(Result<net::Response> answer, const Operation& ope
         if (may_fail_with(answer->failure->error.code())) return answer;
         return undeclared(operation, answer->failure->error.message());
     }
-    const auto found = std::ranges::find(operation.answers, answer->status, &AnswerSpec::status);
-    if (found == operation.answers.end())
-        return undeclared(operation, fmt::format("status {}", answer->status));
     const std::string_view type = answer->headers.find("Content-Type").value_or("");
-    if (!type.starts_with(found->media_type))
-        return undeclared(operation, fmt::format("Content-Type {}", type));
+    const auto found = std::ranges::find_if(operation.answers, [&](const AnswerSpec& one) {
+        return one.status == answer->status && type.starts_with(one.media_type);
+    });
+    if (found == operation.answers.end()) {
+        return undeclared(operation,
+                          fmt::format("status {}, Content-Type {}", answer->status, type));
+    }
     if (found->media_type == "application/json") {
         const Shape whole = found->envelope == Envelope::kYes ? envelope_of(*found) : found->shape;
         ZONA_TRY_VOID(check_value(answer->body, whole, operation, components));

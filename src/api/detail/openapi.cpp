@@ -118,10 +118,17 @@ json::object links_of(const Operation& operation) {
 json::object responses_of(const Operation& operation) {
     json::object out;
     for (const AnswerSpec& answer : operation.answers) {
+        const std::string status = fmt::format("{}", answer.status);
+        if (json::value* other = out.if_contains(status)) {
+            // The same in another form.
+            other->as_object()["content"].as_object()[answer.media_type] =
+                content_of(answer).at(answer.media_type);
+            continue;
+        }
         json::object response = {{"description", answer.description}};
         if (!answer.media_type.empty()) response["content"] = content_of(answer);
         if (!operation.links.empty()) response["links"] = links_of(operation);
-        out[fmt::format("{}", answer.status)] = std::move(response);
+        out[status] = std::move(response);
     }
     for (const ErrorSpec& error : all_errors(operation)) {
         const core::CodeInfo& row = core::info(error.code);
@@ -169,6 +176,18 @@ json::object body_of(const BodySpec& body) {
                 {"examples", std::move(examples)}}}}}};
 }
 
+json::object socket_of(const SocketSpec& socket) {
+    const auto side = [](const std::vector<Shape>& messages) {
+        json::array one_of;
+        for (const Shape& message : messages)
+            one_of.push_back(schema_of(message, Direction::kAnswer));
+        return json::object{{"oneOf", std::move(one_of)}};
+    };
+    return {{"subprotocol", socket.subprotocol},
+            {"client", side(socket.client)},
+            {"server", side(socket.server)}};
+}
+
 json::object operation_of(const Operation& operation) {
     json::object out = {{"operationId", operation.id},
                         {"tags", json::array{to_string(operation.tag)}},
@@ -183,6 +202,7 @@ json::object operation_of(const Operation& operation) {
         parameters.push_back(parameter_of(parameter));
     if (!parameters.empty()) out["parameters"] = std::move(parameters);
     if (operation.body) out["requestBody"] = body_of(*operation.body);
+    if (operation.socket) out["x-websocket"] = socket_of(*operation.socket);
     out["responses"] = responses_of(operation);
     return out;
 }
@@ -228,6 +248,9 @@ json::object components_of(const std::vector<const Operation*>& operations,
     std::set<std::string> asked;
     for (const Operation* operation : operations) {
         if (operation->body) collect(operation->body->shape, components, asked);
+        if (!operation->socket) continue;
+        for (const Shape& message : operation->socket->client)
+            collect(message, components, asked);
     }
     json::object schemas;
     for (const auto& [name, shape] : components) {

@@ -19,19 +19,25 @@ Result<ProcessFilter> ProcessFilter::make(const std::vector<std::string>& select
                                           std::span<const ProcessItemPtr> present) {
     ProcessFilter filter;
     if (select.empty()) return filter;
-    for (const std::string& text : select) {
-        ZONA_TRY(process::Selector selector, process::Selector::parse(text));
-        filter.selectors_.push_back(std::move(selector));
-    }
     std::vector<SelectableProcess> all;
     all.reserve(present.size());
-    for (const ProcessItemPtr& item : present)
+    for (const ProcessItemPtr& item : present) {
         all.push_back(selectable(*item));
-    ZONA_TRY(const std::vector<std::size_t> chosen, process::select_processes(select, all));
-    for (const ProcessItemPtr& item : present)
         filter.decided_[item->pm_id] = false;
-    for (const std::size_t index : chosen)
-        filter.decided_[all[index].pm_id] = true;
+    }
+    for (const std::string& text : select) {
+        ZONA_TRY(process::Selector selector, process::Selector::parse(text));
+        auto chosen = selector.match(all);
+        // A name that nobody has is a mistake; an expression may be about what is to come.
+        const bool waits =
+            !chosen && chosen.error().code() == core::Code::kNotFound && text.starts_with('/');
+        if (!chosen && !waits) return chosen.take_error();
+        if (chosen) {
+            for (const std::size_t index : *chosen)
+                filter.decided_[all[index].pm_id] = true;
+        }
+        filter.selectors_.push_back(std::move(selector));
+    }
     return filter;
 }
 

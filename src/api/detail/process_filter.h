@@ -18,7 +18,8 @@ namespace zona::api {
 /// `all` or an expression). What was decided about a process holds until it is deleted.
 class ProcessFilter {
   public:
-    /// No selector selects everything. Errors: those of process::select_processes.
+    /// No selector selects everything. Errors: those of process::select_processes; but an
+    /// expression need not match anything yet.
     static core::Result<ProcessFilter> make(const std::vector<std::string>& select,
                                             std::span<const ProcessItemPtr> present);
 

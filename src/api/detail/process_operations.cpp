@@ -227,7 +227,8 @@ Operation read_logs() {
         .description =
             "The last lines of the selected processes, one JSON object a line. With `follow` the "
             "stream stays open, and from time to time it carries a cursor, which resumes a broken "
-            "stream without losing or repeating a line.",
+            "stream without losing or repeating a line. By `format`, or by Accept, the same as "
+            "server-sent events, which always follow, or one file's bytes as they are.",
         .parameters =
             {select_parameter(),
              {.name = "stream",
@@ -249,13 +250,27 @@ Operation read_logs() {
                            .example("\"\"")},
              {.name = "follow",
               .shape =
-                  Shape::boolean("Keep the stream open.").default_value("false").example("false")}},
+                  Shape::boolean("Keep the stream open.").default_value("false").example("false")},
+             {.name = "format",
+              .shape = Shape::text("The form, whatever Accept says: a JSON object a line; "
+                                   "server-sent events `log` with such an object and `cursor`, "
+                                   "whose ids resume by Last-Event-ID; the bytes of one file.")
+                           .choices({"ndjson", "sse", "raw"})
+                           .example("\"ndjson\"")}},
         .answers = {{.description = "One object a line.",
                      .shape = Shape::one_of(
                          "A line, or a cursor.",
                          {Shape::component("LogLine"), Shape::component("LogCursor")}),
                      .media_type = "application/x-ndjson",
-                     .example = examples::log_line()}},
+                     .example = examples::log_line()},
+                    {.description = "Server-sent events.",
+                     .shape = Shape::text("Server-sent events."),
+                     .media_type = "text/event-stream",
+                     .example = "event: log\ndata: " + examples::log_line() + "\n\n"},
+                    {.description = "The bytes of one file.",
+                     .shape = Shape::text("What the process wrote."),
+                     .media_type = "text/plain",
+                     .example = "ready\n"}},
         .errors = selected()};
 }
 

@@ -1,5 +1,6 @@
 #include "api/detail/shapes.h"
 
+#include "api/detail/stream_shapes.h"
 #include "process/ecosystem.h"
 
 namespace zona::api {
@@ -245,6 +246,7 @@ void name_components(Service& service) {
     service.name("LogCursor",
                  Shape::object({required("cursor", Shape::text("Where to resume, for `cursor`."))},
                                "From time to time in a stream that follows."));
+    name_stream_components(service);
 }
 
 }  // namespace zona::api

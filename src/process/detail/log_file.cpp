@@ -130,7 +130,7 @@ Result<std::size_t> LogFile::read_more() {
     if (!got) return named(got.take_error());
     if (*got > 0) {
         index_current_ = false;
-        piece_ = std::min(piece_ * 2, kPiece);
+        piece_ = std::max(piece_, std::min(piece_ * 2, kPiece));
     }
     return *got;
 }
@@ -195,6 +195,23 @@ void LogFile::pop() {
     begin_ += used_;
     used_ = 0;
     buffer_.clear();
+}
+
+Result<std::string_view> LogFile::bytes(std::size_t most) {
+    for (;;) {
+        if (used_ < buffer_.size()) {
+            const std::string_view rest = std::string_view(buffer_).substr(used_, most);
+            used_ += rest.size();
+            return rest;
+        }
+        piece_ = most;
+        ZONA_TRY(const std::size_t got, read_more());
+        if (got > 0) continue;
+        ZONA_TRY(const bool again, look_again());
+        if (!again) break;
+    }
+    release();
+    return std::string_view();
 }
 
 Result<std::optional<core::SystemTime>> LogFile::time() {

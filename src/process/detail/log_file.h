@@ -52,6 +52,9 @@ class LogFile {
     core::Result<std::optional<core::SystemTime>> time();
     /// Moves behind the line that peek() gave.
     void pop();
+    /// The bytes at the position as they are, at most `most`, moving behind them; empty: nothing
+    /// there (yet). Valid until the next call.
+    core::Result<std::string_view> bytes(std::size_t most);
 
     void seek(std::uint64_t offset);
     /// The beginnings of the last lines, at most `most`, in the order of the file.
