@@ -101,7 +101,7 @@ def bench_many():
 
 def bench_connections():
     """What 10,000 clients that say nothing cost."""
-    with networked(ZONA_API_MAX_CONNECTIONS='10100', ZONA_API_IDLE_TIMEOUT='1h', ZONA_API_CONNECTIONS_PER_ADDRESS='20000') as zona:
+    with networked(ZONA_API_MAX_CONNECTIONS='10100', ZONA_API_IDLE_TIMEOUT='1h', ZONA_API_MAX_CONNECTIONS_PER_ADDRESS='20000') as zona:
         pid = zona.daemon_pid()
         host, port = zona.address.split(':')
         before = pss_kb(pid)
@@ -156,7 +156,7 @@ def bench_follow():
 def bench_streams():
     """Many clients of /api/v1/stream, one of which does not read."""
     for clients, updates in ((200, 100), (2000, 20)):
-        with networked(ZONA_API_MAX_CONNECTIONS='2100', ZONA_API_CONNECTIONS_PER_ADDRESS='4000') as zona:
+        with networked(ZONA_API_MAX_CONNECTIONS='2100', ZONA_API_MAX_CONNECTIONS_PER_ADDRESS='4000') as zona:
             host, port = zona.address.split(':')
             load = subprocess.run([BIN / 'stream_load', host, port, zona.headers['X-API-Key'], 'nap', str(clients), str(updates), '10' if clients == 200 else '2'],
                                   capture_output=True, text=True, check=True)

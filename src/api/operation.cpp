@@ -21,8 +21,9 @@ std::string_view to_string(Access access) {
 }
 
 std::string_view to_string(Tag tag) {
-    constexpr std::array<std::string_view, 8> kNames = {
-        "processes", "logs", "streams", "snapshots", "configuration", "system", "keys", "documents"};
+    constexpr std::array<std::string_view, 8> kNames = {"processes", "logs",          "streams",
+                                                        "snapshots", "configuration", "system",
+                                                        "keys",      "documents"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 

@@ -45,8 +45,7 @@ std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
 inline constexpr Tag kAllTags[] = {Tag::kProcesses, Tag::kLogs,          Tag::kStreams,
                                    Tag::kSnapshots, Tag::kConfiguration, Tag::kSystem,
-                                   Tag::kKeys,
-                                   Tag::kDocuments};
+                                   Tag::kKeys,      Tag::kDocuments};
 
 /// Where a parameter stands.
 enum class Place : std::uint8_t { kPath, kQuery };

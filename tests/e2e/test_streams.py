@@ -268,7 +268,7 @@ def test_a_drain_ends_a_stream_with_1001(zona, stream):
 
 # PM-55, PM-69
 def test_one_of_many_clients_that_does_not_read_holds_up_nobody(open_zona):
-    zona = open_zona(ZONA_API_CONNECTIONS_PER_ADDRESS='400')
+    zona = open_zona(ZONA_API_MAX_CONNECTIONS_PER_ADDRESS='400')
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(contextlib.closing(Stream(zona))) for _ in range(200)]
         for one in streams:
