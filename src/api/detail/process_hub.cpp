@@ -251,6 +251,7 @@ void ProcessHub::Impl::end() {
 
 void ProcessHub::Impl::take(ProcessNews news) {
     std::vector<std::shared_ptr<ProcessItem>> events;
+    events.reserve(news.events.size());
     for (ProcessEvent& event : news.events)
         events.push_back(event_of(std::move(event), news));
     for (auto& event : events)
