@@ -18,27 +18,35 @@ bool is_bound_to(const os::UniqueFd& socket, const os::TcpAddress& wanted) {
 
 Listeners::Listeners(int inherited) {
     for (int i = 0; i < inherited; ++i)
-        sockets_.push_back(os::UniqueFd::adopt(process::kFdFirstListener + i));
+        inherited_.push_back(os::UniqueFd::adopt(process::kFdFirstListener + i));
 }
 
-core::Result<void> Listeners::open(const os::TcpAddress& wanted, process::KeeperLink& keeper) {
-    const auto fits = [&](const os::UniqueFd& socket) { return is_bound_to(socket, wanted); };
-    if (sockets_.empty() || !std::ranges::all_of(sockets_, fits)) {
-        ZONA_TRY_VOID(close(keeper));
+core::Result<std::string> Listeners::open(const os::TcpAddress& wanted) {
+    const auto fits = [&](const os::UniqueFd& socket) {
+        return socket.get() >= 0 && is_bound_to(socket, wanted);
+    };
+    const auto found = std::ranges::find_if(inherited_, fits);
+    const auto index = static_cast<std::size_t>(found - inherited_.begin());
+    as_inherited_ = as_inherited_ && found != inherited_.end() && index == sockets_.size();
+    if (found != inherited_.end()) {
+        sockets_.push_back(std::move(*found));
+    } else {
         ZONA_TRY(os::UniqueFd socket, os::listen_tcp(wanted, kBacklog));
-        ZONA_TRY_VOID(keeper.keep_listener(socket.get()));
         sockets_.push_back(std::move(socket));
     }
-    ZONA_TRY(const os::TcpAddress at, os::local_address(sockets_.front().get()));
-    address_ = at.to_string();
-    return {};
+    ZONA_TRY(const os::TcpAddress at, os::local_address(sockets_.back().get()));
+    return at.to_string();
 }
 
-core::Result<void> Listeners::close(process::KeeperLink& keeper) {
-    address_.clear();
-    if (sockets_.empty()) return {};
-    sockets_.clear();
-    return keeper.drop_listeners();
+core::Result<void> Listeners::settle(process::KeeperLink& keeper) {
+    const bool keeper_has_them = as_inherited_ && inherited_.size() == sockets_.size();
+    const bool keeper_has_some = !inherited_.empty();
+    inherited_.clear();
+    if (keeper_has_them) return {};
+    if (keeper_has_some) ZONA_TRY_VOID(keeper.drop_listeners());
+    for (const os::UniqueFd& socket : sockets_)
+        ZONA_TRY_VOID(keeper.keep_listener(socket.get()));
+    return {};
 }
 
 std::vector<int> Listeners::descriptors() const {

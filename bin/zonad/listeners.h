@@ -18,27 +18,26 @@ namespace zona {
 class Listeners {
   public:
     /// Takes over the `inherited` sockets that follow process::kFdFirstListener, and waits for
-    /// open() or close() to say what becomes of them.
+    /// open() and settle() to say what becomes of them.
     explicit Listeners(int inherited);
 
-    /// Listens on `wanted`: by the inherited sockets if they are bound there, else by new ones,
-    /// which the keeper gets, too. Errors: those of os::listen_tcp (the address is taken), and of
-    /// the keeper; then nothing listens.
-    core::Result<void> open(const os::TcpAddress& wanted, process::KeeperLink& keeper);
+    /// Listens on `wanted`, too: by the inherited socket that is bound there, else by a new one.
+    /// Returns where it is bound. Errors: those of os::listen_tcp (the address is taken).
+    core::Result<std::string> open(const os::TcpAddress& wanted);
 
-    /// Listens nowhere; the keeper neither.
-    core::Result<void> close(process::KeeperLink& keeper);
+    /// After the last open(): closes the inherited sockets that nobody has asked for, and lets the
+    /// keeper hold what is listened on now. Errors: those of the keeper.
+    core::Result<void> settle(process::KeeperLink& keeper);
 
     /// The sockets, for what the daemon hands on when it becomes the keeper.
     std::vector<int> descriptors() const;
     /// Another descriptor of each, for the server. Errors from errno.
     core::Result<std::vector<os::UniqueFd>> copies() const;
-    /// Where they are bound, as "127.0.0.1:8063"; empty if nowhere.
-    const std::string& address() const { return address_; }
 
   private:
-    std::vector<os::UniqueFd> sockets_;
-    std::string address_;
+    std::vector<os::UniqueFd> inherited_;  ///< those that were not asked for yet; empty: taken
+    std::vector<os::UniqueFd> sockets_;    ///< in the order of open()
+    bool as_inherited_ = true;             ///< sockets_ are the first inherited ones, in order
 };
 
 }  // namespace zona

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <tuple>
 
 #include <boost/asio/io_context.hpp>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "api/daemon_api.h"
+#include "api/pmdaemon.h"
 #include "core/config.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -138,7 +140,10 @@ class Daemon {
     void apply_settings();
     core::Result<void> open_stores();
     core::Result<void> open_network();
-    core::Result<void> listen();
+    core::Result<std::string> listen(const std::string& wanted);
+    core::Result<void> check_exposure(const os::TcpAddress& address);
+    core::Result<std::string> listen_also(const std::string& wanted);
+    api::Network network() const;
     void open_keys();
     core::Result<void> open_tls();
     void reload_tls();
@@ -183,7 +188,9 @@ class Daemon {
     std::string keys_problem_;              ///< why they cannot be used
     std::shared_ptr<net::TlsContext> tls_;  ///< null: plain HTTP
     std::optional<process::Supervisor> supervisor_;
-    std::string not_listening_because_;  ///< although it should
+    api::Network network_;  ///< as it was at the start
+    mutable std::mutex also_guard_;
+    std::vector<std::string> also_;  ///< guarded by also_guard_: listened on since
     std::optional<api::Service> service_;
     std::atomic<Readiness> readiness_{Readiness::kStarting};
     std::optional<net::ServerPool> servers_;
@@ -299,37 +306,89 @@ void Daemon::store_uses_of_keys() {
     });
 }
 
-core::Result<void> Daemon::listen() {
-    ZONA_TRY(const os::TcpAddress address, os::TcpAddress::parse(settings_.api.listen));
-    ZONA_TRY_VOID(open_tls());
+core::Result<void> Daemon::check_exposure(const os::TcpAddress& address) {
     ZONA_TRY(const auto warnings, identity::judge({.address = address,
                                                    .transport = tls_ ? identity::Transport::kTls
                                                                      : identity::Transport::kPlain,
                                                    .insecure = settings_.api.insecure,
                                                    .demand = demand(),
                                                    .profile = settings_.profile}));
-    if (!keys_) return core::Error(core::Code::kConflict, keys_problem_);
-    ZONA_TRY_VOID(listeners_.open(address, keeper_));
-    const core::Logger log = logging_.logger("http");
-    log.info("listening", {{"address", listeners_.address()}, {"tls", tls_ != nullptr}});
     for (const std::string& warning : warnings)
-        log.warn(warning);
+        logging_.logger("http").warn(warning);
     return {};
+}
+
+core::Result<std::string> Daemon::listen(const std::string& wanted) {
+    ZONA_TRY(const os::TcpAddress address, os::TcpAddress::parse(wanted));
+    ZONA_TRY_VOID(check_exposure(address));
+    if (!keys_) return core::Error(core::Code::kConflict, keys_problem_);
+    ZONA_TRY(std::string bound, listeners_.open(address));
+    logging_.logger("http").info("listening", {{"address", bound}, {"tls", tls_ != nullptr}});
+    return bound;
+}
+
+/// Until this daemon ends. On a thread of the servers.
+core::Result<std::string> Daemon::listen_also(const std::string& wanted) {
+    ZONA_TRY(const os::TcpAddress address, os::TcpAddress::parse(wanted));
+    if (!keys_) return core::Error(core::Code::kConflict, keys_problem_);
+    const std::string name = address.to_string();
+    const std::scoped_lock lock(also_guard_);
+    const bool there = network_.address == name || network_.pmdaemon == name ||
+                       std::ranges::find(also_, name) != also_.end();
+    if (there) return name;
+    if (listeners_.descriptors().size() + also_.size() >= process::kMostListeners) {
+        return core::Error(core::Code::kTooManyRequests,
+                           "zona listens on as many addresses as it can");
+    }
+    ZONA_TRY_VOID(check_exposure(address));
+    constexpr int kBacklog = 4096;
+    ZONA_TRY(os::UniqueFd socket, os::listen_tcp(address, kBacklog));
+    ZONA_TRY(const os::TcpAddress bound, os::local_address(socket.get()));
+    servers_->listen_now(std::move(socket), tls_);
+    also_.push_back(bound.to_string());
+    logging_.logger("http").info("listening", {{"address", also_.back()}});
+    return also_.back();
+}
+
+api::Network Daemon::network() const {
+    api::Network out = network_;
+    const std::scoped_lock lock(also_guard_);
+    if (out.pmdaemon.empty() && !also_.empty()) out.pmdaemon = also_.front();
+    return out;
 }
 
 /// What is wrong with the settings stops the first daemon, whose starter can mend it. Nothing else
 /// stops supervision: the unix socket is served in any case.
 core::Result<void> Daemon::open_network() {
     open_keys();
-    if (settings_.api.listen.empty()) return listeners_.close(keeper_);
-    auto listening = listen();
-    if (listening) return {};
     const bool is_first = table_->header().daemons.load() <= 1;
-    if (is_first && listening.error().code() == core::Code::kInvalidArgument) return listening;
-    logging_.logger("http").report(
-        "the API does not listen in the network, only on the unix socket", listening.error());
-    not_listening_because_ = listening.error().message();
-    return listeners_.close(keeper_);
+    const bool wanted_anywhere =
+        !settings_.api.listen.empty() || !settings_.api.pmdaemon_listen.empty();
+    if (auto tls = open_tls(); !tls && wanted_anywhere) {
+        if (is_first) return tls;
+        logging_.logger("http").report("the API does not listen in the network", tls.error());
+        network_.problem = tls.error().message();
+        return listeners_.settle(keeper_);
+    }
+    network_.tls = tls_ != nullptr;
+    const auto open = [&](const std::string& wanted, std::string& bound) -> core::Result<void> {
+        if (wanted.empty()) return {};
+        auto listening = listen(wanted);
+        if (listening) {
+            bound = std::move(*listening);
+            return {};
+        }
+        if (is_first && listening.error().code() == core::Code::kInvalidArgument)
+            return listening.take_error();
+        logging_.logger("http").report("the API does not listen where it should",
+                                       listening.error());
+        if (network_.problem.empty()) network_.problem = listening.error().message();
+        return {};
+    };
+    ZONA_TRY_VOID(open(settings_.api.listen, network_.address));
+    auto pmdaemons = open(settings_.api.pmdaemon_listen, network_.pmdaemon);
+    if (!pmdaemons) return pmdaemons.take_error().context("api.pmdaemon_listen");
+    return listeners_.settle(keeper_);
 }
 
 core::Result<void> Daemon::build_supervisor() {
@@ -398,11 +457,11 @@ std::vector<process::HostCheck> Daemon::host_checks() const {
         *containment_, {.home = home_, .search_path = search_path(), .descriptors = budget_});
     process::HostCheck& network = checks.emplace_back();
     network.name = "network API";
-    network.detail = listeners_.address().empty() ? "only the unix socket is served (api.listen)"
-                                                  : "listening on " + listeners_.address();
-    if (!not_listening_because_.empty()) {
+    network.detail = network_.address.empty() ? "only the unix socket is served (api.listen)"
+                                              : "listening on " + network_.address;
+    if (!network_.problem.empty()) {
         network.status = process::CheckStatus::kDegraded;
-        network.detail = not_listening_because_;
+        network.detail = network_.problem;
         network.cure = "free that address or set another api.listen, then restart zona";
     }
     return checks;
@@ -445,10 +504,8 @@ core::Result<void> Daemon::build_api() {
                       }},
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
-         .network =
-             [this] {
-                 return api::Network{listeners_.address(), tls_ != nullptr, not_listening_because_};
-             },
+         .network = [this] { return this->network(); },
+         .listen = [this](const std::string& address) { return listen_also(address); },
          .not_ready = [this] { return not_ready(); },
          .host_checks = [this] { return host_checks(); },
          .shutdown =
@@ -468,13 +525,18 @@ core::Result<void> Daemon::build_api() {
                                     .access = logging_.logger("http.access"),
                                     .log = logging_.logger("http")};
     const auto make = [&](std::size_t) {
-        return net::make_application(service_->router(), deps, inner,
-                                     net::network_middlewares(policy));
+        std::vector<net::Middleware> outer = net::network_middlewares(policy);
+        outer.push_back(api::render_pmdaemon_errors());
+        return net::make_application(service_->router(), deps, inner, std::move(outer));
     };
     const core::Logger log = logging_.logger("http");
     servers_.emplace(server_count(), server_options(), make, clock_, log, metrics_);
     ZONA_TRY(std::vector<os::UniqueFd> network, listeners_.copies());
-    ZONA_TRY_VOID(servers_->listen(std::move(network), tls_));
+    for (os::UniqueFd& socket : network) {
+        std::vector<os::UniqueFd> one;
+        one.push_back(std::move(socket));
+        ZONA_TRY_VOID(servers_->listen(std::move(one), tls_));
+    }
     std::vector<os::UniqueFd> local;
     local.push_back(os::UniqueFd::adopt(process::kFdListen));
     return servers_->listen(std::move(local));

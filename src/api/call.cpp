@@ -101,6 +101,7 @@ Result<void> Call::read(const Components& components) {
         values_->read_parameter(request_, parameter, components, mistakes);
     }
     for (const net::Parameter& given : request_.query) {
+        if (operation_.manner == Manner::kPmdaemon) break;
         if (std::ranges::find(known, given.name) != known.end()) continue;
         const auto meant = core::nearest(given.name, known);
         mistakes.push_back({core::to_valid_utf8(std::string_view(given.name).substr(0, 64)),

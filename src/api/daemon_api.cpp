@@ -7,6 +7,7 @@
 #include "api/detail/event_route.h"
 #include "api/detail/key_routes.h"
 #include "api/detail/log_route.h"
+#include "api/detail/pmdaemon_routes.h"
 #include "api/detail/process_cache.h"
 #include "api/detail/process_hub.h"
 #include "api/detail/process_operations.h"
@@ -55,6 +56,13 @@ class DaemonRoutes {
             {"keeper", {{"pid", deps_.keeper_pid()}}},
             {"network", render(deps_.network())}};
         co_return Response::success(core::to_json(data));
+    }
+
+    Answer add_listener(Call& call) {
+        const std::string wanted(call.body().at("address").as_string());
+        ZONA_CO_TRY(const std::string bound, deps_.listen(wanted));
+        const json::value data = {{"address", bound}};
+        co_return Response::success(core::to_json(data), {}, 201);
     }
 
     Answer liveness(Call&) { co_return Response::success(R"({"status":"live"})"); }
@@ -273,6 +281,8 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(data), {}, 202);
     }
 
+    ProcessHub& hub() { return hub_; }
+
   private:
     asio::awaitable<Result<void>> run_stream(const net::Request& request, net::WebSocket& socket) {
         const auto executor = co_await asio::this_coro::executor;
@@ -367,12 +377,14 @@ std::vector<Row> rows() {
             {get_metrics(), &DaemonRoutes::metrics},
             {scrape_metrics(), &DaemonRoutes::metrics},
             {shut_down(), &DaemonRoutes::shutdown},
+            {add_listener(), &DaemonRoutes::add_listener},
             {get_liveness(), &DaemonRoutes::liveness},
             {get_readiness(), &DaemonRoutes::readiness}};
 }
 
 /// `routes` may be null where nobody asks.
-Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& routes) {
+Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& routes,
+                      const DaemonInfo& info, const DaemonApiDeps* deps) {
     name_components(service);
     for (Row& row : rows()) {
         ZONA_TRY_VOID(service.add(
@@ -380,6 +392,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
             [routes, member = row.member](Call& call) { return (routes.get()->*member)(call); }));
     }
     ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr));
+    ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));
     return service.add_documents();
 }
 
@@ -387,12 +400,12 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
 
 Result<void> add_daemon_routes(Service& service, DaemonInfo info, DaemonApiDeps deps) {
     // Owned by the handlers together.
-    return add_rows(service, std::make_shared<DaemonRoutes>(std::move(info), std::move(deps),
-                                                            service.components()));
+    const auto routes = std::make_shared<DaemonRoutes>(info, deps, service.components());
+    return add_rows(service, routes, info, &deps);
 }
 
 Result<void> declare_daemon_routes(Service& service) {
-    return add_rows(service, nullptr);
+    return add_rows(service, nullptr, {}, nullptr);
 }
 
 }  // namespace zona::api

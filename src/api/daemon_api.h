@@ -43,9 +43,10 @@ struct DaemonInfo {
 
 /// Where the API is reached beside the unix socket.
 struct Network {
-    std::string address;  ///< "127.0.0.1:8063"; empty: nowhere
-    bool tls = false;     ///< it speaks HTTPS there
-    std::string problem;  ///< why not there where it should be; empty: none
+    std::string address{};   ///< "127.0.0.1:8063"; empty: nowhere
+    bool tls = false;        ///< it speaks HTTPS wherever it listens
+    std::string problem{};   ///< why not there where it should be; empty: none
+    std::string pmdaemon{};  ///< where PMDaemon's clients look; empty: nowhere
 };
 
 /// What /api/v1/keys works with.
@@ -69,6 +70,10 @@ struct DaemonApiDeps {
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
     std::function<Network()> network;
+    /// Listens on one more address until the program ends, and returns it. Any thread. Errors:
+    /// kInvalidArgument for what is no address or may not be listened on, kConflict for one that is
+    /// taken, or when no keys are known; kTooManyRequests; those of the system.
+    std::function<core::Result<std::string>(const std::string& address)> listen;
     /// Why no request should come yet or any more; nothing once recovery is done. Any thread.
     std::function<std::optional<std::string>()> not_ready;
     std::function<std::vector<process::HostCheck>()> host_checks;

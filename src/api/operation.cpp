@@ -21,14 +21,14 @@ std::string_view to_string(Access access) {
 }
 
 std::string_view to_string(Tag tag) {
-    constexpr std::array<std::string_view, 8> kNames = {"processes", "logs",          "streams",
+    constexpr std::array<std::string_view, 9> kNames = {"processes", "logs",          "streams",
                                                         "snapshots", "configuration", "system",
-                                                        "keys",      "documents"};
+                                                        "keys",      "documents", "pmdaemon"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 
 std::string_view meaning(Tag tag) {
-    constexpr std::array<std::string_view, 8> kMeanings = {
+    constexpr std::array<std::string_view, 9> kMeanings = {
         "Processes: what runs, what should run, and how runs ended.",
         "What processes wrote, as lines with their times.",
         "What happens to processes, told as it happens.",
@@ -36,7 +36,8 @@ std::string_view meaning(Tag tag) {
         "The daemon's settings and the levels of its log.",
         "The daemon itself, its host, its measurements and its end.",
         "API keys: who may ask over the network.",
-        "What this API is."};
+        "What this API is.",
+        "PMDaemon's paths and shapes, for its clients."};
     return kMeanings.at(static_cast<std::size_t>(tag));
 }
 

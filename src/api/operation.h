@@ -36,7 +36,8 @@ enum class Tag : std::uint8_t {
     kConfiguration,
     kSystem,
     kKeys,
-    kDocuments
+    kDocuments,
+    kPmdaemon
 };
 /// "processes", "logs", ...: as in the documents.
 std::string_view to_string(Tag tag);
@@ -45,7 +46,16 @@ std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
 inline constexpr Tag kAllTags[] = {Tag::kProcesses, Tag::kLogs,          Tag::kStreams,
                                    Tag::kSnapshots, Tag::kConfiguration, Tag::kSystem,
-                                   Tag::kKeys,      Tag::kDocuments};
+                                   Tag::kKeys,      Tag::kDocuments,
+                                   Tag::kPmdaemon};
+
+/// Whose conventions an operation keeps.
+enum class Manner : std::uint8_t {
+    kZona,
+    /// PMDaemon's: a query parameter that it does not know is passed over, and what it refuses is
+    /// told in the statuses and shapes of its answers.
+    kPmdaemon
+};
 
 /// Where a parameter stands.
 enum class Place : std::uint8_t { kPath, kQuery };
@@ -120,6 +130,7 @@ struct Operation {
     std::string id;    ///< the operationId: unique, camelCase, a verb first
     Tag tag = Tag::kSystem;
     Access access = Access::kViewer;
+    Manner manner = Manner::kZona;
     std::string summary;
     std::string description;
     std::vector<ParameterSpec> parameters{};

@@ -10,6 +10,7 @@
 #include "api/detail/api_tables.h"
 #include "api/detail/docs_page.h"
 #include "api/detail/openapi.h"
+#include "api/detail/pmdaemon_routes.h"
 #include "core/text.h"
 
 namespace zona::api {
@@ -130,8 +131,11 @@ Result<void> Service::add_documents() {
         out.headers.add("Content-Security-Policy", state->docs_page().policy);
         return ready(std::move(out));
     };
-    const auto front = [](Call&) {
-        Response out;
+    const auto front = [state](Call& call) {
+        const bool is_program = !pmdaemon::wants_page(call.request());
+        Response out = is_program ? pmdaemon::front(state->version) : Response();
+        out.headers.add("Vary", "Accept");
+        if (is_program) return ready(std::move(out));
         out.status = 307;
         out.headers.add("Location", "/docs");
         return ready(std::move(out));

@@ -71,6 +71,12 @@ std::vector<Setting> api_access() {
          .default_value = "127.0.0.1:8063",
          .description = "Where the API listens in the network, e.g. `0.0.0.0:8063` or "
                         "`[::1]:8063`; `off`: only on the unix socket in zona's home."},
+        {.key = "api.pmdaemon_listen",
+         .type = SettingType::kText,
+         .default_value = "off",
+         .description = "A second address for clients of PMDaemon, which look at "
+                        "`127.0.0.1:9615`; `off`: none. The same API by the same rules. "
+                        "`zona web` opens it until zona ends."},
         {.key = "api.authentication",
          .type = SettingType::kChoice,
          .default_value = "key",
@@ -247,6 +253,9 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .log_levels = std::move(levels),
         .log_file = snapshot.text("log.file"),
         .api = {.listen = snapshot.text("api.listen") == "off" ? "" : snapshot.text("api.listen"),
+                .pmdaemon_listen = snapshot.text("api.pmdaemon_listen") == "off"
+                                       ? ""
+                                       : snapshot.text("api.pmdaemon_listen"),
                 .authentication = snapshot.text("api.authentication") == "key",
                 .insecure = snapshot.boolean("api.insecure"),
                 .tls_certificate = snapshot.text("api.tls.certificate"),

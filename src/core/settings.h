@@ -23,6 +23,7 @@ struct Settings {
         bool insecure = false;        ///< plain HTTP beyond this host is wanted
         std::string tls_certificate;  ///< PEM; empty: plain HTTP
         std::string tls_key;          ///< PEM; empty: in the certificate's file
+        std::string pmdaemon_listen;  ///< os::TcpAddress; empty: none
         std::int64_t threads;         ///< that serve requests; 0: one per core, at most 8
         std::int64_t max_connections;
         std::int64_t max_connections_per_address;  ///< over TCP; 0: no such limit

@@ -158,6 +158,7 @@ class Authenticate {
         if (net::asks_for_websocket(request)) offered = take_offered_keys(request);
         if (const auto* local = std::get_if<net::UnixPeer>(&request.peer)) {
             request.principal = fmt::format("uid {}", local->uid);
+            request.may_change = true;
             co_return co_await next(request);
         }
         if (has_key_in_url(request)) {
@@ -173,6 +174,7 @@ class Authenticate {
         const Shown shown = shown_by(request, offered);
         if (shown.keys.empty() && (is_open || options_.demand == Demand::kNothing)) {
             request.principal = "anybody";
+            request.may_change = options_.demand == Demand::kNothing;
             co_return co_await next(request);
         }
         if (shown.keys.empty()) co_return co_await refuse(request, none_shown(shown), "missing");
@@ -186,6 +188,7 @@ class Authenticate {
         }
         const auto& who = std::get<Principal>(found);
         request.principal = who.to_string();
+        request.may_change = who.scope == Scope::kAdmin;
         if (who.scope != Scope::kAdmin && !reads_only(request.method)) {
             co_return Response::failed(
                 Error(Code::kForbidden,

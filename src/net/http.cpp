@@ -116,6 +116,7 @@ void Request::clear() {
     version = 11;
     over_tls = false;
     principal.clear();
+    may_change = false;
     correlation_id.clear();
     received = {};
     deadline = core::Deadline::never();

@@ -91,6 +91,8 @@ struct Request {
     Peer peer;
     bool over_tls = false;
     std::string principal;  ///< who asks, for logs; filled by authentication
+    /// Whether who asks may change anything, for what no method tells; filled by authentication.
+    bool may_change = false;
     std::string correlation_id;
     core::SteadyTime received;  ///< when its first byte was read
     core::Deadline deadline =

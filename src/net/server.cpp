@@ -101,6 +101,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     asio::experimental::channel<void(boost::system::error_code)> drain_begins_;
     asio::steady_timer drain_ends_;
     core::SteadyTime cut_at_ = core::SteadyTime::max();
+    bool serving_ = false;
     bool served_ = false;  ///< serve() is through
     bool counts_alone_;    ///< else whoever made the tally sets its limits
     std::shared_ptr<detail::ConnectionTally> tally_;  // shared with the pool's other servers
@@ -109,6 +110,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 };
 
 core::Result<void> Server::Impl::listen(os::UniqueFd socket, ListenOptions options) {
+    if (shared_->draining) return core::Error(core::Code::kUnavailable, "the server is draining");
     ZONA_TRY_VOID(shared_->deadlines->usable());
     ZONA_TRY_VOID(os::family_of_listening(socket.get()));
     ZONA_TRY_VOID(os::set_nonblocking(socket.get()));
@@ -120,12 +122,14 @@ core::Result<void> Server::Impl::listen(os::UniqueFd socket, ListenOptions optio
     }
     std::ignore = std::move(socket).release();  // the listener owns it now
     listeners_.push_back(std::make_unique<Listener>(std::move(watched), std::move(options)));
+    if (serving_) shared_->tasks.spawn("http accept", accept_from(*listeners_.back()));
     return {};
 }
 
 asio::awaitable<void> Server::Impl::serve() {
     const auto self = shared_from_this();
     co_await asio::this_coro::throw_if_cancelled(false);
+    serving_ = true;
     for (const auto& listener : listeners_) {
         shared_->tasks.spawn("http accept", accept_from(*listener));
     }

@@ -104,10 +104,11 @@ class Server {
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// Adds a listening socket, unix or TCP, from whoever made it; before serve(). It is set
-    /// non-blocking, which all holders of its open file description share.
-    /// Errors: kInvalidArgument for a descriptor that is no listening socket, kUnsupported for
-    /// another family, kResourceExhausted when no timer can be had.
+    /// Adds a listening socket, unix or TCP, from whoever made it; before serve(), or on the
+    /// executor while it serves: not any more once it drains (kUnavailable). It is set
+    /// non-blocking, which all holders of its open file description share. Errors: kInvalidArgument
+    /// for a descriptor that is no listening socket, kUnsupported for another family,
+    /// kResourceExhausted when no timer can be had.
     core::Result<void> listen(os::UniqueFd socket, ListenOptions options = {});
 
     /// Serves a connection that somebody else accepted, unix or TCP; `tls` as in ListenOptions. It

@@ -21,7 +21,7 @@ class ServerPool::Impl {
   public:
     Impl(std::size_t servers, const ServerOptions& options, const ApplicationFactory& make,
          const core::Clock& clock, const core::Logger& log, core::MetricRegistry& metrics)
-        : tally_(std::make_shared<detail::ConnectionTally>(options, metrics)) {
+        : tally_(std::make_shared<detail::ConnectionTally>(options, metrics)), log_(log) {
         for (std::size_t i = 0; i < servers; ++i)
             members_.push_back(
                 std::make_unique<Member>(options, make(i), clock, log, metrics, tally_));
@@ -29,6 +29,7 @@ class ServerPool::Impl {
 
     core::Result<void> listen(std::vector<os::UniqueFd> sockets,
                               const std::shared_ptr<TlsContext>& tls);
+    void listen_now(os::UniqueFd socket, const std::shared_ptr<TlsContext>& tls);
     void start(std::function<void()> ended);
     void join();
     void set_options(const ServerOptions& options) {
@@ -60,6 +61,7 @@ class ServerPool::Impl {
     void deal(std::size_t from, os::UniqueFd connection, const std::shared_ptr<TlsContext>& tls);
 
     std::shared_ptr<detail::ConnectionTally> tally_;
+    const core::Logger log_;
     std::vector<std::unique_ptr<Member>> members_;
     std::atomic<std::size_t> next_ = 0;  ///< who gets the next dealt connection
     std::atomic<std::size_t> running_ = 0;
@@ -80,6 +82,18 @@ core::Result<void> ServerPool::Impl::listen(std::vector<os::UniqueFd> sockets,
         ZONA_TRY_VOID(members_[index]->server.listen(std::move(sockets[i]), std::move(options)));
     }
     return {};
+}
+
+void ServerPool::Impl::listen_now(os::UniqueFd socket, const std::shared_ptr<TlsContext>& tls) {
+    asio::post(members_.front()->context, [this, tls, taken = std::move(socket)]() mutable {
+        ListenOptions options;
+        options.tls = tls;
+        options.hand_over = [this, tls](os::UniqueFd connection) {
+            deal(0, std::move(connection), tls);
+        };
+        auto listening = members_.front()->server.listen(std::move(taken), std::move(options));
+        if (!listening) log_.report("cannot listen on one more socket", listening.error());
+    });
 }
 
 /// One socket that all servers accepted from would wake them all for each connection, and the
@@ -142,6 +156,9 @@ ServerPool::~ServerPool() {
 core::Result<void> ServerPool::listen(std::vector<os::UniqueFd> sockets,
                                       const std::shared_ptr<TlsContext>& tls) {
     return impl_->listen(std::move(sockets), tls);
+}
+void ServerPool::listen_now(os::UniqueFd socket, const std::shared_ptr<TlsContext>& tls) {
+    impl_->listen_now(std::move(socket), tls);
 }
 void ServerPool::start(std::function<void()> ended) {
     impl_->start(std::move(ended));

@@ -49,6 +49,10 @@ class ServerPool {
     core::Result<void> listen(std::vector<os::UniqueFd> sockets,
                               const std::shared_ptr<TlsContext>& tls = nullptr);
 
+    /// Adds one more listening socket while the servers run, from any thread; what is wrong with it
+    /// is logged. Its connections are dealt out to all.
+    void listen_now(os::UniqueFd socket, const std::shared_ptr<TlsContext>& tls = nullptr);
+
     /// Starts the threads, with all signals blocked. `ended` is called on one of them when all
     /// servers have drained. Call once.
     void start(std::function<void()> ended = {});

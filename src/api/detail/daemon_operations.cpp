@@ -69,7 +69,8 @@ Shape network_shape() {
     return Shape::object(
         {required("address", Shape::text("ADDRESS:PORT; null: only the unix socket.").nullable()),
          required("tls", Shape::boolean("It speaks HTTPS there, not HTTP.")),
-         required("problem", Shape::text("Why it does not listen where it should.").nullable())},
+         required("problem", Shape::text("Why it does not listen where it should.").nullable()),
+         required("pmdaemon", Shape::text("A second address, for PMDaemon's clients.").nullable())},
         "Where the API listens beside the unix socket.");
 }
 
@@ -97,7 +98,33 @@ Operation ping() {
                   required("network", network_shape())}),
              .example = R"({"daemon": {"pid": 812, "version": "0.1.0", "uptime_s": 3600},
                              "keeper": {"pid": 811},
-                             "network": {"address": "127.0.0.1:8063", "tls": false, "problem": null}})"}}};
+                             "network": {"address": "127.0.0.1:8063", "tls": false, "problem": null, "pmdaemon": null}})"}}};
+}
+
+Operation add_listener() {
+    return {
+        .method = Method::kPost,
+        .path = "/api/v1/listeners",
+        .id = "addListener",
+        .tag = Tag::kSystem,
+        .access = Access::kAdmin,
+        .summary = "Listen on one more address",
+        .description =
+            "Serves the same API by the same rules there, until this daemon ends; a setting "
+            "(api.pmdaemon_listen) keeps it. Where it listens already, nothing changes.",
+        .body =
+            BodySpec{Shape::object({required("address", Shape::text("A numeric address and a port.")
+                                                            .at_least(1)
+                                                            .example("\"127.0.0.1:9615\""))}),
+                     {{"pmdaemon", "Where PMDaemon's clients look",
+                       R"({"address": "127.0.0.1:9615"})"}}},
+        .answers = {{.status = 201,
+                     .description = "It listens.",
+                     .shape =
+                         Shape::object({required("address", Shape::text("Where it is bound."))}),
+                     .example = R"({"address": "127.0.0.1:9615"})"}},
+        .errors = {{Code::kConflict, "The address is taken, or zona knows no keys yet."},
+                   {Code::kForbidden, "The key is a viewer's, or the port is below 1024."}}};
 }
 
 Operation get_liveness() {

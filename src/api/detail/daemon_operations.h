@@ -6,6 +6,7 @@
 namespace zona::api {
 
 Operation ping();
+Operation add_listener();
 Operation get_liveness();
 Operation get_readiness();
 Operation list_settings();

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "api/detail/pmdaemon_operations.h"
 #include "core/json.h"
 
 namespace zona::api::detail {
@@ -132,8 +133,11 @@ json::object responses_of(const Operation& operation) {
     }
     for (const ErrorSpec& error : all_errors(operation)) {
         const core::CodeInfo& row = core::info(error.code);
-        out[fmt::format("{}", row.http_status)] = {
-            {"$ref", "#/components/responses/" + pascal(row.name)}, {"description", error.when}};
+        const std::string status = fmt::format("{}", row.http_status);
+        const bool in_its_own_shape = operation.manner == Manner::kPmdaemon && out.contains(status);
+        if (in_its_own_shape) continue;
+        out[status] = {{"$ref", "#/components/responses/" + pascal(row.name)},
+                       {"description", error.when}};
     }
     return out;
 }
@@ -363,10 +367,12 @@ Operation front_operation() {
             .id = "getFrontPage",
             .tag = Tag::kDocuments,
             .access = Access::kOpen,
-            .summary = "The way to the page",
-            .description = "Sends browsers to /docs.",
-            .answers = {{.status = 307,
-                         .description = "See /docs.",
+            .summary = "The way to everything",
+            .description =
+                "Sends browsers, which ask for HTML, to /docs; tells programs what there is.",
+            .answers = {pmdaemon::front_answer(),
+                        {.status = 307,
+                         .description = "To a browser: see /docs.",
                          .shape = Shape::any("Nothing."),
                          .media_type = ""}}};
 }

@@ -195,7 +195,8 @@ json::value render(const process::OperationResult& result, const net::Request& r
 json::value render(const Network& network) {
     return json::object{{"address", text_or_null(network.address)},
                         {"tls", network.tls},
-                        {"problem", text_or_null(network.problem)}};
+                        {"problem", text_or_null(network.problem)},
+                        {"pmdaemon", text_or_null(network.pmdaemon)}};
 }
 
 json::value render(const os::HostState& host, int cpus) {
