@@ -56,6 +56,8 @@ Status carry_out_verb(Context& context, const Command& command) {
             return kill(context);
         case Verb::kDoctor:
             return doctor(context);
+        case Verb::kWeb:
+            return web(context, std::get<WebOptions>(options));
         case Verb::kConfig:
             return config(context, std::get<ConfigOptions>(options));
         case Verb::kKey:

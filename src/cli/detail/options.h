@@ -153,12 +153,18 @@ struct ContextOptions {
     std::string name;
 };
 
+/// Where `zona web` listens.
+struct WebOptions {
+    std::string address;  ///< "127.0.0.1:9615"
+};
+
 /// ping, kill, doctor, jlist, resurrect.
 struct NoOptions {};
 
 using VerbOptions = std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions,
                                  SignalOptions, SendOptions, WhyOptions, LogsOptions, SaveOptions,
-                                 RunOptions, ConfigOptions, KeyOptions, ContextOptions>;
+                                 RunOptions, ConfigOptions, KeyOptions, ContextOptions,
+                                 WebOptions>;
 
 /// A command to carry out.
 struct Command {

@@ -322,6 +322,19 @@ Result<VerbOptions> context_options(const RawWords& raw) {
     return ContextOptions{action, is_named ? words[1] : string()};
 }
 
+Result<VerbOptions> web_options(const RawWords& raw) {
+    ZONA_TRY_VOID(check_count(Verb::kWeb, raw.positionals, 0, 0));
+    std::int64_t port = 9615;
+    if (!raw.port.empty()) {
+        ZONA_TRY(port, integer_of("--port", raw.port, 1));
+    }
+    if (port > 65535) return wrong("--port takes a number up to 65535");
+    std::string host = raw.host.value_or("127.0.0.1");
+    if (host == "localhost") host = "127.0.0.1";
+    const bool bare = host.find(':') != string::npos && !host.starts_with('[');
+    return WebOptions{fmt::format("{}{}{}:{}", bare ? "[" : "", host, bare ? "]" : "", port)};
+}
+
 Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments) {
     switch (verb) {
         case Verb::kStart:
@@ -340,6 +353,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return key_options(raw);
         case Verb::kContext:
             return context_options(raw);
+        case Verb::kWeb:
+            return web_options(raw);
         case Verb::kSend: {
             ZONA_TRY_VOID(check_count(verb, raw.positionals, 2, 2));
             return SendOptions{raw.positionals[0], raw.positionals[1]};
@@ -385,7 +400,7 @@ Result<void> read_place(const RawWords& raw, GlobalOptions& global) {
     return {};
 }
 
-Result<GlobalOptions> global_options(const RawWords& raw) {
+Result<GlobalOptions> global_options(Verb verb, const RawWords& raw) {
     GlobalOptions global;
     if (!raw.home.empty()) global.home = raw.home;
     for (const string& setting : raw.settings) {
@@ -404,6 +419,7 @@ Result<GlobalOptions> global_options(const RawWords& raw) {
     }
     global.settings = raw.settings;
     ZONA_TRY_VOID(read_place(raw, global));
+    if (verb == Verb::kWeb) global.host.reset();  // an address of this host
     if (raw.json) global.format = OutputFormat::kJson;
     if (raw.no_color) global.colours = Colours::kNever;
     if (raw.silent) global.talk = Talk::kSilent;
@@ -525,7 +541,7 @@ Result<Parsed> parse(Words words) {
     unhide_numbers(verb->verb, rest);
     ZONA_TRY(RawWords raw, read_words(verb->verb, rest));
     if (raw.help) return HelpText{verb_help(verb->verb)};
-    ZONA_TRY(const GlobalOptions global, global_options(raw));
+    ZONA_TRY(const GlobalOptions global, global_options(verb->verb, raw));
     if (raw.version) return VersionRequest{global};
     ZONA_TRY(VerbOptions options, options_of(verb->verb, std::move(raw), std::move(arguments)));
     return Command{verb->verb, global, std::move(options)};

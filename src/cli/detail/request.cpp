@@ -207,6 +207,10 @@ ApiRequest shut_down() {
     return post("/api/v1/shutdown", {});
 }
 
+ApiRequest listen_on(std::string_view address) {
+    return post("/api/v1/listeners", {{"address", address}});
+}
+
 ApiRequest configure(const ConfigOptions& options) {
     switch (options.action) {
         case ConfigAction::kReload:

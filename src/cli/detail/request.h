@@ -67,6 +67,8 @@ ApiRequest get_logs(const LogsOptions& options, std::string_view cursor);
 ApiRequest save(const SaveOptions& options);
 ApiRequest resurrect();
 ApiRequest shut_down();
+/// POST /api/v1/listeners.
+ApiRequest listen_on(std::string_view address);
 ApiRequest configure(const ConfigOptions& options);
 /// One of the operations on /api/v1/keys.
 ApiRequest manage_keys(const KeyOptions& options);

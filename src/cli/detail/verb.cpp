@@ -225,6 +225,19 @@ std::vector<VerbInfo> zona_verbs() {
          "Check what this host can do, and why not more",
          "",
          {{"zona doctor", "containment, limits, what is missing and how to get it"}}},
+        {kWeb,
+         "web",
+         {},
+         kZona,
+         kStartsIt,
+         "[--port PORT] [--host ADDRESS] [OPTIONS]",
+         "Open the address where PMDaemon's clients look",
+         "The API is served there, too, until zona's daemon ends; the setting "
+         "api.pmdaemon_listen keeps it. Without flags the address is 127.0.0.1:9615. Every request "
+         "shows an API key as everywhere; no key is taken as an argument, which everybody on the "
+         "host could read.",
+         {{"zona web", "PMDaemon's clients find zona where PMDaemon was"},
+          {"zona web --port 8080", "on another port"}}},
         {kConfig,
          "config",
          {"conf"},

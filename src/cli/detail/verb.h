@@ -32,6 +32,7 @@ enum class Verb : std::uint8_t {
     kPing,
     kKill,
     kDoctor,
+    kWeb,
     kConfig,
     kKey,
     kContext,

@@ -128,6 +128,8 @@ class VerbParser {
                 return env_from_here_flag();
             case Verb::kWhy:
                 return text_flag("--last", raw_.last, "N", "ends per process (3)");
+            case Verb::kWeb:
+                return text_flag("-p,--port", raw_.port, "PORT", "there (9615)");
             case Verb::kSave:
                 app_.add_flag("--force,-f", raw_.force, "save an empty list too");
                 return;
@@ -154,7 +156,10 @@ class VerbParser {
     void add_global_flags() {
         text_flag("--home", raw_.home, "DIR", "zona's home (else ZONA_HOME, else ~/.zona)");
         list_flag("--set", raw_.settings, "KEY=VALUE", "a setting of the zona that this starts");
-        text_flag("--host", raw_.host, "URL", "the zona there (else ZONA_HOST, else the context)");
+        const bool listens = verb_ == Verb::kWeb;
+        text_flag("--host", raw_.host, listens ? "ADDRESS" : "URL",
+                  listens ? "of this host, to listen on (127.0.0.1)"
+                          : "the zona there (else ZONA_HOST, else the context)");
         text_flag("--context", raw_.context, "NAME", "the zona of that name: see zona context");
         text_flag("--key-file", raw_.key_file, "FILE", "holds the API key for it");
         text_flag("--ca-file", raw_.ca_file, "FILE", "trust these authorities (PEM), no others");

@@ -82,6 +82,7 @@ struct RawWords {
     std::string timeout;
     // An empty text is not the same as none: it would act on this host instead of another one.
     std::optional<std::string> host;
+    std::string port;  ///< of `web`
     std::optional<std::string> context;
     std::optional<std::string> key_file;
     std::optional<std::string> ca_file;

@@ -62,6 +62,7 @@ Status keys(Context& context, const KeyOptions& options);
 
 Status ping(Context& context);
 Status kill(Context& context);
+Status web(Context& context, const WebOptions& options);
 Status logs(Context& context, const LogsOptions& options);
 Status run(Context& context, const RunOptions& options);
 

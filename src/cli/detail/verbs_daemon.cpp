@@ -162,4 +162,25 @@ Status kill(Context& context) {
     return kAllWell;
 }
 
+Status web(Context& context, const WebOptions& options) {
+    ZONA_TRY(const Answer answer, context.session.ask(listen_on(options.address)));
+    if (context.wants_json()) {
+        context.console.out(answer.body + '\n');
+        return kAllWell;
+    }
+    ZONA_TRY(const json::value data, answer.data());
+    const std::string address =
+        data.is_object() ? escape_control(text_of(data.get_object(), "address")) : "";
+    context.console.out(fmt::format("http://{}\n", address));
+    if (context.remote == nullptr) {
+        context.console.remark(
+            fmt::format("the API key of every request: the file {}/api-key\n", context.home));
+    }
+    context.console.remark(
+        fmt::format("until zona's daemon ends; to keep it: api.pmdaemon_listen = \"{}\" in "
+                    "zona.toml of zona's home\n",
+                    address));
+    return kAllWell;
+}
+
 }  // namespace zona::cli
