@@ -19,11 +19,11 @@ struct Settings {
     /// The settings `api.*`.
     struct Api {
         std::string listen;           ///< os::TcpAddress; empty: only the unix socket
+        std::string pmdaemon_listen;  ///< os::TcpAddress; empty: none
         bool authentication = true;   ///< keys are asked for over the network
         bool insecure = false;        ///< plain HTTP beyond this host is wanted
         std::string tls_certificate;  ///< PEM; empty: plain HTTP
         std::string tls_key;          ///< PEM; empty: in the certificate's file
-        std::string pmdaemon_listen;  ///< os::TcpAddress; empty: none
         std::int64_t threads;         ///< that serve requests; 0: one per core, at most 8
         std::int64_t max_connections;
         std::int64_t max_connections_per_address;  ///< over TCP; 0: no such limit
