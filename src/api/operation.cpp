@@ -23,7 +23,7 @@ std::string_view to_string(Access access) {
 std::string_view to_string(Tag tag) {
     constexpr std::array<std::string_view, 9> kNames = {"processes", "logs",          "streams",
                                                         "snapshots", "configuration", "system",
-                                                        "keys",      "documents", "pmdaemon"};
+                                                        "keys",      "documents",     "pmdaemon"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 

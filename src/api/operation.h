@@ -46,8 +46,7 @@ std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
 inline constexpr Tag kAllTags[] = {Tag::kProcesses, Tag::kLogs,          Tag::kStreams,
                                    Tag::kSnapshots, Tag::kConfiguration, Tag::kSystem,
-                                   Tag::kKeys,      Tag::kDocuments,
-                                   Tag::kPmdaemon};
+                                   Tag::kKeys,      Tag::kDocuments,     Tag::kPmdaemon};
 
 /// Whose conventions an operation keeps.
 enum class Manner : std::uint8_t {

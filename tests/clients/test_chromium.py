@@ -71,7 +71,7 @@ def test_the_page_works_without_a_word_in_the_console_and_asks_nobody_else(zona,
     assert page.run('[...document.querySelectorAll("a[href^=\'#\']")].filter(a => !document.querySelector(a.hash)).length') == 0
     page.run('''{ const filter = document.getElementById("filter"); filter.focus(); filter.value = "Read LOGS";
                   filter.dispatchEvent(new Event("input")); }''')
-    assert page.run(shown) == ['readLogs']
+    assert page.run(shown) == ['readLogs', 'getLogsAsPmdaemon', 'getLogsAsInReadmeOfPmdaemon']
     assert page.run('document.body.innerText.includes("http://127.0.0.1:8063")') is False, 'the samples name this very zona'
     assert page.run('getComputedStyle(document.querySelector("pre")).borderRadius') == '6px', 'the style is in force'
     assert page.complaints() == []

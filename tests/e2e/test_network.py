@@ -82,7 +82,7 @@ def test_8063_is_the_default(new_zona):
             pytest.skip('somebody else listens on 8063')
     zona = new_zona(env={'ZONA_API_LISTEN': None})
     zona.run('start', '/bin/sleep', '--', '1000')
-    assert zona.ping()['network'] == {'address': '127.0.0.1:8063', 'tls': False, 'problem': None}
+    assert zona.ping()['network'] == {'address': '127.0.0.1:8063', 'tls': False, 'problem': None, 'pmdaemon': None}
 
 
 # HTTP-01

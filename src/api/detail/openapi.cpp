@@ -192,6 +192,24 @@ json::object socket_of(const SocketSpec& socket) {
             {"server", side(socket.server)}};
 }
 
+json::object failure_example(const core::CodeInfo& row) {
+    return {{"success", false},
+            {"error",
+             {{"code", row.name},
+              {"message", row.meaning},
+              {"details", json::array()},
+              {"correlation_id", "0f3a9c1d5e7b2468-1"}}}};
+}
+
+/// What every route of a WebSocket answers to an ordinary request.
+json::object no_upgrade() {
+    return {{"description", "The request is no handshake for a WebSocket (RFC 6455)."},
+            {"content",
+             {{"application/json",
+               {{"schema", {{"$ref", "#/components/schemas/Failure"}}},
+                {"example", failure_example(core::info(core::Code::kInvalidArgument))}}}}}};
+}
+
 json::object operation_of(const Operation& operation) {
     json::object out = {{"operationId", operation.id},
                         {"tags", json::array{to_string(operation.tag)}},
@@ -207,19 +225,16 @@ json::object operation_of(const Operation& operation) {
     if (!parameters.empty()) out["parameters"] = std::move(parameters);
     if (operation.body) out["requestBody"] = body_of(*operation.body);
     if (operation.socket) out["x-websocket"] = socket_of(*operation.socket);
-    out["responses"] = responses_of(operation);
+    json::object responses = responses_of(operation);
+    if (responses.contains("101")) responses["426"] = no_upgrade();
+    out["responses"] = std::move(responses);
     return out;
 }
 
 json::object shared_responses() {
     json::object out;
     for (const core::CodeInfo& row : core::all_codes()) {
-        const json::object example = {{"success", false},
-                                      {"error",
-                                       {{"code", row.name},
-                                        {"message", row.meaning},
-                                        {"details", json::array()},
-                                        {"correlation_id", "0f3a9c1d5e7b2468-1"}}}};
+        const json::object example = failure_example(row);
         out[pascal(row.name)] = {
             {"description", row.meaning},
             {"content",

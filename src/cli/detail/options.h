@@ -163,8 +163,7 @@ struct NoOptions {};
 
 using VerbOptions = std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions,
                                  SignalOptions, SendOptions, WhyOptions, LogsOptions, SaveOptions,
-                                 RunOptions, ConfigOptions, KeyOptions, ContextOptions,
-                                 WebOptions>;
+                                 RunOptions, ConfigOptions, KeyOptions, ContextOptions, WebOptions>;
 
 /// A command to carry out.
 struct Command {
