@@ -151,6 +151,7 @@ class Daemon {
     void store_uses_of_keys();
     core::Result<void> build_supervisor();
     core::Result<void> build_api();
+    core::Result<void> build_servers();
     net::ServerOptions server_options();
     std::size_t server_count() const;
     std::vector<process::HostCheck> host_checks() const;
@@ -512,6 +513,10 @@ core::Result<void> Daemon::build_api() {
              [this](auto begun) {
                  begin_shutdown(process::Supervisor::Shutdown::kKill, std::move(begun));
              }}));
+    return build_servers();
+}
+
+core::Result<void> Daemon::build_servers() {
     std::vector<net::Middleware> inner;
     if (keys_) {
         inner.push_back(identity::authenticate(
