@@ -87,6 +87,12 @@ def bench_http():
     row('nginx `return 200` of the same bytes', theirs['rate'], '/s')
     row('zona / nginx, answers a second, median of 3', ours['rate'] / theirs['rate'], 'x', 0.7, 'more')
     row('zona / nginx, p99', ours['p99'] / theirs['p99'], 'x', 2, note=f"{ours['p99']:.2f} and {theirs['p99']:.2f} ms")
+    # nginx writes no log here; what ours costs, and what a second thread brings.
+    for threads, log in ((2, 'off'), (1, 'off'), (1, 'info')):
+        with networked(ZONA_API_THREADS=str(threads), ZONA_LOG_LEVELS_HTTP__ACCESS=log) as zona:
+            answered = wrk(f'{zona.url}/api/v1/processes/0', zona.headers, 6)
+        row(f"the same with {threads} thread{'s' if threads > 1 else ''}, access log {log}", answered['rate'], '/s',
+            note=f"{answered['rate'] / theirs['rate']:.2f} x nginx above; p99 {answered['p99']:.2f} ms")
 
 
 def bench_many():

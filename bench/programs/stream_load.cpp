@@ -18,18 +18,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "load.h"
+
 namespace {
-
-long long now_ns() {
-    timespec t;
-    ::clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-[[noreturn]] void fail(const char* what) {
-    std::perror(what);
-    std::exit(3);
-}
 
 struct Target {
     const char* host;

@@ -528,11 +528,12 @@ core::Result<void> Daemon::build_servers() {
                                     .random = random_,
                                     .metrics = metrics_,
                                     .access = logging_.logger("http.access"),
-                                    .log = logging_.logger("http")};
+                                    .log = logging_.logger("http"),
+                                    .is_secret = identity::holds_api_key,
+                                    .error_form = api::pmdaemon_error};
     const auto make = [&](std::size_t) {
-        std::vector<net::Middleware> outer = net::network_middlewares(policy);
-        outer.push_back(api::render_pmdaemon_errors());
-        return net::make_application(service_->router(), deps, inner, std::move(outer));
+        return net::make_application(service_->router(), deps, inner,
+                                     net::network_middlewares(policy));
     };
     const core::Logger log = logging_.logger("http");
     servers_.emplace(server_count(), server_options(), make, clock_, log, metrics_);

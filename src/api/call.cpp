@@ -94,15 +94,16 @@ Call::~Call() = default;
 
 Result<void> Call::read(const Components& components) {
     std::vector<Detail> mistakes;
-    std::vector<std::string> known;
     for (const ParameterSpec& parameter : operation_.parameters) {
-        if (parameter.place != Place::kQuery) continue;
-        known.push_back(parameter.name);
-        values_->read_parameter(request_, parameter, components, mistakes);
+        if (parameter.place == Place::kQuery)
+            values_->read_parameter(request_, parameter, components, mistakes);
     }
     for (const net::Parameter& given : request_.query) {
         if (operation_.manner == Manner::kPmdaemon) break;
-        if (std::ranges::find(known, given.name) != known.end()) continue;
+        if (values_->find(given.name) != nullptr) continue;
+        std::vector<std::string> known;
+        for (const auto& [name, values] : values_->query)
+            known.emplace_back(name);
         const auto meant = core::nearest(given.name, known);
         mistakes.push_back({core::to_valid_utf8(std::string_view(given.name).substr(0, 64)),
                             "unknown query parameter",

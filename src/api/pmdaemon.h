@@ -5,15 +5,18 @@
 /// what is the same, what is better and what is different.
 #pragma once
 
-#include "net/middleware.h"
+#include <optional>
+
+#include "core/error.h"
+#include "net/http.h"
 
 namespace zona::api {
 
-/// Gives what is refused on PMDaemon's paths before a handler sees it, for want of a key or of a
-/// fitting query, the form that its documents promise: {"success":false,"error":{"code","message",
-/// "details"},"message"} with its codes. Statuses 400, 401, 403, 404 and 409 only; others keep
-/// zona's envelope, which has the same outline. Stands right around render_errors: last in the
-/// `outer` of make_application(). Stateless. Source: PM-48; docs/compatibility.md.
-net::Middleware render_pmdaemon_errors();
+/// The net::ErrorForm of PMDaemon's paths: what its documents promise, {"success":false,
+/// "error":{"code","message","details"},"message"} with its codes. Statuses 400, 401, 403, 404 and
+/// 409 only; others keep zona's envelope, which has the same outline. Any thread.
+/// Source: docs/compatibility.md.
+std::optional<net::Response> pmdaemon_error(const net::Request& request, const core::Error& shown,
+                                            int status);
 
 }  // namespace zona::api

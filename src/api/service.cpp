@@ -11,6 +11,7 @@
 #include "api/detail/docs_page.h"
 #include "api/detail/openapi.h"
 #include "api/detail/pmdaemon_routes.h"
+#include "core/fault.h"
 #include "core/text.h"
 
 namespace zona::api {
@@ -32,11 +33,9 @@ asio::awaitable<Result<Response>> answer(const Entry& entry, const Components& c
     Call call(request, entry.operation);
     ZONA_CO_TRY_VOID(call.read(components));
     Result<Response> response = co_await entry.handler(call);
-#ifdef NDEBUG
+    if constexpr (core::kFaultsBuiltIn)
+        co_return checked(std::move(response), entry.operation, components);
     co_return response;
-#else
-    co_return checked(std::move(response), entry.operation, components);
-#endif
 }
 
 asio::awaitable<Result<Response>> ready(Response response) {

@@ -3,7 +3,7 @@
 ///
 /// The only way to a route: who has a handler gives its Operation with it, and from then on its
 /// requests are checked before the handler sees them, and it stands in every document. In builds
-/// with assertions each answer is checked against its declaration too, and one that does not fit is
+/// for tests each answer is checked against its declaration too, and one that does not fit is
 /// answered 500: so every test that calls a route is a test of its contract.
 ///
 /// Built once by one thread; after that everything is const and may be called from any thread.

@@ -20,32 +20,12 @@ using Kind = ShapeNode::Kind;
 
 namespace {
 
-constexpr std::size_t kMostMistakes = 100;
+constexpr std::size_t kMostMistakes = core::JsonReader::kMostMistakes;
 /// std::regex recurses once per character.
 constexpr std::size_t kMostMatched = 256;
 /// A wrong text is quoted up to this length.
 constexpr std::size_t kMostQuoted = 64;
 constexpr std::size_t kMostPlace = 256;
-
-std::string_view kind_name(const json::value& value) {
-    switch (value.kind()) {
-        case json::kind::null:
-            return "null";
-        case json::kind::bool_:
-            return "a boolean";
-        case json::kind::int64:
-        case json::kind::uint64:
-        case json::kind::double_:
-            return "a number";
-        case json::kind::string:
-            return "a string";
-        case json::kind::array:
-            return "an array";
-        case json::kind::object:
-            return "an object";
-    }
-    return "a value";
-}
 
 std::string_view wanted_name(const ShapeNode& shape) {
     switch (shape.kind) {
@@ -68,19 +48,8 @@ std::string_view wanted_name(const ShapeNode& shape) {
     }
 }
 
-std::optional<std::int64_t> whole_number(const json::value& value) {
-    if (const std::int64_t* number = value.if_int64()) return *number;
-    if (const double* number = value.if_double()) {
-        constexpr double kExact = 9'007'199'254'740'992;  // 2^53
-        if (std::trunc(*number) == *number && std::abs(*number) <= kExact) {
-            return static_cast<std::int64_t>(*number);
-        }
-    }
-    return std::nullopt;
-}
-
 bool is_whole(const json::value& value) {
-    return value.is_uint64() || whole_number(value).has_value();
+    return value.is_uint64() || core::whole_number(value).has_value();
 }
 
 std::string quoted(std::string_view text) {
@@ -190,7 +159,7 @@ void Check::value(const json::value& value, const Shape& wanted, const std::stri
     }
     if (!has_kind(value, shape)) {
         mistake(shape, where,
-                fmt::format("must be {}, not {}", wanted_name(shape), kind_name(value)));
+                fmt::format("must be {}, not {}", wanted_name(shape), core::kind_name(value)));
         return;
     }
     if (const json::string* string = value.if_string()) text(*string, shape, where);
@@ -245,7 +214,7 @@ void Check::number(const json::value& value, const ShapeNode& shape, const std::
     constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
     const std::int64_t least = shape.least.value_or(std::numeric_limits<std::int64_t>::min());
     const std::int64_t most = shape.most.value_or(kMost);
-    const std::int64_t number = whole_number(value).value_or(kMost);
+    const std::int64_t number = core::whole_number(value).value_or(kMost);
     if (number >= least && number <= most && (most == kMost || !value.is_uint64())) return;
     if (most == kMost) {
         mistake(shape, where,
@@ -316,7 +285,7 @@ void Check::one_of(const json::value& value, const ShapeNode& shape, const std::
     for (const Shape& part : shape.parts)
         wanted.push_back(wanted_name(part.node()));
     mistake(shape, where,
-            fmt::format("must be {}, not {}", fmt::join(wanted, " or "), kind_name(value)));
+            fmt::format("must be {}, not {}", fmt::join(wanted, " or "), core::kind_name(value)));
 }
 
 }  // namespace
@@ -329,21 +298,8 @@ std::vector<Detail> mistakes_of(const json::value& value, const Shape& shape,
 }
 
 core::Error error_of(std::string_view what, std::vector<Detail> mistakes) {
-    const Detail& first = mistakes.front();
-    std::string message = fmt::format("{}: ", what);
-    if (mistakes.size() > 1) {
-        message += fmt::format("{} mistakes{}; the first: ", mistakes.size(),
-                               mistakes.size() < kMostMistakes ? "" : " or more");
-    }
-    message +=
-        first.where.empty() ? first.problem : fmt::format("{}: {}", first.where, first.problem);
-    if (!first.hint.empty()) message += fmt::format(" ({})", first.hint);
-    core::Error out(core::Code::kInvalidArgument, std::move(message));
-    for (Detail& detail : mistakes) {
-        detail.place = Detail::Place::kPointer;
-        out.detail(std::move(detail));
-    }
-    return out;
+    const std::size_t count = mistakes.size();
+    return core::mistaken(what, std::move(mistakes), count, kMostMistakes);
 }
 
 }  // namespace zona::api

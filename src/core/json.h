@@ -76,6 +76,17 @@ std::string pointer_to(std::string_view parent, std::string_view key);
 /// What finish() does about keys that nobody asked for.
 enum class UnknownKeys : std::uint8_t { kRefuse, kWarn };
 
+/// What a value is, for messages: "null", "a boolean", "a number", "a string", "an array", "an
+/// object".
+std::string_view kind_name(const boost::json::value& value);
+/// A whole number that fits 64 bits, 3 or 3.0 (beyond 2^53 only written without a point).
+std::optional<std::int64_t> whole_number(const boost::json::value& value);
+/// The error of a document with mistakes: kInvalidArgument, the first one in the message behind
+/// `what`, all of them as details whose places are JSON pointers. `count` of them there were, "or
+/// more" from `most` on. Precondition: `mistakes` holds one.
+Error mistaken(std::string_view what, std::vector<Detail> mistakes, std::size_t count,
+               std::size_t most);
+
 /// Reads the fields of one JSON object by name and type, and collects every mistake instead of
 /// stopping at the first.
 ///

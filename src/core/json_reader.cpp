@@ -15,8 +15,6 @@ namespace zona::core {
 
 namespace json = boost::json;
 
-namespace {
-
 std::string_view kind_name(const json::value& value) {
     switch (value.kind()) {
         case json::kind::null:
@@ -48,6 +46,8 @@ std::optional<std::int64_t> whole_number(const json::value& value) {
     return std::nullopt;
 }
 
+namespace {
+
 std::optional<std::string> scalar_text(const json::value& value) {
     if (const json::string* text = value.if_string()) return std::string(*text);
     if (value.is_bool() || value.is_number()) {
@@ -60,6 +60,26 @@ std::optional<std::string> scalar_text(const json::value& value) {
 }
 
 }  // namespace
+
+Error mistaken(std::string_view what, std::vector<Detail> mistakes, std::size_t count,
+               std::size_t most) {
+    const Detail& first = mistakes.front();
+    std::string message = fmt::format("{}: ", what);
+    if (count >= most) {
+        message += fmt::format("{} mistakes or more; the first: ", most);
+    } else if (count > 1) {
+        message += fmt::format("{} mistakes; the first: ", count);
+    }
+    message +=
+        first.where.empty() ? first.problem : fmt::format("{}: {}", first.where, first.problem);
+    if (!first.hint.empty()) message += fmt::format(" ({})", first.hint);
+    Error result(Code::kInvalidArgument, std::move(message));
+    for (Detail& detail : mistakes) {
+        detail.place = Detail::Place::kPointer;
+        result.detail(std::move(detail));
+    }
+    return result;
+}
 
 struct JsonReader::Reading {
     struct Node {
@@ -321,22 +341,7 @@ Result<void> JsonReader::finish(std::string_view what, UnknownKeys unknown) cons
         }
     }
     if (mistakes.empty()) return {};
-    const Detail& first = mistakes.front();
-    std::string message = fmt::format("{}: ", what);
-    if (count >= kMostMistakes) {
-        message += fmt::format("{} mistakes or more; the first: ", kMostMistakes);
-    } else if (count > 1) {
-        message += fmt::format("{} mistakes; the first: ", count);
-    }
-    message +=
-        first.where.empty() ? first.problem : fmt::format("{}: {}", first.where, first.problem);
-    if (!first.hint.empty()) message += fmt::format(" ({})", first.hint);
-    Error result(Code::kInvalidArgument, std::move(message));
-    for (Detail& detail : mistakes) {
-        detail.place = Detail::Place::kPointer;
-        result.detail(std::move(detail));
-    }
-    return result;
+    return mistaken(what, std::move(mistakes), count, kMostMistakes);
 }
 
 }  // namespace zona::core

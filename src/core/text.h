@@ -67,6 +67,9 @@ std::string to_valid_utf8(std::string_view bytes);
 /// Whether `bytes` is well-formed UTF-8.
 bool is_valid_utf8(std::string_view bytes);
 
+/// `text` with A to Z in lower case, all else as it is; whatever the locale.
+std::string lower_ascii(std::string_view text);
+
 /// Whether `text` holds a C0 control character (NUL, tab and newline included) or DEL.
 bool has_control_characters(std::string_view text);
 

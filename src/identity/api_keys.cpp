@@ -134,6 +134,13 @@ Result<std::vector<Stored>> parse(const std::string& text) {
 
 }  // namespace
 
+bool holds_api_key(std::string_view text) {
+    const std::size_t at = text.find(kApiKeyPrefix);
+    if (at == std::string_view::npos) return false;
+    const std::string_view secret = text.substr(at + kApiKeyPrefix.size());
+    return std::min(secret.find_first_not_of(kBase64Url), secret.size()) >= kKeyCharacters;
+}
+
 struct ApiKeys::Body {
     Body(std::string path, const core::Clock& the_clock, core::Random& the_random,
          std::function<void()> on_use)

@@ -27,6 +27,10 @@ namespace zona::identity {
 /// What every key begins with, so that scanners for leaked secrets can find it.
 inline constexpr std::string_view kApiKeyPrefix = "zona_key_";
 
+/// Whether a key stands anywhere in the text, valid or not: where it does, the text is not to be
+/// logged.
+bool holds_api_key(std::string_view text);
+
 /// What is known of a key; not the key.
 struct ApiKey {
     core::Uuid id;

@@ -1,6 +1,5 @@
 #include "net/compress.h"
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,6 +7,7 @@
 
 #include <zlib.h>
 
+#include "core/text.h"
 #include "net/detail/accept_encoding.h"
 #include "net/detail/vary.h"
 
@@ -21,10 +21,8 @@ constexpr int kNotModified = 304;
 constexpr int kPartialContent = 206;
 
 bool is_text(std::string_view content_type) {
-    std::string type(content_type.substr(0, content_type.find_first_of("; \t")));
-    std::ranges::transform(type, type.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-    });
+    const std::string type =
+        core::lower_ascii(content_type.substr(0, content_type.find_first_of("; \t")));
     if (type == "text/event-stream") return false;
     return type.starts_with("text/") || type.ends_with("+json") || type.ends_with("+xml") ||
            type == "application/json" || type == "application/x-ndjson" ||

@@ -34,10 +34,11 @@ bool is_correlation_id(std::string_view text) {
     return !text.empty() && text.size() <= kMaxCorrelationId && std::ranges::all_of(text, allowed);
 }
 
-/// The path for a log. Nobody has looked for keys in a target that could not be read, so it is not
+/// The path for a log. Nobody can look for secrets in a target that could not be read, so it is not
 /// told; the error says what is wrong with it.
-std::string_view logged_path(const Request& request) {
+std::string_view logged_path(const Request& request, const SecretTest& is_secret) {
     if (request.path.empty()) return "(unreadable)";
+    if (is_secret && is_secret(request.path)) return "(secret)";
     return std::string_view(request.path).substr(0, kMaxLoggedPath);
 }
 
@@ -71,7 +72,8 @@ class Correlate {
 
 class AccessLog {
   public:
-    AccessLog(core::Logger log, const core::Clock& clock) : log_(std::move(log)), clock_(&clock) {}
+    AccessLog(core::Logger log, const core::Clock& clock, SecretTest is_secret)
+        : log_(std::move(log)), clock_(&clock), is_secret_(std::move(is_secret)) {}
 
     asio::awaitable<Response> operator()(Request& request, Next next) const {
         Response response = co_await next(request);
@@ -89,7 +91,7 @@ class AccessLog {
             clock_->steady() - request.received);
         const std::string_view agent = request.headers.find("User-Agent").value_or("");
         log_.info("request", {{"method", request.method_name},
-                              {"path", logged_path(request)},
+                              {"path", logged_path(request, is_secret_)},
                               {"route", request.route},
                               {"status", response.status},
                               {"bytes_in", request.bytes_in.bytes()},
@@ -104,6 +106,7 @@ class AccessLog {
 
     core::Logger log_;
     const core::Clock* clock_;
+    SecretTest is_secret_;
 };
 
 /// One request in flight, from its first byte to its last.
@@ -226,7 +229,8 @@ asio::awaitable<Response> negotiate(Request& request, Next next) {
 
 class RenderErrors {
   public:
-    explicit RenderErrors(core::Logger log) : log_(std::move(log)) {}
+    RenderErrors(core::Logger log, ErrorForm form, SecretTest is_secret)
+        : log_(std::move(log)), form_(std::move(form)), is_secret_(std::move(is_secret)) {}
 
     asio::awaitable<Response> operator()(Request& request, Next next) const {
         Response response;
@@ -240,11 +244,10 @@ class RenderErrors {
         response.failure.reset();
         log_.report("request failed", failure.error,
                     {{"method", request.method_name},
-                     {"path", logged_path(request)},
+                     {"path", logged_path(request, is_secret_)},
                      {"status", response.status},
                      {"correlation_id", request.correlation_id}});
-        Response rendered = Response::error(shown_to(request, failure.error),
-                                            request.correlation_id, failure.status);
+        Response rendered = rendered_for(request, failure);
         for (const Headers::Field field : response.headers) {
             if (!rendered.headers.has(field.name)) rendered.headers.add(field.name, field.value);
         }
@@ -253,6 +256,14 @@ class RenderErrors {
     }
 
   private:
+    Response rendered_for(const Request& request, const Fault& failure) const {
+        const core::Error shown = shown_to(request, failure.error);
+        const int status =
+            failure.status != 0 ? failure.status : core::info(shown.code()).http_status;
+        if (auto own = form_ ? form_(request, shown, status) : std::nullopt) return *std::move(own);
+        return Response::error(shown, request.correlation_id, status);
+    }
+
     Response failed_by(const std::exception_ptr& thrown, const Request& request) const {
         std::string text;
         try {
@@ -277,6 +288,8 @@ class RenderErrors {
     }
 
     core::Logger log_;
+    ErrorForm form_;
+    SecretTest is_secret_;
 };
 
 }  // namespace
@@ -294,8 +307,8 @@ Middleware correlate(core::Random& random) {
     return Correlate(random);
 }
 
-Middleware access_log(core::Logger log, const core::Clock& clock) {
-    return AccessLog(std::move(log), clock);
+Middleware access_log(core::Logger log, const core::Clock& clock, SecretTest is_secret) {
+    return AccessLog(std::move(log), clock, std::move(is_secret));
 }
 
 Middleware record_metrics(core::MetricRegistry& metrics, const core::Clock& clock) {
@@ -306,8 +319,8 @@ Middleware security_headers() {
     return add_security_headers;
 }
 
-Middleware render_errors(core::Logger log) {
-    return RenderErrors(std::move(log));
+Middleware render_errors(core::Logger log, ErrorForm form, SecretTest is_secret) {
+    return RenderErrors(std::move(log), std::move(form), std::move(is_secret));
 }
 
 Middleware refuse_faults() {
@@ -322,11 +335,11 @@ Application make_application(const Router& router, const ApplicationDeps& deps,
                              std::vector<Middleware> inner, std::vector<Middleware> outer) {
     std::vector<Middleware> all;
     all.push_back(correlate(deps.random));
-    all.push_back(access_log(deps.access, deps.clock));
+    all.push_back(access_log(deps.access, deps.clock, deps.is_secret));
     all.push_back(record_metrics(deps.metrics, deps.clock));
     all.push_back(security_headers());
     std::ranges::move(outer, std::back_inserter(all));
-    all.push_back(render_errors(deps.log));
+    all.push_back(render_errors(deps.log, deps.error_form, deps.is_secret));
     all.push_back(refuse_faults());
     all.push_back(negotiate_websocket());
     std::ranges::move(inner, std::back_inserter(all));

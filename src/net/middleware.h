@@ -26,6 +26,8 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
@@ -83,13 +85,24 @@ struct Application {
     std::function<RequestLimits(const Request& head)> limits;
 };
 
+/// Whether a text must not be logged, as one that holds a key. From any thread.
+using SecretTest = std::function<bool(std::string_view)>;
+
+/// Gives an error another form than the envelope, for routes with shapes of their own; nothing: the
+/// envelope. `shown` is what this client may see, `status` the one that is answered. From any
+/// thread.
+using ErrorForm = std::function<std::optional<Response>(const Request& request,
+                                                        const core::Error& shown, int status)>;
+
 /// What the standard chain needs. All must outlive the application.
 struct ApplicationDeps {
     const core::Clock& clock;
     core::Random& random;
     core::MetricRegistry& metrics;
-    core::Logger access;  ///< category of the access lines, e.g. "http.access"
-    core::Logger log;     ///< category of failed requests, e.g. "http"
+    core::Logger access;        ///< category of the access lines, e.g. "http.access"
+    core::Logger log;           ///< category of failed requests, e.g. "http"
+    SecretTest is_secret = {};  ///< of paths; empty: none is
+    ErrorForm error_form = {};  ///< empty: always the envelope
 };
 
 /// The chain above around `router`, which must outlive it, with `inner` right before the router and
@@ -107,7 +120,8 @@ Middleware correlate(core::Random& random);
 /// method, path (never the query: it may hold what should not be kept), route, status, bytes_in,
 /// bytes_out, duration_us (first byte in to last byte out), peer, principal (who asked, empty
 /// while unknown), user_agent (200 bytes of it), correlation_id, outcome.
-Middleware access_log(core::Logger log, const core::Clock& clock);
+/// A path for which `is_secret` holds is told as "(secret)".
+Middleware access_log(core::Logger log, const core::Clock& clock, SecretTest is_secret = {});
 
 /// zona_http_request_duration_seconds{method,route,status}: first byte in to response ready, so
 /// that slow readers and open streams do not blur it; zona_http_request_bytes_total and
@@ -128,7 +142,9 @@ Middleware security_headers();
 ///
 /// Errors are logged at the level that the table of codes gives them; an exception is an error of
 /// code INTERNAL whose text goes to the log alone.
-Middleware render_errors(core::Logger log);
+///
+/// `form` may give them another shape; `is_secret` is asked about the path before it is logged.
+Middleware render_errors(core::Logger log, ErrorForm form = {}, SecretTest is_secret = {});
 
 /// Answers a request with a Fault by it; the rest of the chain sees only requests without one.
 Middleware refuse_faults();

@@ -180,6 +180,23 @@ TEST_F(MiddlewareTest, AccessLogOfAnUnreadableTargetLeavesItOut) {
     EXPECT_FALSE(log_.lines()[0].contains("secret"));
 }
 
+TEST_F(MiddlewareTest, NobodyLogsAPathThatHoldsASecret) {
+    const SecretTest is_secret = [](std::string_view text) { return text.contains("hush"); };
+    request_.method_name = "GET";
+    request_.path = "/a/hush";
+    answer_ = [] { return Response::failed(core::Error(core::Code::kInternal, "broken")); };
+
+    Response response = run(access_log(log_.logger(), log_.clock(), is_secret));
+    finish(response);
+    run(render_errors(log_.logger(), {}, is_secret));
+
+    ASSERT_EQ(log_.lines().size(), 2U);
+    for (const std::string& line : log_.lines()) {
+        EXPECT_TRUE(line.contains("\"path\":\"(secret)\"")) << line;
+        EXPECT_FALSE(line.contains("hush")) << line;
+    }
+}
+
 // HTTP-13
 TEST_F(MiddlewareTest, RecordMetricsCountsDurationBytesAndInFlight) {
     request_.method = Method::kGet;

@@ -18,16 +18,6 @@ constexpr std::uint16_t kHttpsPort = 443;
 /// What of a wrong text is quoted.
 constexpr std::size_t kMaxQuoted = 100;
 
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
-    return out;
-}
-
 core::Error wrong(std::string_view what, std::string_view text, std::string_view hint) {
     const std::string shown = core::to_valid_utf8(text.substr(0, kMaxQuoted));
     core::Error error(core::Code::kInvalidArgument, fmt::format("'{}' is no {}", shown, what));
@@ -50,7 +40,7 @@ core::Result<std::string> host_of(std::string_view text) {
     const auto allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
     };
-    std::string host = lower(text);
+    std::string host = core::lower_ascii(text);
     const bool fits = !host.empty() && host.size() <= kMaxHost && host.front() != '.';
     if (!fits || !std::ranges::all_of(host, allowed)) return no_host();
     return host;
@@ -110,7 +100,7 @@ bool Authority::is_address() const {
 
 core::Result<Origin> Origin::parse(std::string_view text) {
     const std::size_t end = text.find("://");
-    const std::string scheme = lower(text.substr(0, end));
+    const std::string scheme = core::lower_ascii(text.substr(0, end));
     const bool known = scheme == "http" || scheme == "https";
     constexpr std::string_view kHint =
         "write scheme, host and port alone, as in https://ui.example";

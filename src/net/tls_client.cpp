@@ -1,6 +1,5 @@
 #include "net/tls_client.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -41,25 +40,6 @@ int note_doubt(int accepted, X509_STORE_CTX* store) {
     if (const X509* leaf = X509_STORE_CTX_get0_cert(store))
         doubt->certificate = detail::describe(leaf);
     return 0;
-}
-
-bool is_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
-/// 64 digits; empty for an empty one.
-core::Result<std::string> parse_fingerprint(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == ':') continue;
-        out += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    constexpr std::size_t kDigits = 64;
-    if (text.empty() || (out.size() == kDigits && std::ranges::all_of(out, is_hex))) return out;
-    return Error(Code::kInvalidArgument,
-                 fmt::format("'{}' is no SHA-256 fingerprint: 64 digits in hex, with or without "
-                             "colons",
-                             text));
 }
 
 core::Result<std::shared_ptr<SSL_CTX>> make_context(const TlsTrust& trust) {
@@ -229,7 +209,10 @@ class TlsTransport final : public ClientTransport {
 
 core::Result<std::unique_ptr<ClientTransport>> tls_transport(const RemoteEndpoint& endpoint,
                                                              const TlsTrust& trust) {
-    ZONA_TRY(std::string fingerprint, parse_fingerprint(trust.fingerprint));
+    std::string fingerprint;
+    if (!trust.fingerprint.empty()) {
+        ZONA_TRY(fingerprint, parse_fingerprint(trust.fingerprint));
+    }
     ZONA_TRY(std::shared_ptr<SSL_CTX> context, make_context(trust));
     return std::unique_ptr<ClientTransport>(
         std::make_unique<TlsTransport>(endpoint, std::move(fingerprint), std::move(context)));

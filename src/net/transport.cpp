@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/text.h"
 #include "net/detail/tcp_connect.h"
 #include "os/fd.h"
 #include "os/socket_io.h"
@@ -148,6 +149,19 @@ std::string RemoteEndpoint::authority() const {
 
 bool RemoteEndpoint::is_loopback() const {
     return host == "localhost" || os::TcpAddress{host, port}.is_loopback();
+}
+
+core::Result<std::string> parse_fingerprint(std::string_view text) {
+    constexpr std::size_t kDigits = 64;
+    std::string digits = core::lower_ascii(text);
+    std::erase(digits, ':');
+    if (digits.size() == kDigits &&
+        digits.find_first_not_of("0123456789abcdef") == std::string::npos)
+        return digits;
+    return core::Error(
+        core::Code::kInvalidArgument,
+        fmt::format("'{}' is no SHA-256 fingerprint: 64 digits in hex, with or without colons",
+                    core::to_valid_utf8(text.substr(0, 2 * kDigits))));
 }
 
 std::unique_ptr<ClientTransport> unix_transport(std::string path) {

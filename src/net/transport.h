@@ -68,6 +68,10 @@ struct RemoteEndpoint {
     bool operator==(const RemoteEndpoint&) const = default;
 };
 
+/// The SHA-256 of a certificate as people copy it, with colons or without, in any case: 64 digits
+/// in lower case. Errors: kInvalidArgument.
+core::Result<std::string> parse_fingerprint(std::string_view text);
+
 /// Over a unix socket. `path` may be longer than the 107 bytes of a socket address.
 std::unique_ptr<ClientTransport> unix_transport(std::string path);
 

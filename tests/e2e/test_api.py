@@ -14,6 +14,15 @@ def api(zona):
     return Api(zona)
 
 
+def test_one_process_is_asked_for_by_what_names_it(api):
+    by_id = api('GET', '/api/v1/processes/0')[1]['data']
+    for name in ('nap', by_id['id'], by_id['id'].upper()):
+        assert api('GET', f'/api/v1/processes/{name}')[1]['data']['pm_id'] == 0
+    for selector in ('all', 'default', 'ns:default', '%2Fnap%2F'):   # each selects just this one
+        status, answer, _ = api('GET', f'/api/v1/processes/{selector}')
+        assert (status, answer['error']['code']) == (404, 'NOT_FOUND'), selector
+
+
 PROCESS_FIELDS = {
     'pm_id', 'id', 'name', 'namespace', 'instance', 'status', 'desired', 'pid', 'created_at', 'started_at', 'uptime_ms', 'restarts',
     'unstable_restarts', 'restart_at', 'held_because', 'last_exit', 'script', 'interpreter', 'cwd', 'user', 'group', 'args',

@@ -58,6 +58,15 @@ def test_a_key_in_a_url_is_refused_and_not_logged(zona):
     assert zona.key not in log_of(zona)
 
 
+# PM-64
+def test_a_key_in_a_path_is_not_logged_by_whoever_refuses_first(zona, wait_until):
+    """The guard of hosts answers before anybody looks at keys."""
+    answer = get(zona, f'/api/v1/processes/{zona.key}', headers={'Host': 'evil.example'})
+    assert answer.status_code == 421
+    wait_until(lambda: '"status":421' in log_of(zona))
+    assert zona.key not in log_of(zona) and '"path":"(secret)"' in log_of(zona)
+
+
 def test_the_first_key_is_for_whoever_starts_zona(zona):
     mode = (zona.home / 'api-key').stat().st_mode
     assert stat.S_IMODE(mode) == 0o600

@@ -85,8 +85,13 @@ Shape envelope_of(const AnswerSpec& answer) {
 Result<net::Response> checked(Result<net::Response> answer, const Operation& operation,
                               const Components& components) {
     const auto may_fail_with = [&](Code code) {
+        const int status = core::info(code).http_status;
         return std::ranges::any_of(all_errors(operation),
-                                   [code](const ErrorSpec& e) { return e.code == code; });
+                                   [code](const ErrorSpec& e) { return e.code == code; }) ||
+               // An error in the operation's own form stands among its answers.
+               std::ranges::any_of(operation.answers, [status](const AnswerSpec& answer) {
+                   return answer.status == status;
+               });
     };
     if (!answer.has_value()) {
         if (may_fail_with(answer.error().code())) return answer;

@@ -1,4 +1,4 @@
-// The check of answers against their declaration, in builds with assertions.
+// The check of answers against their declaration, in builds for tests.
 #pragma once
 
 #include "api/operation.h"

@@ -1,10 +1,13 @@
 // From the supervisor's callbacks to coroutines.
 #pragma once
 
+#include <exception>
 #include <memory>
+#include <utility>
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -32,6 +35,25 @@ boost::asio::awaitable<core::Result<T>> answer_of(Begin begin) {
     auto token = asio::use_awaitable;
     core::Result<T> result = co_await asio::async_initiate<decltype(token), void(core::Result<T>)>(
         std::move(initiate), token);
+    co_return result;
+}
+
+/// Runs `work`, then `cleanup` in any case, which is not cancelled any more; what `work` returned
+/// or threw comes after it. For what others still use when the work is cancelled.
+template <class Cleanup>
+boost::asio::awaitable<core::Result<void>> with_cleanup(
+    boost::asio::awaitable<core::Result<void>> work, Cleanup cleanup) {
+    namespace asio = boost::asio;
+    core::Result<void> result;
+    std::exception_ptr thrown;
+    try {
+        result = co_await std::move(work);
+    } catch (...) {
+        thrown = std::current_exception();
+    }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    co_await cleanup();
+    if (thrown) std::rethrow_exception(thrown);
     co_return result;
 }
 

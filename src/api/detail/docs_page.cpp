@@ -11,6 +11,7 @@
 #include "api/detail/docs_assets.h"
 #include "api/detail/openapi.h"
 #include "core/json.h"
+#include "core/text.h"
 
 namespace zona::api::detail {
 
@@ -200,8 +201,7 @@ void add_operation(std::string& out, const Operation& operation) {
     const std::string text =
         fmt::format("{} {} {} {} {}", operation.id, operation.path, operation.summary,
                     to_string(operation.tag), to_string(operation.method));
-    std::string low = text;
-    std::ranges::transform(low, low.begin(), [](unsigned char c) { return std::tolower(c); });
+    const std::string low = core::lower_ascii(text);
     out += fmt::format(
         "<article id=\"{0}\" data-text=\"{1}\">\n<span class=\"scope\">{2}</span><h3>{3}</h3>\n"
         "<p class=\"route\"><code><span class=\"method {4}\">{4}</span> "
@@ -232,8 +232,7 @@ void add_operation(std::string& out, const Operation& operation) {
 void add_navigation(std::string& out, const std::vector<const Operation*>& operations) {
     out +=
         "<nav><strong>zona</strong>\n<p><input id=\"filter\" type=\"search\" "
-        "placeholder=\"Filter\" "
-        "aria-label=\"Filter\" hidden></p>\n";
+        "title=\"Filter\" aria-label=\"Filter\" hidden></p>\n";
     for (const Tag tag : kAllTags) {
         out += fmt::format("<h2>{}</h2>\n<ul>\n", to_string(tag));
         for (const Operation* operation : operations) {
@@ -333,8 +332,7 @@ std::string python_sample(const Operation& operation) {
     } else {
         headers = ", headers={\"X-API-Key\": os.environ[\"ZONA_KEY\"]}";
     }
-    std::string verb(to_string(operation.method));
-    std::ranges::transform(verb, verb.begin(), [](unsigned char c) { return std::tolower(c); });
+    const std::string verb = core::lower_ascii(to_string(operation.method));
     out += fmt::format("answer = requests.{}(\"{}{}\"{}", verb, kServer, example_target(operation),
                        headers);
     if (operation.body)

@@ -24,6 +24,8 @@ using Answer = asio::awaitable<Result<Response>>;
 namespace {
 
 constexpr const char* kNamePattern = "[A-Za-z0-9._-]+";
+/// How long both keys of a rotation are valid, unless told otherwise.
+constexpr std::string_view kUsualOverlap = "1h";
 
 Shape name_shape() {
     return Shape::text("What it is called.").pattern(kNamePattern).length(1, 64).example("\"ci\"");
@@ -114,11 +116,11 @@ Operation rotate_key() {
                 "Makes a successor of the same name and scope. The old key goes on for "
                 "`overlap`, so that clients can be changed one after the other.",
             .parameters = {name_parameter()},
-            .body = BodySpec{.shape = Shape::object(
-                                 {optional("overlap", Shape::text("How long both are valid.")
-                                                          .format(Format::kDuration)
-                                                          .default_value("\"1h\"")
-                                                          .example("\"10m\""))}),
+            .body = BodySpec{.shape = Shape::object({optional(
+                                 "overlap", Shape::text("How long both are valid.")
+                                                .format(Format::kDuration)
+                                                .default_value(fmt::format("\"{}\"", kUsualOverlap))
+                                                .example("\"10m\""))}),
                              .examples = {{.name = "ten-minutes",
                                            .summary = "Both are valid for ten minutes",
                                            .json = R"({"overlap": "10m"})"}}},
@@ -195,7 +197,7 @@ class KeyRoutes {
     Answer rotate(Call& call) const {
         ZONA_CO_TRY(identity::ApiKeys* const keys, all());
         const std::string name = call.path("name");
-        const auto overlap = duration_in(call.body(), "overlap", "1h");
+        const auto overlap = duration_in(call.body(), "overlap", kUsualOverlap);
         auto replace = [=] { return keys->rotate(name, overlap); };
         ZONA_CO_TRY(const core::Secret key, co_await blocking<core::Secret>(std::move(replace)));
         co_return shown(name, key);

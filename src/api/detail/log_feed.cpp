@@ -20,8 +20,6 @@ using process::LogReader;
 using process::LogSource;
 using process::LogStream;
 
-namespace {
-
 std::vector<LogSource> sources_of(const std::vector<LogFiles>& files, const LogSelection& wanted,
                                   const process::Capture& capture) {
     std::vector<LogSource> out;
@@ -41,8 +39,6 @@ std::vector<LogSource> sources_of(const std::vector<LogFiles>& files, const LogS
     }
     return out;
 }
-
-}  // namespace
 
 void choose_stream(LogSelection& selection, std::string_view stream) {
     selection.out = stream != "err";

@@ -31,6 +31,11 @@ struct LogSelection {
     process::Follow follow = process::Follow::kNo;
 };
 
+/// The files with these lines, each once: streams and instances may share one.
+std::vector<process::LogSource> sources_of(const std::vector<process::LogFiles>& files,
+                                           const LogSelection& wanted,
+                                           const process::Capture& capture);
+
 /// "out", "err" or "all" into `selection`.
 void choose_stream(LogSelection& selection, std::string_view stream);
 

@@ -9,6 +9,7 @@
 
 #include "api/detail/pmdaemon_operations.h"
 #include "core/json.h"
+#include "core/text.h"
 
 namespace zona::api::detail {
 
@@ -286,12 +287,6 @@ json::object components_of(const std::vector<const Operation*>& operations,
             {"securitySchemes", security_schemes()}};
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
-    return out;
-}
-
 }  // namespace
 
 std::string example_text(const ParameterSpec& parameter) {
@@ -324,7 +319,7 @@ std::string openapi_text(const std::vector<const Operation*>& operations,
     json::object paths;
     for (const Operation* operation : operations) {
         if (!paths.contains(operation->path)) paths[operation->path] = json::object();
-        paths[operation->path].as_object()[lower(to_string(operation->method))] =
+        paths[operation->path].as_object()[core::lower_ascii(to_string(operation->method))] =
             operation_of(*operation);
     }
     const json::object document = {

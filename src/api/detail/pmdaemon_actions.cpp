@@ -8,7 +8,6 @@
 
 #include "api/detail/await.h"
 #include "api/detail/pmdaemon_body.h"
-#include "net/headers.h"
 
 namespace zona::api::pmdaemon {
 
@@ -32,12 +31,6 @@ constexpr std::array<std::string_view, 5> kPasts = {
 using Action = OperationRequest::Action;
 constexpr std::array kActions = {Action::kStart, Action::kStop, Action::kRestart, Action::kRestart,
                                  Action::kDelete};
-
-bool is_name_of(std::string_view id, const ProcessView& view) {
-    const process::StoredProcess& stored = view.stored;
-    return id == stored.app->spec.name || id == fmt::format("{}", stored.pm_id) ||
-           net::equal_ignoring_case(id, stored.id.to_string());
-}
 
 /// Why a start that was carried out left nothing running; empty: it runs.
 std::string failure_of(const Outcome& outcome) {
@@ -70,11 +63,7 @@ Actions::Later<Views> Actions::all() const {
 
 Actions::Later<ProcessView> Actions::find(std::string id) const {
     auto begin = [this, id](Callback<ProcessView> done) { supervisor_.find(id, std::move(done)); };
-    ZONA_CO_TRY(ProcessView view, co_await answer_of<ProcessView>(std::move(begin)));
-    // `all` and the like are selectors that may match one process; here they are names.
-    if (!is_name_of(id, view))
-        co_return Error(Code::kNotFound, fmt::format("Process '{}' not found", id));
-    co_return view;
+    co_return co_await answer_of<ProcessView>(std::move(begin));
 }
 
 Actions::Later<Done> Actions::act(std::string id, Verb verb, json::value body) const {

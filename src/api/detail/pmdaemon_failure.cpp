@@ -6,13 +6,12 @@
 #include <boost/json.hpp>
 
 #include "api/detail/pmdaemon_render.h"
+#include "api/detail/render.h"
 #include "api/pmdaemon.h"
 #include "core/json.h"
-#include "net/public_error.h"
 
 namespace zona::api {
 
-namespace asio = boost::asio;
 namespace json = boost::json;
 using net::Request;
 using net::Response;
@@ -50,11 +49,14 @@ json::object details_for(const Request& request) {
     return out;
 }
 
-}  // namespace
-
-bool is_documented(int status) {
-    return std::ranges::find(kDocumented, status) != kDocumented.end();
+bool is_pmdaemons(const Request& request) {
+    constexpr std::array<std::string_view, 4> kSecond = {"processes", "logs", "system", "status"};
+    const std::vector<std::string>& parts = request.segments;
+    return parts.size() >= 2 && parts[0] == "api" &&
+           std::ranges::find(kSecond, parts[1]) != kSecond.end();
 }
+
+}  // namespace
 
 std::string_view code_of(core::Code code) {
     switch (code) {
@@ -69,65 +71,26 @@ std::string_view code_of(core::Code code) {
     }
 }
 
-Response failed(const Request& request, const core::Error& error) {
-    const core::Error shown = net::shown_to(request, error);
-    const core::CodeInfo& info = core::info(error.code());
-    json::object details = details_for(request);
-    json::array problems;
-    for (const core::Detail& detail : shown.details()) {
-        problems.push_back(json::object{
-            {"where", detail.where}, {"problem", detail.problem}, {"hint", detail.hint}});
-    }
-    if (!problems.empty()) details["problems"] = std::move(problems);
-    details["suggestion"] = info.cure;
-    return Response::json(core::to_json(failure(code_for(request, info.http_status),
-                                                shown.message(), std::move(details))),
-                          info.http_status);
-}
-
 Response operation_failed(std::string_view code, const std::string& message,
                           const std::string& reason) {
     return Response::json(core::to_json(failure(code, message, {{"reason", reason}})), kBadRequest);
 }
 
-namespace {
-
-bool is_pmdaemons(const Request& request) {
-    constexpr std::array<std::string_view, 4> kSecond = {"processes", "logs", "system", "status"};
-    const std::vector<std::string>& parts = request.segments;
-    return parts.size() >= 2 && parts[0] == "api" &&
-           std::ranges::find(kSecond, parts[1]) != kSecond.end();
-}
-
-/// The answer with zona's envelope in PMDaemon's form; as it is if it has that already.
-Response translated(const Request& request, Response response) {
-    const auto parsed = core::parse_json(response.body);
-    const json::object* body = parsed ? parsed->if_object() : nullptr;
-    if (body == nullptr || body->contains("message") || !body->contains("error")) return response;
-    const json::object* error = body->at("error").if_object();
-    const bool unknown_path = response.status == kNotFound && request.route.empty();
-    if (error == nullptr || unknown_path) return response;
-    json::object details = details_for(request);
-    details["problems"] = error->at("details");
-    details["correlation_id"] = error->at("correlation_id");
-    const json::string& message = error->at("message").as_string();
-    response.body =
-        core::to_json(failure(code_for(request, response.status), message, std::move(details)));
-    return response;
-}
-
-asio::awaitable<Response> translate(Request& request, net::Next next) {
-    Response response = co_await next(request);
-    if (is_documented(response.status) && is_pmdaemons(request) && !response.stream)
-        co_return translated(request, std::move(response));
-    co_return response;
-}
-
-}  // namespace
 }  // namespace pmdaemon
 
-net::Middleware render_pmdaemon_errors() {
-    return pmdaemon::translate;
+std::optional<Response> pmdaemon_error(const Request& request, const core::Error& shown,
+                                       int status) {
+    const bool unknown_path = status == pmdaemon::kNotFound && request.route.empty();
+    const bool documented =
+        std::ranges::find(pmdaemon::kDocumented, status) != pmdaemon::kDocumented.end();
+    if (!documented || unknown_path || !pmdaemon::is_pmdaemons(request)) return std::nullopt;
+    json::object details = pmdaemon::details_for(request);
+    details["problems"] = render(shown).as_object().at("details");
+    details["suggestion"] = core::info(shown.code()).cure;
+    details["correlation_id"] = request.correlation_id;
+    const json::object body =
+        pmdaemon::failure(pmdaemon::code_for(request, status), shown.message(), std::move(details));
+    return Response::json(core::to_json(body), status);
 }
 
 }  // namespace zona::api

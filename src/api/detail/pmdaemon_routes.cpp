@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "api/detail/await.h"
+#include "api/detail/log_feed.h"
 #include "api/detail/pmdaemon_actions.h"
 #include "api/detail/pmdaemon_failure.h"
 #include "api/detail/pmdaemon_operations.h"
@@ -81,21 +82,10 @@ Result<Lines> read_lines(process::LogReader& reader, std::size_t count) {
     }
 }
 
-std::vector<process::LogSource> sources_of(const process::LogFiles& files, std::string_view type,
-                                           const process::Capture& capture) {
-    std::vector<process::LogSource> out;
-    const auto add = [&](process::LogStream stream, const std::string& path) {
-        out.push_back({.pm_id = files.pm_id,
-                       .name = files.name,
-                       .instance = files.instance,
-                       .stream = stream,
-                       .path = path,
-                       .index_path = capture.index_path(path)});
-    };
-    if (type != "error" && type != "stderr") add(process::LogStream::kOut, files.out_file);
-    const bool separate = files.out_file != files.error_file || out.empty();
-    if (separate && type != "out" && type != "stdout")
-        add(process::LogStream::kErr, files.error_file);
+LogSelection selection_of(std::string_view type) {
+    LogSelection out;
+    out.out = type != "error" && type != "stderr";
+    out.err = type != "out" && type != "stdout";
     return out;
 }
 
@@ -168,7 +158,8 @@ class Routes {
         ZONA_CO_TRY(const Files files, co_await answer_of<Files>(std::move(begin)));
         if (files.empty()) co_return Error(Code::kNotFound, "the process is gone");
         const std::string type = call.text("type").value_or("all");
-        process::LogReader reader(sources_of(files.front(), type, capture_), process::Follow::kNo);
+        process::LogReader reader(sources_of(files, selection_of(type), capture_),
+                                  process::Follow::kNo);
         const auto count = static_cast<std::size_t>(call.integer("lines").value_or(0));
         ZONA_CO_TRY(const Lines lines, read_lines(reader, count));
         co_return shown(lines, reader, call, view.stored.app->spec.name);
@@ -305,14 +296,6 @@ std::vector<Row> rows() {
             {get_status(), &Routes::status}};
 }
 
-/// What PMDaemon's documents have a code for is answered by it; the rest is the chain's to render.
-Answer answer(const std::shared_ptr<Routes> routes, Member member, Call& call) {
-    Result<Response> response = co_await (routes.get()->*member)(call);
-    if (response || !is_documented(core::info(response.error().code()).http_status))
-        co_return response;
-    co_return failed(call.request(), response.error());
-}
-
 }  // namespace
 
 Result<void> add_routes(Service& service, const DaemonInfo& info, const DaemonApiDeps* deps,
@@ -323,7 +306,7 @@ Result<void> add_routes(Service& service, const DaemonInfo& info, const DaemonAp
     for (Row& row : rows()) {
         ZONA_TRY_VOID(service.add(
             std::move(row.operation),
-            [routes, member = row.member](Call& call) { return answer(routes, member, call); }));
+            [routes, member = row.member](Call& call) { return (routes.get()->*member)(call); }));
     }
     return {};
 }

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <exception>
 
-#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include "api/detail/await.h"
+#include "api/detail/message.h"
 #include "api/detail/pmdaemon_failure.h"
 #include "api/detail/pmdaemon_render.h"
 #include "core/json.h"
@@ -34,12 +34,6 @@ namespace {
 constexpr std::array<std::string_view, 4> kEvents = {"process_status", "process_metrics",
                                                      "system_metrics", "process_event"};
 constexpr core::ByteCount kMessage = core::ByteCount::kib(256);
-
-std::optional<std::string> text_of(const json::object& object, std::string_view key) {
-    const json::value* value = object.if_contains(key);
-    if (value == nullptr || !value->is_string()) return std::nullopt;
-    return std::string(value->get_string());
-}
 
 /// The texts of a list that may be left out or null. Errors: kInvalidArgument.
 Result<std::vector<std::string>> texts_of(const json::object& object, std::string_view key) {
@@ -114,19 +108,12 @@ Step SocketSession::run() {
     ZONA_CO_TRY_VOID(co_await send_list());
     core::TaskGroup tasks(executor_, deps_.log);
     tasks.spawn("pmdaemon news", tell_all(std::move(feed)));
-    Result<void> result;
-    std::exception_ptr thrown;
-    try {
-        result = co_await read_all();
-    } catch (...) {
-        thrown = std::current_exception();
-    }
-    // Also when this is cancelled: what tells the news uses the session and its socket.
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    tasks.cancel();
-    co_await tasks.join();
-    if (thrown) std::rethrow_exception(thrown);
-    co_return result;
+    // What tells the news uses the session and its socket.
+    const auto end = [&tasks] {
+        tasks.cancel();
+        return tasks.join();
+    };
+    co_return co_await with_cleanup(read_all(), end);
 }
 
 Step SocketSession::read_all() {

@@ -1,14 +1,14 @@
 #include "api/detail/stream_session.h"
 
 #include <algorithm>
-#include <exception>
 #include <unordered_map>
 
-#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "api/detail/await.h"
+#include "api/detail/message.h"
 #include "api/detail/process_filter.h"
 #include "api/detail/render.h"
 #include "api/detail/stream_shapes.h"
@@ -32,12 +32,6 @@ std::string quoted(std::string_view text) {
     std::string out;
     core::append_json_string(out, text);
     return out;
-}
-
-std::optional<std::string> text_of(const json::object& object, std::string_view key) {
-    const json::value* value = object.if_contains(key);
-    if (value == nullptr || !value->is_string()) return std::nullopt;
-    return std::string(value->get_string());
 }
 
 std::optional<std::int64_t> integer_of(const json::object& object, std::string_view key) {
@@ -124,18 +118,9 @@ StreamSession::StreamSession(const StreamDeps& deps, const net::Request& request
 StreamSession::~StreamSession() = default;
 
 asio::awaitable<Result<void>> StreamSession::run() {
-    Result<void> result;
-    std::exception_ptr thrown;
-    try {
-        result = co_await read_all();
-    } catch (...) {
-        thrown = std::current_exception();
-    }
-    // Also when this is cancelled: the subscriptions use the session and its socket.
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    co_await end_all();
-    if (thrown) std::rethrow_exception(thrown);
-    co_return result;
+    // The subscriptions use the session and its socket.
+    const auto end = [this] { return end_all(); };
+    co_return co_await with_cleanup(read_all(), end);
 }
 
 asio::awaitable<void> StreamSession::end_all() {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/text.h"
 #include "os/fd.h"
 
 namespace zona::cli {
@@ -20,7 +21,7 @@ std::string_view value_of(std::span<const std::string> environment, std::string_
 
 bool says_utf8(std::span<const std::string> environment) {
     for (const std::string_view name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-        const std::string value = lower_ascii(value_of(environment, name));
+        const std::string value = core::lower_ascii(value_of(environment, name));
         if (value.empty()) continue;
         return value.find("utf-8") != std::string::npos || value.find("utf8") != std::string::npos;
     }

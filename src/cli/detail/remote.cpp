@@ -30,10 +30,6 @@ Error no_address(std::string_view text) {
         .detail({"", "", std::string(kForms)});
 }
 
-bool is_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view kSpaces = " \t\r\n";
     const std::size_t begin = text.find_first_not_of(kSpaces);
@@ -98,13 +94,10 @@ Result<RemoteEndpoint> parse_host(std::string_view text) {
 }
 
 Result<std::string> parse_fingerprint(std::string_view text) {
-    constexpr std::size_t kDigits = 64;
-    std::string digits = lower_ascii(text);
-    std::erase(digits, ':');
-    if (digits.size() == kDigits && std::ranges::all_of(digits, is_hex)) return digits;
-    return Error(Code::kInvalidArgument,
-                 fmt::format("--fingerprint takes a SHA-256 in hex, 64 digits, not '{}'",
-                             escape_control(text)))
+    auto digits = net::parse_fingerprint(text);
+    if (digits) return digits;
+    return digits.take_error()
+        .context("--fingerprint")
         .detail({"", "", "`openssl x509 -noout -fingerprint -sha256 -in CERTIFICATE` prints it"});
 }
 

@@ -100,14 +100,6 @@ std::vector<std::size_t> boundaries(std::string_view text) {
 
 }  // namespace
 
-std::string lower_ascii(std::string_view text) {
-    std::string lower(text);
-    for (char& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return lower;
-}
-
 std::string escape_control(std::string_view text) {
     if (is_plain_ascii(text)) return std::string(text);
     const std::string valid = core::to_valid_utf8(text);

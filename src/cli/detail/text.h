@@ -14,9 +14,6 @@
 
 namespace zona::cli {
 
-/// ASCII letters in lower case; other bytes unchanged.
-std::string lower_ascii(std::string_view text);
-
 /// Control characters as visible escapes (`\n`, `\t`, `\x1b`, `\u{202e}`), the C1 set and the
 /// bidirectional overrides of Unicode included; ill-formed UTF-8 as U+FFFD.
 std::string escape_control(std::string_view text);

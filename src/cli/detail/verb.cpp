@@ -309,7 +309,7 @@ const VerbInfo& info(Verb verb) {
 }
 
 const VerbInfo* find_verb(std::string_view name) {
-    const std::string wanted = lower_ascii(name);
+    const std::string wanted = core::lower_ascii(name);
     for (const VerbInfo& row : all_verbs()) {
         if (row.name == wanted || std::ranges::find(row.aliases, wanted) != row.aliases.end()) {
             return &row;

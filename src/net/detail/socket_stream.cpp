@@ -16,14 +16,14 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 /// As many pieces as one message needs: head, chunk size, data, chunk end.
 constexpr std::size_t kMaxPieces = 4;
 
-core::Error error_of(const boost::system::error_code& code, std::string_view what) {
+}  // namespace
+
+core::Error stream_error(const boost::system::error_code& code, std::string_view what) {
     if (code == asio::error::operation_aborted || code == asio::error::bad_descriptor) {
         return {core::Code::kCancelled, std::string(what) + ": cancelled"};
     }
     return core::Error::from_errno(code.value(), std::string(what));
 }
-
-}  // namespace
 
 SocketStream::SocketStream(Socket socket, Hangup hangup)
     : socket_(std::move(socket)), hangup_(hangup) {
@@ -35,7 +35,7 @@ asio::awaitable<core::Result<std::size_t>> SocketStream::read_some(std::span<cha
     const auto buffer = asio::buffer(into.data(), into.size());
     const auto [error, count] = co_await socket_.async_read_some(buffer, kAwait);
     if (error == asio::error::eof) co_return std::size_t{0};
-    if (error) co_return error_of(error, "read from the client");
+    if (error) co_return stream_error(error, "read from the client");
     co_return count;
 }
 
@@ -51,7 +51,7 @@ asio::awaitable<core::Result<void>> SocketStream::write(std::span<const std::str
     boost::system::error_code error;
     std::size_t sent = socket_.write_some(buffers, error);
     if (error && error != asio::error::would_block && error != asio::error::try_again) {
-        co_return error_of(error, "write to the client");
+        co_return stream_error(error, "write to the client");
     }
     if (sent == total) co_return core::Result<void>();
     for (asio::const_buffer& buffer : buffers) {
@@ -60,7 +60,7 @@ asio::awaitable<core::Result<void>> SocketStream::write(std::span<const std::str
         sent -= part;
     }
     const auto [late_error, late] = co_await asio::async_write(socket_, buffers, kAwait);
-    if (late_error) co_return error_of(late_error, "write to the client");
+    if (late_error) co_return stream_error(late_error, "write to the client");
     co_return core::Result<void>();
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/system/error_code.hpp>
 
 #include "core/result.h"
 
@@ -58,5 +59,9 @@ class Stream {
     /// Closes. Operations in progress end with kCancelled, later ones fail.
     virtual void close() = 0;
 };
+
+/// The error of a Stream for one of Asio's: kCancelled for a wait that was cancelled and for a
+/// closed descriptor, else from errno.
+core::Error stream_error(const boost::system::error_code& code, std::string_view what);
 
 }  // namespace zona::net::detail

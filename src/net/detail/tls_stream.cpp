@@ -23,13 +23,6 @@ core::Counter& failures(core::MetricRegistry& metrics, std::string reason) {
                            "TLS handshakes that came to nothing.", {{"reason", std::move(reason)}});
 }
 
-core::Error error_of(const boost::system::error_code& code, std::string_view what) {
-    if (code == asio::error::operation_aborted || code == asio::error::bad_descriptor) {
-        return {core::Code::kCancelled, std::string(what) + ": cancelled"};
-    }
-    return core::Error::from_errno(code.value(), std::string(what));
-}
-
 }  // namespace
 
 TlsMeter::TlsMeter(core::MetricRegistry& metrics)
@@ -69,7 +62,7 @@ asio::awaitable<core::Result<Opened>> TlsStream::open() {
 /// Looks at the first byte and leaves it where it is.
 asio::awaitable<core::Result<bool>> TlsStream::begins_with_tls() {
     const auto [error] = co_await socket_.async_wait(Socket::wait_read, kAwait);
-    if (error) co_return error_of(error, "wait for a TLS handshake");
+    if (error) co_return stream_error(error, "wait for a TLS handshake");
     char first = 0;
     boost::system::error_code failed;
     socket_.receive(asio::buffer(&first, 1), Socket::message_peek, failed);
@@ -102,7 +95,7 @@ asio::awaitable<core::Result<void>> TlsStream::shake_hands() {
 asio::awaitable<core::Result<void>> TlsStream::wait_for(TlsStep step) {
     const auto what = step == TlsStep::kWantsWrite ? Socket::wait_write : Socket::wait_read;
     const auto [error] = co_await socket_.async_wait(what, kAwait);
-    if (error) co_return error_of(error, "wait for the client");
+    if (error) co_return stream_error(error, "wait for the client");
     co_return core::Result<void>();
 }
 

@@ -114,10 +114,17 @@ core::Result<std::vector<Entry*>> Supervisor::Engine::select(
 
 core::Result<Entry*> Supervisor::Engine::find_one(const std::string& id) {
     const std::string selectors[] = {id};
-    ZONA_TRY(const std::vector<Entry*> found, select(selectors));
+    ZONA_TRY(std::vector<Entry*> found, select(selectors));
+    // `all`, a namespace and an expression select; they are nobody's id.
+    const auto uuid = core::Uuid::parse(id);
+    std::erase_if(found, [&](const Entry* e) {
+        return id != e->stored.app->spec.name && id != std::to_string(e->stored.pm_id) &&
+               !(uuid && *uuid == e->stored.id);
+    });
     if (found.size() == 1) return found.front();
     if (found.empty())
-        return core::Error(core::Code::kNotFound, fmt::format("no process '{}'", id));
+        return core::Error(core::Code::kNotFound,
+                           fmt::format("no process has the id or the name '{}'", id));
     core::Error error(core::Code::kInvalidArgument,
                       fmt::format("'{}' names {} processes; give the id of one", id, found.size()));
     for (const Entry* e : found) {
