@@ -16,12 +16,13 @@ namespace {
 
 constexpr std::chrono::milliseconds kUnlimited{0};
 
-/// Enough for most requests; doubles whenever a structure does not fit.
-constexpr std::size_t kFirstBuffer = 2U << 10U;
+/// Enough for the requests of programs; doubles when a sender fills it. An idle connection keeps
+/// it.
+constexpr std::size_t kFirstBuffer = 256;
 /// A quick sender of a large body is read in pieces of this size at most.
 constexpr std::size_t kQuickBuffer = 64U << 10U;
 /// An idle connection holds no more than this.
-constexpr std::size_t kKeptBuffer = 16U << 10U;
+constexpr std::size_t kKeptBuffer = 4U << 10U;
 /// What a refused client may still send before it is cut off.
 constexpr std::size_t kMaxLinger = 64U << 20U;
 /// What is left for a first request to a server that drains.
@@ -138,8 +139,9 @@ asio::awaitable<bool> Connection::read_head() {
         if (shared_->draining && served_ > 0) co_return false;
         if (buffer_.size() > kKeptBuffer) buffer_ = {};
         enter(Phase::kIdle, shared_->draining ? kFirstRequestGrace : shared_->options.idle_time);
-        const Input first = co_await fill();
-        if (first != Input::kBytes) co_return false;
+        // Not by fill(): thousands wait here, and each coroutine takes memory.
+        const core::Result<std::size_t> count = co_await stream_->read_some(room());
+        if (took(count) != Input::kBytes) co_return false;
     }
     request_.received = shared_->clock.steady();
     enter(Phase::kReading, shared_->options.head_time);
@@ -240,17 +242,24 @@ void Connection::make_room() {
     }
 }
 
-asio::awaitable<Connection::Input> Connection::fill() {
+std::span<char> Connection::room() {
     make_room();
     timed_out_ = false;
-    const std::span<char> space(buffer_.data() + end_, buffer_.size() - end_);
-    const core::Result<std::size_t> count = co_await stream_->read_some(space);
+    return {buffer_.data() + end_, buffer_.size() - end_};
+}
+
+Connection::Input Connection::took(const core::Result<std::size_t>& count) {
     const bool late = std::exchange(timed_out_, false);
-    if (late && phase_ == Phase::kReading) co_return Input::kLate;
-    if (!count.has_value()) co_return late ? Input::kLate : Input::kBroken;
-    if (*count == 0) co_return Input::kEnd;
+    if (late && phase_ == Phase::kReading) return Input::kLate;
+    if (!count.has_value()) return late ? Input::kLate : Input::kBroken;
+    if (*count == 0) return Input::kEnd;
     end_ += *count;
-    co_return Input::kBytes;
+    return Input::kBytes;
+}
+
+asio::awaitable<Connection::Input> Connection::fill() {
+    const core::Result<std::size_t> count = co_await stream_->read_some(room());
+    co_return took(count);
 }
 
 bool Connection::may_keep_alive() const {
@@ -322,7 +331,7 @@ asio::awaitable<void> Connection::answer_late() {
 asio::awaitable<void> Connection::linger() {
     enter(Phase::kLingering, shared_->options.linger_time);
     stream_->end_output();
-    buffer_.resize(std::max(buffer_.size(), kFirstBuffer));
+    buffer_.resize(std::max(buffer_.size(), kKeptBuffer));
     const std::span<char> space(buffer_);
     std::size_t dropped = 0;
     while (dropped < kMaxLinger) {

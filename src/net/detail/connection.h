@@ -98,6 +98,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     asio::awaitable<bool> read_head();
     asio::awaitable<void> read_body();
     asio::awaitable<Input> fill();
+    /// Where the next read puts its bytes, and what it brought.
+    std::span<char> room();
+    Input took(const core::Result<std::size_t>& count);
     void make_room();
     void feed();
     void refuse(Fault fault);
@@ -109,6 +112,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     asio::awaitable<void> answer_late();
     asio::awaitable<void> send(Request& request, Response& response);
     asio::awaitable<Transfer> send_plain(const Request& request, const Response& response);
+    asio::awaitable<bool> send_head(const Response& response, const Wire& wire);
     asio::awaitable<Transfer> send_stream(const Request& request, Response& response);
     asio::awaitable<Transfer> send_websocket(Request& request, Response& response);
     void report_body(std::string_view what, const core::Result<void>& result);
@@ -133,7 +137,6 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     std::vector<char> buffer_;
     std::size_t begin_ = 0;  ///< of the bytes that are not consumed
     std::size_t end_ = 0;
-    std::string out_;  ///< the head being written
     core::ByteCount sent_;
 
     WebSocketSession* websocket_ = nullptr;  ///< while one is open

@@ -23,6 +23,15 @@ Framing stream_framing(const Request& request) {
     return request.version >= 11 ? Framing::kChunked : Framing::kUntilEnd;
 }
 
+/// Not kept between requests: most connections are idle.
+std::string head_of(const Response& response, const Wire& wire) {
+    constexpr std::size_t kUsual = 768;
+    std::string out;
+    out.reserve(kUsual);
+    append_head(out, response, wire);
+    return out;
+}
+
 }  // namespace
 
 /// Writes the pieces of a streamed body in the framing of the request's version.
@@ -78,11 +87,10 @@ asio::awaitable<Transfer> Connection::send_plain(const Request& request, const R
     wire.date = shared_->date.at(shared_->clock.system());
     if (!has_body(response.status)) wire.framing = Framing::kNone;
     if (response.stream && has_body(response.status)) wire.framing = stream_framing(request);
-    out_.clear();
-    append_head(out_, response, wire);
+    const std::string encoded = head_of(response, wire);
     const bool bodiless = request.method == Method::kHead || wire.framing != Framing::kLength;
     std::string_view body = bodiless ? std::string_view() : std::string_view(response.body);
-    std::string_view head = out_;
+    std::string_view head = encoded;
     bool taken = true;
     do {
         const std::array<std::string_view, 2> pieces = {head, body.substr(0, kSlice)};
@@ -97,15 +105,18 @@ asio::awaitable<Transfer> Connection::send_plain(const Request& request, const R
                              : (cut_ ? Transfer::Outcome::kCut : Transfer::Outcome::kClientGone)};
 }
 
+asio::awaitable<bool> Connection::send_head(const Response& response, const Wire& wire) {
+    const std::string encoded = head_of(response, wire);
+    const std::array<std::string_view, 1> head = {encoded};
+    const std::span<const std::string_view> pieces(head);
+    co_return co_await write(pieces);
+}
+
 asio::awaitable<Transfer> Connection::send_stream(const Request& request, Response& response) {
     using namespace asio::experimental::awaitable_operators;
     const Framing framing = stream_framing(request);
     const Wire wire{framing, keep_alive_, shared_->date.at(shared_->clock.system())};
-    out_.clear();
-    append_head(out_, response, wire);
-    const std::array<std::string_view, 1> head = {out_};
-    const std::span<const std::string_view> pieces(head);
-    const bool taken = co_await write(pieces);
+    const bool taken = co_await send_head(response, wire);
     if (!taken) co_return Transfer{sent_, Transfer::Outcome::kClientGone};
 
     ends_on_drain_ = response.stream_end == StreamEnd::kOnDrain;
