@@ -3,7 +3,7 @@
 set(licences share/doc/zona)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/NOTICE ${CMAKE_SOURCE_DIR}/docs/dependencies.md
     DESTINATION ${licences})
-foreach(package libboost1.81-dev libfmt-dev libspdlog-dev libcli11-dev libyaml-cpp-dev libtomlplusplus-dev musl-dev
+foreach(package libboost1.81-dev libfmt-dev libcli11-dev libyaml-cpp-dev libtomlplusplus-dev musl-dev
         libstdc++-12-dev)
     install(FILES /usr/share/doc/${package}/copyright DESTINATION ${licences}/licences RENAME ${package} OPTIONAL)
 endforeach()

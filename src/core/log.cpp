@@ -11,6 +11,7 @@ namespace zona::core {
 namespace {
 
 constexpr std::size_t kMostOwnLevels = 256;
+constexpr std::size_t kMostKept = 64 * 1024;
 
 Result<void> check_category(std::string_view name) {
     constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
@@ -78,8 +79,8 @@ struct Logging::State {
     }
 };
 
-void Logger::write(LogLevel level, std::string_view message,
-                   std::span<const LogField> fields) const {
+void Logger::append(std::string& out, LogLevel level, std::string_view message,
+                    std::span<const LogField> fields) const {
     std::vector<LogField> context;
     if (context_) {
         context.reserve(context_->entries.size());
@@ -88,10 +89,15 @@ void Logger::write(LogLevel level, std::string_view message,
             context.push_back({entry.key, is_text ? LogValue(entry.text) : entry.value});
         }
     }
-    Logging& logging = *category_->logging;
-    LogRecord record{
-        logging.state_->clock.system(), level, category_->name, message, context, fields};
-    logging.write(record);
+    append_line(out, {category_->logging->state_->clock.system(), level, category_->name, message,
+                      context, fields});
+}
+
+void Logger::write(LogLevel level, std::string_view message,
+                   std::span<const LogField> fields) const {
+    std::string line;
+    append(line, level, message, fields);
+    category_->logging->write(line);
 }
 
 void Logger::report(std::string_view message, const Error& error, Fields fields) const {
@@ -195,20 +201,37 @@ std::uint64_t Logging::lost_lines() const {
     return state_->lost.load(std::memory_order_relaxed);
 }
 
-void Logging::write(LogRecord& record) {
+void Logging::write(std::string_view lines) {
     const std::lock_guard lock(state_->output_mutex);
     for (State::Output& output : state_->outputs) {
         if (output.unreported > 0) {
             const LogField count{"lost_lines", output.unreported};
-            const LogRecord notice{record.time, LogLevel::kWarn,     "log", "log lines were lost",
-                                   {},          std::span(&count, 1)};
-            if (output.sink->write(notice)) output.unreported = 0;
+            std::string notice;
+            append_line(notice, {state_->clock.system(),
+                                 LogLevel::kWarn,
+                                 "log",
+                                 "log lines were lost",
+                                 {},
+                                 std::span(&count, 1)});
+            if (output.sink->write(notice) == notice.size()) output.unreported = 0;
         }
-        if (output.unreported > 0 || !output.sink->write(record)) {
-            ++output.unreported;
-            state_->lost.fetch_add(1, std::memory_order_relaxed);
-        }
+        const std::size_t taken = output.unreported > 0 ? 0 : output.sink->write(lines);
+        const auto lost = std::ranges::count(lines.substr(taken), '\n');
+        output.unreported += static_cast<std::uint64_t>(lost);
+        state_->lost.fetch_add(static_cast<std::uint64_t>(lost), std::memory_order_relaxed);
     }
+}
+
+void LogBatch::log(LogLevel level, std::string_view message, Logger::Fields fields) {
+    if (!logger_.enabled(level)) return;
+    logger_.append(lines_, level, message, fields);
+    if (lines_.size() > kMostKept) flush();
+}
+
+void LogBatch::flush() {
+    if (lines_.empty()) return;
+    logger_.category_->logging->write(lines_);
+    lines_.clear();
 }
 
 }  // namespace zona::core

@@ -2,11 +2,12 @@
 /// The log of zona's own programs: lines of JSON with a level, a category and fields.
 ///
 /// A composition root makes one Logging, adds sinks, and hands Logger values down; there is no
-/// global logger. A line is written before the call returns, by the caller's thread and under one
-/// short lock, so that no thread wakes up for it and nothing is lost when the process dies. A call
-/// below the level of its category costs one relaxed atomic load (and the evaluation of its
-/// arguments: ask enabled() before expensive ones). All members may be called from any thread.
-/// Source: OBS-15, OBS-19.
+/// global logger. A line is written before the call returns, by the caller's thread and under a
+/// lock that is held for the writing alone, so that no thread wakes up for it and nothing is lost
+/// when the process dies; a LogBatch gathers lines where there are too many for that. A call below
+/// the level of its category costs one relaxed atomic load (and the evaluation of its arguments:
+/// ask enabled() before expensive ones). All members may be called from any thread. Source: OBS-15,
+/// OBS-19.
 ///
 ///     Logging logging(clock);
 ///     logging.add_sink(make_file_sink(path).value());
@@ -79,7 +80,7 @@ struct LogField {
     LogValue value;
 };
 
-/// One line as the sinks see it. Of two fields with one key the last counts.
+/// One line before it is text. Of two fields with one key the last counts.
 struct LogRecord {
     SystemTime time;
     LogLevel level;
@@ -89,13 +90,9 @@ struct LogRecord {
     std::span<const LogField> fields;   ///< from the call
 };
 
-/// `record` as one JSON object without a newline in it or behind it; valid JSON and UTF-8 for any
-/// bytes.
-std::string render_json(const LogRecord& record);
-
-/// Message and fields for people, "started pm_id=3 name=\"my app\"": control characters are
-/// escaped, so a logged text cannot drive the terminal.
-std::string render_text(const LogRecord& record);
+/// Appends `record` to `out` as one JSON object and a newline, the only one in it; valid JSON and
+/// UTF-8 for any bytes.
+void append_line(std::string& out, const LogRecord& record);
 
 /// Where lines go. Called under Logging's lock, one call at a time; must not log.
 class LogSink {
@@ -105,25 +102,16 @@ class LogSink {
     LogSink& operator=(const LogSink&) = delete;
     virtual ~LogSink() = default;
 
-    /// Writes one line. Errors: any; the line counts as lost.
-    virtual Result<void> write(const LogRecord& record) = 0;
+    /// Writes whole lines, each with its newline, and says how many bytes of them it took: the
+    /// lines that end behind those count as lost.
+    virtual std::size_t write(std::string_view lines) = 0;
     /// Opens its file again by name, after a rotation. Errors: the old file stays in use.
     virtual Result<void> reopen() { return {}; }
 };
 
-/// Appends JSON lines to `path`, created with mode 0640; each line is one write(2) at the end of
-/// the file, so several processes may share it. Errors: as open(2), the path named.
+/// Appends lines to `path`, created with mode 0640; what is written together is one write(2) at the
+/// end of the file, so several processes may share it. Errors: as open(2), the path named.
 Result<std::unique_ptr<LogSink>> make_file_sink(std::string path);
-
-/// The shape of lines on standard error.
-enum class LogForm : std::uint8_t {
-    kAuto,  ///< text on a terminal, JSON elsewhere
-    kText,  ///< "07:12:44.031 info  process: started pm_id=3", coloured on a terminal that can
-    kJson,
-};
-
-/// Writes to standard error.
-std::unique_ptr<LogSink> make_stderr_sink(LogForm form = LogForm::kAuto);
 
 class Logging;
 
@@ -176,8 +164,11 @@ class Logger {
 
   private:
     friend class Logging;
+    friend class LogBatch;
     struct Context;
     explicit Logger(const LogCategory* category) : category_(category) {}
+    void append(std::string& out, LogLevel level, std::string_view message,
+                std::span<const LogField> fields) const;
     void write(LogLevel level, std::string_view message, std::span<const LogField> fields) const;
 
     const LogCategory* category_ = nullptr;
@@ -197,7 +188,7 @@ class Logging {
     Logging(const Logging&) = delete;
     Logging& operator=(const Logging&) = delete;
 
-    /// Lines from now on go there too.
+    /// Lines from now on go there too. Before other threads log.
     void add_sink(std::unique_ptr<LogSink> sink);
 
     /// The handle of a category, made on its first use. Keep it: the look-up takes a lock.
@@ -228,10 +219,37 @@ class Logging {
 
   private:
     friend class Logger;
+    friend class LogBatch;
     struct State;
-    void write(LogRecord& record);
+    void write(std::string_view lines);
 
     std::unique_ptr<State> state_;
+};
+
+/// Lines that are written together, with one turn of the lock and one system call: for those who
+/// log thousands a second. What is not flushed when the process dies is lost. For one thread at a
+/// time; lines of others may be written between the making of a line and its writing.
+class LogBatch {
+  public:
+    /// The lines are `logger`'s, whose Logging must outlive this.
+    explicit LogBatch(Logger logger) : logger_(std::move(logger)) {}
+    /// flush()
+    ~LogBatch() { flush(); }
+    LogBatch(const LogBatch&) = delete;
+    LogBatch& operator=(const LogBatch&) = delete;
+
+    /// Whether a line of this level would be kept now.
+    bool enabled(LogLevel level) const { return logger_.enabled(level); }
+    /// Keeps a line; what exceeds 64 kB is written at once.
+    void log(LogLevel level, std::string_view message, Logger::Fields fields = {});
+    /// Nothing is kept.
+    bool empty() const { return lines_.empty(); }
+    /// Writes what is kept; never fails, as Logger::log().
+    void flush();
+
+  private:
+    Logger logger_;
+    std::string lines_;
 };
 
 }  // namespace zona::core

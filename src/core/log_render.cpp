@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <iterator>
 
 #include <fmt/format.h>
 
@@ -36,31 +35,17 @@ void for_each_field(const LogRecord& record, Visit visit) {
 
 struct JsonValueWriter {
     std::string& out;
-    void operator()(std::int64_t number) { fmt::format_to(std::back_inserter(out), "{}", number); }
-    void operator()(std::uint64_t number) { fmt::format_to(std::back_inserter(out), "{}", number); }
+    void operator()(std::int64_t number) { out += fmt::format_int(number).c_str(); }
+    void operator()(std::uint64_t number) { out += fmt::format_int(number).c_str(); }
     void operator()(double number) { append_json_number(out, number); }
     void operator()(bool flag) { out += flag ? "true" : "false"; }
     void operator()(std::string_view text) { append_json_string(out, text); }
 };
 
-struct TextValueWriter {
-    std::string& out;
-    void operator()(auto value) { JsonValueWriter{out}(value); }
-    void operator()(std::string_view text) {
-        const bool plain = !text.empty() && is_valid_utf8(text) && !has_control_characters(text) &&
-                           text.find_first_of(" \"=\\") == std::string_view::npos;
-        if (plain) {
-            out += text;
-        } else {
-            append_json_string(out, text);
-        }
-    }
-};
-
 }  // namespace
 
-std::string render_json(const LogRecord& record) {
-    std::string line = "{\"time\":\"";
+void append_line(std::string& line, const LogRecord& record) {
+    line += "{\"time\":\"";
     line += to_rfc3339(record.time);
     line += "\",\"level\":\"";
     line += to_string(record.level);
@@ -75,24 +60,7 @@ std::string render_json(const LogRecord& record) {
         line += ':';
         std::visit(JsonValueWriter{line}, field.value.variant());
     });
-    line += '}';
-    return line;
-}
-
-std::string render_text(const LogRecord& record) {
-    std::string line;
-    if (has_control_characters(record.message)) {
-        append_json_string(line, record.message);
-    } else {
-        line = to_valid_utf8(record.message);
-    }
-    for_each_field(record, [&line](const LogField& field) {
-        line += ' ';
-        TextValueWriter{line}(field.key);
-        line += '=';
-        std::visit(TextValueWriter{line}, field.value.variant());
-    });
-    return line;
+    line += "}\n";
 }
 
 }  // namespace zona::core

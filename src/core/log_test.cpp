@@ -262,27 +262,46 @@ TEST_F(LogFile, CountsLinesOnAFullDisk) {
     EXPECT_EQ(logging.lost_lines(), 2U);
 }
 
-TEST(StderrSink, WritesTextForPeopleWithControlCharactersEscaped) {
-    FakeClock clock;
-    Logging logging(clock);
-    logging.add_sink(make_stderr_sink(LogForm::kText));
-    ::testing::internal::CaptureStderr();
-    logging.logger("process").warn("odd\x1b[2J", {{"name", "my app"}, {"pid", 7}, {"user", "bob"}});
-    const std::string text = ::testing::internal::GetCapturedStderr();
-    EXPECT_NE(text.find(" warn  process: \"odd\\u001b[2J\" name=\"my app\" pid=7 user=bob\n"),
-              std::string::npos)
-        << text;
+TEST(LogBatch, WritesItsLinesTogetherAndInOrder) {
+    MemoryLog log;
+    {
+        LogBatch batch(log.logger("batch").with("id", 7));
+        EXPECT_TRUE(batch.empty());
+        batch.log(LogLevel::kInfo, "one");
+        batch.log(LogLevel::kWarn, "two", {{"k", 1}});
+        EXPECT_FALSE(batch.empty());
+        EXPECT_TRUE(log.lines().empty());
+        batch.flush();
+        EXPECT_TRUE(batch.empty());
+        ASSERT_EQ(log.lines().size(), 2U);
+        EXPECT_TRUE(log.lines()[0].contains(R"("message":"one","id":7})"));
+        EXPECT_TRUE(log.lines()[1].contains(R"("message":"two","id":7,"k":1})"));
+        batch.log(LogLevel::kInfo, "at the end");
+    }
+    EXPECT_TRUE(log.has("at the end"));
 }
 
-TEST(StderrSink, WritesJsonWhenItIsNoTerminal) {
-    FakeClock clock;
-    Logging logging(clock);
-    ::testing::internal::CaptureStderr();
-    logging.add_sink(make_stderr_sink());
-    logging.logger("x").info("m");
-    const std::string text = ::testing::internal::GetCapturedStderr();
-    EXPECT_TRUE(text.starts_with("{\"time\":")) << text;
-    EXPECT_TRUE(text.ends_with("}\n")) << text;
+TEST(LogBatch, KeepsNoMoreThanItMay) {
+    MemoryLog log;
+    LogBatch batch(log.logger());
+    const std::string kilobyte(1024, 'x');
+    while (log.lines().empty())
+        batch.log(LogLevel::kInfo, kilobyte);
+    EXPECT_LE(log.lines().size(), 64U);
+    EXPECT_TRUE(batch.empty());
+}
+
+TEST(LogBatch, CountsItsLostLinesOneByOne) {
+    MemoryLog log;
+    log.refuse(1);
+    LogBatch batch(log.logger());
+    for (int i = 0; i < 3; ++i)
+        batch.log(LogLevel::kInfo, "lost");
+    batch.flush();
+    EXPECT_EQ(log.logging().lost_lines(), 3U);
+    log.logging().set_default_level(LogLevel::kOff);
+    batch.log(LogLevel::kInfo, "not wanted");
+    EXPECT_TRUE(batch.empty());
 }
 
 TEST(LogLevel, NamesReadBack) {

@@ -42,7 +42,7 @@ std::vector<Setting> general_settings() {
         {.key = "log.file",
          .type = SettingType::kPath,
          .default_value = "logs/zonad.log",
-         .description = "Where zona's own log goes, as lines of JSON; empty: standard error."},
+         .description = "Where zona's own log goes, as lines of JSON; empty: logs/zonad.log."},
         {.key = "logs.dir",
          .type = SettingType::kPath,
          .default_value = "logs",

@@ -69,11 +69,9 @@ class Compress {
   public:
     explicit Compress(CompressOptions options) : options_(options) {}
 
-    asio::awaitable<Response> operator()(Request& request, Next next) const {
-        Response response = co_await next(request);
+    void operator()(const Request& request, Response& response) const {
         const bool remote = std::holds_alternative<TcpPeer>(request.peer);
         if (remote && options_.above.bytes() > 0) encode(request, response);
-        co_return response;
     }
 
   private:

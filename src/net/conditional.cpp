@@ -2,12 +2,12 @@
 
 #define XXH_INLINE_ALL
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include <fmt/format.h>
 #include <xxhash.h>
 
 namespace zona::net {
@@ -18,7 +18,13 @@ constexpr int kNotModified = 304;
 
 std::string tag_of(std::string_view body) {
     const XXH128_hash_t hash = XXH3_128bits(body.data(), body.size());
-    return fmt::format("\"{:016x}{:016x}\"", hash.high64, hash.low64);
+    constexpr std::string_view kHex = "0123456789abcdef";
+    std::string out(1, '"');
+    for (const std::uint64_t half : {hash.high64, hash.low64}) {
+        for (unsigned shift = 64; shift > 0;)
+            out += kHex[half >> (shift -= 4) & 0xFU];
+    }
+    return out += '"';
 }
 
 std::string_view opaque_part(std::string_view tag) {
@@ -72,16 +78,10 @@ void give_tag(const Request& request, Response& response) {
     response.headers.set("ETag", *common);
 }
 
-asio::awaitable<Response> tag_answer(Request& request, Next next) {
-    Response response = co_await next(request);
-    give_tag(request, response);
-    co_return response;
-}
-
 }  // namespace
 
 Middleware conditional() {
-    return tag_answer;
+    return give_tag;
 }
 
 }  // namespace zona::net

@@ -18,7 +18,13 @@ class Cors {
   public:
     explicit Cors(OriginList origins) : origins_(std::move(origins)) {}
 
-    asio::awaitable<Response> operator()(Request& request, Next next) const {
+    asio::awaitable<Response> operator()(Request& request, const Next& next) const {
+        const bool concerned = !origins_.empty() || request.headers.has("Origin");
+        return concerned ? decide(request, next) : next(request);
+    }
+
+  private:
+    asio::awaitable<Response> decide(Request& request, Next next) const {
         const std::string origin(request.headers.find("Origin").value_or(""));
         const bool allowed = origins_.allows(origin);
         const bool preflight = request.method == Method::kOptions && !origin.empty() &&
@@ -38,7 +44,6 @@ class Cors {
         co_return response;
     }
 
-  private:
     static Response accept_preflight() {
         Response out;
         out.status = 204;

@@ -31,19 +31,23 @@ class LimitRate {
   public:
     explicit LimitRate(RateLimiter& limiter) : limiter_(&limiter) {}
 
-    asio::awaitable<Response> operator()(Request& request, Next next) const {
+    asio::awaitable<Response> operator()(Request& request, const Next& next) const {
         const auto* remote = std::get_if<TcpPeer>(&request.peer);
         std::optional<std::chrono::nanoseconds> wait;
         if (remote != nullptr && !request.fault.has_value()) wait = limiter_->take(remote->address);
-        if (!wait.has_value()) co_return co_await next(request);
+        return wait.has_value() ? refuse(request, next, *wait) : next(request);
+    }
+
+  private:
+    asio::awaitable<Response> refuse(Request& request, Next next,
+                                     std::chrono::nanoseconds wait) const {
         request.fault = refusal();
         Response response = co_await next(request);
-        const auto seconds = std::chrono::ceil<std::chrono::seconds>(*wait).count();
+        const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
         response.headers.set("Retry-After", std::to_string(seconds));
         co_return response;
     }
 
-  private:
     Fault refusal() const {
         const RateLimit limit = limiter_->limit();
         core::Error error(core::Code::kTooManyRequests,

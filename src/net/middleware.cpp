@@ -6,11 +6,15 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
@@ -56,9 +60,7 @@ class Correlate {
                 request.correlation_id = fmt::format("{}-{}", state_->run, ++state_->count);
             }
         }
-        Response response = co_await next(request);
-        response.headers.set(kCorrelationHeader, request.correlation_id);
-        co_return response;
+        return next(request);
     }
 
   private:
@@ -70,12 +72,17 @@ class Correlate {
     std::shared_ptr<State> state_;  // std::function wants copies; they must count together
 };
 
+/// Keeps its lines until the event loop has served all that were ready with the one it logs: a line
+/// of an idle server is written at once, those of a busy one together.
 class AccessLog {
   public:
     AccessLog(core::Logger log, const core::Clock& clock, SecretTest is_secret)
-        : log_(std::move(log)), clock_(&clock), is_secret_(std::move(is_secret)) {}
+        : kept_(std::make_shared<Kept>(std::move(log))),
+          clock_(&clock),
+          is_secret_(std::move(is_secret)) {}
 
     asio::awaitable<Response> operator()(Request& request, Next next) const {
+        if (!kept_->executor) kept_->executor = co_await asio::this_coro::executor;
         Response response = co_await next(request);
         response.on_finish.emplace_back(
             [this](const Request& r, const Response& answer, const Transfer& transfer) {
@@ -85,26 +92,35 @@ class AccessLog {
     }
 
   private:
+    struct Kept {
+        explicit Kept(core::Logger log) : lines(std::move(log)) {}
+        core::LogBatch lines;
+        std::optional<asio::any_io_executor> executor;
+    };
+
     void write(const Request& request, const Response& response, const Transfer& transfer) const {
-        if (!log_.enabled(core::LogLevel::kInfo)) return;
+        if (!kept_->lines.enabled(core::LogLevel::kInfo)) return;
+        if (kept_->lines.empty())
+            asio::post(*kept_->executor, [kept = kept_] { kept->lines.flush(); });
         const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(
             clock_->steady() - request.received);
         const std::string_view agent = request.headers.find("User-Agent").value_or("");
-        log_.info("request", {{"method", request.method_name},
-                              {"path", logged_path(request, is_secret_)},
-                              {"route", request.route},
-                              {"status", response.status},
-                              {"bytes_in", request.bytes_in.bytes()},
-                              {"bytes_out", transfer.bytes_out.bytes()},
-                              {"duration_us", std::int64_t{duration.count()}},
-                              {"peer", to_string(request.peer)},
-                              {"principal", request.principal},
-                              {"user_agent", agent.substr(0, kMaxUserAgent)},
-                              {"correlation_id", request.correlation_id},
-                              {"outcome", to_string(transfer.outcome)}});
+        kept_->lines.log(core::LogLevel::kInfo, "request",
+                         {{"method", request.method_name},
+                          {"path", logged_path(request, is_secret_)},
+                          {"route", request.route},
+                          {"status", response.status},
+                          {"bytes_in", request.bytes_in.bytes()},
+                          {"bytes_out", transfer.bytes_out.bytes()},
+                          {"duration_us", std::int64_t{duration.count()}},
+                          {"peer", to_string(request.peer)},
+                          {"principal", request.principal},
+                          {"user_agent", agent.substr(0, kMaxUserAgent)},
+                          {"correlation_id", request.correlation_id},
+                          {"outcome", to_string(transfer.outcome)}});
     }
 
-    core::Logger log_;
+    std::shared_ptr<Kept> kept_;
     const core::Clock* clock_;
     SecretTest is_secret_;
 };
@@ -187,7 +203,7 @@ RecordMetrics::Series& RecordMetrics::State::series(const Request& request, int 
     return known.emplace(Key(request.method, status, request.route), made).first->second;
 }
 
-asio::awaitable<Response> add_security_headers(Request& request, Next next) {
+void add_security_headers(const Request& request, Response& response) {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kFields = {{
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
@@ -197,34 +213,34 @@ asio::awaitable<Response> add_security_headers(Request& request, Next next) {
         {"Content-Security-Policy",
          "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
     }};
-    Response response = co_await next(request);
     for (const auto& [name, value] : kFields) {
         if (!response.headers.has(name)) response.headers.add(name, value);
     }
     // Over plain HTTP browsers ignore it (RFC 6797 section 8.1).
     if (request.over_tls && !response.headers.has(kStrictTransport))
         response.headers.add(kStrictTransport, "max-age=31536000");
-    co_return response;
 }
 
-asio::awaitable<Response> answer_fault(Request& request, Next next) {
-    if (!request.fault.has_value()) co_return co_await next(request);
-    co_return Response::failed(request.fault->error, request.fault->status);
+asio::awaitable<Response> refused(const Fault& fault) {
+    co_return Response::failed(fault.error, fault.status);
 }
 
-asio::awaitable<Response> negotiate(Request& request, Next next) {
-    Response response = co_await next(request);
-    if (response.upgrade == nullptr) co_return response;
+asio::awaitable<Response> answer_fault(Request& request, const Next& next) {
+    return request.fault.has_value() ? refused(*request.fault) : next(request);
+}
+
+void negotiate(const Request& request, Response& response) {
+    if (response.upgrade == nullptr) return;
     if (auto refusal = detail::refuse_upgrade(request)) {
         refusal->on_finish = std::move(response.on_finish);
-        co_return std::move(*refusal);
+        response = std::move(*refusal);
+        return;
     }
     WebSocketOffer& offer = *response.upgrade;
     offer.subprotocol = detail::choose_subprotocol(request, offer.options.subprotocols);
     if (!offer.subprotocol.empty()) {
         response.headers.set("Sec-WebSocket-Protocol", offer.subprotocol);
     }
-    co_return response;
 }
 
 class RenderErrors {
@@ -300,11 +316,29 @@ asio::awaitable<Response> Next::operator()(Request& request) const {
 
 asio::awaitable<Response> Chain::run(std::size_t index, Request& request) const {
     if (index == middlewares_.size()) return endpoint_(request);
-    return middlewares_[index](request, Next(*this, index + 1));
+    const Middleware& first = middlewares_[index];
+    if (first.after) return run_and_change(index, request);
+    return first.around(request, Next(*this, index + 1));
+}
+
+/// All that follow each other and only change the response share one coroutine.
+asio::awaitable<Response> Chain::run_and_change(std::size_t index, Request& request) const {
+    std::size_t end = index;
+    while (end < middlewares_.size() && middlewares_[end].after && !middlewares_[end].around)
+        ++end;
+    const bool has_both = end < middlewares_.size() && middlewares_[end].after;
+    asio::awaitable<Response> rest =
+        has_both ? middlewares_[end].around(request, Next(*this, end + 1)) : run(end, request);
+    Response response = co_await std::move(rest);
+    for (std::size_t i = has_both ? end + 1 : end; i-- > index;)
+        middlewares_[i].after(request, response);
+    co_return response;
 }
 
 Middleware correlate(core::Random& random) {
-    return Correlate(random);
+    return {Correlate(random), [](const Request& request, Response& response) {
+                response.headers.set(kCorrelationHeader, request.correlation_id);
+            }};
 }
 
 Middleware access_log(core::Logger log, const core::Clock& clock, SecretTest is_secret) {

@@ -24,10 +24,12 @@
 /// Source: HTTP-07, HTTP-10, HTTP-15, OBS-16, GAP-56, GAP-57.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -57,8 +59,32 @@ class Next {
     std::size_t index_;
 };
 
-/// The request outlives the returned awaitable and the response.
-using Middleware = std::function<asio::awaitable<Response>(Request&, Next)>;
+/// One station of a chain: what it does around the rest, and to the response on its way back.
+/// Either may be missing. The request outlives the returned awaitable and the response.
+///
+/// A coroutine costs as much as all else that most middlewares do. So whoever only changes the
+/// response is an `after`, which a chain calls without one; and whoever need not wait returns what
+/// the rest returns: `return next(request);`.
+struct Middleware {
+    /// Answers itself, or lets the rest do it.
+    using Around = std::function<asio::awaitable<Response>(Request&, Next)>;
+    /// Must not throw what render_errors should see: it may stand outside of that.
+    using After = std::function<void(const Request&, Response&)>;
+
+    /// From a callable of that shape.
+    template <class Callable>
+        requires std::constructible_from<Around, Callable>
+    Middleware(Callable does) : around(std::move(does)) {}
+    /// From a callable of the other shape.
+    template <class Callable>
+        requires std::constructible_from<After, Callable>
+    Middleware(Callable does) : after(std::move(does)) {}
+    /// Both: `last` gets what `first` let through.
+    Middleware(Around first, After last) : around(std::move(first)), after(std::move(last)) {}
+
+    Around around;
+    After after;
+};
 
 /// Middlewares in order around an endpoint. Immutable, and must outlive the requests in it. One
 /// executor: some middlewares keep state without locks, so every server has a chain of its own.
@@ -73,6 +99,7 @@ class Chain {
   private:
     friend class Next;
     asio::awaitable<Response> run(std::size_t index, Request& request) const;
+    asio::awaitable<Response> run_and_change(std::size_t index, Request& request) const;
 
     std::vector<Middleware> middlewares_;
     Endpoint endpoint_;
@@ -119,7 +146,10 @@ Middleware correlate(core::Random& random);
 /// Writes one line of level info per response, when its last byte is sent or its client is gone:
 /// method, path (never the query: it may hold what should not be kept), route, status, bytes_in,
 /// bytes_out, duration_us (first byte in to last byte out), peer, principal (who asked, empty
-/// while unknown), user_agent (200 bytes of it), correlation_id, outcome.
+/// while unknown), user_agent (200 bytes of it), correlation_id, outcome. The lines of one round of
+/// the event loop are written together at its end: what a killed daemon had answered within its
+/// last fractions of a millisecond may be missing.
+///
 /// A path for which `is_secret` holds is told as "(secret)".
 Middleware access_log(core::Logger log, const core::Clock& clock, SecretTest is_secret = {});
 

@@ -22,14 +22,18 @@ class MemorySink final : public LogSink {
     };
     explicit MemorySink(Lines& lines) : lines_(lines) {}
 
-    Result<void> write(const LogRecord& record) override {
+    std::size_t write(std::string_view lines) override {
         const std::lock_guard lock(lines_.mutex);
         if (lines_.refuse_next > 0) {
             --lines_.refuse_next;
-            return Error(Code::kResourceExhausted, "the memory sink was told to refuse");
+            return 0;
         }
-        lines_.lines.push_back(render_json(record));
-        return {};
+        for (std::size_t at = 0; at < lines.size();) {
+            const std::size_t end = lines.find('\n', at);
+            lines_.lines.emplace_back(lines.substr(at, end - at));
+            at = end + 1;
+        }
+        return lines.size();
     }
 
   private:

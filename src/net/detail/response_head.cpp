@@ -58,12 +58,19 @@ bool written_by_server(std::string_view name) {
            equal_ignoring_case(name, "Connection");
 }
 
+/// RFC 9110 section 5.6.2.
+constexpr auto kTokenBytes = [] {
+    std::array<bool, 256> out{};
+    for (unsigned char c = 'a'; c <= 'z'; ++c)
+        out[c] = out[c - 0x20U] = true;
+    for (const char c : std::string_view("0123456789!#$%&'*+-.^_`|~"))
+        out[static_cast<unsigned char>(c)] = true;
+    return out;
+}();
+
 bool is_token(std::string_view name) {
-    const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view("!#$%&'*+-.^_`|~").contains(c);
-    };
-    return !name.empty() && std::ranges::all_of(name, allowed);
+    return !name.empty() &&
+           std::ranges::all_of(name, [](unsigned char byte) { return kTokenBytes[byte]; });
 }
 
 }  // namespace
@@ -73,10 +80,12 @@ bool is_sent(std::string_view name) {
 }
 
 void append_value(std::string& out, std::string_view value) {
-    for (const char c : value) {
-        const auto byte = static_cast<unsigned char>(c);
-        out += (byte < 0x20 && c != '\t') || byte == 0x7f ? ' ' : c;
-    }
+    const std::size_t begin = out.size();
+    out += value;
+    const auto is_control = [](unsigned char byte) {
+        return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+    };
+    std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), is_control, ' ');
 }
 
 std::string_view reason_of(int status) {
@@ -90,8 +99,11 @@ bool has_body(int status) {
 }
 
 void append_head(std::string& out, const Response& response, const Wire& wire) {
-    fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status,
-                   reason_of(response.status));
+    out += "HTTP/1.1 ";
+    out += fmt::format_int(response.status).c_str();
+    out += ' ';
+    out += reason_of(response.status);
+    out += "\r\n";
     for (const Headers::Field field : response.headers) {
         if (!is_sent(field.name)) continue;
         out += field.name;
@@ -100,7 +112,9 @@ void append_head(std::string& out, const Response& response, const Wire& wire) {
         out += "\r\n";
     }
     if (wire.framing == Framing::kLength) {
-        fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
+        out += "Content-Length: ";
+        out += fmt::format_int(response.body.size()).c_str();
+        out += "\r\n";
     } else if (wire.framing == Framing::kChunked) {
         out += "Transfer-Encoding: chunked\r\n";
     }

@@ -28,9 +28,9 @@ class MiddlewareTest : public testing::Test {
         const Chain& chain = chains_.emplace_back(std::move(middlewares), [this](Request& request) {
             return endpoint(seen_, answer_, request);
         });
-        asio::io_context context;
-        auto answer = asio::co_spawn(context, chain(request_), asio::use_future);
-        context.run();
+        auto answer = asio::co_spawn(context_, chain(request_), asio::use_future);
+        context_.restart();
+        context_.run();
         return answer.get();
     }
     Response run(Middleware middleware) {
@@ -43,6 +43,8 @@ class MiddlewareTest : public testing::Test {
         const Transfer transfer{out, Transfer::Outcome::kComplete};
         for (FinishHook& hook : response.on_finish)
             hook(request_, response, transfer);
+        context_.restart();
+        context_.run();
     }
 
     static asio::awaitable<Response> endpoint(int& seen, const std::function<Response()>& answer,
@@ -51,6 +53,7 @@ class MiddlewareTest : public testing::Test {
         co_return answer();
     }
 
+    asio::io_context context_;
     std::deque<Chain> chains_;  // finish hooks refer to them
     core::MemoryLog log_;
     core::SeededRandom random_{1};
