@@ -73,12 +73,29 @@ def test_a_page_of_another_origin_changes_nothing(target, head):
     assert is_untouched(target)
 
 
-# PM-56
-def test_a_page_of_another_origin_opens_no_websocket(target):
-    reply = target.ask(b'GET /api/v1/stream HTTP/1.1\r\n' + HOST + b'Origin: https://evil.example\r\nConnection: Upgrade\r\n'
-                       b'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+def open_websocket(path, head):
+    return (b'GET ' + path + b' HTTP/1.1\r\n' + head + b'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+            b'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
 
-    assert (reply.status, reply.code) == (403, 'FORBIDDEN')
+
+# PM-56
+@pytest.mark.parametrize('path', [b'/api/v1/stream', b'/ws'], ids=bytes.decode)
+@pytest.mark.parametrize('head', [
+    b'Origin: https://evil.example\r\n', b'Origin: null\r\n', b'Origin: http://localhost\r\n', b'Origin: ws://localhost:8063\r\n',
+    b'Origin: http://localhost:8063.evil.example\r\n', b'Sec-Fetch-Site: cross-site\r\n'], ids=repr)
+def test_a_page_of_another_origin_opens_no_websocket(target, path, head):
+    reply = target.ask(open_websocket(path, HOST + head))
+
+    assert (reply.status, reply.code, reply.closed) == (403, 'FORBIDDEN', False)
+    assert 'sec-websocket-accept' not in reply.headers
+
+
+# PM-52
+@pytest.mark.parametrize('path', [b'/api/v1/stream', b'/ws'], ids=bytes.decode)
+def test_a_name_that_was_pointed_at_the_daemon_opens_no_websocket(target, path):
+    reply = target.ask(open_websocket(path, b'Host: rebound.evil:8063\r\nOrigin: http://rebound.evil:8063\r\nSec-Fetch-Site: same-origin\r\n'))
+
+    assert (reply.status, reply.code, reply.closed) == (421, 'INVALID_ARGUMENT', False)
 
 
 # PM-47
