@@ -4,7 +4,9 @@ import contextlib
 import functools
 import json
 import os
+import re
 import signal
+import socket
 
 import jsonschema
 import pytest
@@ -13,6 +15,7 @@ import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatusCode
 
 from waiting import FACTOR, wait_until
+from websocket_wire import CLOSE, TEXT, FrameWire, frame
 
 LONG = 30 * FACTOR
 PROTOCOL = 'zona.v1'
@@ -280,6 +283,51 @@ def test_one_of_many_clients_that_does_not_read_holds_up_nobody(open_zona):
             frames = one.until(lambda f: f['type'] == 'process' and f['data']['status'] == 'stopped')
             sequences = [f['sequence'] for f in frames[1:]]
             assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
+
+
+def with_small_buffers(zona):
+    """A `connect` for a client that takes little before it is read from."""
+    def connect():
+        host, port = zona.url.removeprefix('http://').split(':')
+        it = socket.socket()
+        it.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        it.connect((host, int(port)))
+        return it
+    return connect
+
+
+# PM-55, PM-69
+@pytest.mark.parametrize('path, question', [
+    ('/api/v1/stream', {'type': 'ping', 'id': 'q' * 60}), ('/ws', {'type': 'get_info', 'data': {'process': 'nap'}})], ids=['stream', 'ws'])
+def test_a_client_that_does_not_keep_up_is_told_to_come_back_and_no_other_misses_anything(zona, path, question):
+    zona.run('start', '/bin/sleep', '--name', 'many', '-i', '16', '--', '1000')
+
+    def dropped():
+        text = requests.get(zona.url + '/api/v1/metrics', headers={'X-API-Key': zona.key}, timeout=LONG).text
+        return int(re.search(r'^zona_broadcast_dropped_total{hub="processes"} (\d+)$', text, re.M)[1])
+    key = f'X-API-Key: {zona.key}\r\n'.encode()
+    with contextlib.closing(Stream(zona)) as reader, FrameWire(with_small_buffers(zona), path.encode(), key) as slow:
+        begin = reader.subscribe(topics=['events', 'processes'], select=['many'])['sequence']
+        if path == '/api/v1/stream':
+            slow.send(frame(TEXT, b'{"type":"subscribe","id":"a","topics":["events"]}'))
+        # Answers that it does not read stand before the news.
+        slow.socket.settimeout(1)
+        with pytest.raises(TimeoutError):
+            while True:
+                slow.socket.sendall(frame(TEXT, json.dumps(question).encode()) * 100)
+        slow.socket.settimeout(LONG)
+        frames = reader.flush()
+        while dropped() == 0:
+            zona.run('restart', 'many')
+            frames += reader.flush()
+        while (close := slow.frame()).opcode != CLOSE:
+            pass
+        assert (close.code, close.reason) == (1013, 'too slow: more than 256 messages or 1048576 bytes were waiting')
+
+        zona.run('stop', 'many')
+        frames += reader.flush()
+        news = [f['sequence'] for f in frames if f['sequence'] > begin]
+        assert news == list(range(begin + 1, begin + 1 + len(news))) and len(news) > 256
 
 
 def events_of(answer):
