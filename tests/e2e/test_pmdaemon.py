@@ -425,6 +425,40 @@ def test_a_wrong_message_is_answered_and_changes_nothing(client, message, code, 
     talk(client, conversation)
 
 
+# PM-58
+def test_a_viewers_key_watches_and_commands_nothing(client):
+    made = client('POST', '/api/v1/keys', json={'name': 'watcher', 'scope': 'viewer'}).json()['data']
+    before = client.zona.list()
+    refusal = enveloped('Error', shape(code={'const': 'PERMISSION_DENIED'}, message=TEXT))
+
+    async def watch(socket):
+        assert [p['name'] for p in (await socket.until('ProcessList'))['processes']] == ['nap']
+        for action in ('start', 'stop', 'restart', 'reload', 'delete', 'no-such'):
+            for more in ({}, {'process': 'nap'}, {'process': 'new', 'config': {'script': '/bin/sleep', 'args': ['1000']}}):
+                await socket.say('command', action=action, **more)
+                error = fits(await socket.until('Error'), refusal)
+                assert error['message'] == error['data']['message'] == "the key is a viewer's, which may only read"
+        await socket.say('get_info', process='nap')
+        assert (await socket.until('process_info'))['data']['status'] == 'online'
+    talk(client, watch, made['key'])
+    assert [(p['name'], p['pid'], p['restarts']) for p in client.zona.list()] == [(p['name'], p['pid'], p['restarts']) for p in before]
+
+
+# PM-55, PM-58
+def test_an_admins_key_commands_what_a_viewers_watches(client):
+    keys = {scope: client('POST', '/api/v1/keys', json={'name': scope, 'scope': scope}).json()['data']['key'] for scope in ('viewer', 'admin')}
+
+    async def both():
+        async with Socket(client.zona, keys['viewer']) as viewer, Socket(client.zona, keys['admin']) as admin:
+            await viewer.until('ProcessList')
+            for action, state in (('stop', 'stopped'), ('start', 'online')):
+                await admin.say('command', action=action, process='nap')
+                assert (await admin.until('command_result'))['data']['action'] == action
+                while (await viewer.until('ProcessUpdate'))['process']['state'] != state:
+                    pass
+    asyncio.run(asyncio.wait_for(both(), 60))
+
+
 # PM-51, PM-56, PM-58
 def test_the_socket_needs_a_key(client):
     for key in ('', 'wrong'):
