@@ -132,6 +132,101 @@ def test_a_page_of_another_origin_reads_and_changes_nothing(unlocked_zona, chrom
     assert zona.process('nap')['status'] == 'online'
 
 
+def listen(page, zona, protocols=''):
+    """Opens a WebSocket in the page; "open" or "refused". What it gets stands in `window.told`."""
+    return page.run(f'''new Promise(done => {{
+        window.told = [];
+        window.stream = new WebSocket("{zona.url.replace('http', 'ws')}/api/v1/stream", [{protocols}]);
+        stream.onmessage = message => told.push(JSON.parse(message.data));
+        stream.onopen = () => done("open");
+        stream.onerror = () => done("refused"); }})''')
+
+
+def with_key(zona):
+    """What a page offers for zona's key: it can set no header."""
+    return f'"zona.v1", "zona.key.{zona.key}"'
+
+
+def panel(open_zona, port):
+    """A zona that lets a page of panel.example in, whose web server listens on `port`."""
+    return open_zona(ZONA_API_CORS_ORIGINS=f'http://panel.example:{port}')
+
+
+NAMES = 'MAP *.example 127.0.0.1'
+FOREIGN = ('the request comes from a page of another origin; the setting api.cors_origins names the pages that may change something here')
+
+
+# PM-54, PM-56
+def test_a_page_of_an_allowed_origin_sees_what_happens(open_zona, chromium, foreign_port, wait_until):
+    zona = panel(open_zona, foreign_port)
+    page = chromium(NAMES)
+    page.open(f'http://panel.example:{foreign_port}/')
+
+    assert listen(page, zona, with_key(zona)) == 'open'
+    assert page.run('stream.protocol') == 'zona.v1'
+    page.run('stream.send(JSON.stringify({type: "subscribe", id: "a", topics: ["processes", "logs"], select: ["nap", "late"]}))')
+    # A list of names: one that nobody has is an error, which comes as a message.
+    wait_until(lambda: page.run('told.filter(m => m.type == "error").map(m => m.error.code)') == ['NOT_FOUND'])
+    page.run('stream.send(JSON.stringify({type: "subscribe", id: "b", topics: ["processes", "logs"], select: ["all"]}))')
+
+    def seen(name):
+        return page.run(f'told.filter(m => m.type == "process" && m.data.name == "{name}").map(m => m.data.status)')
+    wait_until(lambda: seen('nap') == ['online'])
+    zona.run('start', '/bin/sh', '--name', 'late', '--', '-c', 'echo "I am \u2603"; exec sleep 1000')
+    wait_until(lambda: seen('late')[-1:] == ['online'])
+    wait_until(lambda: page.run('told.filter(m => m.type == "log").map(m => m.data.line)') == ['I am \u2603'])
+    zona.run('stop', 'late')
+    wait_until(lambda: seen('late')[-1:] == ['stopped'])
+    assert seen('nap') == ['online']
+
+    closed = page.run('new Promise(done => { stream.onclose = e => done([e.wasClean, e.code]); stream.close(1000, "bye"); })')
+    assert closed == [True, 1000]
+    assert page.complaints() == []
+
+
+# PM-56, PM-51
+def test_a_page_needs_the_key_and_an_origin_that_is_let_in(open_zona, chromium, foreign_port):
+    zona = panel(open_zona, foreign_port)
+    page = chromium(NAMES)
+    page.open(f'http://panel.example:{foreign_port}/')
+
+    assert listen(page, zona) == 'refused'
+    assert listen(page, zona, '"zona.v1", "zona.key.zona_key_wrong"') == 'refused'
+    assert {status for status, _ in refusals(zona)} == {401}
+
+
+# PM-47, PM-56
+@pytest.mark.parametrize('where', ['evil.example', 'panel.example.evil.example', 'localhost', '127.0.0.1'])
+def test_a_page_of_another_origin_hijacks_no_websocket_even_with_the_key(open_zona, chromium, foreign_port, where):
+    """The page of another host, and of another program on this one; a stolen key does not help it."""
+    zona = panel(open_zona, foreign_port)
+    page = chromium(NAMES)
+    page.open(f'http://{where}:{foreign_port}/')
+
+    assert listen(page, zona, with_key(zona)) == 'refused'
+    assert page.run('told') == []
+    # Without an origin: the page in a frame that its sandbox takes it from.
+    page.run(f'''new Promise(done => {{ const frame = document.createElement("iframe"); frame.sandbox = "allow-scripts";
+        window.onmessage = message => {{ window.framed = message.data; done(); }};
+        frame.srcdoc = `<script>const s = new WebSocket("{zona.url.replace('http', 'ws')}/api/v1/stream", [{with_key(zona)}]);
+            s.onopen = () => parent.postMessage("open", "*"); s.onerror = () => parent.postMessage("refused", "*");<` + `/script>`;
+        document.body.append(frame); }})''')
+    assert page.run('framed') == 'refused'
+    assert refusals(zona) == [(403, FOREIGN)] * 2
+
+
+# PM-56
+def test_a_page_of_zonas_own_origin_opens_a_websocket(zona, chromium, wait_until):
+    page = chromium()
+    page.command('Page.setBypassCSP', enabled=True)   # zona's own page asks nobody for anything
+    page.open(f'{zona.url}/docs')
+
+    assert listen(page, zona, with_key(zona)) == 'open'
+    page.run('stream.send(JSON.stringify({type: "subscribe", id: "a", topics: ["processes"]}))')
+    zona.run('stop', 'nap')
+    wait_until(lambda: page.run('told.filter(m => m.type == "process").map(m => m.data.status)')[-1:] == ['stopped'])
+
+
 # PM-52
 def test_a_name_that_leads_to_the_loopback_is_not_zonas_own(unlocked_zona, chromium):
     zona = unlocked_zona
