@@ -1,4 +1,5 @@
 """Clients that others wrote: what their users type works."""
+import asyncio
 import http.client
 import json
 import os
@@ -7,7 +8,9 @@ import signal
 import socket
 import subprocess
 
+import pytest
 import requests
+import websockets
 from programs import run
 
 PING = '/api/v1/ping'
@@ -77,23 +80,31 @@ def test_prometheus_scrapes_and_answers_with_quantiles(zona, tool, free_port, fo
         assert len(found) == 1 and 0 < list(found.values())[0] < 10
 
 
-# PM-46
-def test_nginx_in_front_passes_everything_on(zona, tool, free_port, folder, background, wait_until):
+@pytest.fixture
+def front(zona, tool, free_port, folder, background, wait_until):
+    """The address of an nginx in front of zona, set up as docs/api.md says."""
     (folder / 'nginx.conf').write_text(f'''
         daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}
         http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
                uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+          map $http_upgrade $connection_wanted {{ default upgrade; "" ""; }}
           server {{ listen 127.0.0.1:{free_port};
-            location / {{ proxy_pass {zona.url}; proxy_http_version 1.1; proxy_buffering off; proxy_set_header Connection ""; }} }} }}''')
+            location / {{ proxy_pass {zona.url}; proxy_http_version 1.1; proxy_buffering off; proxy_set_header Host $http_host;
+                          proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_wanted; }} }} }}''')
     background(tool('nginx'), '-p', folder, '-c', folder / 'nginx.conf')
-    front = f'http://127.0.0.1:{free_port}'
+    address = f'http://127.0.0.1:{free_port}'
 
     def answers():
         try:
-            return requests.get(front + PING, headers={'X-API-Key': zona.key}, timeout=5).status_code == 200
+            return requests.get(address + PING, headers={'X-API-Key': zona.key}, timeout=5).status_code == 200
         except requests.ConnectionError:
             return False
     wait_until(answers)
+    return address
+
+
+# PM-46
+def test_nginx_in_front_passes_everything_on(zona, front):
     assert requests.get(front + PING, timeout=5).status_code == 401
     zona.run('start', '/bin/sh', '--name', 'talker', '--', '-c', 'for i in 1 2 3; do echo line $i; done; exec sleep 1000')
     with requests.get(front + '/api/v1/logs?select=talker&follow=true', headers={'X-API-Key': zona.key}, timeout=20, stream=True) as stream:
@@ -103,6 +114,87 @@ def test_nginx_in_front_passes_everything_on(zona, tool, free_port, folder, back
             if 'line 3' in lines:
                 break
     assert [line for line in lines if line] == ['line 1', 'line 2', 'line 3']
+
+
+def socket_of(front, zona, path, **headers):
+    """A WebSocket through the proxy, as a page of the proxy's own origin opens it."""
+    return websockets.connect(front.replace('http', 'ws') + path, extra_headers={'X-API-Key': zona.key, 'Origin': front, **headers})
+
+
+async def state_of(socket, name, state):
+    """Waits until the socket has told that the process has this state."""
+    while True:
+        message = json.loads(await asyncio.wait_for(socket.recv(), 20))
+        process = message.get('data') if message['type'] == 'process' else message.get('process')
+        if process and process['name'] == name and process.get('status', process.get('state')) == state:
+            return
+
+
+SUBSCRIBE = '{"type":"subscribe","id":"a","topics":["processes"]}'
+
+
+# PM-54, PM-55
+@pytest.mark.parametrize('path', ['/api/v1/stream', '/ws'])
+def test_websockets_pass_through_nginx(zona, front, path):
+    async def talk():
+        async with socket_of(front, zona, path) as one, socket_of(front, zona, path) as other:
+            for socket in (one, other):
+                if path == '/api/v1/stream':
+                    await socket.send(SUBSCRIBE)
+            await asyncio.to_thread(zona.run, 'stop', 'nap')
+            for socket in (one, other):
+                await state_of(socket, 'nap', 'stopped')
+            pong = await one.ping(b'through')
+            await asyncio.wait_for(pong, 20)
+            await one.close(4000, 'bye')
+            assert (one.close_rcvd.code, one.close_rcvd.reason) == (4000, '')
+            # The other end closes: a mistake of the client, then the end of the daemon.
+            await other.send(b'no text')
+            with pytest.raises(websockets.ConnectionClosed):
+                while True:
+                    await asyncio.wait_for(other.recv(), 20)
+            assert (other.close_rcvd.code, other.close_rcvd.reason) == (1003, 'messages are JSON texts')
+        async with socket_of(front, zona, path) as last:
+            await asyncio.to_thread(zona.run, 'kill')
+            with pytest.raises(websockets.ConnectionClosed):
+                while True:
+                    await asyncio.wait_for(last.recv(), 20)
+            assert last.close_rcvd.code == 1001
+    asyncio.run(talk())
+
+
+# PM-56
+def test_nginx_in_front_lets_nobody_in_that_zona_would_not(zona, front):
+    async def refused(**headers):
+        with pytest.raises(websockets.InvalidStatusCode) as told:
+            async with socket_of(front, zona, '/api/v1/stream', **headers):
+                pass
+        return told.value.status_code
+
+    async def ask():
+        assert await refused(Origin='http://evil.example') == 403
+        assert await refused(Origin='null') == 403
+        assert await refused(**{'X-API-Key': 'wrong'}) == 401
+    asyncio.run(ask())
+    assert requests.get(front + PING, headers={'Host': 'evil.example', 'X-API-Key': zona.key}, timeout=20).status_code == 421
+
+
+# REL-20, PM-55
+def test_behind_nginx_a_client_comes_back_after_the_death_of_the_daemon(zona, front):
+    async def talk():
+        async with socket_of(front, zona, '/api/v1/stream') as first:
+            await first.send(SUBSCRIBE)
+            await state_of(first, 'nap', 'online')
+            pid = zona.daemon_pid()
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(websockets.ConnectionClosed):
+                while True:
+                    await asyncio.wait_for(first.recv(), 20)
+        async with socket_of(front, zona, '/api/v1/stream') as second:   # no 502: the keeper holds the listening socket
+            await second.send(SUBSCRIBE)
+            await state_of(second, 'nap', 'online')
+        assert zona.daemon_pid() != pid
+    asyncio.run(talk())
 
 
 # REL-20
