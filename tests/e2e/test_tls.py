@@ -1,4 +1,6 @@
 """TLS of the daemon itself: what it speaks, what it refuses, how a certificate is renewed."""
+import asyncio
+import json
 import os
 import signal
 import socket
@@ -7,6 +9,7 @@ import subprocess
 
 import pytest
 import requests
+import websockets
 
 PING = '/api/v1/ping'
 
@@ -80,6 +83,23 @@ def test_https_is_spoken_and_browsers_are_told_to_stay(certificate, tls_zona):
     answer = get(zona, chain, '/api/v1/processes')
     assert answer.status_code == 200 and answer.json()['data'][0]['name'] == 'nap'
     assert answer.headers['Strict-Transport-Security'] == 'max-age=31536000'
+
+
+# PM-54, PM-65
+def test_a_websocket_over_tls_tells_what_happens_and_ends_in_peace(certificate, tls_zona):
+    chain, key = certificate()
+    zona = tls_zona(chain, key)
+
+    async def follow():
+        async with websockets.connect(f'wss://localhost:{zona.port}/api/v1/stream', ssl=ssl.create_default_context(cafile=chain),
+                                      subprotocols=['zona.v1', f'zona.key.{zona.key}'], origin=f'https://localhost:{zona.port}') as socket:
+            await socket.send('{"type":"subscribe","id":"a","topics":["processes"]}')
+            await asyncio.to_thread(zona.run, 'stop', 'nap')
+            while (frame := json.loads(await asyncio.wait_for(socket.recv(), 20)))['type'] != 'process' or frame['data']['status'] != 'stopped':
+                pass
+            await asyncio.wait_for(await socket.ping(b'over TLS'), 20)
+        assert socket.close_rcvd.code == 1000
+    asyncio.run(follow())
 
 
 # PM-65
