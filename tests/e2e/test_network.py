@@ -1,8 +1,10 @@
 """The API over TCP: who may listen where, who gets in, and what clients see when a part of zona dies."""
 import os
+import re
 import signal
 import socket
 import stat
+import subprocess
 import threading
 
 import pytest
@@ -198,6 +200,43 @@ def test_clients_wait_while_a_part_dies(zona, wait_until, victims):
         clients.end()
     assert [f for f in clients.failures if f != 'in flight'] == []
     assert get(zona, key=zona.key).status_code == 200
+
+
+# REL-20, PM-08
+def test_under_full_load_every_crash_gets_its_successor_and_no_connection_fails(zona, tool, wait_until):
+    """New connections and kept ones; processes that crash while the daemon lives, and with it."""
+    zona.run('start', '/bin/sleep', '--name', 'victim', '--', '1000')
+    kept = subprocess.Popen([tool('wrk'), '-t1', '-c16', '-d120s', '-H', f'X-API-Key: {zona.key}', f'{zona.url}/api/v1/processes'],
+                            stdout=subprocess.PIPE, text=True)
+    clients = Clients(zona)
+    deaths = []
+    try:
+        for _ in range(3):
+            for with_daemon in (False, True):
+                clients.answers = 0
+                wait_until(lambda: clients.answers > 20)
+                pid, daemon = zona.process('victim')['pid'], zona.daemon_pid()
+                if with_daemon:
+                    os.kill(daemon, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+                deaths.append(pid)
+                wait_until(lambda: zona.process('victim')['status'] == 'online' and zona.process('victim')['pid'] != pid)
+                assert (zona.daemon_pid() != daemon) is with_daemon
+        clients.answers = 0
+        wait_until(lambda: clients.answers > 20)
+    finally:
+        clients.end()
+        kept.send_signal(signal.SIGINT)   # it sums up
+        summary = kept.communicate()[0]
+
+    assert [f for f in clients.failures if f != 'in flight'] == []
+    errors = dict(re.findall(r'(connect|read|write|timeout) (\d+)', summary))
+    assert int(re.search(r'(\d+) requests in', summary)[1]) > 100 and errors.get('connect', '0') == '0' and 'Non-2xx' not in summary, summary
+    assert int(errors.get('read', 0)) <= 3 * 16, 'those in flight when the daemon was killed'
+    exits = zona.run('why', 'victim', '--last', '10', '--json').data[0]['exits']
+    assert [(e['pid'], e['cause'], e['signal']) for e in reversed(exits)] == [(pid, 'signaled', 'SIGKILL') for pid in deaths]
+    assert zona.process('victim')['restarts'] == len(deaths)
+    assert len([p for p in zona.processes() if p.name == 'sleep']) == 2, 'nap and one successor'
 
 
 def test_after_both_died_the_next_command_listens_again(zona):
