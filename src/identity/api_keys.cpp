@@ -199,6 +199,15 @@ struct ApiKeys::Body {
         return text;
     }
 
+    /// With the mutex held; looks at all of them, whichever it is. Null: none.
+    Stored* find(std::string_view sha256) {
+        Stored* found = nullptr;
+        for (Stored& one : keys) {
+            if (::CRYPTO_memcmp(one.sha256.data(), sha256.data(), sha256.size()) == 0) found = &one;
+        }
+        return found;
+    }
+
     bool expired(const Stored& one) const {
         return one.key.expires_at && *one.key.expires_at <= clock.system();
     }
@@ -302,10 +311,7 @@ std::variant<Principal, KeyRefusal> ApiKeys::verify(std::string_view presented) 
     if (!is_key_shaped(presented)) return KeyRefusal::kMalformed;
     const std::string sha256 = sha256_of(presented);
     std::unique_lock lock(body_->mutex);
-    Stored* found = nullptr;
-    for (Stored& one : body_->keys) {
-        if (::CRYPTO_memcmp(one.sha256.data(), sha256.data(), sha256.size()) == 0) found = &one;
-    }
+    Stored* found = body_->find(sha256);
     if (found == nullptr) return KeyRefusal::kUnknown;
     if (body_->expired(*found)) return KeyRefusal::kExpired;
     found->key.last_used_at = body_->clock.system();
@@ -314,6 +320,13 @@ std::variant<Principal, KeyRefusal> ApiKeys::verify(std::string_view presented) 
     lock.unlock();
     if (first_use && body_->used) body_->used();
     return who;
+}
+
+bool ApiKeys::is_good(std::string_view presented) const {
+    const std::string sha256 = sha256_of(presented);
+    const std::scoped_lock lock(body_->mutex);
+    const Stored* found = body_->find(sha256);
+    return found != nullptr && !body_->expired(*found);
 }
 
 Result<void> ApiKeys::store_uses() {

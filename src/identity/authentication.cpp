@@ -9,6 +9,9 @@
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -131,6 +134,64 @@ class Failures {
     std::map<std::string, Entry> by_address_;
 };
 
+/// The key that has opened something, as long as that is open.
+struct OpenedBy {
+    const ApiKeys& keys;
+    core::Secret key;
+    std::chrono::milliseconds recheck;
+};
+constexpr std::string_view kNoMore = "the API key is not valid any more";
+
+using Ended = asio::awaitable<core::Result<void>>;
+
+/// Returns when the key is good no more; `by` outlives it.
+asio::awaitable<void> end_of_key(const OpenedBy& by) {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    while (by.keys.is_good(by.key.reveal())) {
+        // All wake together: the rest of the time a quiet server sleeps.
+        const auto now = asio::steady_timer::clock_type::now();
+        timer.expires_at(now + by.recheck - now.time_since_epoch() % by.recheck);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+}
+
+/// The body's end, or that of `watch`, which cancels it.
+Ended first_of(Ended body, asio::awaitable<void> watch) {
+    const auto executor = co_await asio::this_coro::executor;
+    auto both = asio::experimental::make_parallel_group(
+        asio::co_spawn(executor, std::move(body), asio::deferred),
+        asio::co_spawn(executor, std::move(watch), asio::deferred));
+    auto [order, thrown, ended, watch_thrown] =
+        co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    if (order[0] == 1 && !watch_thrown)
+        co_return Error(Code::kUnauthenticated, std::string(kNoMore));
+    if (thrown) std::rethrow_exception(thrown);
+    co_return std::move(ended);
+}
+
+/// Closes the socket, whose body then ends by itself.
+asio::awaitable<void> close_with_key(net::WebSocket& socket, const OpenedBy& by) {
+    co_await end_of_key(by);
+    socket.close(net::CloseCode::kPolicy, kNoMore);
+    asio::steady_timer never(co_await asio::this_coro::executor, core::SteadyTime::max());
+    co_await never.async_wait(asio::use_awaitable);
+}
+
+/// Lets what the key has opened end with it.
+void end_with_key(Response& response, OpenedBy by) {
+    if (response.upgrade != nullptr) {
+        response.upgrade->body = [by = std::move(by), body = std::move(response.upgrade->body)](
+                                     net::WebSocket& socket) mutable {
+            return first_of(body(socket), close_with_key(socket, by));
+        };
+    } else if (response.stream && response.stream_end == net::StreamEnd::kOnDrain) {
+        response.stream = [by = std::move(by),
+                           body = std::move(response.stream)](net::BodyWriter& writer) mutable {
+            return first_of(body(writer), end_of_key(by));
+        };
+    }
+}
+
 class Authenticate {
   public:
     Authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
@@ -169,7 +230,8 @@ class Authenticate {
             co_return Response::failed(
                 Error(Code::kInvalidArgument, "the request shows two different keys"));
         }
-        const auto found = keys_.verify(shown.keys.front());
+        core::Secret key{std::string(shown.keys.front())};
+        const auto found = keys_.verify(key.reveal());
         if (const auto* refusal = std::get_if<KeyRefusal>(&found)) {
             co_return co_await refuse(request, error_of(*refusal), reason_of(*refusal));
         }
@@ -181,7 +243,9 @@ class Authenticate {
                 Error(Code::kForbidden,
                       fmt::format("the key '{}' is a viewer's, which may only read", who.name)));
         }
-        co_return co_await next(request);
+        Response response = co_await next(request);
+        end_with_key(response, {keys_, std::move(key), options_.recheck});
+        co_return response;
     }
 
   private:

@@ -32,6 +32,8 @@ struct AuthenticationOptions {
     std::chrono::milliseconds longest_delay{2000};
     /// An address is forgiven after so long without a failure.
     std::chrono::seconds forgiven_after{600};
+    /// How often the key of an open stream is looked at again.
+    std::chrono::milliseconds recheck{1000};
 };
 
 /// Sets Request::principal, or answers in the handler's place:
@@ -53,9 +55,15 @@ struct AuthenticationOptions {
 /// that is to be spoken (`zona.v1`) beside it. Every 401 has WWW-Authenticate (RFC 9110
 /// section 11.6.1). Failures are counted in zona_authentication_failures_total{reason}, and logged
 /// with the address, the first and then ever rarer; the text that was shown goes nowhere. A path
-/// with a key in it is replaced in the request, so that nobody logs it. One middleware may stand in
-/// the chains of several servers that run at the same time: then they count failures together.
-/// `keys`, `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51, PM-52, PM-56, PM-58.
+/// with a key in it is replaced in the request, so that nobody logs it.
+///
+/// What a key has opened does not outlive it: within AuthenticationOptions::recheck of its end,
+/// revoked or expired, a WebSocket is closed with 1008, and a stream that would not end by itself
+/// (StreamEnd::kOnDrain) is cut.
+///
+/// One middleware may stand in the chains of several servers that run at the same time: then they
+/// count failures together. `keys`, `clock` and `metrics` must outlive the chain, `keys` also what
+/// it has answered. Source: PM-50, PM-51, PM-52, PM-56, PM-58.
 net::Middleware authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
                              core::Logger log, core::MetricRegistry& metrics);
 

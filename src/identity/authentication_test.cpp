@@ -1,9 +1,14 @@
 #include "identity/authentication.h"
 
 #include <algorithm>
+#include <functional>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
@@ -36,7 +41,8 @@ class AuthenticationTest : public testing::Test {
         if (!chain_) {
             std::vector<net::Middleware> one;
             one.push_back(authenticate(*keys_, options_, clock_, log_.logger("auth"), metrics_));
-            chain_.emplace(std::move(one), [this](net::Request&) { return handler(handled_); });
+            chain_.emplace(std::move(one),
+                           [this](net::Request&) { return handler(handled_, response_); });
         }
         handled_ = 0;
         request_.principal.clear();
@@ -68,9 +74,10 @@ class AuthenticationTest : public testing::Test {
             return line.contains("a request was refused");
         });
     }
-    static asio::awaitable<net::Response> handler(int& handled) {
+    static asio::awaitable<net::Response> handler(int& handled,
+                                                  const std::function<net::Response()>& answer) {
         ++handled;
-        co_return net::Response::success("1");
+        co_return answer();
     }
 
     core::TemporaryDirectory folder_;
@@ -84,6 +91,7 @@ class AuthenticationTest : public testing::Test {
     AuthenticationOptions options_;
     std::optional<net::Chain> chain_;
     net::Request request_;
+    std::function<net::Response()> response_ = [] { return net::Response::success("1"); };
     int handled_ = 0;
 };
 
@@ -297,6 +305,69 @@ TEST_F(AuthenticationTest, RemembersABoundedNumberOfAddresses) {
     request_.peer = net::TcpPeer{"10.0.0.0", 1};
     ask_with("X-API-Key", "wrong");
     EXPECT_EQ(refusals_told(), before + 1) << "the oldest is forgotten";
+}
+
+/// A body that ends when it is cancelled alone.
+struct Endless {
+    net::StreamBody body() {
+        return [this](net::BodyWriter&) -> asio::awaitable<core::Result<void>> {
+            return wait(started, ended);
+        };
+    }
+    static asio::awaitable<core::Result<void>> wait(bool& started, bool& ended) {
+        started = true;
+        asio::steady_timer timer(co_await asio::this_coro::executor, core::SteadyTime::max());
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        ended = true;
+        co_return core::Result<void>();
+    }
+    bool started = false, ended = false;
+};
+
+class NoWriter final : public net::BodyWriter {
+  public:
+    asio::awaitable<core::Result<void>> write(std::string_view) override {
+        co_return core::Result<void>();
+    }
+};
+
+// PM-51
+TEST_F(AuthenticationTest, AStreamEndsWithTheKeyThatOpenedIt) {
+    options_.recheck = 1ms;
+    NoWriter writer;
+    for (const bool revoked : {true, false}) {
+        const auto end = revoked ? std::optional<core::SystemTime>() : clock_.system() + 5s;
+        const core::Secret key = *keys_->create({"brief", Scope::kViewer, end});
+        Endless endless;
+        response_ = [&endless] {
+            return net::Response::streaming("text/plain", endless.body(), net::StreamEnd::kOnDrain);
+        };
+        net::Response response = ask_with("X-API-Key", std::string(key.reveal()));
+        asio::io_context context;
+        auto end_of_stream = asio::co_spawn(context, response.stream(writer), asio::use_future);
+        context.run_for(20ms);
+        EXPECT_TRUE(endless.started);
+        EXPECT_FALSE(endless.ended) << "as long as its key is good";
+        if (revoked) ASSERT_TRUE(keys_->revoke("brief"));
+        clock_.advance(6s);
+        context.run();
+        EXPECT_TRUE(endless.ended);
+        EXPECT_EQ(end_of_stream.get().error().code(), Code::kUnauthenticated);
+    }
+}
+
+// PM-51
+TEST_F(AuthenticationTest, AStreamThatEndsByItselfIsLeftAlone) {
+    response_ = [] {
+        auto body = [](net::BodyWriter& writer) { return writer.write(""); };
+        return net::Response::streaming("text/plain", body, net::StreamEnd::kOnDrain);
+    };
+    NoWriter writer;
+    net::Response response = ask_with("X-API-Key", viewer_);
+    asio::io_context context;
+    auto end_of_stream = asio::co_spawn(context, response.stream(writer), asio::use_future);
+    context.run();
+    EXPECT_TRUE(end_of_stream.get().has_value());
 }
 
 }  // namespace

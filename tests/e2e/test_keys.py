@@ -1,4 +1,6 @@
 """API keys by their verbs and routes: who may do what, for how long."""
+import contextlib
+import functools
 import json
 import os
 import signal
@@ -6,6 +8,10 @@ import stat
 
 import pytest
 import requests
+
+from waiting import FACTOR
+from websocket_wire import CLOSE, TEXT, FrameWire, close_frame, frame
+from wire import over_tcp
 
 PING = '/api/v1/ping'
 
@@ -49,6 +55,53 @@ def test_a_key_ends_when_it_expires(zona, wait_until):
     assert 'expired' in ask(zona, key).json()['error']['message']
     listed = {k['name']: k for k in zona.run('key', 'list', '--json').data}
     assert listed['short']['expires_at'] and listed['short']['scope'] == 'viewer'
+
+
+def open_socket(zona, key, path='/api/v1/stream'):
+    host, port = zona.url.removeprefix('http://').split(':')
+    return FrameWire(over_tcp(host, int(port)), path.encode(), f'X-API-Key: {key}\r\n'.encode())
+
+
+def open_streams(zona, key, stack):
+    """What may stay open for days, by its path: a call that reads on until it ends, and tells how."""
+    def end_of(wire):
+        while (close := wire.frame()).opcode != CLOSE:
+            pass
+        wire.send(close_frame(close.code))
+        return close.code, close.reason
+
+    def rest_of(answer):
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            for _ in answer.iter_content(None):
+                pass
+        return 'cut'
+    ends = {}
+    for path in ('/api/v1/stream', '/ws'):
+        ends[path] = functools.partial(end_of, stack.enter_context(open_socket(zona, key, path)))
+    for path in ('/api/v1/events', '/api/v1/logs?follow=true&lines=10'):
+        answer = stack.enter_context(requests.get(zona.url + path, headers={'X-API-Key': key}, stream=True, timeout=20 * FACTOR))
+        assert answer.status_code == 200
+        ends[path] = functools.partial(rest_of, answer)
+    return ends
+
+
+# PM-51, PM-56
+@pytest.mark.parametrize('how', ['revoked', 'rotated', 'expired'])
+def test_a_key_that_is_good_no_more_ends_what_it_has_opened(zona, how):
+    key = zona.run('key', 'create', 'ci', '--scope', 'admin', *(['--expires', '2s'] if how == 'expired' else [])).stdout.strip()
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(open_socket(zona, zona.key))
+        ends = open_streams(zona, key, stack)
+        if how == 'revoked':
+            zona.run('key', 'revoke', 'ci')
+        if how == 'rotated':
+            zona.run('key', 'rotate', 'ci', '--overlap', '1s')
+
+        closed = (1008, 'the API key is not valid any more')
+        assert {path: end() for path, end in ends.items()} == {
+            '/api/v1/stream': closed, '/ws': closed, '/api/v1/events': 'cut', '/api/v1/logs?follow=true&lines=10': 'cut'}
+        other.send(frame(TEXT, b'{"type":"ping","id":"x"}'))
+        assert other.until(TEXT, CLOSE).opcode == TEXT
 
 
 def test_a_rotation_lets_both_keys_work_for_a_while(zona, wait_until):
