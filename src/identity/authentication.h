@@ -55,7 +55,7 @@ struct AuthenticationOptions {
 /// that is to be spoken (`zona.v1`) beside it. Every 401 has WWW-Authenticate (RFC 9110
 /// section 11.6.1). Failures are counted in zona_authentication_failures_total{reason}, and logged
 /// with the address, the first and then ever rarer; the text that was shown goes nowhere. A path
-/// with a key in it is replaced in the request, so that nobody logs it.
+/// with a key in it stays in the request: whoever logs it asks holds_api_key().
 ///
 /// What a key has opened does not outlive it: within AuthenticationOptions::recheck of its end,
 /// revoked or expired, a WebSocket is closed with 1008, and a stream that would not end by itself
