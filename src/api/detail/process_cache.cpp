@@ -20,9 +20,10 @@ RenderedProcess::RenderedProcess(const process::ProcessView& process)
     const std::string text = core::to_json(render(process));
     // In a string of the document its first quote would be escaped.
     constexpr std::string_view kUptime = "\"uptime_ms\":";
-    const std::size_t figure = text.find(kUptime) + kUptime.size();
-    before_ = text.substr(0, figure);
-    after_ = text.substr(text.find_first_not_of("0123456789", figure));
+    uptime_ = text.find(kUptime) + kUptime.size();
+    const std::size_t behind = text.find_first_not_of("0123456789", uptime_);
+    text_.reserve(uptime_ + text.size() - behind);
+    text_.append(text, 0, uptime_).append(text, behind);
     if (process.pid != 0) running_since_ = process.started_at;
 }
 
@@ -31,9 +32,9 @@ void RenderedProcess::append_to(std::string& out, core::SystemTime now) const {
     milliseconds uptime(0);
     if (running_since_)
         uptime = std::max(uptime, std::chrono::duration_cast<milliseconds>(now - *running_since_));
-    out += before_;
+    out.append(text_, 0, uptime_);
     fmt::format_to(std::back_inserter(out), "{}", uptime.count());
-    out += after_;
+    out.append(text_, uptime_);
 }
 
 bool ProcessCache::holds(const RenderedProcess& known) const {

@@ -24,12 +24,11 @@ class RenderedProcess {
     bool lasts() const { return lasts_; }
     const process::Version& version() const { return version_; }
     void append_to(std::string& out, core::SystemTime now) const;
-    bool shows_the_same(const RenderedProcess& other) const {
-        return before_ == other.before_ && after_ == other.after_;
-    }
+    bool shows_the_same(const RenderedProcess& other) const { return text_ == other.text_; }
 
   private:
-    std::string before_, after_;  ///< the figure of the uptime
+    std::string text_;    ///< without the figure of the uptime
+    std::size_t uptime_;  ///< where that belongs
     std::optional<core::SystemTime> running_since_;
     process::Version version_;
     bool lasts_;
