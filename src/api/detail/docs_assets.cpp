@@ -43,7 +43,7 @@ summary { cursor: pointer; color: var(--soft); }
 const std::string_view kDocsScript = R"js(
 "use strict";
 const filter = document.getElementById("filter");
-filter.hidden = false;
+filter.parentElement.hidden = false;
 filter.addEventListener("input", () => {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const article of document.querySelectorAll("article[data-text]")) {

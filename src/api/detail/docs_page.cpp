@@ -231,8 +231,8 @@ void add_operation(std::string& out, const Operation& operation) {
 
 void add_navigation(std::string& out, const std::vector<const Operation*>& operations) {
     out +=
-        "<nav><strong>zona</strong>\n<p><input id=\"filter\" type=\"search\" "
-        "title=\"Filter\" aria-label=\"Filter\" hidden></p>\n";
+        "<nav><strong>zona</strong>\n<p><label hidden>Filter <input id=\"filter\" "
+        "type=\"search\"></label></p>\n";
     for (const Tag tag : kAllTags) {
         out += fmt::format("<h2>{}</h2>\n<ul>\n", to_string(tag));
         for (const Operation* operation : operations) {

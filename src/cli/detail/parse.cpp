@@ -524,6 +524,8 @@ Result<Parsed> parse(Words words) {
     if (at == words.size()) return parse_without_verb(words);
     const VerbInfo* verb = find_verb(words[at]);
     if (verb == nullptr) {
+        // The value of a mistyped option is not a mistyped verb.
+        ZONA_TRY_VOID(read_words(Verb::kHelp, words.first(at)));
         return wrong(fmt::format("zona has no verb '{}'{}", escape_control(words[at]),
                                  verb_suggestion(words[at])))
             .detail({"", "", "zona --help lists the verbs"});

@@ -245,6 +245,7 @@ TEST(ParseVerb, MistypedOnesGetTheNearest) {
     EXPECT_EQ(refusal("restart x --update-envs"),
               "zona restart has no option --update-envs; did you mean '--update-env'?");
     EXPECT_EQ(refusal("qqqqqq"), "zona has no verb 'qqqqqq'");
+    EXPECT_EQ(refusal("--ca c.pem list"), "zona has no option --ca; did you mean '--ca-file'?");
     EXPECT_EQ(refusal("ping extra"), "zona ping has no use for 'extra'");
 }
 

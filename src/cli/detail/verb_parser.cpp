@@ -204,7 +204,11 @@ class VerbParser {
         return names;
     }
 
-    string help_hint() const { return fmt::format("see zona {} --help", info(verb_).name); }
+    /// "zona list"; of the words before a verb "zona".
+    string command() const {
+        return verb_ == Verb::kHelp ? "zona" : fmt::format("zona {}", info(verb_).name);
+    }
+    string help_hint() const { return fmt::format("see {} --help", command()); }
 
     static string mismatch(const string& what) {
         const string flag = what.substr(0, what.find(':'));
@@ -215,9 +219,8 @@ class VerbParser {
         for (const string& word : app_.remaining()) {
             if (word.size() < 2 || word[0] != '-' || word == "--") continue;
             const string flag = word.substr(0, word.find('='));
-            string message =
-                fmt::format("zona {} has no option {}{}", info(verb_).name, escape_control(flag),
-                            core::suggestion(flag, flag_names()));
+            string message = fmt::format("{} has no option {}{}", command(), escape_control(flag),
+                                         core::suggestion(flag, flag_names()));
             Error error(Code::kInvalidArgument, std::move(message));
             if (verb_ == Verb::kStart) {
                 error.detail({"", "", "options of the program itself stand behind --"});
