@@ -153,7 +153,7 @@ class TlsTransport final : public ClientTransport {
         while (true) {
             const TlsProgress progress = session_->handshake();
             if (progress.step == TlsStep::kDone) return {};
-            if (progress.step == TlsStep::kFailed) return failure();
+            if (progress.step == TlsStep::kFailed) return failure(clock);
             if (progress.step == TlsStep::kEnd) {
                 return Error(Code::kUnavailable,
                              fmt::format("{} ended the connection before TLS began", host_));
@@ -169,8 +169,15 @@ class TlsTransport final : public ClientTransport {
         }
     }
 
-    Error failure() const {
-        if (!doubt_.reason.empty()) return distrust(doubt_.reason, doubt_.certificate);
+    Error failure(const core::Clock& clock) const {
+        const TlsCertificate& shown = doubt_.certificate;
+        const core::SystemTime now = clock.system();
+        const bool outdated = now < shown.not_before || now > shown.not_after;
+        if (!doubt_.reason.empty() && outdated) {
+            const std::string here = "; here it is " + core::to_rfc3339(now);
+            return distrust(doubt_.reason + here, shown);
+        }
+        if (!doubt_.reason.empty()) return distrust(doubt_.reason, shown);
         Error error = session_->error();
         if (session_->failure() == detail::TlsFailure::kProtocolVersion) {
             return {Code::kUnavailable,
