@@ -151,6 +151,7 @@ TEST_F(WebSocketLimits, RefusesATextThatIsNotUtf8) {
     start();
     for (const std::string& bad :
          {frame(kText, "\xc3\x28"), frame(kText, "\xed\xa0\x80"), frame(kText, "cut \xc3"),
+          frame(kText, "cut \xc3", Final::kNo) + frame(kContinuation, ""),
           frame(kText, "\xf4\x90", Final::kNo) + frame(kContinuation, "\x80\x80")}) {
         EXPECT_EQ(closed_for(bad).code(), CloseCode::kBadText) << testing::PrintToString(bad);
     }

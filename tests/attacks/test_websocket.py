@@ -88,6 +88,12 @@ def test_a_text_that_is_not_utf_8_ends_the_socket(target, bystander, text, path)
         assert closed_for(target, data, path) == (BAD_TEXT, '')
 
 
+@pytest.mark.parametrize('path', PATHS, ids=bytes.decode)
+def test_a_text_whose_cut_is_hidden_by_an_empty_fragment_ends_the_socket(target, bystander, path):
+    data = frame(TEXT, b'cut \xc3', MORE) + frame(CONTINUATION, b'')
+    assert closed_for(target, data, path) == (BAD_TEXT, 'the text is not UTF-8')
+
+
 # PM-54
 def test_bytes_where_json_is_spoken_end_the_socket(target, bystander):
     for path in PATHS:

@@ -15,6 +15,7 @@
 #include <boost/beast/websocket/stream.hpp>
 #include <fmt/format.h>
 
+#include "core/text.h"
 #include "net/detail/guarded.h"
 #include "net/detail/response_head.h"
 #include "net/detail/websocket_adapter.h"
@@ -30,6 +31,7 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 /// A message grows by reads of this size at first, then by its own size.
 constexpr std::size_t kFirstRead = 512;
 constexpr std::size_t kLargestRead = 64U << 10U;
+constexpr std::string_view kNoText = "the text is not UTF-8";
 
 /// From here on no cancellation reaches the coroutine.
 auto not_cancellable() {
@@ -215,6 +217,12 @@ asio::awaitable<void> WebSocketSession::Impl::read_all() {
         message.resize(had + count);
         if (!socket_.is_message_done()) continue;
         const auto kind = socket_.got_text() ? WebSocketKind::kText : WebSocketKind::kBinary;
+        // The library overlooks what is missing where the last fragment is empty.
+        if (kind == WebSocketKind::kText && !core::is_valid_utf8(message)) {
+            message.clear();
+            fail(CloseCode::kBadText, std::string(kNoText));
+            continue;
+        }
         deliver({kind, std::exchange(message, {})});
         while (is_full() && !closed_) {
             co_await room_.wait();
@@ -250,7 +258,7 @@ WebSocketClosed WebSocketSession::Impl::reason_of(const boost::system::error_cod
         return {WebSocketEnd::kByServer, CloseCode::kTooBig, "the message is too big"};
     }
     if (error == websocket::error::bad_frame_payload) {
-        return {WebSocketEnd::kByServer, CloseCode::kBadText, "the text is not UTF-8"};
+        return {WebSocketEnd::kByServer, CloseCode::kBadText, std::string(kNoText)};
     }
     if (pipe_.close_sent()) {
         return {WebSocketEnd::kByServer, CloseCode::kProtocolError, error.message()};
