@@ -34,7 +34,7 @@ def networked(**env):
 
 
 @contextlib.contextmanager
-def nginx_with(body, fields):
+def nginx_with(body, fields, log):
     """The URL of an nginx whose every answer is `body` with these header fields, with a worker for each core."""
     home = pathlib.Path(tempfile.mkdtemp(prefix='nginx-bench-', dir='/dev/shm'))
     with socket.create_server(('127.0.0.1', 0)) as probe:
@@ -45,7 +45,7 @@ def nginx_with(body, fields):
     (home / 'nginx.conf').write_text(
         f'worker_processes {os.cpu_count()}; pid {home}/pid; error_log {home}/error.log; daemon off;\n'
         'events { worker_connections 4096; }\n'
-        f'http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {home}/b; proxy_temp_path {home}/p;'
+        f'http {{ access_log {f"{home}/access.log" if log else "off"}; keepalive_requests 100000000; client_body_temp_path {home}/b; proxy_temp_path {home}/p;'
         f' fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;\n'
         f"server {{ listen 127.0.0.1:{port} reuseport; default_type application/json; server_tokens off; {added}location / {{ return 200 {quoted(body)}; }} }} }}\n")
     process = subprocess.Popen(['nginx', '-p', str(home), '-c', str(home / 'nginx.conf')])
@@ -76,27 +76,27 @@ def wrk(url, headers, seconds=10, connections=64):
             'errors': {kind: int(count) for kind, count in errors.items()}}
 
 
-def bench_http():
-    """One process by its id, with a key; nginx answers the same bytes. In turns, three times each."""
-    with networked() as zona:
+def answered(log):
+    """Three runs of zona and of nginx in turns, both with or both without an access log; the run of the median ratio."""
+    with networked(ZONA_LOG_LEVELS_HTTP__ACCESS='info' if log else 'off') as zona:
         url = f'{zona.url}/api/v1/processes/0'
         answer = requests.get(url, headers=zona.headers, timeout=10)
         of_nginx = ('Date', 'Content-Type', 'Content-Length', 'Connection')
         fields = {name: value for name, value in answer.headers.items() if name not in of_nginx}
-        with nginx_with(answer.text, fields) as peer:
+        with nginx_with(answer.text, fields, log) as peer:
             runs = [(wrk(url, zona.headers, 6), wrk(peer, zona.headers, 6)) for _ in range(3)]
     assert not any(ours['refused'] for ours, _ in runs)
-    ours, theirs = sorted(runs, key=lambda run: run[0]['rate'] / run[1]['rate'])[1]
-    row('GET /api/v1/processes/ID with a key, 64 connections', ours['rate'], '/s')
-    row('nginx `return 200` of the same body and header fields', theirs['rate'], '/s')
-    row('zona / nginx, answers a second, median of 3', ours['rate'] / theirs['rate'], 'x', 0.7, 'more')
-    row('zona / nginx, p99', ours['p99'] / theirs['p99'], 'x', 2, note=f"{ours['p99']:.2f} and {theirs['p99']:.2f} ms")
-    # nginx writes no log here; what ours costs, and what a second thread brings.
-    for threads, log in ((2, 'off'), (1, 'off'), (1, 'info')):
-        with networked(ZONA_API_THREADS=str(threads), ZONA_LOG_LEVELS_HTTP__ACCESS=log) as zona:
-            answered = wrk(f'{zona.url}/api/v1/processes/0', zona.headers, 6)
-        row(f"the same with {threads} thread{'s' if threads > 1 else ''}, access log {log}", answered['rate'], '/s',
-            note=f"{answered['rate'] / theirs['rate']:.2f} x nginx above; p99 {answered['p99']:.2f} ms")
+    return sorted(runs, key=lambda run: run[0]['rate'] / run[1]['rate'])[1]
+
+
+def bench_http():
+    """One process by its id, with a key; nginx answers the same bytes."""
+    for log, what in ((True, 'access logs written'), (False, 'no access logs')):
+        ours, theirs = answered(log)
+        row(f'GET /api/v1/processes/ID with a key, 64 connections, {what}', ours['rate'], '/s')
+        row(f'nginx `return 200` of the same body and header fields, {what}', theirs['rate'], '/s')
+        row(f'zona / nginx, answers a second, median of 3, {what}', ours['rate'] / theirs['rate'], 'x', 0.7, 'more')
+        row(f'zona / nginx, p99, {what}', ours['p99'] / theirs['p99'], 'x', 2, note=f"{ours['p99']:.2f} and {theirs['p99']:.2f} ms")
 
 
 def bench_many():
