@@ -11,7 +11,7 @@ namespace zona::core {
 namespace {
 
 constexpr std::size_t kMostOwnLevels = 256;
-constexpr std::size_t kMostKept = 64 * 1024;
+constexpr std::size_t kMostKept = 64U << 10U;
 
 Result<void> check_category(std::string_view name) {
     constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
