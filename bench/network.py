@@ -35,7 +35,7 @@ def networked(**env):
 
 @contextlib.contextmanager
 def nginx_with(body, fields, log):
-    """The URL of an nginx whose every answer is `body` with these header fields, with a worker for each core."""
+    """URL and workers' pids of an nginx whose every answer is `body` with these header fields, with a worker for each core."""
     home = pathlib.Path(tempfile.mkdtemp(prefix='nginx-bench-', dir='/dev/shm'))
     with socket.create_server(('127.0.0.1', 0)) as probe:
         port = probe.getsockname()[1]
@@ -51,7 +51,8 @@ def nginx_with(body, fields, log):
     process = subprocess.Popen(['nginx', '-p', str(home), '-c', str(home / 'nginx.conf')])
     try:
         wait_until(lambda: requests.get(f'http://127.0.0.1:{port}/', timeout=5).text == body)
-        yield f'http://127.0.0.1:{port}'
+        workers = pathlib.Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+        yield f'http://127.0.0.1:{port}', workers
     finally:
         process.send_signal(signal.SIGQUIT)
         process.wait()
@@ -63,14 +64,29 @@ def milliseconds(text):
     return float(number) * {'us': 1e-3, 'ms': 1, 's': 1e3}[unit]
 
 
+def processor_time(pids):
+    """Microseconds that these processes have taken, of their own and of the kernel's."""
+    times = [pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[11:13] for pid in pids]
+    return [sum(int(time[i]) for time in times) * 1e6 / os.sysconf('SC_CLK_TCK') for i in (0, 1)]
+
+
+def wrk_with_time(pids, *args):
+    """As wrk(), and the processor time that each answer took these processes, in microseconds."""
+    before = processor_time(pids)
+    result = wrk(*args)
+    result['time'] = [(now - then) / result['answers'] for now, then in zip(processor_time(pids), before)]
+    return result
+
+
 def wrk(url, headers, seconds=10, connections=64):
-    """wrk's answers a second, p99 in milliseconds, and errors by kind."""
+    """wrk's answers in all and a second, p99 in milliseconds, and errors by kind."""
     command = ['wrk', '-t2', f'-c{connections}', f'-d{seconds}s', '--latency', '--timeout', '10s']
     for name, value in headers.items():
         command += ['-H', f'{name}: {value}']
     out = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     errors = dict(re.findall(r'(connect|read|write|timeout) (\d+)', out))
-    return {'rate': float(re.search(r'Requests/sec:\s+([\d.]+)', out).group(1)),
+    return {'answers': int(re.search(r'(\d+) requests in', out).group(1)),
+            'rate': float(re.search(r'Requests/sec:\s+([\d.]+)', out).group(1)),
             'p99': milliseconds(re.search(r'99%\s+(\S+)', out).group(1)),
             'refused': int((re.search(r'Non-2xx or 3xx responses: (\d+)', out) or [0, 0])[1]),
             'errors': {kind: int(count) for kind, count in errors.items()}}
@@ -83,8 +99,9 @@ def answered(log):
         answer = requests.get(url, headers=zona.headers, timeout=10)
         of_nginx = ('Date', 'Content-Type', 'Content-Length', 'Connection')
         fields = {name: value for name, value in answer.headers.items() if name not in of_nginx}
-        with nginx_with(answer.text, fields, log) as peer:
-            runs = [(wrk(url, zona.headers, 6), wrk(peer, zona.headers, 6)) for _ in range(3)]
+        with nginx_with(answer.text, fields, log) as (peer, workers):
+            runs = [(wrk_with_time([zona.daemon_pid()], url, zona.headers, 6),
+                     wrk_with_time(workers, peer, zona.headers, 6)) for _ in range(3)]
     assert not any(ours['refused'] for ours, _ in runs)
     return sorted(runs, key=lambda run: run[0]['rate'] / run[1]['rate'])[1]
 
@@ -97,6 +114,29 @@ def bench_http():
         row(f'nginx `return 200` of the same body and header fields, {what}', theirs['rate'], '/s')
         row(f'zona / nginx, answers a second, median of 3, {what}', ours['rate'] / theirs['rate'], 'x', 0.7, 'more')
         row(f'zona / nginx, p99, {what}', ours['p99'] / theirs['p99'], 'x', 2, note=f"{ours['p99']:.2f} and {theirs['p99']:.2f} ms")
+        for who, run in (('zona', ours), ('nginx', theirs)):
+            row(f'{who}, processor time of an answer, {what}', sum(run['time']), 'us', note=f"{run['time'][1]:.1f} of it the kernel's")
+
+
+@contextlib.contextmanager
+def pool_server(sockets):
+    process = subprocess.Popen([BIN / 'pool_server', str(sockets)], stdout=subprocess.PIPE, text=True)
+    try:
+        yield f'http://{process.stdout.readline().strip()}/ping'
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def bench_dealt():
+    """Two servers: connections dealt out from one listening socket, or hashed to one for each. In turns, three times each."""
+    with pool_server(1) as dealt, pool_server(2) as hashed:
+        for what, headers, connections in (('a connection for each answer', {'Connection': 'close'}, 64),
+                                           ('64 connections', {}, 64), ('8 connections', {}, 8)):
+            runs = [[wrk(url, headers, 3, connections) for url in (dealt, hashed)] for _ in range(3)]
+            for i, how in enumerate(('dealt out', 'SO_REUSEPORT')):
+                middle = sorted((run[i] for run in runs), key=lambda result: result['rate'])[1]
+                row(f'{what}, {how}', middle['rate'], '/s', note=f"p99 {middle['p99']:.2f} ms")
 
 
 def bench_many():
@@ -175,4 +215,4 @@ def bench_streams():
         row(f'update to all of {clients} WebSocket clients, one not reading, p99', figures['p99_us'] / 1e3, 'ms', 20 if clients == 200 else None)
 
 
-BENCHES = {'http': bench_http, 'many': bench_many, 'connections': bench_connections, 'killed': bench_killed, 'follow': bench_follow, 'streams': bench_streams}
+BENCHES = {'http': bench_http, 'many': bench_many, 'dealt': bench_dealt, 'connections': bench_connections, 'killed': bench_killed, 'follow': bench_follow, 'streams': bench_streams}

@@ -114,7 +114,7 @@ std::string to_rfc3339(SystemTime time) {
     const auto day = floor<days>(time);
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss clock(floor<milliseconds>(time - day));
-    // Each line of the log has one: five times as fast as a format string.
+    // Each line of the log has one: no format string is parsed for it.
     std::string out = "0000-00-00T00:00:00.000Z";
     const auto put = [&out](std::size_t last, std::int64_t number) {
         for (; number > 0; number /= 10)

@@ -144,10 +144,13 @@ Result<std::vector<Stored>> parse(const std::string& text) {
 }  // namespace
 
 bool holds_api_key(std::string_view text) {
-    const std::size_t at = text.find(kApiKeyPrefix);
-    if (at == std::string_view::npos) return false;
-    const std::string_view secret = text.substr(at + kApiKeyPrefix.size());
-    return std::min(secret.find_first_not_of(kBase64Url), secret.size()) >= kKeyCharacters;
+    std::size_t at = 0;
+    while ((at = text.find(kApiKeyPrefix, at)) != std::string_view::npos) {
+        at += kApiKeyPrefix.size();
+        const std::size_t end = std::min(text.find_first_not_of(kBase64Url, at), text.size());
+        if (end - at >= kKeyCharacters) return true;
+    }
+    return false;
 }
 
 struct ApiKeys::Body {
@@ -197,15 +200,6 @@ struct ApiKeys::Body {
                               .last_used_at = {}},
                       .sha256 = sha256_of(text.reveal())});
         return text;
-    }
-
-    /// With the mutex held; looks at all of them, whichever it is. Null: none.
-    Stored* find(std::string_view sha256) {
-        Stored* found = nullptr;
-        for (Stored& one : keys) {
-            if (::CRYPTO_memcmp(one.sha256.data(), sha256.data(), sha256.size()) == 0) found = &one;
-        }
-        return found;
     }
 
     bool expired(const Stored& one) const {
@@ -311,22 +305,24 @@ std::variant<Principal, KeyRefusal> ApiKeys::verify(std::string_view presented) 
     if (!is_key_shaped(presented)) return KeyRefusal::kMalformed;
     const std::string sha256 = sha256_of(presented);
     std::unique_lock lock(body_->mutex);
-    Stored* found = body_->find(sha256);
+    Stored* found = nullptr;
+    for (Stored& one : body_->keys) {
+        if (::CRYPTO_memcmp(one.sha256.data(), sha256.data(), sha256.size()) == 0) found = &one;
+    }
     if (found == nullptr) return KeyRefusal::kUnknown;
     if (body_->expired(*found)) return KeyRefusal::kExpired;
     found->key.last_used_at = body_->clock.system();
-    Principal who{Principal::Kind::kApiKey, found->key.name, found->key.scope};
+    Principal who{Principal::Kind::kApiKey, found->key.name, found->key.scope, found->key.id};
     const bool first_use = !std::exchange(body_->has_new_uses, true);
     lock.unlock();
     if (first_use && body_->used) body_->used();
     return who;
 }
 
-bool ApiKeys::is_good(std::string_view presented) const {
-    const std::string sha256 = sha256_of(presented);
+bool ApiKeys::is_good(const core::Uuid& id) const {
     const std::scoped_lock lock(body_->mutex);
-    const Stored* found = body_->find(sha256);
-    return found != nullptr && !body_->expired(*found);
+    return std::ranges::any_of(
+        body_->keys, [&](const Stored& one) { return one.key.id == id && !body_->expired(one); });
 }
 
 Result<void> ApiKeys::store_uses() {

@@ -97,8 +97,9 @@ class ApiKeys {
     /// for the disk: the use is noted in memory.
     std::variant<Principal, KeyRefusal> verify(std::string_view presented);
 
-    /// Whether verify() would take it now, without a note of its use: for what was opened with it.
-    bool is_good(std::string_view presented) const;
+    /// Whether verify() would take the key of this id (Principal::key_id) now, without a note of
+    /// its use: for what was opened with it.
+    bool is_good(const core::Uuid& id) const;
 
     /// Writes down when the keys were used, if any was since the last time; for the owner to call
     /// now and then, and at the end. Waits for the disk. Errors: those of writing; it is tried

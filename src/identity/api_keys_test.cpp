@@ -58,10 +58,37 @@ TEST_F(ApiKeysTest, KnowsAKeyAgainAlsoAfterARestart) {
     EXPECT_TRUE(key.starts_with(kApiKeyPrefix));
     EXPECT_EQ(key.size(), kApiKeyPrefix.size() + 43);
 
-    EXPECT_EQ(who(key), (Principal{Principal::Kind::kApiKey, "ci", Scope::kViewer}));
+    EXPECT_EQ(who(key),
+              (Principal{Principal::Kind::kApiKey, "ci", Scope::kViewer, keys_->list()[0].id}));
     reopen();
-    EXPECT_EQ(who(key), (Principal{Principal::Kind::kApiKey, "ci", Scope::kViewer}));
+    EXPECT_EQ(who(key),
+              (Principal{Principal::Kind::kApiKey, "ci", Scope::kViewer, keys_->list()[0].id}));
     EXPECT_EQ(who(key)->to_string(), "key ci");
+}
+
+TEST_F(ApiKeysTest, IsGoodAsLongAsItWouldBeTaken) {
+    const auto end = clock_.system() + 5s;
+    ASSERT_TRUE(keys_->create({"brief", Scope::kViewer, end}));
+    const std::string key = make("ci");
+    const core::Uuid brief = keys_->list()[0].id;
+    const core::Uuid lasting = keys_->list()[1].id;
+    EXPECT_TRUE(keys_->is_good(brief) && keys_->is_good(lasting));
+    EXPECT_FALSE(keys_->list()[1].last_used_at) << "asking is no use";
+    clock_.advance(5s);
+    EXPECT_FALSE(keys_->is_good(brief));
+    ASSERT_TRUE(keys_->revoke("ci"));
+    make("ci");
+    EXPECT_FALSE(keys_->is_good(lasting)) << "another of the same name is not it";
+}
+
+TEST_F(ApiKeysTest, FindsAKeyAnywhereInAText) {
+    const std::string key = make("ci");
+    for (const std::string& text :
+         {key, "/api/" + key + "/x", "/zona_key_short/" + key, "/zona_key_zona_key_/" + key}) {
+        EXPECT_TRUE(holds_api_key(text)) << text;
+    }
+    for (const char* text : {"", "/zona_key_", "/zona_key_rotation/zona_key_", "/api/v1/keys"})
+        EXPECT_FALSE(holds_api_key(text)) << text;
 }
 
 TEST_F(ApiKeysTest, StoresOnlyAHashAndForItsOwnerAlone) {
@@ -184,7 +211,8 @@ TEST_F(ApiKeysTest, TheFirstKeyIsLeftForWhoeverStartsZona) {
     std::ifstream in(plain);
     std::string key;
     std::getline(in, key);
-    EXPECT_EQ(who(key), (Principal{Principal::Kind::kApiKey, "default", Scope::kAdmin}));
+    EXPECT_EQ(who(key),
+              (Principal{Principal::Kind::kApiKey, "default", Scope::kAdmin, keys_->list()[0].id}));
     struct stat s{};
     ASSERT_EQ(::stat(plain.c_str(), &s), 0);
     EXPECT_EQ(s.st_mode & 0777U, 0600U);

@@ -137,7 +137,7 @@ class Failures {
 /// The key that has opened something, as long as that is open.
 struct OpenedBy {
     const ApiKeys& keys;
-    core::Secret key;
+    core::Uuid key;
     std::chrono::milliseconds recheck;
 };
 constexpr std::string_view kNoMore = "the API key is not valid any more";
@@ -147,7 +147,7 @@ using Ended = asio::awaitable<core::Result<void>>;
 /// Returns when the key is good no more; `by` outlives it.
 asio::awaitable<void> end_of_key(const OpenedBy& by) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
-    while (by.keys.is_good(by.key.reveal())) {
+    while (by.keys.is_good(by.key)) {
         // All wake together: the rest of the time a quiet server sleeps.
         const auto now = asio::steady_timer::clock_type::now();
         timer.expires_at(now + by.recheck - now.time_since_epoch() % by.recheck);
@@ -178,15 +178,14 @@ asio::awaitable<void> close_with_key(net::WebSocket& socket, const OpenedBy& by)
 }
 
 /// Lets what the key has opened end with it.
-void end_with_key(Response& response, OpenedBy by) {
+void end_with_key(Response& response, const OpenedBy& by) {
     if (response.upgrade != nullptr) {
-        response.upgrade->body = [by = std::move(by), body = std::move(response.upgrade->body)](
-                                     net::WebSocket& socket) mutable {
-            return first_of(body(socket), close_with_key(socket, by));
-        };
+        response.upgrade->body =
+            [by, body = std::move(response.upgrade->body)](net::WebSocket& socket) mutable {
+                return first_of(body(socket), close_with_key(socket, by));
+            };
     } else if (response.stream && response.stream_end == net::StreamEnd::kOnDrain) {
-        response.stream = [by = std::move(by),
-                           body = std::move(response.stream)](net::BodyWriter& writer) mutable {
+        response.stream = [by, body = std::move(response.stream)](net::BodyWriter& writer) mutable {
             return first_of(body(writer), end_of_key(by));
         };
     }
@@ -230,8 +229,7 @@ class Authenticate {
             co_return Response::failed(
                 Error(Code::kInvalidArgument, "the request shows two different keys"));
         }
-        core::Secret key{std::string(shown.keys.front())};
-        const auto found = keys_.verify(key.reveal());
+        const auto found = keys_.verify(shown.keys.front());
         if (const auto* refusal = std::get_if<KeyRefusal>(&found)) {
             co_return co_await refuse(request, error_of(*refusal), reason_of(*refusal));
         }
@@ -244,7 +242,7 @@ class Authenticate {
                       fmt::format("the key '{}' is a viewer's, which may only read", who.name)));
         }
         Response response = co_await next(request);
-        end_with_key(response, {keys_, std::move(key), options_.recheck});
+        end_with_key(response, {keys_, who.key_id.value(), options_.recheck});
         co_return response;
     }
 

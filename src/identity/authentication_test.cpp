@@ -331,7 +331,6 @@ class NoWriter final : public net::BodyWriter {
     }
 };
 
-// PM-51
 TEST_F(AuthenticationTest, AStreamEndsWithTheKeyThatOpenedIt) {
     options_.recheck = 1ms;
     NoWriter writer;
@@ -356,7 +355,6 @@ TEST_F(AuthenticationTest, AStreamEndsWithTheKeyThatOpenedIt) {
     }
 }
 
-// PM-51
 TEST_F(AuthenticationTest, AStreamThatEndsByItselfIsLeftAlone) {
     response_ = [] {
         auto body = [](net::BodyWriter& writer) { return writer.write(""); };

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/random.h"
+
 namespace zona::identity {
 
 /// What a principal may do. Each contains the one before.
@@ -31,6 +33,7 @@ struct Principal {
     Kind kind = Kind::kAnybody;
     std::string name;  ///< of the key; "uid 0" of a local user
     Scope scope = Scope::kViewer;
+    std::optional<core::Uuid> key_id = {};  ///< of the key
 
     /// For logs: "key default", "uid 0", "anybody".
     std::string to_string() const;

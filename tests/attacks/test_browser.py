@@ -23,7 +23,6 @@ def is_untouched(target):
     return [p['status'] for p in target.zona.list()] == ['online']
 
 
-# PM-52
 @pytest.mark.parametrize('host', [
     b'rebound.evil', b'rebound.evil:8063', b'localhost.evil', b'127.0.0.1.evil', b'2130706433', b'0x7f000001', b'', b'[::1', b'localhost:99999'],
     ids=repr)
@@ -39,7 +38,6 @@ def test_a_name_that_was_pointed_at_the_daemon_is_not_served(target, host):
     assert is_untouched(target)
 
 
-# PM-52
 def test_the_host_of_an_absolute_target_counts_as_well(target):
     for url, host, status in ((b'http://rebound.evil', b'localhost', 421), (b'http://localhost', b'rebound.evil', 421),
                               (b'http://localhost', b'localhost', 200)):
@@ -90,7 +88,6 @@ def test_a_page_of_another_origin_opens_no_websocket(target, path, head):
     assert 'sec-websocket-accept' not in reply.headers
 
 
-# PM-52
 @pytest.mark.parametrize('path', [b'/api/v1/stream', b'/ws'], ids=bytes.decode)
 def test_a_name_that_was_pointed_at_the_daemon_opens_no_websocket(target, path):
     reply = target.ask(open_websocket(path, b'Host: rebound.evil:8063\r\nOrigin: http://rebound.evil:8063\r\nSec-Fetch-Site: same-origin\r\n'))

@@ -113,21 +113,8 @@ Step SocketSession::run() {
         tasks.cancel();
         return tasks.join();
     };
-    co_return co_await with_cleanup(read_all(), end);
-}
-
-Step SocketSession::read_all() {
-    for (;;) {
-        const net::WebSocketInput input = co_await socket_.read();
-        const auto* message = std::get_if<net::WebSocketMessage>(&input);
-        if (message == nullptr) co_return Result<void>();
-        if (message->kind != net::WebSocketKind::kText) {
-            socket_.close(net::CloseCode::kUnsupportedData, "messages are JSON texts");
-            continue;
-        }
-        const auto taken = co_await take(message->data);
-        if (!taken) co_return Result<void>();  // a write failed: the socket has ended
-    }
+    auto texts = read_texts(socket_, [this](std::string_view text) { return take(text); });
+    co_return co_await with_cleanup(std::move(texts), end);
 }
 
 /// A message that is wrong is answered and changes nothing.

@@ -57,7 +57,6 @@ class SocketSession {
   private:
     using Step = boost::asio::awaitable<core::Result<void>>;
 
-    Step read_all();
     Step take(std::string_view text);
     Step subscribe(const boost::json::object& data);
     Step unsubscribe(const boost::json::object& data);

@@ -120,7 +120,8 @@ StreamSession::~StreamSession() = default;
 asio::awaitable<Result<void>> StreamSession::run() {
     // The subscriptions use the session and its socket.
     const auto end = [this] { return end_all(); };
-    co_return co_await with_cleanup(read_all(), end);
+    auto texts = read_texts(socket_, [this](std::string_view text) { return take(text); });
+    co_return co_await with_cleanup(std::move(texts), end);
 }
 
 asio::awaitable<void> StreamSession::end_all() {
@@ -128,20 +129,6 @@ asio::awaitable<void> StreamSession::end_all() {
         subscription->tasks.cancel();
     for (const auto& [id, subscription] : subscriptions_)
         co_await subscription->tasks.join();
-}
-
-StreamSession::Done StreamSession::read_all() {
-    for (;;) {
-        const net::WebSocketInput input = co_await socket_.read();
-        const auto* message = std::get_if<net::WebSocketMessage>(&input);
-        if (message == nullptr) co_return Result<void>();
-        if (message->kind != net::WebSocketKind::kText) {
-            socket_.close(net::CloseCode::kUnsupportedData, "messages are JSON texts");
-            continue;
-        }
-        auto taken = co_await take(message->data);
-        if (!taken) co_return Result<void>();  // a write failed: the socket has ended
-    }
 }
 
 /// A message that is wrong is answered and changes nothing.

@@ -71,7 +71,6 @@ class StreamSession {
     using Subscribed = std::shared_ptr<Subscription>;
     using Done = boost::asio::awaitable<core::Result<void>>;
 
-    Done read_all();
     Done take(std::string_view text);
     Done subscribe(const boost::json::value& message);
     Done unsubscribe(std::string id);
