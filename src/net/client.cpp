@@ -71,14 +71,9 @@ core::Result<void> HttpClient::connect(core::Deadline deadline) {
 /// Sends all, or as much as the server takes before it answers: an early answer is a refusal.
 core::Result<void> HttpClient::send(std::string_view data, core::Deadline deadline) {
     while (!data.empty()) {
-        core::Result<std::optional<std::size_t>> sent = transport_->send(data);
-        if (!sent.has_value()) {
-            // The server may have answered and closed already: what it said is still to be read.
-            if (sent.error().code() == core::Code::kUnavailable) return {};
-            return sent.take_error();
-        }
-        if (sent->has_value()) {
-            data.remove_prefix(**sent);
+        ZONA_TRY(const std::optional<std::size_t> sent, transport_->send(data));
+        if (sent.has_value()) {
+            data.remove_prefix(*sent);
             continue;
         }
         ZONA_TRY(const os::SocketReady ready, os::wait_ready(transport_->fd(), os::WaitFor::kEither,
@@ -152,10 +147,13 @@ core::Result<ClientResponse> HttpClient::exchange(const ClientRequest& request,
     if (small) head += request.body;
     core::Result<void> sent = send(head, deadline);
     if (sent.has_value() && !small) sent = send(request.body, deadline);
-    core::Result<ClientResponse> answer = sent.has_value()
-                                              ? receive(request.method, sink, deadline)
-                                              : core::Result<ClientResponse>(sent.take_error());
+    // The server may have answered and closed before it had it all: what it said is still to be
+    // read.
+    const bool may_answer = sent.has_value() || sent.error().code() == core::Code::kUnavailable;
+    core::Result<ClientResponse> answer =
+        may_answer ? receive(request.method, sink, deadline) : sent.error();
     if (!answer.has_value()) transport_->close();
+    if (!answer.has_value() && !sent.has_value()) return sent.take_error();
     return answer;
 }
 

@@ -68,7 +68,8 @@ struct IdleWatch {
 ///
 /// Errors of both calls, after which the connection is closed:
 ///   kUnavailable      nobody listens (no socket file, connection refused, no such host), or the
-///                     server went away before its answer was complete
+///                     server went away before its answer was complete. Over a unix socket EPIPE
+///                     and ECONNRESET say that it went away before it had read the whole request
 ///   kTimeout          the deadline passed
 ///   kForbidden        no access to the socket
 ///   kUnauthenticated  the server could not prove who it is (net/tls_client.h)

@@ -2,8 +2,12 @@
 import concurrent.futures
 import os
 import re
+import select
 import signal
+import socket
 import stat
+
+import pytest
 
 import processes
 from waiting import FACTOR
@@ -79,6 +83,27 @@ def test_many_first_commands_at_once_make_one_daemon(zona):
     assert sorted(p['name'] for p in zona.list()) == sorted(f's{i}' for i in range(16))
     keepers = [p for p in zona.processes() if p.name == 'zona-keeper' and p.alive()]
     assert len(keepers) == 1
+
+
+# REL-21, PM-57
+@pytest.mark.parametrize('accepted', [True, False])
+def test_a_start_that_a_dying_zona_never_read_is_given_to_the_next(zona, accepted):
+    zona.home.mkdir()
+    with socket.socket(socket.AF_UNIX) as dying:
+        dying.bind(str(zona.home / 'api.sock'))
+        dying.listen()
+        command = zona.popen('start', '/bin/sleep', '--name', 'nap', '--', '1000')
+        if accepted:
+            connection, _ = dying.accept()
+            connection.recv(1, socket.MSG_PEEK)   # there is a request, and it stays unread
+            connection.close()
+        else:
+            select.select([dying], [], [])
+
+    out, complaints = command.communicate(timeout=30 * FACTOR)
+
+    assert (command.returncode, complaints) == (0, ''), out
+    assert processes.alive(zona.process('nap')['pid'])
 
 
 # PM-57, REL-20

@@ -14,10 +14,15 @@ class Process:
     ppid: int
     state: str
     name: str
+    threads: int
+
+    def runs(self):
+        """A zombie does not, unless threads other than the first are left: they hold its descriptors."""
+        return self.state != 'Z' or self.threads > 1
 
     def alive(self):
         now = read(self.pid)
-        return now is not None and now.start == self.start and now.state != 'Z'
+        return now is not None and now.start == self.start and now.runs()
 
     def command_line(self):
         try:
@@ -38,7 +43,7 @@ def read(pid):
         return None
     name, _, rest = text.partition('(')[2].rpartition(')')
     fields = rest.split()
-    return Process(int(pid), int(fields[19]), int(fields[1]), fields[0], name)
+    return Process(int(pid), int(fields[19]), int(fields[1]), fields[0], name, int(fields[17]))
 
 
 def everything():
@@ -50,7 +55,7 @@ def everything():
 def alive(pid):
     """Whether `pid` runs; a zombie does not."""
     process = read(pid)
-    return process is not None and process.state != 'Z'
+    return process is not None and process.runs()
 
 
 def children(pid):
@@ -108,7 +113,7 @@ def belonging_to(marker, folder):
         pid = by_pid[pid].ppid
     others = [process for process in processes if process.pid not in own]
     seeds = [process for process in others if process.state != 'Z' and _mentions(process.pid, marker, str(folder))]
-    return [process for process in with_descendants(seeds, others) if process.state != 'Z']
+    return [process for process in with_descendants(seeds, others) if process.runs()]
 
 
 def groups_of(processes, prefix):

@@ -45,7 +45,8 @@ using ApiSink = std::function<core::Result<void>(std::string_view)>;
 ///   kTimeout, kCancelled    the wait ended before the answer
 ///   kForbidden and others   the socket cannot be reached; nothing was sent
 ///   kInternal               the answer is not HTTP, or larger than any can be
-/// After all but the first and kForbidden the request may have had its effect.
+/// After all but the first and kForbidden the request may have had its effect, unless
+/// may_have_acted() says otherwise.
 class Api {
   public:
     Api() = default;
@@ -59,6 +60,10 @@ class Api {
 
     /// Sends a request and reads the whole answer.
     virtual core::Result<ApiResponse> exchange(const ApiRequest& request, const ApiWait& wait) = 0;
+
+    /// Whether a request that was sent and failed with `error`, kUnavailable, may have had its
+    /// effect all the same.
+    virtual bool may_have_acted(const core::Error& /*error*/) const { return true; }
 
     /// Sends a request and gives the body of a success to `sink` as it comes, up to its proper end.
     /// An answer that is no success comes whole.

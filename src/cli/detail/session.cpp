@@ -135,7 +135,9 @@ Result<ApiResponse> Session::exchange(const ApiRequest& request, const Patience&
             }
         } else {
             if (code != Code::kUnavailable && code != Code::kTimeout) return response;
-            if (!request.is_idempotent()) return outcome_unknown(response.take_error());
+            const bool acted =
+                code == Code::kTimeout || parts_.api.may_have_acted(response.error());
+            if (acted && !request.is_idempotent()) return outcome_unknown(response.take_error());
             if (code == Code::kTimeout || !in_time) return response;
         }
         const std::array fds = {parts_.interrupts.fd()};

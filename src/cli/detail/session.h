@@ -60,8 +60,8 @@ class Session {
     ///
     /// Without a daemon, one is started first if the verb's row says so; but none that went away in
     /// mid-conversation. A connection that breaks
-    /// before the answer is tried anew for requests that may be repeated, up to 10 s: the socket
-    /// stays open over the daemon's death.
+    /// before the answer is tried anew, up to 10 s, for requests that may be repeated and for those
+    /// that nobody has read: the socket stays open over the daemon's death.
     /// Errors: the API's own, as decoded from the envelope. kUnavailable: zona does not run (and is
     /// not to be started), or the connection broke; for a change the details say that its outcome
     /// is unknown and what shows it. kTimeout, kCancelled: the wait ended. Those of the start of

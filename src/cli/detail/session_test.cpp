@@ -138,6 +138,16 @@ TEST_F(SessionTest, BrokenChangeIsNotRepeatedAndItsOutcomeUnknown) {
     EXPECT_EQ(api_.requests.size(), 1U);
 }
 
+TEST_F(SessionTest, ChangeThatNobodyReadIsSentAgain) {
+    api_.will_lose_unread();
+    api_.will_fail(Code::kNotFound);
+    api_.will_answer(kEmpty);
+
+    EXPECT_TRUE(session(DaemonNeed::kStartsIt).ask(resurrect()).has_value());
+    EXPECT_EQ(api_.requests.size(), 3U);
+    EXPECT_EQ(starter_.starts, 1);
+}
+
 TEST_F(SessionTest, ErrorOfTheApiIsDecoded) {
     api_.will_refuse(404,
                      R"({"success":false,"error":{"code":"NOT_FOUND","message":"no process 'x'",)"

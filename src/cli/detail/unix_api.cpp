@@ -15,4 +15,11 @@ core::Error UnixApi::told(core::Error error) const {
     return nobody ? std::move(error).recode(core::Code::kNotFound) : std::move(error);
 }
 
+/// A unix socket is reset only if its other end closed, or was never accepted, with bytes of ours
+/// unread; and the daemon does nothing before it has read the whole request.
+bool UnixApi::may_have_acted(const core::Error& error) const {
+    const int number = error.system_error();
+    return number != ECONNRESET && number != EPIPE;
+}
+
 }  // namespace zona::cli

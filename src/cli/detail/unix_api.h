@@ -17,6 +17,8 @@ class UnixApi final : public HttpApi {
     UnixApi(std::string socket_path, const core::Clock& clock, Interrupts& interrupts)
         : HttpApi({}, clock, interrupts), path_(std::move(socket_path)) {}
 
+    bool may_have_acted(const core::Error& error) const override;
+
   private:
     core::Result<std::unique_ptr<net::ClientTransport>> make_way() override;
     core::Error told(core::Error error) const override;

@@ -87,11 +87,20 @@ class FakeApi final : public Api {
     };
     using Reply = std::variant<ApiResponse, core::Error, Stream>;
 
+    static constexpr std::string_view kUnread = "nobody read it";
+
     void will_answer(std::string body) { replies_.emplace_back(ApiResponse{200, std::move(body)}); }
     void will_refuse(int status, std::string body) {
         replies_.emplace_back(ApiResponse{status, std::move(body)});
     }
     void will_fail(core::Code code) { replies_.emplace_back(core::Error(code, "scripted")); }
+    /// The connection breaks before the request is read.
+    void will_lose_unread() {
+        replies_.emplace_back(core::Error(core::Code::kUnavailable, std::string(kUnread)));
+    }
+    bool may_have_acted(const core::Error& error) const override {
+        return error.message() != kUnread;
+    }
     void will_stream(Stream stream) { replies_.emplace_back(std::move(stream)); }
 
     core::Result<void> reach(core::Deadline /*deadline*/) override {
