@@ -496,6 +496,7 @@ core::Result<void> Daemon::build_api() {
          .metrics = metrics_,
          .config = *config_,
          .clock = clock_,
+         .random = random_,
          .keys = {.keys = keys_.get(),
                   .problem = keys_problem_,
                   .clock = clock_,

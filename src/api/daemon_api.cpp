@@ -5,6 +5,7 @@
 #include "api/detail/await.h"
 #include "api/detail/daemon_operations.h"
 #include "api/detail/event_route.h"
+#include "api/detail/execution_routes.h"
 #include "api/detail/key_routes.h"
 #include "api/detail/log_route.h"
 #include "api/detail/pmdaemon_routes.h"
@@ -35,6 +36,14 @@ using process::Callback;
 using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
+
+/// The end of a change whose parts were told as they came: what they add up to is known.
+auto without_value(Callback<void> ended) {
+    return [ended = std::move(ended)](auto result) mutable {
+        if (result) return ended(Result<void>());
+        ended(result.take_error());
+    };
+}
 
 class DaemonRoutes {
   public:
@@ -131,6 +140,15 @@ class DaemonRoutes {
 
     Answer start(Call& call) {
         ZONA_CO_TRY(StartBody body, read_start(call.body(), info_.cpus));
+        if (!waits(call)) {
+            auto change = [this, start = std::move(body.request)](process::Progress progress,
+                                                                  Callback<void> ended) mutable {
+                deps_.supervisor.start(std::move(start), without_value(std::move(ended)),
+                                       std::move(progress));
+            };
+            NotWaitedFor asked{"start", std::move(change), std::move(body.warnings)};
+            co_return co_await execute(*executions_, call, std::move(asked));
+        }
         auto begin = [this,
                       start = std::move(body.request)](Callback<process::StartReply> done) mutable {
             deps_.supervisor.start(std::move(start), std::move(done));
@@ -141,6 +159,16 @@ class DaemonRoutes {
 
     Answer operate(Call& call) {
         ZONA_CO_TRY(process::OperationRequest operation, read_operation(call.body()));
+        if (!waits(call)) {
+            auto change = [this, operation = std::move(operation)](process::Progress progress,
+                                                                   Callback<void> ended) mutable {
+                deps_.supervisor.operate(std::move(operation), without_value(std::move(ended)),
+                                         std::move(progress));
+            };
+            NotWaitedFor asked{std::string(call.body().at("action").as_string()),
+                               std::move(change)};
+            co_return co_await execute(*executions_, call, std::move(asked));
+        }
         using Results = std::vector<process::OperationResult>;
         auto begin = [this, operation = std::move(operation)](Callback<Results> done) mutable {
             deps_.supervisor.operate(std::move(operation), std::move(done));
@@ -214,7 +242,14 @@ class DaemonRoutes {
         co_return Response::success(core::to_json(data), {}, 201);
     }
 
-    Answer restore(Call&) {
+    Answer restore(Call& call) {
+        if (!waits(call)) {
+            auto change = [this](process::Progress progress, Callback<void> ended) {
+                deps_.supervisor.resurrect(without_value(std::move(ended)), std::move(progress));
+            };
+            NotWaitedFor asked{"restore", std::move(change)};
+            co_return co_await execute(*executions_, call, std::move(asked));
+        }
         using Restored = std::pair<process::StartReply, std::string>;
         auto begin = [this](Callback<Restored> done) {
             deps_.supervisor.resurrect(std::move(done));
@@ -282,6 +317,7 @@ class DaemonRoutes {
     }
 
     ProcessHub& hub() { return hub_; }
+    Executions& executions() { return *executions_; }
 
   private:
     asio::awaitable<Result<void>> run_stream(const net::Request& request, net::WebSocket& socket) {
@@ -344,6 +380,9 @@ class DaemonRoutes {
     DaemonInfo info_;
     DaemonApiDeps deps_;
     ProcessCache cache_{deps_.supervisor.versions()};
+    // Shared with what the supervisor still calls after the routes' death.
+    std::shared_ptr<Executions> executions_ =
+        std::make_shared<Executions>(deps_.clock, deps_.random, deps_.metrics);
     ProcessHub hub_{news_of(deps_.supervisor), deps_.clock, deps_.metrics};
     StreamDeps stream_deps_;
 };
@@ -391,6 +430,8 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
             std::move(row.operation),
             [routes, member = row.member](Call& call) { return (routes.get()->*member)(call); }));
     }
+    ZONA_TRY_VOID(add_execution_routes(service, routes ? &routes->executions() : nullptr,
+                                       deps != nullptr ? &deps->clock : nullptr));
     ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));
     return service.add_documents();

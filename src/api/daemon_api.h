@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/random.h"
 #include "core/result.h"
 #include "process/supervisor.h"
 
@@ -66,6 +67,7 @@ struct DaemonApiDeps {
     core::MetricRegistry& metrics;
     core::Config& config;
     const core::Clock& clock;
+    core::Random& random;  ///< any thread
     KeyDeps keys;
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;

@@ -83,8 +83,10 @@ TEST_F(DeclarationTest, RefersOnlyToOperationsAndComponentsThatExist) {
     for (const Operation* operation : service_.operations())
         ids.insert(operation->id);
     for (const Operation* operation : service_.operations()) {
-        for (const LinkSpec& link : operation->links)
-            EXPECT_TRUE(ids.contains(link.operation)) << link.operation;
+        for (const AnswerSpec& answer : operation->answers) {
+            for (const LinkSpec& link : answer.links)
+                EXPECT_TRUE(ids.contains(link.operation)) << link.operation;
+        }
     }
     const json::value document = this->document();
     const std::string text = service_.openapi();

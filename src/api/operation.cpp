@@ -21,15 +21,16 @@ std::string_view to_string(Access access) {
 }
 
 std::string_view to_string(Tag tag) {
-    constexpr std::array<std::string_view, 9> kNames = {"processes", "logs",          "streams",
-                                                        "snapshots", "configuration", "system",
-                                                        "keys",      "documents",     "pmdaemon"};
+    constexpr std::array<std::string_view, 10> kNames = {
+        "processes",     "executions", "logs", "streams",   "snapshots",
+        "configuration", "system",     "keys", "documents", "pmdaemon"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 
 std::string_view meaning(Tag tag) {
-    constexpr std::array<std::string_view, 9> kMeanings = {
+    constexpr std::array<std::string_view, 10> kMeanings = {
         "Processes: what runs, what should run, and how runs ended.",
+        "Changes that go on after their answer, and what has become of them.",
         "What processes wrote, as lines with their times.",
         "What happens to processes, told as it happens.",
         "The list of processes, kept and brought back.",

@@ -30,6 +30,7 @@ std::string_view to_string(Access access);
 /// Under which heading an operation stands, in the order of the documents.
 enum class Tag : std::uint8_t {
     kProcesses,
+    kExecutions,
     kLogs,
     kStreams,
     kSnapshots,
@@ -44,9 +45,9 @@ std::string_view to_string(Tag tag);
 /// The heading's one sentence.
 std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
-inline constexpr Tag kAllTags[] = {Tag::kProcesses, Tag::kLogs,          Tag::kStreams,
-                                   Tag::kSnapshots, Tag::kConfiguration, Tag::kSystem,
-                                   Tag::kKeys,      Tag::kDocuments,     Tag::kPmdaemon};
+inline constexpr Tag kAllTags[] = {
+    Tag::kProcesses,     Tag::kExecutions, Tag::kLogs, Tag::kStreams,   Tag::kSnapshots,
+    Tag::kConfiguration, Tag::kSystem,     Tag::kKeys, Tag::kDocuments, Tag::kPmdaemon};
 
 /// Whose conventions an operation keeps.
 enum class Manner : std::uint8_t {
@@ -85,6 +86,14 @@ struct BodySpec {
     std::vector<Example> examples;  ///< the first one is the one of the curl line
 };
 
+/// What can be asked next with what an answer holds.
+struct LinkSpec {
+    std::string name;
+    std::string operation;   ///< its operationId
+    std::string parameter;   ///< of that operation
+    std::string expression;  ///< an OpenAPI runtime expression: "$response.body#/data/pm_id"
+};
+
 /// Whether a JSON answer is the `data` of {"success":true,"data":...}, or a document by itself.
 enum class Envelope : std::uint8_t { kYes, kNo };
 
@@ -99,20 +108,13 @@ struct AnswerSpec {
     std::string media_type = "application/json";  ///< empty: there is no body
     Envelope envelope = Envelope::kYes;
     std::string example;  ///< JSON text of `data` or of the line; the text itself for other types
+    std::vector<LinkSpec> links{};
 };
 
 /// A code that this operation gives for reasons of its own.
 struct ErrorSpec {
     core::Code code;
     std::string when;
-};
-
-/// What can be asked next with what an answer holds.
-struct LinkSpec {
-    std::string name;
-    std::string operation;   ///< its operationId
-    std::string parameter;   ///< of that operation
-    std::string expression;  ///< an OpenAPI runtime expression: "$response.body#/data/pm_id"
 };
 
 /// What both sides say over a WebSocket: each message is a JSON text that fits one of the shapes.
@@ -136,7 +138,6 @@ struct Operation {
     std::optional<BodySpec> body{};
     std::vector<AnswerSpec> answers{};  ///< the first one is the usual one
     std::vector<ErrorSpec> errors{};
-    std::vector<LinkSpec> links{};
     net::RequestLimits limits{};
     std::optional<SocketSpec> socket{};  ///< the answer is a WebSocket
 };

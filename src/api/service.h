@@ -36,6 +36,7 @@ class Call {
     core::Result<void> read(const Components& components);
 
     net::Request& request() const { return request_; }
+    const Operation& operation() const { return operation_; }
     /// The body; `{}` if there was none.
     const boost::json::value& body() const;
     /// A path parameter. Precondition: the path has it.

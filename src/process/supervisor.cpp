@@ -30,16 +30,19 @@ void Supervisor::recover(std::vector<StoredProcess> loaded, std::uint32_t next_p
     engine_->recover(std::move(loaded), next_pm_id);
 }
 
-void Supervisor::start(StartRequest request, Callback<StartReply> done) {
-    engine_->post([e = engine_.get(), request = std::move(request),
-                   done = std::move(done)]() mutable { e->start(request, std::move(done)); });
+void Supervisor::start(StartRequest request, Callback<StartReply> done, Progress progress) {
+    engine_->post([e = engine_.get(), request = std::move(request), done = std::move(done),
+                   progress = std::move(progress)]() mutable {
+        e->start(request, std::move(done), std::move(progress));
+    });
 }
 
-void Supervisor::operate(OperationRequest request, Callback<std::vector<OperationResult>> done) {
-    engine_->post(
-        [e = engine_.get(), request = std::move(request), done = std::move(done)]() mutable {
-            e->operate(std::move(request), std::move(done));
-        });
+void Supervisor::operate(OperationRequest request, Callback<std::vector<OperationResult>> done,
+                         Progress progress) {
+    engine_->post([e = engine_.get(), request = std::move(request), done = std::move(done),
+                   progress = std::move(progress)]() mutable {
+        e->operate(std::move(request), std::move(done), std::move(progress));
+    });
 }
 
 void Supervisor::list(std::vector<std::string> select, Callback<std::vector<ProcessView>> done) {
@@ -103,9 +106,11 @@ void Supervisor::save(Force force, Callback<Saved> done) {
         [e = engine_.get(), force, done = std::move(done)]() mutable { done(e->save(force)); });
 }
 
-void Supervisor::resurrect(Callback<std::pair<StartReply, std::string>> done) {
+void Supervisor::resurrect(Callback<std::pair<StartReply, std::string>> done, Progress progress) {
     engine_->post(
-        [e = engine_.get(), done = std::move(done)]() mutable { e->resurrect(std::move(done)); });
+        [e = engine_.get(), done = std::move(done), progress = std::move(progress)]() mutable {
+            e->resurrect(std::move(done), std::move(progress));
+        });
 }
 
 void Supervisor::killed_count(Callback<std::size_t> done) {

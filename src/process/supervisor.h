@@ -52,20 +52,18 @@ using Callback = std::move_only_function<void(core::Result<T>)>;
 
 /// What became of a start (docs/api.md, Outcome).
 struct Outcome {
-    /// What it came to; kPending when nobody waited for it.
-    enum class Kind : std::uint8_t { kPending, kReady, kExited, kNotStarted };
+    /// What it came to.
+    enum class Kind : std::uint8_t { kReady, kExited, kNotStarted };
     std::uint32_t pm_id = 0;
     std::string name;
     std::uint32_t instance = 0;
-    Kind kind = Kind::kPending;
+    Kind kind = Kind::kReady;
     std::chrono::milliseconds after{0};
     std::optional<ExitView> exit;
     std::vector<std::string> stderr_tail;
     std::string hint;
 };
 
-/// Whether the answer comes when the processes have started or stopped, or at once.
-enum class Wait : std::uint8_t { kNo, kYes };
 /// Whether save() may replace a saved list by an empty one.
 enum class Force : std::uint8_t { kNo, kYes };
 /// What happens to an app whose name is taken.
@@ -80,7 +78,6 @@ struct StartRequest {
     std::vector<AppSpec> apps;
     std::map<std::string, std::string> environment;
     Existing existing = Existing::kRefuse;
-    Wait wait = Wait::kYes;
 };
 
 /// The processes of the request's apps, and what became of each start.
@@ -105,7 +102,6 @@ struct OperationRequest {
     };
     Action action = Action::kStop;
     std::vector<std::string> select;
-    Wait wait = Wait::kYes;
     std::string instances;  ///< kScale: "4", "+2", "-1"
     int signal = 0;
     Target target = Target::kGroup;
@@ -121,6 +117,16 @@ struct OperationResult {
     std::optional<ProcessView> process;
     std::optional<Outcome> outcome;
     std::optional<core::Error> error;
+};
+
+/// How a change comes along, for those who do not wait for its end. Both are called on the
+/// supervisor's thread, if they are not empty.
+struct Progress {
+    /// Once, when the change is on the disk: from then on it happens, whoever goes away.
+    /// `processes` is how many it is for. Not called for a change that is refused.
+    std::move_only_function<void(std::size_t processes)> accepted;
+    /// For each of them, when its part is over or has failed; before or after accepted().
+    std::move_only_function<void(const OperationResult&)> finished;
 };
 
 /// What the configuration and the host say.
@@ -174,10 +180,11 @@ class Supervisor {
 
     /// Starts new apps. Errors: kConflict (a name exists; nothing is started), kResourceExhausted
     /// (limit), kUnavailable (shutting down), those of the state store (then nothing is started).
-    void start(StartRequest request, Callback<StartReply> done);
+    void start(StartRequest request, Callback<StartReply> done, Progress progress = {});
     /// One action on each selected process; failures are per process. Errors: kNotFound (a selector
     /// matches nothing; nothing is done), kInvalidArgument, kUnavailable.
-    void operate(OperationRequest request, Callback<std::vector<OperationResult>> done);
+    void operate(OperationRequest request, Callback<std::vector<OperationResult>> done,
+                 Progress progress = {});
 
     /// The processes that the selectors match, all for none. Errors: kNotFound (one matches
     /// nothing), kInvalidArgument.
@@ -202,7 +209,7 @@ class Supervisor {
     void save(Force force, Callback<Saved> done);
     /// Starts what was saved, or what ran before `zona kill`; names that exist already are left
     /// alone.
-    void resurrect(Callback<std::pair<StartReply, std::string>> done);
+    void resurrect(Callback<std::pair<StartReply, std::string>> done, Progress progress = {});
     /// How many processes `resurrect` would bring back after a kill.
     void killed_count(Callback<std::size_t> done);
 

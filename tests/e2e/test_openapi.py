@@ -148,8 +148,10 @@ def test_a_client_of_the_document_alone_leads_a_process_through_its_life(client)
 
 # UX-06, UX-15
 def test_every_example_of_the_document_is_sent_and_answered_as_it_says(client):
-    client.data('startProcesses', {'apps': [{'name': 'api', 'script': '/bin/sleep', 'args': ['1000'], 'stdin': 'pipe'}],
-                                   'cwd': '/tmp'})
+    begun = client.data('startProcesses', {'apps': [{'name': 'api', 'script': '/bin/sleep', 'args': ['1000'], 'stdin': 'pipe'}],
+                                           'cwd': '/tmp', 'wait': False})
+    assert client.ask('followExecution', path={'id': begun['id']})[0] == 200   # to its end
+    ids = {'getExecution': begun['id'], 'followExecution': begun['id']}
     asked = set()
     # What ends processes comes last: the examples are one sequence.
     finite = [name for name in client.operations if name not in ENDLESS]
@@ -157,7 +159,7 @@ def test_every_example_of_the_document_is_sent_and_answered_as_it_says(client):
     for name in order:
         operation = client.operations[name][2]
         parameters = operation.get('parameters', [])
-        path = {p['name']: p['example'] for p in parameters if p['in'] == 'path'}
+        path = {p['name']: ids.get(name, p['example']) for p in parameters if p['in'] == 'path'}
         query = {p['name']: json.dumps(p['example']) if isinstance(p['example'], bool) else p['example']
                  for p in parameters if p['in'] == 'query' and p['example'] != ''}
         bodies = [example['value'] for content in operation.get('requestBody', {}).get('content', {}).values()
@@ -289,9 +291,14 @@ def test_every_sample_of_the_page_runs_as_it_stands(open_zona, title, command):
     document = requests.get(zona.url + '/openapi.json', timeout=20).json()
     assert len(ran) == sum('pmdaemon' not in operation['tags'] for item in document['paths'].values() for operation in item.values()) > 20
 
+    start = {'apps': [{'name': 'begun', 'script': '/bin/sleep', 'args': ['1000']}], 'cwd': '/tmp', 'wait': False}
+    begun = requests.post(zona.url + '/api/v1/processes', json=start, headers={'X-API-Key': zona.key}, timeout=20).json()['data']['id']
+    example = document['paths']['/api/v1/executions/{id}']['get']['parameters'][0]['example']
+
     for name, text in ran:
         if name in ENDLESS:
             continue
+        text = text.replace(example, begun)
         text = text.replace('curl ', 'curl -sS --fail-with-body ', 1).replace('http://127.0.0.1:8063', zona.url)
         done = subprocess.run([*command, text], env=zona.environment({'ZONA_KEY': zona.key}), capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, (name, text, done.stdout, done.stderr)

@@ -71,7 +71,7 @@ def without_numbers(text, *names):
 
 READS = [['list'], ['list', 'nap', '--json'], ['describe', 'nap'], ['why'], ['env', 'nap'], ['jlist'], ['doctor'],
          ['config', 'show'], ['config', 'log-level'], ['logs', '--nostream'], ['ping', '--json'], ['describe', 'nobody'],
-         ['logs', 'nobody']]
+         ['logs', 'nobody'], ['execution'], ['execution', 'wait', '5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37']]
 
 
 @pytest.mark.parametrize('line', READS, ids=' '.join)
@@ -87,7 +87,7 @@ CHANGES = [['start', '/bin/sleep', '--name', 'second', '--cwd', '/tmp', '-e', 'A
            ['start', '/bin/cat', '--name', 'cat', '--stdin', '--cwd', '/tmp'], ['start', 'nap'], ['stop', 'second'], ['start', 'second'],
            ['restart', 'second', 'nap'], ['scale', 'second', '3'], ['scale', 'second', '-1'], ['signal', 'USR1', 'second'],
            ['send', 'cat', 'hello'], ['reset', 'all'], ['save'], ['delete', 'second'], ['resurrect'],
-           ['config', 'reload'], ['config', 'log-level', 'api', 'debug'], ['stop', 'all', '--json', '--no-wait'],
+           ['config', 'reload'], ['config', 'log-level', 'api', 'debug'], ['stop', 'all', '--json'],
            ['start', '/bin/false', '--name', 'bad', '--cwd', '/tmp', '--max-restarts', '0'], ['stop', 'nobody'], ['kill']]
 
 

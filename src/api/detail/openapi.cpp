@@ -108,9 +108,9 @@ json::object content_of(const AnswerSpec& answer) {
     return {{answer.media_type, std::move(media)}};
 }
 
-json::object links_of(const Operation& operation) {
+json::object links_of(const AnswerSpec& answer) {
     json::object out;
-    for (const LinkSpec& link : operation.links) {
+    for (const LinkSpec& link : answer.links) {
         out[link.name] = {{"operationId", link.operation},
                           {"parameters", {{link.parameter, link.expression}}}};
     }
@@ -129,7 +129,7 @@ json::object responses_of(const Operation& operation) {
         }
         json::object response = {{"description", answer.description}};
         if (!answer.media_type.empty()) response["content"] = content_of(answer);
-        if (!operation.links.empty()) response["links"] = links_of(operation);
+        if (!answer.links.empty()) response["links"] = links_of(answer);
         out[status] = std::move(response);
     }
     for (const ErrorSpec& error : all_errors(operation)) {

@@ -1,6 +1,7 @@
 #include "api/detail/process_operations.h"
 
 #include "api/detail/examples.h"
+#include "api/detail/execution_routes.h"
 #include "api/detail/shapes.h"
 
 namespace zona::api {
@@ -78,9 +79,9 @@ Operation list_processes() {
                                       required("killed", Shape::integer("How many restoreSnapshot "
                                                                         "would bring back."))})
                                      .example(R"({"total": 1, "killed": 0})"),
-                         .example = examples::processes()}},
-            .errors = selected(),
-            .links = links_from("$response.body#/data/0/pm_id")};
+                         .example = examples::processes(),
+                         .links = links_from("$response.body#/data/0/pm_id")}},
+            .errors = selected()};
 }
 
 Operation start_processes() {
@@ -99,8 +100,7 @@ Operation start_processes() {
          optional("env", environment("The caller's environment; an app's own variables win.")),
          optional("only",
                   Shape::array("Start these apps of the file alone.", Shape::text("A name."))),
-         optional("wait",
-                  Shape::boolean("Answer when each is ready or ended.").default_value("true"))},
+         wait_field()},
         "What to start.");
     return {
         .method = Method::kPost,
@@ -118,7 +118,9 @@ Operation start_processes() {
         .answers = {{.status = 201,
                      .description = "The processes, and what became of them.",
                      .shape = Shape::component("Started"),
-                     .example = examples::started()}},
+                     .example = examples::started(),
+                     .links = links_from("$response.body#/data/processes/0/pm_id")},
+                    not_waited_for("startProcesses")},
         .errors = {{Code::kNotFound,
                     "The program, its directory, user or interpreter, or an app "
                     "of `only`, does not exist."},
@@ -127,7 +129,6 @@ Operation start_processes() {
                     "or another user is asked for without being root."},
                    {Code::kConflict, "An app of that name exists; nothing was started."},
                    {Code::kUnsupported, "The file is of a kind that zona does not read."}},
-        .links = links_from("$response.body#/data/processes/0/pm_id"),
         .limits = files()};
 }
 
@@ -186,8 +187,7 @@ Operation operate_processes() {
                   Shape::array("Selectors, as for listProcesses.", Shape::text("A selector."))
                       .at_least(1)
                       .hint("give ids, names or \"all\"")),
-         optional("wait", Shape::boolean("Answer when it is done.").default_value("true")),
-         optional("instances", instances),
+         wait_field(), optional("instances", instances),
          optional("signal", Shape::text("For signal: its name or number.").example("\"SIGUSR1\"")),
          optional("target", Shape::text("For signal: who gets it.")
                                 .choices({"group", "process", "tree"})
@@ -213,7 +213,8 @@ Operation operate_processes() {
                          .shape = Shape::object({required(
                              "results",
                              Shape::array("By pm_id.", Shape::component("OperationResult")))}),
-                         .example = examples::results()}},
+                         .example = examples::results()},
+                        not_waited_for("operateProcesses")},
             .errors = selected(),
             .limits = files()};
 }
@@ -301,7 +302,7 @@ Operation save_snapshot() {
 }
 
 Operation restore_snapshot() {
-    const Shape body = nothing();
+    const Shape body = Shape::object({wait_field()});
     std::vector<Field> fields = {
         required("processes",
                  Shape::array("Those that were brought back.", Shape::component("Process"))),
@@ -318,11 +319,14 @@ Operation restore_snapshot() {
             .description =
                 "Starts what was saved, or what ran before a shutdown. Names that exist "
                 "already are left alone.",
-            .body = BodySpec{body, {{"plain", "The only way", "{}"}}},
+            .body = BodySpec{body,
+                             {{"plain", "Wait for them", "{}"},
+                              {"at-once", "Answer at once", R"({"wait": false})"}}},
             .answers = {{.status = 201,
                          .description = "The processes, and what became of them.",
                          .shape = Shape::object(std::move(fields)),
-                         .example = examples::restored()}},
+                         .example = examples::restored()},
+                        not_waited_for("restoreSnapshot")},
             .errors = {{Code::kNotFound, "Nothing was saved, or a program or directory is gone."},
                        {Code::kConflict, "The present state refuses it."}},
             .limits = slow()};

@@ -41,8 +41,6 @@ std::string_view event_name(process::ProcessEvent::Kind kind) {
 
 std::string_view outcome_name(Outcome::Kind kind) {
     switch (kind) {
-        case Outcome::Kind::kPending:
-            return "pending";
         case Outcome::Kind::kReady:
             return "ready";
         case Outcome::Kind::kExited:
@@ -50,7 +48,7 @@ std::string_view outcome_name(Outcome::Kind kind) {
         case Outcome::Kind::kNotStarted:
             return "not_started";
     }
-    return "pending";
+    return "ready";
 }
 
 }  // namespace

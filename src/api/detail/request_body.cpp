@@ -96,12 +96,12 @@ void read_signal(const core::JsonReader& reader, OperationRequest& out) {
 
 Result<StartBody> read_start(const json::value& body, int cpus) {
     const core::JsonReader reader(body);
+    (void)reader.boolean("wait");
     process::EcosystemInput input;
     input.cwd = reader.require_string("cwd");
     input.cpus = cpus;
     input.environment = to_map(reader.string_map("env"));
     const auto names = reader.strings("only");
-    const bool wait = reader.boolean("wait").value_or(true);
     const auto file = reader.object("file");
     const json::value* apps = reader.raw("apps");
     if ((apps != nullptr) == file.has_value()) {
@@ -123,7 +123,6 @@ Result<StartBody> read_start(const json::value& body, int cpus) {
              only(std::move(parsed.apps), names.value_or(std::vector<std::string>())));
     out.request.environment = std::move(input.environment);
     out.request.existing = file ? process::Existing::kStartStopped : process::Existing::kRefuse;
-    out.request.wait = wait ? process::Wait::kYes : process::Wait::kNo;
     out.warnings = std::move(parsed.warnings);
     return out;
 }
@@ -133,7 +132,7 @@ Result<OperationRequest> read_operation(const json::value& body) {
     OperationRequest out;
     out.action = action_of(reader.require_string("action"));
     out.select = reader.strings("select").value_or(std::vector<std::string>());
-    out.wait = reader.boolean("wait").value_or(true) ? process::Wait::kYes : process::Wait::kNo;
+    (void)reader.boolean("wait");
     if (const json::value* instances = reader.raw("instances")) {
         if (instances->is_string()) out.instances = std::string(instances->get_string());
         if (instances->is_number()) out.instances = core::to_json(*instances);
@@ -154,8 +153,8 @@ Result<OperationRequest> read_operation(const json::value& body) {
     return out;
 }
 
-bool read_flag(const json::value& body, std::string_view key) {
-    return core::JsonReader(body).boolean(key).value_or(false);
+bool read_flag(const json::value& body, std::string_view key, bool otherwise) {
+    return core::JsonReader(body).boolean(key).value_or(otherwise);
 }
 
 std::vector<std::pair<std::string, core::LogLevel>> read_log_levels(const json::value& body) {

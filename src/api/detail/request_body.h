@@ -22,8 +22,8 @@ struct StartBody {
 
 core::Result<StartBody> read_start(const boost::json::value& body, int cpus);
 core::Result<process::OperationRequest> read_operation(const boost::json::value& body);
-/// One optional boolean of an otherwise empty object.
-bool read_flag(const boost::json::value& body, std::string_view key);
+/// An optional boolean.
+bool read_flag(const boost::json::value& body, std::string_view key, bool otherwise = false);
 std::vector<std::pair<std::string, core::LogLevel>> read_log_levels(const boost::json::value& body);
 
 }  // namespace zona::api

@@ -135,9 +135,8 @@ Shape outcome() {
         {required("pm_id", count("Of the process.")),
          required("name", Shape::text("Of the process.")),
          required("instance", count("Of the process.")),
-         required("outcome", Shape::text("`ready`: executed, and alive for 300 ms. `pending`: not "
-                                         "waited for.")
-                                 .choices({"ready", "exited", "not_started", "pending"})),
+         required("outcome", Shape::text("`ready`: executed, and alive for 300 ms.")
+                                 .choices({"ready", "exited", "not_started"})),
          required("after_ms", count("From the start to the outcome.")),
          required("exit", Shape::component("Exit", "The end, if it came.").nullable()),
          required("stderr_tail", texts("Up to 5 lines of its standard error.")),

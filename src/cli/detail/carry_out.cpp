@@ -44,6 +44,8 @@ Status carry_out_verb(Context& context, const Command& command) {
             return logs(context, std::get<LogsOptions>(options));
         case Verb::kEnv:
             return show_environment(context, std::get<SelectOptions>(options));
+        case Verb::kExecution:
+            return executions(context, std::get<ExecutionOptions>(options));
         case Verb::kJlist:
             return print_jlist(context);
         case Verb::kSave:

@@ -191,6 +191,29 @@ Started read_started(const json::value& data) {
             list_of<Outcome>(from, "outcomes", read_outcome), texts_of(from, "warnings")};
 }
 
+bool is_execution(const json::value& data) {
+    const json::object& from = object_of(data);
+    return from.contains("operation") && from.contains("finished");
+}
+
+Execution read_execution(const json::value& data) {
+    const json::object& from = object_of(data);
+    Execution execution;
+    execution.id = text_of(from, "id");
+    execution.action = text_of(from, "action");
+    execution.status = text_of(from, "status");
+    execution.started_at = time_of(from, "started_at");
+    execution.ended_at = time_of(from, "ended_at");
+    execution.processes = number_of(from, "processes");
+    execution.finished = number_of(from, "finished");
+    execution.failed = number_of(from, "failed");
+    execution.results = list_of<OperationResult>(from, "results", read_operation_result);
+    if (const json::value* error = present(from, "error")) {
+        execution.error = read_error_object(*error);
+    }
+    return execution;
+}
+
 ProcessList read_process_list(const json::value& envelope) {
     const json::object& from = object_of(envelope);
     ProcessList list;

@@ -97,7 +97,7 @@ struct Outcome {
     std::int64_t pm_id = 0;
     std::string name;
     int instance = 0;
-    std::string outcome;  ///< ready, exited, not_started, pending
+    std::string outcome;  ///< ready, exited, not_started
     Milliseconds after{0};
     std::optional<Exit> exit;
     std::vector<std::string> stderr_tail;
@@ -123,6 +123,20 @@ struct Started {
     std::vector<std::string> warnings;
 };
 
+/// A change that goes on after its answer.
+struct Execution {
+    std::string id;
+    std::string action;
+    std::string status;  ///< running, success, failure
+    std::optional<core::SystemTime> started_at;
+    std::optional<core::SystemTime> ended_at;
+    std::int64_t processes = 0;
+    std::int64_t finished = 0;
+    std::int64_t failed = 0;
+    std::vector<OperationResult> results;
+    std::optional<core::Error> error;
+};
+
 struct ProcessList {
     std::vector<Process> processes;
     std::int64_t killed = 0;  ///< how many `zona resurrect` would bring back
@@ -133,6 +147,9 @@ Exit read_exit(const boost::json::value& value);
 Outcome read_outcome(const boost::json::value& value);
 OperationResult read_operation_result(const boost::json::value& value);
 Started read_started(const boost::json::value& data);
+Execution read_execution(const boost::json::value& data);
+/// Whether the `data` of an answer is an execution.
+bool is_execution(const boost::json::value& data);
 ProcessList read_process_list(const boost::json::value& envelope);
 
 /// The error of an envelope `{"success": false, "error": {...}}`; kInternal when there is none.

@@ -145,6 +145,13 @@ struct KeyOptions {
     std::string overlap;  ///< kRotate; empty: the API's own
 };
 
+enum class ExecutionAction : std::uint8_t { kList, kShow, kWait };
+
+struct ExecutionOptions {
+    ExecutionAction action = ExecutionAction::kList;
+    std::string id;  ///< kShow, kWait
+};
+
 enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };
 
 /// What kAdd adds stands in the global options.
@@ -161,9 +168,10 @@ struct WebOptions {
 /// ping, kill, doctor, jlist, resurrect.
 struct NoOptions {};
 
-using VerbOptions = std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions,
-                                 SignalOptions, SendOptions, WhyOptions, LogsOptions, SaveOptions,
-                                 RunOptions, ConfigOptions, KeyOptions, ContextOptions, WebOptions>;
+using VerbOptions =
+    std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
+                 WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
+                 ExecutionOptions, ContextOptions, WebOptions>;
 
 /// A command to carry out.
 struct Command {

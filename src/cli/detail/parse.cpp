@@ -300,6 +300,26 @@ Result<VerbOptions> key_options(const RawWords& raw) {
     return out;
 }
 
+Result<VerbOptions> execution_options(const RawWords& raw) {
+    using Row = std::pair<string_view, ExecutionAction>;
+    static constexpr std::array kActions = {
+        Row{"list", ExecutionAction::kList}, Row{"ls", ExecutionAction::kList},
+        Row{"show", ExecutionAction::kShow}, Row{"wait", ExecutionAction::kWait}};
+    const vector<string>& words = raw.positionals;
+    if (words.empty()) return ExecutionOptions{};
+    const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
+    if (row == kActions.end()) {
+        const vector<string> known{"list", "show", "wait"};
+        return wrong(fmt::format("zona execution has no '{}'{}", escape_control(words[0]),
+                                 core::suggestion(words[0], known)))
+            .detail(
+                {"", "", fmt::format("usage: zona execution {}", info(Verb::kExecution).synopsis)});
+    }
+    const bool is_one = row->second != ExecutionAction::kList;
+    ZONA_TRY_VOID(check_count(Verb::kExecution, words, is_one ? 2 : 1, is_one ? 2 : 1));
+    return ExecutionOptions{row->second, is_one ? words[1] : string()};
+}
+
 Result<VerbOptions> context_options(const RawWords& raw) {
     using Row = std::pair<string_view, ContextAction>;
     static constexpr std::array kActions = {
@@ -351,6 +371,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return config_options(raw);
         case Verb::kKey:
             return key_options(raw);
+        case Verb::kExecution:
+            return execution_options(raw);
         case Verb::kContext:
             return context_options(raw);
         case Verb::kWeb:

@@ -226,6 +226,17 @@ ApiRequest configure(const ConfigOptions& options) {
     return get("/api/v1/config");
 }
 
+ApiRequest get_executions(std::string_view id) {
+    const std::string all = "/api/v1/executions";
+    return get(id.empty() ? all : all + '/' + percent_encoded(id));
+}
+
+ApiRequest follow_execution(std::string_view id) {
+    ApiRequest request = get_executions(id);
+    request.target += "/events";
+    return request;
+}
+
 ApiRequest manage_keys(const KeyOptions& options) {
     const std::string one = "/api/v1/keys/" + percent_encoded(options.name);
     json::object body;

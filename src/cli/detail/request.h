@@ -70,6 +70,10 @@ ApiRequest shut_down();
 /// POST /api/v1/listeners.
 ApiRequest listen_on(std::string_view address);
 ApiRequest configure(const ConfigOptions& options);
+/// GET /api/v1/executions, of one if `id` is not empty.
+ApiRequest get_executions(std::string_view id);
+/// GET /api/v1/executions/{id}/events.
+ApiRequest follow_execution(std::string_view id);
 /// One of the operations on /api/v1/keys.
 ApiRequest manage_keys(const KeyOptions& options);
 

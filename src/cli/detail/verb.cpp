@@ -161,6 +161,18 @@ std::vector<VerbInfo> look_verbs() {
          "Show the environment of a process",
          "As its next start gets it.",
          {{"zona env 0", "one NAME=value a line"}}},
+        {kExecution,
+         "execution",
+         {"executions"},
+         kLook,
+         kNeverStarts,
+         "[list | show ID | wait ID] [OPTIONS]",
+         "Follow what was begun with --no-wait",
+         "A change with --no-wait goes on as an execution, whose id it prints. `wait` ends with "
+         "it, "
+         "with the exit status that the change itself would have had.",
+         {{"zona execution", "those that run, and the latest that have ended"},
+          {"zona execution wait ID", "until it has ended"}}},
         {kJlist,
          "jlist",
          {},

@@ -26,6 +26,7 @@ enum class Verb : std::uint8_t {
     kWhy,
     kLogs,
     kEnv,
+    kExecution,
     kJlist,
     kSave,
     kResurrect,

@@ -138,12 +138,14 @@ struct Collected {
     std::vector<Outcome> outcomes;
     std::vector<std::string> warnings;
     std::vector<OperationResult> failures;
+    bool begun = false;  ///< something goes on as an execution
 };
 
 Result<void> ask_for(Context& context, const ApiRequest& request, const std::string& doing,
                      Collected& collected) {
     ZONA_TRY(Answer answer, context.session.ask(request, {doing, 0, {}}));
     ZONA_TRY(json::value data, answer.data());
+    if (is_execution(data)) collected.begun = true;
     Started started = read_started(data);
     std::ranges::move(started.outcomes, std::back_inserter(collected.outcomes));
     std::ranges::move(started.warnings, std::back_inserter(collected.warnings));
@@ -242,7 +244,9 @@ Status start(Context& context, const StartOptions& options) {
         context.console.note("zona: " + escape_control(warning) + '\n');
     }
     ZONA_TRY_VOID(show_outcomes(context, collected.outcomes));
-    if (collected.outcomes.empty() && collected.failures.empty()) {
+    for (const json::value& data : collected.data)
+        tell_begun(context, data);
+    if (collected.outcomes.empty() && collected.failures.empty() && !collected.begun) {
         context.console.remark("nothing to start: it runs already\n");
     }
     for (const OperationResult& failure : collected.failures) {

@@ -59,6 +59,7 @@ Status print_jlist(Context& context);
 Status doctor(Context& context);
 Status config(Context& context, const ConfigOptions& options);
 Status keys(Context& context, const KeyOptions& options);
+Status executions(Context& context, const ExecutionOptions& options);
 
 Status ping(Context& context);
 Status kill(Context& context);
@@ -80,6 +81,22 @@ core::Result<FileContent> read_ecosystem_file(const Context& context, const std:
 core::Result<void> show_outcomes(Context& context, std::span<const Outcome> outcomes);
 /// kAllWell, or kProcessFailed when one failed.
 int status_of(std::span<const Outcome> outcomes);
+
+/// How a change is told: "sent SIGUSR1 to" before, or " stopped" behind the process's name.
+struct Telling {
+    std::string doing;   ///< progress: "stopping api"
+    std::string before;  ///< "SIGUSR1 sent to "
+    std::string behind;  ///< "  stopped"
+    bool shows_table = true;
+};
+
+/// Prints what became of each process; the status that it asks for: of the first error, else that
+/// of the outcomes. With --json it prints nothing.
+Status tell_results(Context& context, std::span<const OperationResult> results,
+                    const Telling& telling);
+
+/// Tells of executions that a change has begun, if `data`, its answer, is one.
+void tell_begun(Context& context, const boost::json::value& data);
 
 /// Tells of variables that cannot be sent.
 void warn_of_environment(Context& context);

@@ -35,14 +35,6 @@ std::vector<OperationResult> results_of(const json::value& data) {
     return results;
 }
 
-/// How a change is told: "sent SIGUSR1 to" before, or " stopped" behind the process's name.
-struct Telling {
-    std::string doing;   ///< progress: "stopping api"
-    std::string before;  ///< "SIGUSR1 sent to "
-    std::string behind;  ///< "  stopped"
-    bool shows_table = true;
-};
-
 /// The status that an operation's results ask for: the first error's, else that of the outcomes.
 int status_of_results(std::span<const OperationResult> results, std::span<const Outcome> outcomes) {
     const auto failed = std::ranges::find_if(
@@ -54,7 +46,16 @@ int status_of_results(std::span<const OperationResult> results, std::span<const 
 Status carry_out(Context& context, const ApiRequest& request, const Telling& telling) {
     ZONA_TRY(const Answer answer, context.session.ask(request, {telling.doing, 0, {}}));
     ZONA_TRY(const json::value data, answer.data());
-    const std::vector<OperationResult> results = results_of(data);
+    if (context.wants_json()) context.console.out(answer.body + '\n');
+    ZONA_TRY(const int status, tell_results(context, results_of(data), telling));
+    tell_begun(context, data);
+    return status;
+}
+
+}  // namespace
+
+Status tell_results(Context& context, std::span<const OperationResult> results,
+                    const Telling& telling) {
     std::vector<Outcome> outcomes;
     std::string told;
     for (const OperationResult& result : results) {
@@ -64,10 +65,7 @@ Status carry_out(Context& context, const ApiRequest& request, const Telling& tel
         }
     }
     const int status = status_of_results(results, outcomes);
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-        return status;
-    }
+    if (context.wants_json()) return status;
     if (telling.shows_table) ZONA_TRY_VOID(show_outcomes(context, outcomes));
     context.console.remark(told);
     for (const OperationResult& result : results) {
@@ -77,8 +75,6 @@ Status carry_out(Context& context, const ApiRequest& request, const Telling& tel
     }
     return status;
 }
-
-}  // namespace
 
 Result<void> show_outcomes(Context& context, std::span<const Outcome> outcomes) {
     const Screen& screen = context.console.screen();
@@ -121,7 +117,6 @@ Status operate(Context& context, Verb verb, const SelectOptions& options) {
             telling = {"resetting " + who, "", "  counters reset", true};
             break;
     }
-    if (options.wait == Wait::kNo && verb != Verb::kReset) telling.behind = "  asked";
     if (options.update_environment) warn_of_environment(context);
     return carry_out(context, operate(name, options, context.caller), telling);
 }

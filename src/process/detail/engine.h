@@ -98,7 +98,6 @@ struct Operation {
 
 /// Processes that are to be started, and those that the answer shows.
 struct StartBatch {
-    Wait wait = Wait::kYes;
     std::vector<std::uint32_t> shown;    ///< pm_ids
     std::vector<std::uint32_t> started;  ///< likewise
 };
@@ -117,8 +116,9 @@ class Supervisor::Engine {
     void recover(std::vector<StoredProcess> loaded, std::uint32_t next_pm_id);
 
     // engine_requests.cpp
-    void start(const StartRequest& request, Callback<StartReply> done);
-    void operate(OperationRequest request, Callback<std::vector<OperationResult>> done);
+    void start(const StartRequest& request, Callback<StartReply> done, Progress progress);
+    void operate(OperationRequest request, Callback<std::vector<OperationResult>> done,
+                 Progress progress);
     core::Result<std::vector<Entry*>> select(std::span<const std::string> selectors);
     core::Result<Entry*> find_one(const std::string& id);
     std::vector<Entry*> in_order();
@@ -127,7 +127,7 @@ class Supervisor::Engine {
     std::vector<ExitView> exits(const Entry& entry) const;
     std::map<std::string, std::string> environment(const Entry& entry) const;
     core::Result<Saved> save(Force force);
-    void resurrect(Callback<std::pair<StartReply, std::string>> done);
+    void resurrect(Callback<std::pair<StartReply, std::string>> done, Progress progress);
 
     // engine_news.cpp
     void observe(Observer observer);
@@ -211,8 +211,11 @@ class Supervisor::Engine {
     core::Result<void> check_room(const AppSpec& spec, std::size_t instances) const;
     void enter(std::unique_ptr<Entry> owned);
     void decide_log_files(StoredProcess& process) const;
-    void start_batch(StartBatch batch, Callback<StartReply> done);
-    void scale(OperationRequest request, Callback<std::vector<OperationResult>> done);
+    static OperationResult result_of(const Entry& entry);
+    void start_batch(StartBatch batch, Callback<StartReply> done, Progress progress);
+    void start_in_its_turn(std::uint32_t pm_id);
+    void scale(OperationRequest request, Callback<std::vector<OperationResult>> done,
+               Progress progress);
     void committed(std::move_only_function<void(core::Result<void>)> then);
 
     // engine_operation.cpp

@@ -94,12 +94,8 @@ void Supervisor::Engine::act_start(Entry& entry, Operation operation) {
     resolve(entry, Waiter::For::kRest,
             core::Error(core::Code::kConflict, "it was started again meanwhile"));
     const Event event{.kind = start ? EventKind::kStart : EventKind::kRestart};
-    if (operation.request.wait == Wait::kYes) {
-        await(entry, std::move(operation), Waiter::For::kReady);
-        return feed(entry, event);
-    }
+    await(entry, std::move(operation), Waiter::For::kReady);
     feed(entry, event);
-    finish(entry.stored.pm_id, std::move(operation));
 }
 
 void Supervisor::Engine::act_signal(Entry& entry, Operation operation) {

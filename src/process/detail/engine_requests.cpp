@@ -40,16 +40,44 @@ core::Result<void> check_startable(const AppSpec& spec,
     return {};
 }
 
-/// Counts answers that come in any order; gives the whole list to `done` with the last.
-template <class T>
+/// Counts answers that come in any order; gives the whole list, by pm_id, to `done` with the last.
 struct Gather {
-    std::vector<T> items;
-    std::size_t missing = 0;
-    std::move_only_function<void(std::vector<T>)> done;
+    Gather(std::size_t count, Progress told) : processes(count), progress(std::move(told)) {}
+
+    std::size_t processes;
+    std::size_t missing = processes + 2;  // the commit, and who begins it all
+    Progress progress;
+    std::vector<OperationResult> results;
+    std::move_only_function<void(std::vector<OperationResult>)> done;
+
+    void add(OperationResult result) {
+        if (progress.finished) progress.finished(result);
+        results.push_back(std::move(result));
+        one_less();
+    }
+    void committed() {
+        if (progress.accepted) progress.accepted(processes);
+        one_less();
+    }
     void one_less() {
-        if (--missing == 0) done(std::move(items));
+        if (--missing > 0) return;
+        std::ranges::sort(results, {}, &OperationResult::pm_id);
+        done(std::move(results));
     }
 };
+
+/// Of a start that adds instances, only what is told about these: those from `before` on.
+Progress of_new_instances(Progress progress, std::size_t before) {
+    Progress out;
+    out.accepted = [before, accepted = std::move(progress.accepted)](std::size_t all) mutable {
+        if (accepted) accepted(all - before);
+    };
+    out.finished =
+        [before, finished = std::move(progress.finished)](const OperationResult& result) mutable {
+            if (finished && result.instance >= before) finished(result);
+        };
+    return out;
+}
 
 core::Result<std::uint32_t> wanted_instances(const std::string& text, std::size_t now) {
     const bool relative = text.starts_with('+') || text.starts_with('-');
@@ -367,7 +395,8 @@ core::Result<std::vector<Entry*>> Supervisor::Engine::create_missing(
     return touched;
 }
 
-void Supervisor::Engine::start(const StartRequest& request, Callback<StartReply> done) {
+void Supervisor::Engine::start(const StartRequest& request, Callback<StartReply> done,
+                               Progress progress) {
     if (shutting_down_) return done(ending());
     for (const AppSpec& spec : request.apps) {
         if (auto startable = check_startable(spec, request.environment); !startable) {
@@ -377,94 +406,95 @@ void Supervisor::Engine::start(const StartRequest& request, Callback<StartReply>
     std::vector<Entry*> to_start;
     auto touched = create_missing(request, to_start);
     if (!touched) return done(touched.take_error());
-    StartBatch batch{.wait = request.wait};
+    StartBatch batch;
     for (const Entry* e : *touched)
         batch.shown.push_back(e->stored.pm_id);
     for (const Entry* e : to_start)
         batch.started.push_back(e->stored.pm_id);
-    start_batch(std::move(batch), std::move(done));
+    start_batch(std::move(batch), std::move(done), std::move(progress));
 }
 
-void Supervisor::Engine::start_batch(StartBatch batch, Callback<StartReply> done) {
-    auto gather = std::make_shared<Gather<Outcome>>();
-    gather->missing = 2;  // the commit, and this function
-    gather->done = [this, shown = std::move(batch.shown),
-                    done = std::move(done)](std::vector<Outcome> outcomes) mutable {
+OperationResult Supervisor::Engine::result_of(const Entry& entry) {
+    return {.pm_id = entry.stored.pm_id,
+            .name = entry.stored.app->spec.name,
+            .instance = entry.stored.instance};
+}
+
+/// Exits and other requests come in between the starts of a batch.
+void Supervisor::Engine::start_in_its_turn(std::uint32_t pm_id) {
+    post([this, pm_id] {
+        const auto found = entries_.find(pm_id);
+        if (found == entries_.end() || shutting_down_) return;
+        const Phase phase = found->second->life.phase;
+        if (phase == Phase::kStopped || phase == Phase::kErrored)
+            feed(*found->second, {.kind = EventKind::kStart});
+    });
+}
+
+void Supervisor::Engine::start_batch(StartBatch batch, Callback<StartReply> done,
+                                     Progress progress) {
+    std::ranges::sort(batch.started);
+    auto gather = std::make_shared<Gather>(batch.shown.size(), std::move(progress));
+    gather->done = [this, shown = batch.shown,
+                    done = std::move(done)](std::vector<OperationResult> results) mutable {
         StartReply reply;
         for (const std::uint32_t id : shown) {
             if (const auto e = entries_.find(id); e != entries_.end())
                 reply.processes.push_back(view(*e->second));
         }
-        std::ranges::sort(outcomes, {}, &Outcome::pm_id);
-        reply.outcomes = std::move(outcomes);
+        for (OperationResult& result : results) {
+            if (result.outcome) reply.outcomes.push_back(*std::move(result.outcome));
+        }
         done(std::move(reply));
     };
-    for (const std::uint32_t id : batch.started) {
+    for (const std::uint32_t id : batch.shown) {
         Entry& entry = *entries_.at(id);
-        if (batch.wait == Wait::kNo) {
-            gather->items.push_back({.pm_id = id,
-                                     .name = entry.stored.app->spec.name,
-                                     .instance = entry.stored.instance});
-        } else {
-            ++gather->missing;
-            entry.waiters.push_back(
-                {.what = Waiter::For::kReady,
-                 .incarnation = slot_of(entry).incarnation() + 1,
-                 .done = [gather](core::Result<std::optional<Outcome>> outcome) {
-                     if (outcome && *outcome) gather->items.push_back(std::move(**outcome));
-                     gather->one_less();
-                 }});
+        if (!std::ranges::binary_search(batch.started, id)) {
+            gather->add(result_of(entry));
+            continue;
         }
-        // One turn of the loop each: exits and other requests come in between.
-        post([this, id] {
-            const auto found = entries_.find(id);
-            if (found == entries_.end() || shutting_down_) return;
-            const Phase phase = found->second->life.phase;
-            if (phase == Phase::kStopped || phase == Phase::kErrored)
-                feed(*found->second, {.kind = EventKind::kStart});
-        });
+        entry.waiters.push_back({.what = Waiter::For::kReady,
+                                 .incarnation = slot_of(entry).incarnation() + 1,
+                                 .done = [gather, result = result_of(entry)](
+                                             core::Result<std::optional<Outcome>> outcome) mutable {
+                                     if (!outcome) result.error = outcome.error();
+                                     if (outcome) result.outcome = *std::move(outcome);
+                                     gather->add(std::move(result));
+                                 }});
+        start_in_its_turn(id);
     }
     committed([this, gather](core::Result<void> result) {
         // The processes run; what could not be secured is said where an operator looks.
         if (!result) log_.report("a start is not on the disk yet", result.error());
-        gather->one_less();
+        gather->committed();
     });
     gather->one_less();
 }
 
 void Supervisor::Engine::operate(OperationRequest request,
-                                 Callback<std::vector<OperationResult>> done) {
+                                 Callback<std::vector<OperationResult>> done, Progress progress) {
     if (shutting_down_) return done(ending());
     if (request.action == OperationRequest::Action::kScale)
-        return scale(std::move(request), std::move(done));
+        return scale(std::move(request), std::move(done), std::move(progress));
     auto chosen = select(request.select);
     if (!chosen) return done(chosen.take_error());
-    auto gather = std::make_shared<Gather<OperationResult>>();
-    gather->missing = chosen->size() + 2;
-    gather->done = [done = std::move(done)](std::vector<OperationResult> results) mutable {
-        std::ranges::sort(results, {}, &OperationResult::pm_id);
-        done(std::move(results));
-    };
+    auto gather = std::make_shared<Gather>(chosen->size(), std::move(progress));
+    gather->done = std::move(done);
     for (Entry* entry : *chosen) {
-        OperationResult result{.pm_id = entry->stored.pm_id,
-                               .name = entry->stored.app->spec.name,
-                               .instance = entry->stored.instance};
-        act(*entry, {.request = request,
-                     .result = std::move(result),
-                     .done = [gather](OperationResult finished) {
-                         gather->items.push_back(std::move(finished));
-                         gather->one_less();
-                     }});
+        act(*entry,
+            {.request = request,
+             .result = result_of(*entry),
+             .done = [gather](OperationResult finished) { gather->add(std::move(finished)); }});
     }
     committed([this, gather](core::Result<void> result) {
         if (!result) log_.report("an operation is not on the disk yet", result.error());
-        gather->one_less();
+        gather->committed();
     });
     gather->one_less();
 }
 
 void Supervisor::Engine::scale(OperationRequest request,
-                               Callback<std::vector<OperationResult>> done) {
+                               Callback<std::vector<OperationResult>> done, Progress progress) {
     auto chosen = select(request.select);
     if (!chosen) return done(chosen.take_error());
     if (chosen->empty())
@@ -494,15 +524,13 @@ void Supervisor::Engine::scale(OperationRequest request,
         for (std::size_t i = *wanted; i < instances.size(); ++i) {
             request.select.push_back(std::to_string(instances[i]->stored.pm_id));
         }
-        return operate(std::move(request), std::move(done));
+        return operate(std::move(request), std::move(done), std::move(progress));
     }
-    StartRequest more{.environment = app->caller_environment,
-                      .existing = Existing::kStartStopped,
-                      .wait = request.wait};
+    StartRequest more{.environment = app->caller_environment, .existing = Existing::kStartStopped};
     more.apps.push_back(app->spec);
     more.apps.back().instances = static_cast<int>(*wanted);
     const std::size_t before = instances.size();
-    start(more, [before, done = std::move(done)](core::Result<StartReply> reply) mutable {
+    auto answer = [before, done = std::move(done)](core::Result<StartReply> reply) mutable {
         if (!reply) return done(reply.take_error());
         std::vector<OperationResult> results;
         for (ProcessView& process : reply->processes) {
@@ -517,7 +545,8 @@ void Supervisor::Engine::scale(OperationRequest request,
             results.push_back(std::move(result));
         }
         done(std::move(results));
-    });
+    };
+    start(more, std::move(answer), of_new_instances(std::move(progress), before));
 }
 
 core::Result<Supervisor::Saved> Supervisor::Engine::save(Force force) {
@@ -532,7 +561,8 @@ core::Result<Supervisor::Saved> Supervisor::Engine::save(Force force) {
     return Saved{.file = report->file, .processes = report->processes};
 }
 
-void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> done) {
+void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> done,
+                                   Progress progress) {
     if (shutting_down_) return done(ending());
     auto saved = deps_.state.load_saved();
     if (!saved) return done(saved.take_error());
@@ -565,11 +595,12 @@ void Supervisor::Engine::resurrect(Callback<std::pair<StartReply, std::string>> 
     if (auto failed = hold(created); !failed.empty()) return fail(std::move(failed[0].second));
     if (auto cleared = deps_.state.clear_killed(); !cleared) return fail(cleared.take_error());
     versions_.list_changed();  // of what a list tells beside the processes
-    start_batch(std::move(batch), [file = saved->file,
-                                   done = std::move(done)](core::Result<StartReply> reply) mutable {
+    auto answer = [file = saved->file,
+                   done = std::move(done)](core::Result<StartReply> reply) mutable {
         if (!reply) return done(reply.take_error());
         done(std::pair(std::move(*reply), std::move(file)));
-    });
+    };
+    start_batch(std::move(batch), std::move(answer), std::move(progress));
 }
 
 }  // namespace zona::process
