@@ -21,7 +21,8 @@
 
 namespace zona::net::detail {
 
-/// Operations are not cancelled by their slots; they end with the stream.
+/// Operations are not cancelled by their slots; they end with the stream. Tokens are taken by
+/// value: asio::async_initiate() moves out of the lvalue that it wants.
 class WebSocketAdapter {
   public:
     using executor_type = asio::any_io_executor;
@@ -33,7 +34,7 @@ class WebSocketAdapter {
     executor_type get_executor() const { return executor_; }
 
     template <class Buffers, class Token>
-    auto async_read_some(const Buffers& buffers, Token&& token) {
+    auto async_read_some(const Buffers& buffers, Token token) {
         std::span<char> into;
         for (auto at = asio::buffer_sequence_begin(buffers);
              at != asio::buffer_sequence_end(buffers); ++at) {
@@ -49,7 +50,7 @@ class WebSocketAdapter {
     }
 
     template <class Buffers, class Token>
-    auto async_write_some(const Buffers& buffers, Token&& token) {
+    auto async_write_some(const Buffers& buffers, Token token) {
         std::vector<std::string_view> pieces;
         for (auto at = asio::buffer_sequence_begin(buffers);
              at != asio::buffer_sequence_end(buffers); ++at) {

@@ -72,6 +72,7 @@ class WebSocketPipe {
     /// While a message of ours is on its way: a write is then no frame of the library's own.
     void set_in_message(bool in_message) { in_message_ = in_message; }
 
+    const std::shared_ptr<DeadlineQueue>& deadlines() const { return link_.deadlines; }
     bool close_sent() const { return close_sent_; }
     core::SteadyTime last_input() const { return last_input_; }
     core::ByteCount received() const { return received_; }

@@ -149,17 +149,16 @@ WebSocketSession::Impl::Impl(WebSocketLink link, WebSocketOptions options)
       executor_(link.executor),
       clock_(link.clock),
       stream_(link.stream),
-      pipe_(WebSocketLink(link),
-            {options_.fragments, options_.control_frames, options_.control_time},
+      pipe_(std::move(link), {options_.fragments, options_.control_frames, options_.control_time},
             [this](FrameMeter::Excess excess) { on_excess(excess); }),
       socket_(executor_, pipe_),
       arrived_(executor_),
       room_(executor_),
       wake_(executor_),
       written_(executor_),
-      life_(link.deadlines, [this] { look_for_life(); }),
-      closing_(link.deadlines, [this] { lose(); }),
-      grace_(link.deadlines, [this] { cancel_body_.emit(asio::cancellation_type::terminal); }) {
+      life_(pipe_.deadlines(), [this] { look_for_life(); }),
+      closing_(pipe_.deadlines(), [this] { lose(); }),
+      grace_(pipe_.deadlines(), [this] { cancel_body_.emit(asio::cancellation_type::terminal); }) {
     socket_.set_option(websocket::stream_base::timeout{websocket::stream_base::none(),
                                                        websocket::stream_base::none(), false});
     // Zero would be no limit.
