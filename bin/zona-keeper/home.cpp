@@ -186,8 +186,9 @@ const char* listen_api(Keeper& keeper, const char** code) {
     if (keeper.options.swapped) {
         keeper.listen_fd = process::kFdListen;
         for (unsigned i = 0; i < keeper.options.listeners_count; ++i) {
-            const int fd = place_fd(keeper, keeper.options.listeners[i]);
-            if (fd >= 0) keeper.listeners[keeper.listeners_count++] = fd;
+            HeldListener listener = keeper.options.listeners[i];
+            listener.fd = place_fd(keeper, listener.fd);
+            if (listener.fd >= 0) keeper.listeners[keeper.listeners_count++] = listener;
         }
         return nullptr;
     }

@@ -20,6 +20,7 @@ namespace zona::keeper {
 
 using process::KeeperMessage;
 using process::KeeperVerb;
+using process::ListenerOrigin;
 using process::Slot;
 using process::SlotState;
 
@@ -59,12 +60,21 @@ void record_exit(Keeper& keeper, const siginfo_t& info, const long* usage) {
 }
 
 /// Returns only if it fails.
-void exec_daemon(const Options& options, unsigned listeners) {
+void exec_daemon(const Keeper& keeper) {
+    const Options& options = keeper.options;
+    unsigned long long requested = 0;
+    for (unsigned i = 0; i < keeper.listeners_count; ++i) {
+        if (keeper.listeners[i].origin == ListenerOrigin::kRequest) requested |= 1ULL << i;
+    }
     char listeners_text[12];
-    snprintf(listeners_text, sizeof listeners_text, "%u", listeners);
-    const char* argv[2 * process::kMostSettings + 6] = {"zonad", "--home", options.home,
-                                                        "--listeners", listeners_text};
-    unsigned count = 5;
+    snprintf(listeners_text, sizeof listeners_text, "%u", keeper.listeners_count);
+    char requested_text[24];
+    snprintf(requested_text, sizeof requested_text, "%llu", requested);
+    const char* argv[2 * process::kMostSettings + 8] = {"zonad",        "--home",
+                                                        options.home,   "--listeners",
+                                                        listeners_text, "--requested-listeners",
+                                                        requested_text};
+    unsigned count = 7;
     for (unsigned i = 0; i < options.settings_count; ++i) {
         argv[count++] = "--set";
         argv[count++] = options.settings[i];
@@ -84,8 +94,9 @@ void start_daemon(Keeper& keeper) {
     if (pid == 0) {
         int wanted[4 + process::kMostListeners] = {ends[1], keeper.listen_fd, keeper.events_fd,
                                                    keeper.lock_fd};
-        memcpy(wanted + 4, keeper.listeners, sizeof keeper.listeners);
-        const int count = 4 + static_cast<int>(keeper.listeners_count);
+        int count = 4;
+        for (unsigned i = 0; i < keeper.listeners_count; ++i)
+            wanted[count++] = keeper.listeners[i].fd;
         int copies[4 + process::kMostListeners];
         // Copies above the target range first, so that no dup2 overwrites a source.
         for (int i = 0; i < count; ++i)
@@ -97,7 +108,7 @@ void start_daemon(Keeper& keeper) {
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, nullptr);
         signal(SIGPIPE, SIG_DFL);
-        exec_daemon(keeper.options, keeper.listeners_count);
+        exec_daemon(keeper);
         KeeperMessage failed = {KeeperVerb::kFailed, 0, static_cast<uint64_t>(errno)};
         send(process::kFdKeeper, &failed, sizeof failed, MSG_NOSIGNAL);
         _exit(127);
@@ -156,23 +167,29 @@ bool read_messages(Keeper& keeper) {
 }
 
 /// Takes `fd` over; whatever is no listening socket, or is too many, is closed.
-void keep_listener(Keeper& keeper, int fd) {
+void keep_listener(Keeper& keeper, int fd, ListenerOrigin origin) {
     int listens = 0;
     socklen_t size = sizeof listens;
     const bool good =
         getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
     if (good && keeper.listeners_count < process::kMostListeners) {
-        keeper.listeners[keeper.listeners_count++] = fd;
+        keeper.listeners[keeper.listeners_count++] = {fd, origin};
         return;
     }
     log_line("a listening socket is not kept: %s", good ? "there are too many" : "it is none");
     if (fd >= 0) close(fd);
 }
 
-void drop_listeners(Keeper& keeper) {
-    for (unsigned i = 0; i < keeper.listeners_count; ++i)
-        close(keeper.listeners[i]);
-    keeper.listeners_count = 0;
+void drop_listeners(Keeper& keeper, uint64_t which) {
+    unsigned left = 0;
+    for (unsigned i = 0; i < keeper.listeners_count; ++i) {
+        const HeldListener listener = keeper.listeners[i];
+        if ((which >> i & 1U) != 0)
+            close(listener.fd);
+        else
+            keeper.listeners[left++] = listener;
+    }
+    keeper.listeners_count = left;
 }
 
 void tell_starter(Keeper& keeper, const char* line, size_t size) {
@@ -314,7 +331,9 @@ void drop(Keeper& keeper, uint32_t slot) {
 }
 
 void handle_message(Keeper& keeper, const KeeperMessage& message, const Attachment& attached) {
-    if (message.verb == KeeperVerb::kKeepListener) return keep_listener(keeper, attached.fd);
+    if (message.verb == KeeperVerb::kKeepListener) {
+        return keep_listener(keeper, attached.fd, static_cast<ListenerOrigin>(message.argument));
+    }
     if (attached.fd >= 0) close(attached.fd);
     switch (message.verb) {
         case KeeperVerb::kHold: {
@@ -352,7 +371,7 @@ void handle_message(Keeper& keeper, const KeeperMessage& message, const Attachme
             return;
         }
         case KeeperVerb::kDropListeners:
-            return drop_listeners(keeper);
+            return drop_listeners(keeper, message.argument);
         case KeeperVerb::kHeld:
         case KeeperVerb::kKeepListener:
             break;

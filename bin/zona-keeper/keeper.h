@@ -15,6 +15,12 @@
 
 namespace zona::keeper {
 
+/// A listening socket of the network.
+struct HeldListener {
+    int fd;
+    process::ListenerOrigin origin;
+};
+
 /// How the keeper was asked to start.
 struct Options {
     const char* home = nullptr;    ///< absolute
@@ -28,7 +34,7 @@ struct Options {
         false;  ///< this process was the daemon: its descriptors and children are already ours
     int old_fds_end = 0;  ///< swapped: the highest descriptor of the daemon; ours go above it
     /// Swapped: the listening sockets of the network, by the daemon's numbers.
-    int listeners[process::kMostListeners] = {};
+    HeldListener listeners[process::kMostListeners] = {};
     unsigned listeners_count = 0;
 };
 
@@ -40,7 +46,7 @@ struct Keeper {
     process::Slot* slots = nullptr;
     int lock_fd = 0;
     int listen_fd = 0;
-    int listeners[process::kMostListeners] = {};  ///< of the network, for the next daemon
+    HeldListener listeners[process::kMostListeners] = {};  ///< for the next daemon
     unsigned listeners_count = 0;
     int events_fd = 0;
     int signal_fd = 0;

@@ -109,7 +109,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         handle_message(keeper, drop, {});
     }
     require(keeper.listeners_count <= process::kMostListeners);
-    handle_message(keeper, {process::KeeperVerb::kDropListeners, 0, 0}, {});
+    handle_message(keeper, {process::KeeperVerb::kDropListeners, 0, ~uint64_t{0}}, {});
+    require(keeper.listeners_count == 0);
     close(ends[0]);
     close(ends[1]);
     require(next_descriptor() == before);

@@ -9,6 +9,8 @@
 
 #include "keeper.h"
 
+using zona::process::ListenerOrigin;
+
 namespace {
 
 zona::keeper::Keeper g_keeper;  // static: the keeper has no heap
@@ -25,6 +27,10 @@ bool find_daemon() {
     return snprintf(slash + 1, room, "zonad") < static_cast<int>(room);
 }
 
+bool has_room(const zona::keeper::Options& options) {
+    return options.listeners_count < zona::process::kMostListeners;
+}
+
 bool read_options(int argc, char** argv, zona::keeper::Options& options) {
     for (int i = 1; i < argc; ++i) {
         const bool more = i + 1 < argc;
@@ -35,9 +41,12 @@ bool read_options(int argc, char** argv, zona::keeper::Options& options) {
         } else if (strcmp(argv[i], "--set") == 0 && more &&
                    options.settings_count < zona::process::kMostSettings) {
             options.settings[options.settings_count++] = argv[++i];
-        } else if (strcmp(argv[i], "--listener") == 0 && more &&
-                   options.listeners_count < zona::process::kMostListeners) {
-            options.listeners[options.listeners_count++] = atoi(argv[++i]);
+        } else if (strcmp(argv[i], "--listener") == 0 && more && has_room(options)) {
+            options.listeners[options.listeners_count++] = {atoi(argv[++i]),
+                                                            ListenerOrigin::kSetting};
+        } else if (strcmp(argv[i], "--requested-listener") == 0 && more && has_room(options)) {
+            options.listeners[options.listeners_count++] = {atoi(argv[++i]),
+                                                            ListenerOrigin::kRequest};
         } else if (strcmp(argv[i], "--swapped") == 0 && more) {
             options.swapped = true;
             options.old_fds_end = atoi(argv[++i]);

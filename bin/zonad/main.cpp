@@ -5,7 +5,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <tuple>
 
 #include <boost/asio/io_context.hpp>
@@ -25,7 +24,6 @@
 #include "identity/api_keys.h"
 #include "identity/authentication.h"
 #include "identity/exposure.h"
-#include "listeners.h"
 #include "net/network_policy.h"
 #include "net/server_pool.h"
 #include "net/tls.h"
@@ -40,6 +38,7 @@
 #include "process/doctor.h"
 #include "process/history.h"
 #include "process/keeper_link.h"
+#include "process/listeners.h"
 #include "process/state_store.h"
 #include "process/supervisor.h"
 #include "process/table.h"
@@ -97,14 +96,20 @@ std::vector<std::string> settings_of(int argc, char** argv) {
     return out;
 }
 
-/// How many of the network's listening sockets the keeper has handed over.
-int listeners_of(int argc, char** argv) {
+/// A number that the keeper gives with `flag`; 0 without it.
+std::uint64_t number_of(int argc, char** argv, const char* flag) {
     for (int i = 1; i + 1 < argc; ++i) {
-        if (std::strcmp(argv[i], "--listeners") != 0) continue;
-        const int count = std::atoi(argv[i + 1]);
-        return std::clamp(count, 0, static_cast<int>(process::kMostListeners));
+        if (std::strcmp(argv[i], flag) == 0) return std::strtoull(argv[i + 1], nullptr, 10);
     }
     return 0;
+}
+
+/// The network's listening sockets that the keeper has handed over.
+std::vector<process::InheritedListener> listeners_of(int argc, char** argv) {
+    const std::uint64_t count = number_of(argc, argv, "--listeners");
+    return process::inherited_listeners(
+        static_cast<int>(std::min<std::uint64_t>(count, process::kMostListeners)),
+        number_of(argc, argv, "--requested-listeners"));
 }
 
 std::vector<std::pair<std::string, std::string>> split(const std::vector<std::string>& settings) {
@@ -124,11 +129,11 @@ enum class Readiness : std::uint8_t { kStarting, kReady, kStopping };
 class Daemon {
   public:
     Daemon(std::string home, std::vector<std::string> settings, process::KeeperLink& keeper,
-           int inherited_listeners)
+           std::vector<process::InheritedListener> inherited)
         : home_(std::move(home)),
           flags_(std::move(settings)),
           keeper_(keeper),
-          listeners_(inherited_listeners),
+          listeners_(std::move(inherited)),
           logging_(clock_),
           metrics_() {}
 
@@ -141,8 +146,9 @@ class Daemon {
     core::Result<void> open_stores();
     core::Result<void> open_network();
     core::Result<std::string> listen(const std::string& wanted);
-    core::Result<void> check_exposure(const os::TcpAddress& address);
+    core::Result<void> may_listen(const os::TcpAddress& address);
     core::Result<std::string> listen_also(const std::string& wanted);
+    core::Result<void> may_resume(const os::TcpAddress& address);
     api::Network network() const;
     void open_keys();
     core::Result<void> open_tls();
@@ -155,8 +161,8 @@ class Daemon {
     net::ServerOptions server_options();
     std::size_t server_count() const;
     std::vector<process::HostCheck> host_checks() const;
-    identity::Demand demand() const {
-        return settings_.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
+    static identity::Demand demand(const core::Settings& settings) {
+        return settings.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
     }
     core::Result<net::NetworkPolicy> network_policy();
     std::optional<std::string> not_ready() const;
@@ -167,7 +173,7 @@ class Daemon {
     std::string home_;
     std::vector<std::string> flags_;  ///< KEY=VALUE each
     process::KeeperLink& keeper_;
-    Listeners listeners_;
+    process::Listeners listeners_;
     core::RealClock clock_;
     core::SystemRandom random_;
     core::Logging logging_;
@@ -187,11 +193,10 @@ class Daemon {
     asio::steady_timer store_uses_{supervision_};
     std::unique_ptr<identity::ApiKeys> keys_;
     std::string keys_problem_;              ///< why they cannot be used
-    std::shared_ptr<net::TlsContext> tls_;  ///< null: plain HTTP
+    std::shared_ptr<net::TlsContext> tls_;  ///< null: plain HTTP, unless there is a problem
+    std::string tls_problem_;               ///< why what the settings say of TLS cannot be used
     std::optional<process::Supervisor> supervisor_;
-    api::Network network_;  ///< as it was at the start
-    mutable std::mutex also_guard_;
-    std::vector<std::string> also_;  ///< guarded by also_guard_: listened on since
+    api::Network network_;  ///< by the settings
     std::optional<api::Service> service_;
     std::atomic<Readiness> readiness_{Readiness::kStarting};
     std::optional<net::ServerPool> servers_;
@@ -307,54 +312,60 @@ void Daemon::store_uses_of_keys() {
     });
 }
 
-core::Result<void> Daemon::check_exposure(const os::TcpAddress& address) {
+/// The rules of every address, whoever wants it. Any thread.
+core::Result<void> Daemon::may_listen(const os::TcpAddress& address) {
+    if (!tls_problem_.empty()) return core::Error(core::Code::kConflict, tls_problem_);
+    const core::Settings settings = core::Settings::from(*config_->snapshot());
     ZONA_TRY(const auto warnings, identity::judge({.address = address,
                                                    .transport = tls_ ? identity::Transport::kTls
                                                                      : identity::Transport::kPlain,
-                                                   .insecure = settings_.api.insecure,
-                                                   .demand = demand(),
-                                                   .profile = settings_.profile}));
+                                                   .insecure = settings.api.insecure,
+                                                   .demand = demand(settings),
+                                                   .profile = settings.profile}));
     for (const std::string& warning : warnings)
         logging_.logger("http").warn(warning);
+    if (!keys_) return core::Error(core::Code::kConflict, keys_problem_);
     return {};
 }
 
 core::Result<std::string> Daemon::listen(const std::string& wanted) {
     ZONA_TRY(const os::TcpAddress address, os::TcpAddress::parse(wanted));
-    ZONA_TRY_VOID(check_exposure(address));
-    if (!keys_) return core::Error(core::Code::kConflict, keys_problem_);
+    ZONA_TRY_VOID(may_listen(address));
     ZONA_TRY(std::string bound, listeners_.open(address));
     logging_.logger("http").info("listening", {{"address", bound}, {"tls", tls_ != nullptr}});
     return bound;
 }
 
-/// Until this daemon ends. On a thread of the servers.
+/// Until zona ends. On a thread of the servers.
 core::Result<std::string> Daemon::listen_also(const std::string& wanted) {
     ZONA_TRY(const os::TcpAddress address, os::TcpAddress::parse(wanted));
-    if (!keys_) return core::Error(core::Code::kConflict, keys_problem_);
-    const std::string name = address.to_string();
-    const std::scoped_lock lock(also_guard_);
-    const bool there = network_.address == name || network_.pmdaemon == name ||
-                       std::ranges::find(also_, name) != also_.end();
-    if (there) return name;
-    if (listeners_.descriptors().size() + also_.size() >= process::kMostListeners) {
-        return core::Error(core::Code::kTooManyRequests,
-                           "zona listens on as many addresses as it can");
+    ZONA_TRY_VOID(may_listen(address));
+    ZONA_TRY(process::Listeners::Added added, listeners_.add(address, keeper_));
+    if (added.socket) {
+        servers_->listen_now(std::move(*added.socket), tls_);
+        logging_.logger("http").info("listening", {{"address", added.address}});
     }
-    ZONA_TRY_VOID(check_exposure(address));
-    constexpr int kBacklog = 4096;
-    ZONA_TRY(os::UniqueFd socket, os::listen_tcp(address, kBacklog));
-    ZONA_TRY(const os::TcpAddress bound, os::local_address(socket.get()));
-    servers_->listen_now(std::move(socket), tls_);
-    also_.push_back(bound.to_string());
-    logging_.logger("http").info("listening", {{"address", also_.back()}});
-    return also_.back();
+    return added.address;
+}
+
+/// Whether an address goes on on which an earlier daemon was asked to listen.
+core::Result<void> Daemon::may_resume(const os::TcpAddress& address) {
+    const std::string name = address.to_string();
+    if (auto may = may_listen(address); !may) {
+        auto error = may.take_error().context(name);
+        logging_.logger("http").report("what zona was asked to listen on ends", error);
+        if (network_.problem.empty()) network_.problem = error.message();
+        return error;
+    }
+    logging_.logger("http").info("listening", {{"address", name}, {"tls", tls_ != nullptr}});
+    return {};
 }
 
 api::Network Daemon::network() const {
     api::Network out = network_;
-    const std::scoped_lock lock(also_guard_);
-    if (out.pmdaemon.empty() && !also_.empty()) out.pmdaemon = also_.front();
+    if (!out.pmdaemon.empty()) return out;
+    const std::vector<std::string> requested = listeners_.requested();
+    if (!requested.empty()) out.pmdaemon = requested.front();
     return out;
 }
 
@@ -365,11 +376,9 @@ core::Result<void> Daemon::open_network() {
     const bool is_first = table_->header().daemons.load() <= 1;
     const bool wanted_anywhere =
         !settings_.api.listen.empty() || !settings_.api.pmdaemon_listen.empty();
-    if (auto tls = open_tls(); !tls && wanted_anywhere) {
-        if (is_first) return tls;
-        logging_.logger("http").report("the API does not listen in the network", tls.error());
-        network_.problem = tls.error().message();
-        return listeners_.settle(keeper_);
+    if (auto tls = open_tls(); !tls) {
+        if (is_first && wanted_anywhere) return tls;
+        tls_problem_ = tls.error().message();
     }
     network_.tls = tls_ != nullptr;
     const auto open = [&](const std::string& wanted, std::string& bound) -> core::Result<void> {
@@ -389,6 +398,7 @@ core::Result<void> Daemon::open_network() {
     ZONA_TRY_VOID(open(settings_.api.listen, network_.address));
     auto pmdaemons = open(settings_.api.pmdaemon_listen, network_.pmdaemon);
     if (!pmdaemons) return pmdaemons.take_error().context("api.pmdaemon_listen");
+    listeners_.resume([this](const os::TcpAddress& address) { return may_resume(address); });
     return listeners_.settle(keeper_);
 }
 
@@ -403,7 +413,6 @@ core::Result<void> Daemon::build_supervisor() {
         options.keeper_arguments.emplace_back("--set");
         options.keeper_arguments.push_back(flag);
     }
-    options.listeners = listeners_.descriptors();
     options.child_fd_limit_soft = child_limits_.soft;
     options.child_fd_limit_hard = child_limits_.hard;
     options.shutdown_timeout = settings_.supervisor.shutdown_timeout;
@@ -422,6 +431,7 @@ core::Result<void> Daemon::build_supervisor() {
                                                 .capture = *capture_,
                                                 .containment = *containment_,
                                                 .keeper = keeper_,
+                                                .listeners = listeners_,
                                                 .keeper_events_fd = process::kFdEvents});
     return {};
 }
@@ -521,7 +531,7 @@ core::Result<void> Daemon::build_servers() {
     std::vector<net::Middleware> inner;
     if (keys_) {
         inner.push_back(identity::authenticate(
-            *keys_, {.demand = demand(), .open_paths = service_->open_paths()}, clock_,
+            *keys_, {.demand = demand(settings_), .open_paths = service_->open_paths()}, clock_,
             logging_.logger("identity"), metrics_));
     }
     ZONA_TRY(const net::NetworkPolicy policy, network_policy());
@@ -550,7 +560,7 @@ core::Result<void> Daemon::build_servers() {
 }
 
 std::optional<std::string> Daemon::not_ready() const {
-    switch (readiness_) {
+    switch (readiness_.load()) {
         case Readiness::kStarting:
             return "zona is starting: it looks after the processes of its predecessor";
         case Readiness::kReady:
@@ -655,12 +665,13 @@ int main(int argc, char** argv) {
         return 2;
     }
     process::KeeperLink keeper(process::kFdKeeper);
-    const int listeners = listeners_of(argc, argv);
-    for (int fd = process::kFdKeeper; fd < process::kFdFirstListener + listeners; ++fd)
+    std::vector<process::InheritedListener> listeners = listeners_of(argc, argv);
+    const int inherited_end = process::kFdFirstListener + static_cast<int>(listeners.size());
+    for (int fd = process::kFdKeeper; fd < inherited_end; ++fd)
         (void)os::set_close_on_exec(fd, 1);
     // Without them starts are slower, and the next thing that needs a descriptor says why.
     std::ignore = os::reserve_spawn_descriptors();
-    Daemon daemon(home, settings_of(argc, argv), keeper, listeners);
+    Daemon daemon(home, settings_of(argc, argv), keeper, std::move(listeners));
     if (auto built = daemon.build(); !built) {
         const std::string line = to_line(built.error());
         (void)::write(2, line.data(), line.size());

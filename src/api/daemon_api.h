@@ -72,9 +72,10 @@ struct DaemonApiDeps {
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
     std::function<Network()> network;
-    /// Listens on one more address until the program ends, and returns it. Any thread. Errors:
+    /// Listens on one more address until zona ends, and returns it. Any thread. Errors:
     /// kInvalidArgument for what is no address or may not be listened on, kConflict for one that is
-    /// taken, or when no keys are known; kTooManyRequests; those of the system.
+    /// taken, when there are as many as may be, when no keys are known or TLS cannot be used;
+    /// kUnavailable when the keeper has just gone; those of the system.
     std::function<core::Result<std::string>(const std::string& address)> listen;
     /// Why no request should come yet or any more; nothing once recovery is done. Any thread.
     std::function<std::optional<std::string>()> not_ready;

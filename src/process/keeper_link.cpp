@@ -69,13 +69,14 @@ void KeeperLink::drop(std::uint32_t slot) {
     if (auto sent = send(KeeperVerb::kDrop, slot, 0); !sent) return;
 }
 
-core::Result<void> KeeperLink::keep_listener(int fd) {
-    const KeeperMessage message = {KeeperVerb::kKeepListener, 0, 0};
+core::Result<void> KeeperLink::keep_listener(int fd, ListenerOrigin origin) {
+    const KeeperMessage message = {KeeperVerb::kKeepListener, 0,
+                                   static_cast<std::uint64_t>(origin)};
     return os::send_packet(fd_, std::as_bytes(std::span(&message, 1)), fd);
 }
 
-core::Result<void> KeeperLink::drop_listeners() {
-    return send(KeeperVerb::kDropListeners, 0, 0);
+core::Result<void> KeeperLink::drop_listeners(std::uint64_t which) {
+    return send(KeeperVerb::kDropListeners, 0, which);
 }
 
 core::Result<void> KeeperLink::ready() {

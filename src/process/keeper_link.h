@@ -19,8 +19,8 @@ struct HeldStreams {
     std::uint32_t streams = 0;  ///< SlotStreams
 };
 
-/// Sends KeeperMessages over the inherited socket. Supervision thread only. The descriptor is
-/// borrowed.
+/// Sends KeeperMessages over the inherited socket. Supervision thread only, but for
+/// keep_listener(). The descriptor is borrowed.
 class KeeperLink {
   public:
     /// `fd` stays the caller's and open as long as this.
@@ -35,10 +35,12 @@ class KeeperLink {
     /// Has the keeper close them. A dead keeper holds nothing, so there is no failure to report.
     void drop(std::uint32_t slot);
     /// Has the keeper hold a copy of this listening socket for the daemons after this one; it
-    /// inherits to them in the order of these calls. Errors: kUnavailable (the keeper is gone).
-    core::Result<void> keep_listener(int fd);
-    /// Has the keeper close all of these.
-    core::Result<void> drop_listeners();
+    /// inherits to them in the order of these calls. Any thread. Errors: kUnavailable (the keeper
+    /// is gone).
+    core::Result<void> keep_listener(int fd, ListenerOrigin origin);
+    /// Has the keeper close some of these: bit I of `which` for the Ith, at most 64. Errors: as
+    /// above.
+    core::Result<void> drop_listeners(std::uint64_t which);
     /// Tells that requests are answered now; the starter of zona goes on.
     core::Result<void> ready();
     /// Tells why this daemon cannot start: one line of JSON for the user.

@@ -45,6 +45,7 @@ class ExitHistory;
 class StateStore;
 class Table;
 class KeeperLink;
+class Listeners;
 
 /// Takes the answer; called once, on the supervisor's thread.
 template <class T>
@@ -136,8 +137,6 @@ struct SupervisorOptions {
     std::string keeper_program;  ///< what this process becomes when the keeper dies
     /// What it hands on to the keeper that it becomes: "--set", KEY=VALUE, ...
     std::vector<std::string> keeper_arguments;
-    /// The network's listening sockets, which go on through that; open as long as the supervisor.
-    std::vector<int> listeners;
     std::uint64_t child_fd_limit_soft =
         1024;  ///< RLIMIT_NOFILE of children: the daemon's own is higher
     std::uint64_t child_fd_limit_hard = 1048576;
@@ -161,7 +160,8 @@ struct SupervisorDeps {
     Capture& capture;
     Containment& containment;
     KeeperLink& keeper;
-    int keeper_events_fd;  ///< eventfd: exits of adopted children were recorded
+    const Listeners& listeners;  ///< which go on when this process becomes the keeper
+    int keeper_events_fd;        ///< eventfd: exits of adopted children were recorded
 };
 
 /// Owns all managed processes. Guarantees, errors and threading: supervisor.h.

@@ -1,4 +1,5 @@
 """The API over TCP: who may listen where, who gets in, and what clients see when a part of zona dies."""
+import errno
 import os
 import re
 import signal
@@ -151,6 +152,28 @@ def test_a_wrong_address_does_not_stop_supervision_after_a_crash(zona, wait_unti
     assert get(zona, key=zona.key).status_code == 200
 
 
+def ask_for_listener(zona, address='127.0.0.1:0'):
+    """Where zona listens from now on, too."""
+    answer = requests.post(f'{zona.url}/api/v1/listeners', json={'address': address}, headers={'X-API-Key': zona.key}, timeout=20)
+    assert answer.status_code == 201, answer.text
+    return answer.json()['data']['address']
+
+
+def refuses(address):
+    """Nobody holds a socket there."""
+    host, port = address.rsplit(':', 1)
+    with socket.socket() as s:
+        s.settimeout(5)
+        return s.connect_ex((host, int(port))) == errno.ECONNREFUSED
+
+
+def replace_daemon(zona):
+    """Kills it; returns when its successor answers."""
+    before = zona.daemon_pid()
+    os.kill(before, signal.SIGKILL)
+    zona.wait_until(lambda: zona.daemon_pid() != before)
+
+
 class Clients:
     """Threads that ask over and over on new connections; counts what became of it."""
 
@@ -185,7 +208,11 @@ class Clients:
 
 # REL-20
 @pytest.mark.parametrize('victims', ['daemon', 'keeper', 'both in turn'])
-def test_clients_wait_while_a_part_dies(zona, wait_until, victims):
+@pytest.mark.parametrize('whose', ["the setting's address", 'one that was asked for'])
+def test_clients_wait_while_a_part_dies(zona, wait_until, victims, whose):
+    if whose == 'one that was asked for':
+        zona.url = f'http://{ask_for_listener(zona)}'
+    network = zona.ping()['network']
     clients = Clients(zona)
     try:
         for _ in range(3):
@@ -200,6 +227,8 @@ def test_clients_wait_while_a_part_dies(zona, wait_until, victims):
         clients.end()
     assert [f for f in clients.failures if f != 'in flight'] == []
     assert get(zona, key=zona.key).status_code == 200
+    assert get(zona, '/api/v1/processes').status_code == 401
+    assert zona.ping()['network'] == network
 
 
 # REL-20, PM-08
@@ -264,6 +293,88 @@ def test_the_address_can_be_moved_by_the_file(new_zona, wait_until, free_ports):
     assert get(zona, key=zona.key).status_code == 200
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(('127.0.0.1', first), timeout=5)
+
+
+# REL-20
+def test_what_was_asked_for_ends_neither_with_an_old_setting_nor_begins_with_one(new_zona, free_ports):
+    """An inherited socket of a setting that is gone is closed; one that was asked for is not, until it has become a setting's."""
+    first, second, asked = (f'127.0.0.1:{port}' for port in free_ports(3))
+    zona = new_zona(env={'ZONA_API_LISTEN': None})
+    zona.home.mkdir(mode=0o700)
+
+    def configure(**settings):
+        (zona.home / 'zona.toml').write_text('[api]\n' + ''.join(f'{name} = "{value}"\n' for name, value in settings.items()))
+
+    configure(listen=first)
+    zona.run('start', '/bin/sleep', '--', '1000')
+    zona.url, zona.key = f'http://{first}', (zona.home / 'api-key').read_text().strip()
+    assert ask_for_listener(zona, asked) == asked
+    zona.url = f'http://{asked}'
+
+    configure(listen=second)
+    replace_daemon(zona)
+    assert refuses(first) and get(zona, key=zona.key).status_code == 200
+    assert zona.ping()['network'] == {'address': second, 'tls': False, 'problem': None, 'pmdaemon': asked}
+    replace_daemon(zona)   # what the keeper was told in between holds
+    assert refuses(first) and get(zona, key=zona.key).status_code == 200
+
+    configure(listen=second, pmdaemon_listen=asked)
+    replace_daemon(zona)
+    assert get(zona, key=zona.key).status_code == 200
+    configure(listen=second)
+    replace_daemon(zona)
+    assert refuses(asked)
+    assert zona.ping()['network']['pmdaemon'] is None
+
+
+# PM-52
+def test_the_successor_judges_what_was_asked_for_by_its_own_rules(new_zona):
+    zona = new_zona(env={'ZONA_API_LISTEN': None})
+    zona.home.mkdir(mode=0o700)
+    file = zona.home / 'zona.toml'
+    file.write_text('profile = "staging"\n[api]\nlisten = "127.0.0.1:0"\ninsecure = true\n')
+    zona.run('start', '/bin/sleep', '--', '1000')
+    zona.url, zona.key = f"http://{zona.ping()['network']['address']}", (zona.home / 'api-key').read_text().strip()
+    exposed, inside = ask_for_listener(zona, '0.0.0.0:0'), ask_for_listener(zona)
+
+    replace_daemon(zona)
+    assert not refuses(exposed.replace('0.0.0.0', '127.0.0.1'))
+
+    file.write_text('profile = "staging"\n[api]\nlisten = "127.0.0.1:0"\n')
+    replace_daemon(zona)
+    network = zona.ping()['network']
+    assert exposed in network['problem'] and 'api.insecure' in network['problem'] and network['pmdaemon'] == inside
+    assert refuses(exposed.replace('0.0.0.0', '127.0.0.1'))
+    assert get(zona, key=zona.key).status_code == 200
+    zona.url = f'http://{inside}'
+    assert get(zona, key=zona.key).status_code == 200
+
+
+# REL-20
+def test_as_many_addresses_as_may_be_asked_for_all_go_on(zona):
+    asked = [ask_for_listener(zona) for _ in range(30)]
+    answer = requests.post(f'{zona.url}/api/v1/listeners', json={'address': '127.0.0.1:0'}, headers={'X-API-Key': zona.key}, timeout=20)
+    assert (answer.status_code, code(answer)) == (409, 'CONFLICT') and 'listens on 30 addresses' in answer.text
+    replace_daemon(zona)
+    keeper = zona.keeper_pid()
+    os.kill(keeper, signal.SIGKILL)
+    zona.wait_until(lambda: zona.ping()['keeper']['pid'] not in (0, keeper))
+    for address in asked:
+        assert requests.get(f'http://{address}{PING}', headers={'X-API-Key': zona.key}, timeout=20).status_code == 200
+
+
+# REL-20
+def test_what_was_asked_for_ends_when_all_of_zona_dies(new_zona, free_ports):
+    listen, asked = (f'127.0.0.1:{port}' for port in free_ports(2))
+    zona = new_zona(env={'ZONA_API_LISTEN': listen})
+    zona.run('start', '/bin/sleep', '--', '1000')
+    zona.run('web', '--port', asked.rsplit(':', 1)[1])
+    assert zona.ping()['network']['pmdaemon'] == asked
+    zona.kill_keeper_and_daemon()
+    assert refuses(listen) and refuses(asked)
+    zona.run('list')
+    assert zona.ping()['network'] == {'address': listen, 'tls': False, 'problem': None, 'pmdaemon': None}
+    assert refuses(asked) and not refuses(listen)
 
 
 def test_a_damaged_list_of_keys_lets_nobody_in_and_stops_nothing(zona, wait_until):

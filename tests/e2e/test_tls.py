@@ -109,6 +109,26 @@ def test_tls_lets_zona_listen_beyond_this_host(certificate, tls_zona):
     assert get(zona, chain).status_code == 200
 
 
+# PM-52
+def test_without_its_certificate_a_successor_speaks_no_plain_http_instead(certificate, tls_zona, wait_until, free_port):
+    """Neither where the settings say nor where it was asked to listen."""
+    chain, key = certificate()
+    zona = tls_zona(chain, key)
+    zona.run('web', '--port', free_port)
+    before = zona.daemon_pid()
+    chain.write_text('damaged')
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: zona.daemon_pid() != before)
+    network = zona.ping()['network']
+    assert network['address'] is None and network['pmdaemon'] is None and 'api.tls' in network['problem']
+    for port in (zona.port, free_port):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(('127.0.0.1', port), timeout=5)
+    refused = zona.run('web', '--port', free_port, check=False)
+    assert refused.returncode == 4 and 'api.tls' in refused.stderr
+    assert zona.process('nap')['status'] == 'online'
+
+
 def test_an_older_tls_is_refused(certificate, tls_zona):
     chain, key = certificate()
     zona = tls_zona(chain, key)

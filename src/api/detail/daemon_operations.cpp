@@ -70,7 +70,9 @@ Shape network_shape() {
         {required("address", Shape::text("ADDRESS:PORT; null: only the unix socket.").nullable()),
          required("tls", Shape::boolean("It speaks HTTPS there, not HTTP.")),
          required("problem", Shape::text("Why it does not listen where it should.").nullable()),
-         required("pmdaemon", Shape::text("A second address, for PMDaemon's clients.").nullable())},
+         required("pmdaemon", Shape::text("A second address, for PMDaemon's clients: the "
+                                          "setting's, or the first that was asked for.")
+                                  .nullable())},
         "Where the API listens beside the unix socket.");
 }
 
@@ -110,8 +112,9 @@ Operation add_listener() {
         .access = Access::kAdmin,
         .summary = "Listen on one more address",
         .description =
-            "Serves the same API by the same rules there, until this daemon ends; a setting "
-            "(api.pmdaemon_listen) keeps it. Where it listens already, nothing changes.",
+            "Serves the same API by the same rules there, until zona ends; the death of its "
+            "daemon or of its keeper makes clients wait, not fail. A setting "
+            "(api.pmdaemon_listen) keeps it for good. Where it listens already, nothing changes.",
         .body =
             BodySpec{Shape::object({required("address", Shape::text("A numeric address and a port.")
                                                             .at_least(1)
@@ -123,7 +126,9 @@ Operation add_listener() {
                      .shape =
                          Shape::object({required("address", Shape::text("Where it is bound."))}),
                      .example = R"({"address": "127.0.0.1:9615"})"}},
-        .errors = {{Code::kConflict, "The address is taken, or zona knows no keys yet."},
+        .errors = {{Code::kConflict,
+                    "The address is taken, 30 are listened on that were asked for, or zona knows "
+                    "no keys, or cannot use its certificate."},
                    {Code::kForbidden, "The key is a viewer's, or the port is below 1024."}}};
 }
 

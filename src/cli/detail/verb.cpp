@@ -244,7 +244,7 @@ std::vector<VerbInfo> zona_verbs() {
          kStartsIt,
          "[--port PORT] [--host ADDRESS] [OPTIONS]",
          "Open the address where PMDaemon's clients look",
-         "The API is served there, too, until zona's daemon ends; the setting "
+         "The API is served there, too, until zona ends (zona kill, or the host); the setting "
          "api.pmdaemon_listen keeps it. Without flags the address is 127.0.0.1:9615. Every request "
          "shows an API key as everywhere; no key is taken as an argument, which everybody on the "
          "host could read.",

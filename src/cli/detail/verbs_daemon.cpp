@@ -177,7 +177,7 @@ Status web(Context& context, const WebOptions& options) {
             fmt::format("the API key of every request: the file {}/api-key\n", context.home));
     }
     context.console.remark(
-        fmt::format("until zona's daemon ends; to keep it: api.pmdaemon_listen = \"{}\" in "
+        fmt::format("until zona ends; to keep it: api.pmdaemon_listen = \"{}\" in "
                     "zona.toml of zona's home\n",
                     address));
     return kAllWell;

@@ -3,6 +3,7 @@
 #include "core/fault.h"
 #include "os/exec.h"
 #include "process/detail/engine.h"
+#include "process/listeners.h"
 
 namespace zona::process {
 
@@ -66,10 +67,11 @@ void Supervisor::Engine::become_keeper() {
     arguments.insert(arguments.end(), options_.keeper_arguments.begin(),
                      options_.keeper_arguments.end());
     std::vector<int> kept = {kFdListen, kFdLock};
-    for (const int fd : options_.listeners) {
-        arguments.emplace_back("--listener");
-        arguments.push_back(std::to_string(fd));
-        kept.push_back(fd);
+    for (const Listeners::Held& listener : deps_.listeners.held()) {
+        const bool requested = listener.origin == ListenerOrigin::kRequest;
+        arguments.emplace_back(requested ? "--requested-listener" : "--listener");
+        arguments.push_back(std::to_string(listener.fd));
+        kept.push_back(listener.fd);
     }
     arguments.emplace_back("--swapped");
     const auto failed = os::become_program(options_.keeper_program, std::move(arguments), kept);
