@@ -59,6 +59,14 @@ int attached_to(const process::KeeperMessage& message) {
     }
 }
 
+/// How many listening sockets are held after `message`, if it drops some.
+unsigned left_of(const keeper::Keeper& keeper, const process::KeeperMessage& message) {
+    unsigned left = 0;
+    for (unsigned i = 0; i < keeper.listeners_count; ++i)
+        left += (message.argument >> i & 1U) == 0 ? 1 : 0;
+    return left;
+}
+
 /// What became of the messages, for keeper::Keeper::daemon_fd's other end.
 unsigned answers(int fd, uint32_t slot) {
     process::KeeperMessage answer;
@@ -96,8 +104,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         const unsigned text = size < process::kMostFailureText ? static_cast<unsigned>(size)
                                                                : process::kMostFailureText;
         keeper.options.ready_fd = message.slot == 2 ? open("/dev/null", O_WRONLY) : -1;
+        const unsigned listeners = left_of(keeper, message);
         handle_message(keeper, message,
                        {reinterpret_cast<const char*>(data), text, attached_to(message)});
+        if (message.verb == process::KeeperVerb::kDropListeners)
+            require(keeper.listeners_count == listeners);
         if (keeper.options.ready_fd >= 0) close(keeper.options.ready_fd);
         const bool hold = message.verb == process::KeeperVerb::kHold;
         require(answers(ends[1], message.slot) == (hold ? 1U : 0U));

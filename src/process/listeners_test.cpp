@@ -4,6 +4,7 @@
 #include <cstring>
 #include <iterator>
 #include <memory>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -278,6 +279,26 @@ TEST_F(ListenersTest, SaysThatThereAreAsManyAsMayBeAndLeavesRoomForSettings) {
     daemon = start({kAnyPort, "127.0.0.2:0"});
     EXPECT_EQ(keeper_.held().size(), kMostListeners);
     EXPECT_EQ(daemon->requested().size(), kMostRequestedListeners);
+}
+
+TEST_F(ListenersTest, TakesRequestsFromSeveralThreadsWhileOthersRead) {
+    const auto daemon = start({kAnyPort});
+    constexpr std::size_t kThreads = 4;
+    constexpr std::size_t kEach = 5;
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t i = 0; i < kThreads; ++i) {
+            threads.emplace_back([&] {
+                for (std::size_t n = 0; n < kEach; ++n) {
+                    EXPECT_TRUE(daemon->add(address(kAnyPort), keeper_.link()));
+                    EXPECT_LE(daemon->requested().size(), daemon->held().size());
+                }
+            });
+        }
+    }
+
+    EXPECT_EQ(daemon->requested().size(), kThreads * kEach);
+    EXPECT_EQ(addresses(keeper_.held(), ListenerOrigin::kRequest), daemon->requested());
 }
 
 TEST_F(ListenersTest, NothingIsListenedOnThatNoKeeperHolds) {
