@@ -11,7 +11,7 @@ import requests
 from unix_api import Api
 
 UNKNOWN = '5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37'
-DEAF = ['/bin/sh', '--name', 'deaf', '--kill-timeout', '600000', '--', '-c', "trap '' INT TERM; while :; do sleep 0.1; done"]
+DEAF = ['/bin/sh', '--name', 'deaf', '--no-autorestart', '--kill-timeout', '600000', '--', '-c', "trap '' INT TERM; while :; do sleep 0.1; done"]
 
 
 @pytest.fixture
