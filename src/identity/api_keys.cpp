@@ -11,12 +11,12 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include "core/json.h"
 #include "core/time_format.h"
+#include "crypto/encoding.h"
+#include "crypto/hash.h"
+#include "crypto/key.h"
 #include "os/fd.h"
 
 namespace zona::identity {
@@ -35,33 +35,6 @@ constexpr std::int64_t kFormat = 1;
 constexpr std::string_view kBase64Url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::string_view kHex = "0123456789abcdef";
-
-/// Without padding (RFC 4648 section 5).
-std::string base64url(std::span<const unsigned char> bytes) {
-    std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-    const int size = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
-                                       static_cast<int>(bytes.size()));
-    out.resize(static_cast<std::size_t>(size));
-    std::ranges::replace(out, '+', '-');
-    std::ranges::replace(out, '/', '_');
-    out.resize(std::min(out.find('='), out.size()));
-    return out;
-}
-
-/// 64 digits. Asked for with each request: looking up the algorithm would cost as much as it does.
-std::string sha256_of(std::string_view text) {
-    static const ::EVP_MD* const kAlgorithm = ::EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-    if (::EVP_Digest(text.data(), text.size(), digest.data(), nullptr, kAlgorithm, nullptr) != 1)
-        std::abort();  // no memory: to go on would take the key for another
-    std::string out;
-    out.reserve(2 * digest.size());
-    for (const unsigned char byte : digest) {
-        out += kHex[byte >> 4U];
-        out += kHex[byte & 0xFU];
-    }
-    return out;
-}
 
 bool is_key_shaped(std::string_view text) {
     return text.size() == kApiKeyPrefix.size() + kKeyCharacters &&
@@ -116,7 +89,7 @@ Stored stored_from(const core::JsonReader& in) {
     if (!scope) in.mistake("scope", "neither viewer nor admin");
     out.key.scope = scope.value_or(Scope::kViewer);
     out.sha256 = in.require_string("sha256");
-    if (out.sha256.size() != 2 * std::size_t{SHA256_DIGEST_LENGTH} ||
+    if (out.sha256.size() != 2 * sizeof(crypto::Digest) ||
         out.sha256.find_first_not_of(kHex) != std::string::npos)
         in.mistake("sha256", "not 64 hexadecimal digits in lower case");
     const auto created = time_in(in, "created_at");
@@ -188,17 +161,17 @@ struct ApiKeys::Body {
     }
 
     core::Secret add(std::vector<Stored>& to, const NewApiKey& wanted) const {
-        std::array<unsigned char, kKeyBytes> bytes{};
-        random.fill(std::as_writable_bytes(std::span(bytes)));
-        core::Secret text(std::string(kApiKeyPrefix) + base64url(bytes));
-        ::OPENSSL_cleanse(bytes.data(), bytes.size());
+        std::array<std::byte, kKeyBytes> bytes{};
+        random.fill(bytes);
+        core::Secret text(std::string(kApiKeyPrefix) + crypto::base64url(bytes));
+        crypto::wipe(bytes);
         to.push_back({.key = {.id = core::Uuid::v4(random),
                               .name = wanted.name,
                               .scope = wanted.scope,
                               .created_at = clock.system(),
                               .expires_at = wanted.expires_at,
                               .last_used_at = {}},
-                      .sha256 = sha256_of(text.reveal())});
+                      .sha256 = crypto::hex(crypto::sha256(text.reveal()))});
         return text;
     }
 
@@ -303,11 +276,11 @@ std::vector<ApiKey> ApiKeys::list() const {
 
 std::variant<Principal, KeyRefusal> ApiKeys::verify(std::string_view presented) {
     if (!is_key_shaped(presented)) return KeyRefusal::kMalformed;
-    const std::string sha256 = sha256_of(presented);
+    const std::string sha256 = crypto::hex(crypto::sha256(presented));
     std::unique_lock lock(body_->mutex);
     Stored* found = nullptr;
     for (Stored& one : body_->keys) {
-        if (::CRYPTO_memcmp(one.sha256.data(), sha256.data(), sha256.size()) == 0) found = &one;
+        if (crypto::same_bytes(one.sha256, sha256)) found = &one;
     }
     if (found == nullptr) return KeyRefusal::kUnknown;
     if (body_->expired(*found)) return KeyRefusal::kExpired;

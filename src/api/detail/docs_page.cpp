@@ -6,12 +6,12 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include "api/detail/docs_assets.h"
 #include "api/detail/openapi.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "crypto/hash.h"
 
 namespace zona::api::detail {
 
@@ -61,10 +61,11 @@ std::string prose(std::string_view text) {
 
 /// What Content-Security-Policy calls these very bytes of a style or a script.
 std::string hash_source(std::string_view text) {
-    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-    ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+    const crypto::Digest digest = crypto::sha256(text);
     std::array<unsigned char, 64> encoded{};
-    const int size = ::EVP_EncodeBlock(encoded.data(), digest.data(), digest.size());
+    const int size =
+        ::EVP_EncodeBlock(encoded.data(), reinterpret_cast<const unsigned char*>(digest.data()),
+                          static_cast<int>(digest.size()));
     return fmt::format("'sha256-{}'", std::string(encoded.begin(), encoded.begin() + size));
 }
 
