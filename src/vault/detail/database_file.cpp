@@ -1,0 +1,106 @@
+#include "vault/detail/database_file.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace zona::vault::detail {
+namespace {
+
+constexpr auto kPageBytes = static_cast<sqlite3_int64>(kPageSize);
+
+std::size_t clear_of(sqlite3_int64 offset) {
+    return offset == 0 ? kClearHeader : 0;
+}
+
+/// What page 1 must say of all pages: 4,096 bytes, of which the trailer is reserved. Source: the
+/// database header of SQLite's file format, bytes 16 and 20.
+bool has_room_for_trailers(std::span<const std::byte> page) {
+    return page[16] == std::byte{kPageSize >> 8U} && page[17] == std::byte{0} &&
+           page[20] == std::byte{kTrailerSize};
+}
+
+int code_of(Opened result, sqlite3_int64 offset, KeyId key) {
+    const auto page = static_cast<long long>(offset / kPageBytes + 1);
+    switch (result) {
+        case Opened::kGood:
+            return SQLITE_OK;
+        case Opened::kUnknownKey:
+            sqlite3_log(SQLITE_IOERR_AUTH,
+                        "page %lld is encrypted under key %08x, which is not there", page,
+                        std::to_underlying(key));
+            return SQLITE_IOERR_AUTH;
+        case Opened::kDamaged:
+        case Opened::kUnwritten:
+            sqlite3_log(
+                SQLITE_IOERR_DATA,
+                "page %lld is not what was written there: damaged, exchanged, or of another "
+                "database",
+                page);
+            return SQLITE_IOERR_DATA;
+    }
+    return SQLITE_IOERR;
+}
+
+}  // namespace
+
+int DatabaseFile::check_first_page() {
+    sqlite3_int64 bytes = 0;
+    if (const int code = size(&bytes); code != SQLITE_OK) return code;
+    if (bytes == 0) return SQLITE_NOTFOUND;
+    std::array<std::byte, kPageSize> first;
+    const int header = VfsFile::read(std::span(first).first(kClearHeader), 0);
+    if (header == SQLITE_OK && !has_room_for_trailers(first)) {
+        sqlite3_log(SQLITE_IOERR_DATA, "the database was made without encryption");
+        return SQLITE_IOERR_DATA;
+    }
+    const int code = read(first, 0);
+    // A file of less than a page.
+    return code == SQLITE_IOERR_SHORT_READ ? SQLITE_IOERR_DATA : code;
+}
+
+int DatabaseFile::read(std::span<std::byte> out, sqlite3_int64 offset) {
+    if (offset + std::ssize(out) <= static_cast<sqlite3_int64>(kClearHeader))
+        return VfsFile::read(out, offset);
+    if (out.size() != kPageSize || offset % kPageBytes != 0) {
+        sqlite3_log(SQLITE_IOERR_READ, "a read of %d bytes at %lld is no page",
+                    static_cast<int>(out.size()), static_cast<long long>(offset));
+        return SQLITE_IOERR_READ;
+    }
+    const int code = VfsFile::read(out, offset);
+    if (code == SQLITE_IOERR_SHORT_READ) {
+        // Behind the end there are zeros, as SQLite wants; a piece of a page is damage, which it
+        // would take for a page.
+        sqlite3_int64 bytes = 0;
+        if (const int failed = size(&bytes); failed != SQLITE_OK) return failed;
+        return offset >= bytes ? code : code_of(Opened::kDamaged, offset, {});
+    }
+    if (code != SQLITE_OK) return code;
+    const KeyId key = PageCipher::key_of(out);
+    const Opened result =
+        cipher_.open(BlockKind::kPage, static_cast<std::uint64_t>(offset), clear_of(offset), out);
+    return code_of(result, offset, key);
+}
+
+int DatabaseFile::write(std::span<const std::byte> in, sqlite3_int64 offset) {
+    if (in.size() != kPageSize || offset % kPageBytes != 0) {
+        sqlite3_log(SQLITE_IOERR_WRITE, "a write of %d bytes at %lld is no page",
+                    static_cast<int>(in.size()), static_cast<long long>(offset));
+        return SQLITE_IOERR_WRITE;
+    }
+    if (offset == 0 && !has_room_for_trailers(in)) {
+        sqlite3_log(
+            SQLITE_IOERR_WRITE,
+            "pages without %d reserved bytes, or not of %d, have no place for what encrypts them",
+            static_cast<int>(kTrailerSize), static_cast<int>(kPageSize));
+        return SQLITE_IOERR_WRITE;
+    }
+    std::ranges::copy(in, page_.begin());
+    if (!cipher_.seal(BlockKind::kPage, static_cast<std::uint64_t>(offset), clear_of(offset),
+                      page_)) {
+        sqlite3_log(SQLITE_IOERR_AUTH, "there is no key to encrypt with");
+        return SQLITE_IOERR_AUTH;
+    }
+    return VfsFile::write(page_, offset);
+}
+
+}  // namespace zona::vault::detail

@@ -1,0 +1,35 @@
+/// @file
+/// DatabaseFile: the main file of a database, page by page.
+#pragma once
+
+#include <array>
+
+#include "vault/detail/page_cipher.h"
+#include "vault/detail/vfs_file.h"
+
+namespace zona::vault::detail {
+
+class DatabaseFile final : public VfsFile {
+  public:
+    DatabaseFile(sqlite3_file* base, PageCipher cipher)
+        : VfsFile(base), cipher_(std::move(cipher)) {}
+
+    /// What stands in page 1: SQLITE_OK; SQLITE_NOTFOUND for an empty file; SQLITE_IOERR_AUTH or
+    /// SQLITE_IOERR_DATA when it does not open.
+    int check_first_page();
+
+    int read(std::span<std::byte> out, sqlite3_int64 offset) override;
+    int write(std::span<const std::byte> in, sqlite3_int64 offset) override;
+    void write_lock_released() override {
+        if (log_ != nullptr) log_->write_lock_released();
+    }
+    /// The write-ahead log of the same connection; null when it is closed.
+    void set_log(VfsFile* log) { log_ = log; }
+
+  private:
+    PageCipher cipher_;
+    VfsFile* log_ = nullptr;
+    std::array<std::byte, kPageSize> page_;
+};
+
+}  // namespace zona::vault::detail

@@ -1,0 +1,83 @@
+/// @file
+/// EncryptingVfs: SQLite databases of which nothing lies on the disk in clear.
+///
+/// A VFS of SQLite over its own unix VFS. Database, write-ahead log and temporary files are
+/// encrypted, page by page, by AES-256-GCM: what was changed, torn, exchanged within a file,
+/// between files or between tenants is not read but reported. In clear are the first 100 bytes of a
+/// database (SQLite's header: versions, sizes, counters), page numbers and sizes in the log, and
+/// how large and how often written everything is. It does not notice that a whole file, or the end
+/// of a log, was put back to an earlier state. Format: docs/adr/0008-encrypted-files.md. Source:
+/// SEC-04.
+///
+/// A database is used by one process at a time, by any number of connections within it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/random.h"
+#include "core/result.h"
+#include "vault/data_keys.h"
+
+struct sqlite3;
+
+namespace zona::vault {
+
+/// A VFS registered with SQLite. All members from any thread; connections by SQLite's own rules.
+class EncryptingVfs {
+  public:
+    /// What it is called and stands on.
+    struct Options {
+        std::string name = "zona-encrypted";  ///< for sqlite3_open_v2
+        /// The VFS beneath. With unix-excl there is no shared memory file, which would hold page
+        /// numbers, and a second process is kept out.
+        std::string base = "unix-excl";
+    };
+    /// Registers it. `random` must outlive the object.
+    /// Errors: kNotFound when there is no such base, kConflict when the name is taken.
+    static core::Result<std::unique_ptr<EncryptingVfs>> create(Options options,
+                                                               core::Random& random);
+    /// Precondition: every connection is closed.
+    ~EncryptingVfs();
+    EncryptingVfs(const EncryptingVfs&) = delete;
+    EncryptingVfs& operator=(const EncryptingVfs&) = delete;
+
+    /// For sqlite3_open_v2.
+    const std::string& name() const;
+
+    /// Says how the database at the absolute `path` is encrypted, before it is opened; a path that
+    /// was not added cannot be opened. `id` is the file's own, made once and kept with whatever
+    /// names the file: its pages open as no other file's. A backup that is copied byte by byte
+    /// keeps it. Errors: kConflict when the path is there already, kInvalidArgument when it is not
+    /// absolute.
+    core::Result<void> add(const std::string& path, const core::Uuid& id,
+                           std::shared_ptr<const DataKeys> keys);
+    /// Forgets it; open connections go on. A path that is not there is success.
+    void remove(const std::string& path);
+
+  private:
+    struct Body;
+    explicit EncryptingVfs(std::unique_ptr<Body> body);
+    std::unique_ptr<Body> body_;
+};
+
+/// Makes a connection that was just opened through an EncryptingVfs fit for it: 32 bytes of each
+/// page reserved, 4,096 bytes a page, write-ahead log, no spilling of the cache into it. To be
+/// called before anything else. A new database is written.
+///
+/// The two errors that the VFS adds to SQLite's: SQLITE_IOERR_DATA, a page is not what was written
+/// there; SQLITE_IOERR_AUTH, the key of a page is not there. sqlite3_log gets which page, which
+/// key. Errors here: kConflict when the database was made without encryption or does not open with
+/// the keys, kInternal for others of SQLite.
+core::Result<void> prepare_encrypted(sqlite3* connection);
+
+/// How many blocks of a database and its log are encrypted under which key; blocks that were never
+/// written count for key 0. Reads the files beside SQLite, so for a database in use it is a look at
+/// a moment. A key that does not appear, with the log included, is needed by this file no more.
+/// Errors: those of reading; a missing file has no blocks.
+core::Result<std::map<KeyId, std::uint64_t>> keys_in_use(const std::string& path);
+
+}  // namespace zona::vault
