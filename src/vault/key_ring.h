@@ -1,0 +1,106 @@
+/// @file
+/// KeyRing: the data keys of all tenants, wrapped by a root key, in one file.
+///
+/// The life of a tenant's key: add_tenant() makes the first one. rotate() makes another, which new
+/// writes take from then on; what the old one encrypted stays readable while somebody encrypts it
+/// anew; retire() forgets the old one when nothing needs it any more. erase() forgets all keys of
+/// a tenant, and with them everything that was encrypted for it, copies and backups included.
+///
+/// Each change is on the disk before it is in force, so half of one does not exist: a rotation that
+/// was begun is found in rotations() after a restart. The file is replaced as a whole and the
+/// previous generation kept beside it, but for retire(), erase() and rotate_root(), after which
+/// both are the same: a key that was forgotten is in neither. Format:
+/// docs/adr/0008-encrypted-files.md. Source: SEC-06, SEC-07, TEN-41.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/random.h"
+#include "core/result.h"
+#include "vault/data_keys.h"
+#include "vault/root_key.h"
+
+namespace zona::vault {
+
+/// What is known of a data key; not the key.
+struct DataKeyInfo {
+    KeyId id{};
+    core::SystemTime made_at{};
+};
+
+/// A tenant of which some data may still be encrypted under older keys.
+struct Rotation {
+    std::string tenant;
+    KeyId current{};
+    std::vector<KeyId> old;  ///< to be retired when keys_in_use() and the fields name them no more
+};
+
+/// All members from any thread; what changes the ring waits for the disk.
+class KeyRing {
+  public:
+    /// What a ring stands on; both outlive it.
+    struct Surroundings {
+        const core::Clock& clock;
+        core::Random& random;
+    };
+
+    /// A new, empty ring in `file`, under a new key of `provider`.
+    /// Errors: kConflict when there is a ring, or the previous generation of one; those of the
+    /// provider and of writing.
+    static core::Result<std::unique_ptr<KeyRing>> create(std::string file,
+                                                         RootKeyProvider& provider,
+                                                         Surroundings surroundings);
+    /// The ring in `file`. Opens as a whole or not at all, and changes no file but to finish what
+    /// a crash interrupted. Every error says what to do:
+    /// kNotFound: no ring, or the provider has no such root key.
+    /// kConflict: damaged, changed without the root key, of a newer format, or missing while there
+    /// is a previous generation; whether that one is good is said.
+    /// kForbidden and others: of the provider and of reading.
+    static core::Result<std::unique_ptr<KeyRing>> open(std::string file, RootKeyProvider& provider,
+                                                       Surroundings surroundings);
+    ~KeyRing();
+    KeyRing(const KeyRing&) = delete;
+    KeyRing& operator=(const KeyRing&) = delete;
+
+    /// The tenant's keys, which follow every change and outlive the ring; after erase() they hold
+    /// none. Errors: kNotFound, also for a tenant whose keys were erased.
+    core::Result<std::shared_ptr<const DataKeys>> tenant(std::string_view tenant) const;
+    /// In the order of their making, the current one last. Errors: as of tenant().
+    core::Result<std::vector<DataKeyInfo>> keys(std::string_view tenant) const;
+    /// Every tenant with more than one key.
+    std::vector<Rotation> rotations() const;
+    /// The id of the root key.
+    std::string root() const;
+
+    /// Gives a tenant its first key. `tenant`: 1 to 256 bytes of UTF-8.
+    /// Errors: kInvalidArgument, kConflict when it has keys or had some that were erased: what was
+    /// encrypted for one tenant must never look like another's. And those of writing; then nothing
+    /// has changed.
+    core::Result<KeyId> add_tenant(std::string_view tenant);
+    /// A new key for what is written from now on. Errors: kNotFound, and those of writing.
+    core::Result<KeyId> rotate(std::string_view tenant);
+    /// Forgets an old key for good. What is still encrypted under it is lost, so whoever calls has
+    /// looked. Errors: kNotFound, kConflict for the current key, and those of writing.
+    core::Result<void> retire(std::string_view tenant, KeyId key);
+    /// Forgets all keys of a tenant for good. Idempotent. Files and connections that are open have
+    /// copies of keys: close them first. Bytes that the disk itself kept of the ring's file are
+    /// worthless after the next rotate_root(). Errors: kNotFound, and those of writing.
+    core::Result<void> erase(std::string_view tenant);
+
+    /// Wraps all data keys with a new root key of the provider, then forgets the old ones there. No
+    /// data is touched. When it is interrupted, the ring is under one of both, and the provider has
+    /// that one; at worst it keeps a key that nothing needs until the next call. Errors: those of
+    /// the provider and of writing.
+    core::Result<void> rotate_root(RootKeyProvider& provider);
+
+  private:
+    struct Body;
+    explicit KeyRing(std::unique_ptr<Body> body);
+    std::unique_ptr<Body> body_;
+};
+
+}  // namespace zona::vault

@@ -1,0 +1,245 @@
+#include "vault/key_ring.h"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "core/testing/fake_clock.h"
+#include "core/testing/temporary_directory.h"
+#include "vault/detail/ring_file.h"
+#include "vault/testing/connection.h"
+
+namespace zona::vault {
+namespace {
+
+namespace fs = std::filesystem;
+using core::Code;
+
+class KeyRingTest : public testing::Test {
+  protected:
+    core::Result<std::unique_ptr<KeyRing>> open() { return KeyRing::open(ring_, *roots_, around_); }
+    std::unique_ptr<KeyRing> create() { return KeyRing::create(ring_, *roots_, around_).value(); }
+
+    /// All keys of all tenants, to compare before and after.
+    static std::map<KeyId, std::string> everything(const KeyRing& ring,
+                                                   std::initializer_list<const char*> tenants) {
+        std::map<KeyId, std::string> out;
+        for (const char* tenant : tenants) {
+            for (const DataKeyInfo& info : ring.keys(tenant).value()) {
+                const auto key = ring.tenant(tenant).value()->get(info.id).value();
+                out[info.id] = root_key_id(key);
+            }
+        }
+        return out;
+    }
+
+    core::TemporaryDirectory directory_;
+    core::FakeClock clock_;
+    core::SystemRandom random_;
+    KeyRing::Surroundings around_{.clock = clock_, .random = random_};
+    std::string ring_ = directory_.path() + "/keys.json";
+    std::string previous_ = ring_ + ".previous";
+    std::string root_ = directory_.path() + "/root-key";
+    std::unique_ptr<RootKeyProvider> roots_ = make_file_provider(root_, random_);
+};
+
+// SEC-01, SEC-07
+TEST_F(KeyRingTest, KeepsTheKeysOfEachTenantOverARestart) {
+    auto ring = create();
+    const KeyId acme = ring->add_tenant("acme").value();
+    const KeyId other = ring->add_tenant("other").value();
+    EXPECT_NE(acme, other);
+    const auto before = everything(*ring, {"acme", "other"});
+    ring.reset();
+
+    ring = open().value();
+
+    EXPECT_EQ(everything(*ring, {"acme", "other"}), before);
+    EXPECT_EQ(ring->tenant("acme").value()->current().value(), acme);
+    EXPECT_EQ(ring->tenant("acme").value()->get(other).error().code(), Code::kNotFound)
+        << "a tenant has no other tenant's keys";
+    EXPECT_EQ(ring->tenant("nobody").error().code(), Code::kNotFound);
+    EXPECT_EQ(ring->add_tenant("acme").error().code(), Code::kConflict);
+    EXPECT_EQ(ring->add_tenant("").error().code(), Code::kInvalidArgument);
+}
+
+// SEC-07
+TEST_F(KeyRingTest, IsOfNoUseWithoutTheRootKeyAndReadableByTheOwnerAlone) {
+    auto ring = create();
+    ASSERT_TRUE(ring->add_tenant("acme").has_value());
+    const auto key = ring->tenant("acme").value()->get(ring->keys("acme").value()[0].id).value();
+    const std::string bytes = bytes_of(ring_);
+    const auto* raw = reinterpret_cast<const char*>(key.reveal().data());
+    EXPECT_EQ(bytes.find(std::string(raw, crypto::kKeySize)), std::string::npos);
+    for (const std::string& path : {ring_, root_})
+        EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+    ring.reset();
+
+    fs::rename(root_, root_ + ".away");
+    auto opened = open();
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_EQ(opened.error().code(), Code::kNotFound);
+    EXPECT_NE(opened.error().message().find("key shares"), std::string::npos)
+        << opened.error().message();
+    ASSERT_TRUE(roots_->make().has_value());
+    EXPECT_EQ(open().error().code(), Code::kNotFound) << "another root key";
+    fs::rename(root_ + ".away", root_);
+    EXPECT_TRUE(open().has_value());
+}
+
+// SEC-06
+TEST_F(KeyRingTest, RotatesWhileOldKeysStayUntilTheyAreRetired) {
+    auto ring = create();
+    const KeyId first = ring->add_tenant("acme").value();
+    const auto keys = ring->tenant("acme").value();
+    EXPECT_TRUE(ring->rotations().empty());
+
+    const KeyId second = ring->rotate("acme").value();
+
+    EXPECT_EQ(keys->current().value(), second) << "who has the keys sees the new one";
+    EXPECT_TRUE(keys->get(first).has_value());
+    EXPECT_EQ(ring->retire("acme", second).error().code(), Code::kConflict);
+    ring = open().value();
+    const auto rotations = ring->rotations();
+    ASSERT_EQ(rotations.size(), 1U) << "found again after a restart";
+    EXPECT_EQ(rotations[0].tenant, "acme");
+    EXPECT_EQ(rotations[0].old, std::vector{first});
+    ASSERT_TRUE(ring->retire("acme", first).has_value());
+    EXPECT_TRUE(ring->rotations().empty());
+    EXPECT_EQ(ring->tenant("acme").value()->get(first).error().code(), Code::kNotFound);
+    EXPECT_EQ(ring->retire("acme", first).error().code(), Code::kNotFound);
+    EXPECT_EQ(bytes_of(previous_), bytes_of(ring_)) << "the previous generation has it no more";
+}
+
+// SEC-07, TEN-41
+TEST_F(KeyRingTest, ErasesATenantFromBothGenerationsAndForGood) {
+    auto ring = create();
+    ASSERT_TRUE(ring->add_tenant("acme").has_value());
+    ASSERT_TRUE(ring->add_tenant("other").has_value());
+    ASSERT_TRUE(ring->rotate("acme").has_value());
+    const auto keys = ring->tenant("acme").value();
+    const auto infos = ring->keys("acme").value();
+    const auto image = detail::parse_ring(bytes_of(ring_)).value().image;
+
+    ASSERT_TRUE(ring->erase("acme").has_value());
+    ASSERT_TRUE(ring->erase("acme").has_value()) << "once more";
+
+    EXPECT_EQ(keys->current().error().code(), Code::kNotFound);
+    EXPECT_EQ(keys->get(infos[0].id).error().code(), Code::kNotFound);
+    for (const std::string& path : {ring_, previous_}) {
+        for (const detail::WrappedKey& key : image.tenants[0].keys)
+            EXPECT_EQ(bytes_of(path).find(key.wrapped), std::string::npos) << path;
+    }
+    ring = open().value();
+    EXPECT_EQ(ring->tenant("acme").error().code(), Code::kNotFound);
+    EXPECT_EQ(ring->add_tenant("acme").error().code(), Code::kConflict);
+    EXPECT_TRUE(ring->tenant("other").has_value());
+}
+
+// SEC-07
+TEST_F(KeyRingTest, FinishesForgettingThatACrashInterrupted) {
+    auto ring = create();
+    const KeyId first = ring->add_tenant("acme").value();
+    ASSERT_TRUE(ring->rotate("acme").has_value());
+    const std::string before = bytes_of(ring_);
+    ASSERT_TRUE(ring->retire("acme", first).has_value());
+    ring.reset();
+    put_bytes(previous_, before);  // the second of the two files was not written
+
+    ASSERT_TRUE(open().has_value());
+
+    EXPECT_EQ(bytes_of(previous_), bytes_of(ring_));
+}
+
+// SEC-06, SEC-07
+TEST_F(KeyRingTest, RotatesTheRootKeyAndKeepsAllDataKeys) {
+    auto ring = create();
+    ASSERT_TRUE(ring->add_tenant("acme").has_value());
+    ASSERT_TRUE(ring->rotate("acme").has_value());
+    const auto before = everything(*ring, {"acme"});
+    const std::string old_root = ring->root();
+    const std::string old_root_file = bytes_of(root_);
+    const std::string old_ring = bytes_of(ring_);
+
+    ASSERT_TRUE(ring->rotate_root(*roots_).has_value());
+
+    EXPECT_NE(ring->root(), old_root);
+    EXPECT_EQ(roots_->get(old_root).error().code(), Code::kNotFound);
+    ASSERT_TRUE(ring->add_tenant("later").has_value());
+    ring = open().value();
+    EXPECT_EQ(everything(*ring, {"acme"}), before);
+    // Interrupted after the new root key was stored: the ring is still under the old one.
+    ring.reset();
+    put_bytes(root_, old_root_file + bytes_of(root_));
+    put_bytes(ring_, old_ring);
+    fs::permissions(root_, fs::perms::owner_read | fs::perms::owner_write);
+    ring = open().value();
+    EXPECT_EQ(everything(*ring, {"acme"}), before);
+}
+
+// SEC-07
+TEST_F(KeyRingTest, RefusesADamagedFileAndSaysWhatToDo) {
+    auto ring = create();
+    ASSERT_TRUE(ring->add_tenant("acme").has_value());
+    ASSERT_TRUE(ring->rotate("acme").has_value());
+    ring.reset();
+    const std::string good = bytes_of(ring_);
+    for (std::size_t at = 0; at < good.size(); at += 3) {
+        std::string bad = good;
+        bad[at] = static_cast<char>(bad[at] ^ 1);
+        put_bytes(ring_, bad);
+        const auto opened = open();
+        // A flipped digit in the root key's id asks for a root key that is not there.
+        ASSERT_FALSE(opened.has_value()) << at;
+        ASSERT_TRUE(opened.error().code() == Code::kConflict ||
+                    opened.error().code() == Code::kNotFound)
+            << at;
+        ASSERT_EQ(bytes_of(ring_), bad) << "left as it is";
+    }
+    put_bytes(ring_, good.substr(0, good.size() / 2));
+    auto opened = open();
+    ASSERT_EQ(opened.error().details().size(), 1U);
+    EXPECT_NE(opened.error().details()[0].hint.find(previous_), std::string::npos);
+    fs::remove(ring_);
+    opened = open();
+    EXPECT_EQ(opened.error().code(), Code::kConflict);
+    EXPECT_NE(opened.error().message().find("copy " + previous_), std::string::npos)
+        << opened.error().message();
+    EXPECT_EQ(KeyRing::create(ring_, *roots_, around_).error().code(), Code::kConflict);
+    fs::copy_file(previous_, ring_);
+    EXPECT_TRUE(open().has_value()) << "what the message says works";
+}
+
+// SEC-07
+TEST_F(KeyRingTest, NobodyPutsKeysTogetherAnewWithoutTheRootKey) {
+    auto ring = create();
+    ASSERT_TRUE(ring->add_tenant("acme").has_value());
+    ASSERT_TRUE(ring->add_tenant("other").has_value());
+    ring.reset();
+    auto image = detail::parse_ring(bytes_of(ring_)).value().image;
+    std::swap(image.tenants[0].keys, image.tenants[1].keys);
+    put_bytes(ring_, detail::render_ring(image, crypto::Key::random(random_)));
+    EXPECT_EQ(open().error().code(), Code::kConflict);
+}
+
+// SEC-07
+TEST_F(KeyRingTest, AChangeThatCannotBeWrittenIsNotInForce) {
+    auto ring = create();
+    const KeyId first = ring->add_tenant("acme").value();
+    fs::create_directory(ring_ + ".tmp");  // where the new generation would be written
+
+    EXPECT_FALSE(ring->rotate("acme").has_value());
+    EXPECT_FALSE(ring->add_tenant("other").has_value());
+
+    EXPECT_EQ(ring->tenant("acme").value()->current().value(), first);
+    EXPECT_EQ(ring->tenant("other").error().code(), Code::kNotFound);
+    fs::remove(ring_ + ".tmp");
+    EXPECT_TRUE(ring->rotate("acme").has_value());
+    EXPECT_TRUE(open().has_value());
+}
+
+}  // namespace
+}  // namespace zona::vault
