@@ -94,9 +94,9 @@ TEST(KeyShares, MakeTheKeyOfSharesThatAnotherProgramMade) {
     // By a few lines of Python: the key 00 01 .. 1f, the coefficients 3 + 7 i, numbers 1 and 3.
     const std::vector<Secret> shares{
         Secret("zona-share-010201-010203-042071-8e4b1f-e3e0aa-030b13-1b1b23-"
-        "2b3333-4b435b-5b536b-63636b-939b9b-838bb3-b3aba3-dbdbd3-cbc34e-6d484c"),
+               "2b3333-4b435b-5b536b-63636b-939b9b-838bb3-b3aba3-dbdbd3-cbc34e-6d484c"),
         Secret("zona-share-010203-010203-042071-8e4b1f-e3e0aa-051f31-2b256f-"
-        "715b45-cfd1fb-f5efa1-bb859f-8a909e-b4aae0-fed4ca-404e54-7a60d0-bc120e")};
+               "715b45-cfd1fb-f5efa1-bb859f-8a909e-b4aae0-fed4ca-404e54-7a60d0-bc120e")};
     const crypto::Key key = combine_shares(shares).value();
     for (std::size_t i = 0; i < crypto::kKeySize; ++i)
         EXPECT_EQ(key.reveal()[i], static_cast<std::byte>(i));
