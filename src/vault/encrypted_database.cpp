@@ -1,17 +1,11 @@
-// What belongs to encrypted databases and is done from outside of the VFS.
-#include <array>
-#include <cstdint>
-#include <map>
-#include <span>
+// Preparing a connection: from outside of the VFS, by what SQLite offers everybody.
 #include <string>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include "os/fd.h"
 #include "vault/detail/page_cipher.h"
-#include "vault/detail/wal_file.h"
 #include "vault/encrypting_vfs.h"
 
 namespace zona::vault {
@@ -51,20 +45,6 @@ Result<int> reserved_bytes(sqlite3* connection, int wanted) {
     return bytes;
 }
 
-/// Counts the blocks of `stride` bytes from `offset` on by the key in their ends.
-Result<void> count_keys(const std::string& path, std::uint64_t offset, std::size_t stride,
-                        std::map<KeyId, std::uint64_t>& out) {
-    auto file = os::open_file(path, O_RDONLY);
-    if (!file) return file.error().code() == Code::kNotFound ? Result<void>{} : file.take_error();
-    std::array<std::byte, detail::kTrailerSize> trailer;
-    for (std::uint64_t block = offset;; block += stride) {
-        ZONA_TRY(const std::size_t got,
-                 os::read_at(file->get(), trailer, block + stride - trailer.size()));
-        if (got < trailer.size()) return {};
-        ++out[detail::PageCipher::key_of(trailer)];
-    }
-}
-
 }  // namespace
 
 Result<void> prepare_encrypted(sqlite3* connection) {
@@ -83,13 +63,6 @@ Result<void> prepare_encrypted(sqlite3* connection) {
     if (reserved != kReserved)
         return Error(Code::kConflict, "the database was made without room for encryption");
     return {};
-}
-
-Result<std::map<KeyId, std::uint64_t>> keys_in_use(const std::string& path) {
-    std::map<KeyId, std::uint64_t> out;
-    ZONA_TRY_VOID(count_keys(path, 0, detail::kPageSize, out));
-    ZONA_TRY_VOID(count_keys(path + "-wal", detail::kWalHeaderSize, detail::kFrameSize, out));
-    return out;
 }
 
 }  // namespace zona::vault

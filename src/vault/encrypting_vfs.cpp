@@ -11,7 +11,11 @@
 #include <sqlite3.h>
 
 #include "crypto/aead.h"
+#include "os/fd.h"
+#include "vault/detail/base_file.h"
 #include "vault/detail/database_file.h"
+#include "vault/detail/key_count.h"
+#include "vault/detail/rekey.h"
 #include "vault/detail/scratch_file.h"
 #include "vault/detail/wal_file.h"
 
@@ -21,6 +25,7 @@ namespace {
 using core::Code;
 using core::Error;
 using core::Result;
+using detail::BaseFile;
 using detail::DatabaseFile;
 using detail::PageCipher;
 using detail::ScratchFile;
@@ -129,6 +134,7 @@ constexpr sqlite3_io_methods kMethods = {
 struct Encryption {
     core::Uuid id;
     std::shared_ptr<const DataKeys> keys;
+    std::shared_ptr<detail::DatabaseState> state = std::make_shared<detail::DatabaseState>();
 };
 
 /// What the registered VFS points to.
@@ -154,6 +160,7 @@ struct Engine {
     int adopt(const char* path, OpenFile* out, int flags, const Encryption* encryption);
     int check_identity(const char* path, DatabaseFile& file, const Encryption& encryption);
     int look_into_log(const char* log, const Encryption& encryption);
+    Result<void> finish_rekey(const std::string& path, const Encryption& encryption);
 
     const std::string name;
     sqlite3_vfs* const base;
@@ -163,6 +170,7 @@ struct Engine {
     std::map<std::string, Encryption, std::less<>> files;  // guarded by mutex
 };
 
+constexpr int kReadWrite = SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_READWRITE;
 constexpr int kScratch = SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TEMP_JOURNAL | SQLITE_OPEN_TRANSIENT_DB |
                          SQLITE_OPEN_SUBJOURNAL;
 constexpr int kKnown = kScratch | SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL;
@@ -217,7 +225,7 @@ int Engine::adopt(const char* path, OpenFile* out, int flags, const Encryption* 
         if (out->database != nullptr) out->database->set_log(out->file);
         return SQLITE_OK;
     }
-    out->database = new DatabaseFile(out->base(), std::move(cipher));
+    out->database = new DatabaseFile(out->base(), std::move(cipher), encryption->state);
     out->file = out->database;
     return check_identity(path, *out->database, *encryption);
 }
@@ -238,21 +246,25 @@ int Engine::check_identity(const char* path, DatabaseFile& file, const Encryptio
 }
 
 int Engine::look_into_log(const char* log, const Encryption& encryption) {
-    int there = 0;
-    const int code = base->xAccess(base, log, SQLITE_ACCESS_EXISTS, &there);
-    if (code != SQLITE_OK || there == 0) return SQLITE_NOTFOUND;
-    const auto memory = std::make_unique<std::max_align_t[]>(
-        static_cast<std::size_t>(base->szOsFile) / sizeof(std::max_align_t) + 1);
-    auto* const file = reinterpret_cast<sqlite3_file*>(memory.get());
-    if (base->xOpen(base, log, file, SQLITE_OPEN_WAL | SQLITE_OPEN_READONLY, nullptr) != SQLITE_OK)
-        return SQLITE_NOTFOUND;
-    bool good = false;
-    {
-        WalFile wal(file, PageCipher(encryption.id, encryption.keys, nonces));
-        good = wal.has_good_frame();
+    BaseFile file;
+    constexpr int kFlags = SQLITE_OPEN_WAL | SQLITE_OPEN_READONLY;
+    if (file.open(base, log, kFlags) != SQLITE_OK) return SQLITE_NOTFOUND;
+    WalFile wal(file.get(), PageCipher(encryption.id, encryption.keys, nonces));
+    return wal.has_good_frame() ? SQLITE_OK : SQLITE_NOTFOUND;
+}
+
+Result<void> Engine::finish_rekey(const std::string& path, const Encryption& encryption) {
+    ZONA_TRY(const auto beside, os::stat_path(detail::rekey_path(path)));
+    if (!beside) return {};
+    BaseFile file;
+    if (const int code = file.open(base, path, kReadWrite); code != SQLITE_OK) {
+        return Error(Code::kUnavailable,
+                     fmt::format("{} was left by a crash, and its database does not open: {}",
+                                 detail::rekey_path(path), ::sqlite3_errstr(code)));
     }
-    file->pMethods->xClose(file);
-    return good ? SQLITE_OK : SQLITE_NOTFOUND;
+    VfsFile whole(file.get());
+    PageCipher cipher(encryption.id, encryption.keys, nonces);
+    return detail::finish_rekey(path, whole, cipher);
 }
 
 /// Our own open, the rest passed on.
@@ -340,12 +352,38 @@ Result<void> EncryptingVfs::add(const std::string& path, const core::Uuid& id,
     if (!path.starts_with('/'))
         return Error(Code::kInvalidArgument, fmt::format("{} is not an absolute path", path));
     Engine& engine = body_->engine;
+    const std::string full = engine.full_path(path);
     const std::scoped_lock lock(engine.mutex);
-    const bool added =
-        engine.files.emplace(engine.full_path(path), Encryption{.id = id, .keys = std::move(keys)})
-            .second;
-    if (!added) return Error(Code::kConflict, fmt::format("{} is known already", path));
+    if (engine.files.contains(full))
+        return Error(Code::kConflict, fmt::format("{} is known already", path));
+    Encryption encryption{.id = id, .keys = std::move(keys)};
+    ZONA_TRY_VOID(engine.finish_rekey(full, encryption));
+    engine.files.emplace(full, std::move(encryption));
     return {};
+}
+
+Result<bool> EncryptingVfs::rekey(const std::string& path, std::size_t most_pages) {
+    Engine& engine = body_->engine;
+    const std::string full = engine.full_path(path);
+    const auto encryption = engine.find(full.c_str());
+    if (!encryption) return Error(Code::kNotFound, fmt::format("{} was not added", path));
+    BaseFile base;
+    if (const int code = base.open(engine.base, full, kReadWrite); code == SQLITE_NOTFOUND) {
+        return true;
+    } else if (code != SQLITE_OK) {
+        return Error(Code::kUnavailable, fmt::format("{}: {}", path, ::sqlite3_errstr(code)));
+    }
+    VfsFile file(base.get());
+    PageCipher cipher(encryption->id, encryption->keys, engine.nonces);
+    const std::scoped_lock lock(encryption->state->writing);
+    auto done = detail::rekey_some(full, file, cipher, *encryption->state, most_pages);
+    if (!done) return std::move(done.take_error()).context(path);
+    return done;
+}
+
+Result<std::map<KeyId, std::uint64_t>> EncryptingVfs::keys_in_use(const std::string& path) const {
+    const Engine& engine = body_->engine;
+    return detail::count_keys(engine.base, engine.full_path(path));
 }
 
 void EncryptingVfs::remove(const std::string& path) {

@@ -58,6 +58,20 @@ class EncryptingVfs {
     /// Forgets it; open connections go on. A path that is not there is success.
     void remove(const std::string& path);
 
+    /// Encrypts pages of the database file anew that are under an older key than the current one,
+    /// at most `most_pages` of them (about 4 kB of memory each), beside open connections:
+    /// checkpoints wait meanwhile, nobody else does. To be called until it says true: the end was
+    /// reached. A crash at any moment costs nothing. The log changes keys by itself, as it begins
+    /// anew. Errors: kNotFound for a path that was not added or a key that is not there, kConflict
+    /// for a damaged page, kUnavailable and others for those of reading and writing; what was done
+    /// stays.
+    core::Result<bool> rekey(const std::string& path, std::size_t most_pages);
+    /// How many blocks of the database and its log are encrypted under which key; blocks that were
+    /// never written count for key 0. Of a database in use, a look at a moment: when a key that is
+    /// not the current one does not appear, this file needs it no more (KeyRing::retire).
+    /// Errors: kUnavailable for those of reading; a missing file has no blocks.
+    core::Result<std::map<KeyId, std::uint64_t>> keys_in_use(const std::string& path) const;
+
   private:
     struct Body;
     explicit EncryptingVfs(std::unique_ptr<Body> body);
@@ -73,11 +87,5 @@ class EncryptingVfs {
 /// key. Errors here: kConflict when the database was made without encryption or does not open with
 /// the keys, kInternal for others of SQLite.
 core::Result<void> prepare_encrypted(sqlite3* connection);
-
-/// How many blocks of a database and its log are encrypted under which key; blocks that were never
-/// written count for key 0. Reads the files beside SQLite, so for a database in use it is a look at
-/// a moment. A key that does not appear, with the log included, is needed by this file no more.
-/// Errors: those of reading; a missing file has no blocks.
-core::Result<std::map<KeyId, std::uint64_t>> keys_in_use(const std::string& path);
 
 }  // namespace zona::vault

@@ -2,6 +2,7 @@
 // ZONA_TEST_CRASHES=N.
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -27,9 +28,11 @@ std::uint64_t rounds(std::uint64_t usual) {
 
 /// A database encrypted under the keys of seed 1.
 struct Store {
-    Store(const std::string& path, const std::string& base) {
+    Store(const std::string& path, const std::string& base,
+          std::shared_ptr<FakeKeys> keys = std::make_shared<FakeKeys>(1)) {
+        static core::SystemRandom random;
         vfs = EncryptingVfs::create({.name = "crashing", .base = base}, random).value();
-        if (!vfs->add(path, core::Uuid{.bytes = {7}}, std::make_shared<FakeKeys>(1))) std::abort();
+        if (!vfs->add(path, core::Uuid{.bytes = {7}}, std::move(keys))) std::abort();
     }
     /// False when it could not be opened.
     bool connect(TestConnection& out, const std::string& path) const {
@@ -40,7 +43,6 @@ struct Store {
                    "CREATE TABLE IF NOT EXISTS t(k INTEGER PRIMARY KEY, v INTEGER, body TEXT);"
                    "CREATE INDEX IF NOT EXISTS by_v ON t(v)") == SQLITE_OK;
     }
-    core::SystemRandom random;
     std::unique_ptr<EncryptingVfs> vfs;
 };
 
@@ -117,6 +119,38 @@ TEST(EncryptingVfsCrash, APowerCutCostsNothingThatWasAcknowledged) {
         }
     }
     EXPECT_GT(cuts, all);
+}
+
+// SEC-06, REL-21
+TEST(EncryptingVfsCrash, APowerCutWhileRekeyingCostsNothing) {
+    std::uint64_t finished = 0;
+    const std::uint64_t all = rounds(60);
+    for (std::uint64_t seed = 1; seed <= all; ++seed) {
+        SCOPED_TRACE(fmt::format("seed {}", seed));
+        core::SeededRandom random(seed);
+        const core::TemporaryDirectory directory;
+        const std::string path = directory.path() + "/a.db";
+        LosingVfs losing("losing");
+        const auto keys = std::make_shared<FakeKeys>(1);
+        Store store(path, "losing", keys);
+        const Outcome outcome = write_until_the_power_goes(store, path, random, {});
+        keys->rotate();
+        losing.cut_power_after(1 + random.below(60));
+        while (!store.vfs->rekey(path, 1 + random.below(9)).value_or(true)) {
+        }
+        losing.settle(random);
+        finished += std::filesystem::exists(path + "-rekey") ? 1 : 0;
+
+        store.vfs.reset();
+        store = Store(path, "losing", keys);
+
+        EXPECT_FALSE(std::filesystem::exists(path + "-rekey"));
+        TestConnection db;
+        ASSERT_TRUE(store.connect(db, path));
+        ASSERT_EQ(db.ask("SELECT k, v FROM t ORDER BY k"), rendered(outcome.acknowledged));
+        ASSERT_EQ(db.ask("PRAGMA integrity_check"), "|ok");
+    }
+    EXPECT_GT(finished, all / 4);
 }
 
 /// Writes row after row and one byte into `acknowledged` for each; never returns.

@@ -1,8 +1,10 @@
 #include "vault/encrypting_vfs.h"
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -262,19 +264,67 @@ TEST_F(EncryptingVfsTest, AfterARotationOldPagesAreReadUntilAllAreWrittenAnew) {
     const std::string before = read_all(db);
     ASSERT_EQ(db.run("INSERT INTO t VALUES(1000, 'new', 'new'); PRAGMA wal_checkpoint(TRUNCATE)"),
               SQLITE_OK);
-    auto keys = keys_in_use(acme_).value();
+    auto keys = vfs_->keys_in_use(acme_).value();
     EXPECT_GT(keys[KeyId{1}], 20U);
     EXPECT_GT(keys[KeyId{2}], 0U);
 
     ASSERT_EQ(db.run("DELETE FROM t WHERE k = 1000; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"),
               SQLITE_OK);
 
-    keys = keys_in_use(acme_).value();
+    keys = vfs_->keys_in_use(acme_).value();
     EXPECT_FALSE(keys.contains(KeyId{1}));
     acme_keys_->forget(KeyId{1});
     db.close();
     db = open(acme_);
     EXPECT_EQ(read_all(db), before);
+}
+
+// SEC-06
+TEST_F(EncryptingVfsTest, RekeyingGoesOnBesideReadersAndWriters) {
+    fill(acme_);
+    TestConnection writer = open(acme_);
+    const std::string before = read_all(writer);
+    acme_keys_->rotate();
+    std::atomic<bool> done = false;
+    std::jthread reader([&] {
+        TestConnection db = open(acme_);
+        db.run("PRAGMA cache_size = 0");
+        while (!done)
+            EXPECT_EQ(read_all(db), before);
+    });
+    int rounds = 0;
+    for (bool end = false; !end; ++rounds) {
+        end = vfs_->rekey(acme_, 3).value();
+        ASSERT_EQ(
+            writer.run("UPDATE t SET body = body WHERE k = 7; PRAGMA wal_checkpoint(PASSIVE)"),
+            SQLITE_OK);
+    }
+    done = true;
+    reader.join();
+    EXPECT_GT(rounds, 10);
+    ASSERT_EQ(writer.run("PRAGMA wal_checkpoint(TRUNCATE)"), SQLITE_OK);
+    const auto keys = vfs_->keys_in_use(acme_).value();
+    EXPECT_EQ(keys.size(), 1U);
+    EXPECT_TRUE(keys.contains(KeyId{2}));
+    acme_keys_->forget(KeyId{1});
+    writer.close();
+    writer = open(acme_);
+    EXPECT_EQ(read_all(writer), before);
+    EXPECT_EQ(vfs_->rekey(directory_.path() + "/nothing.db", 3).error().code(),
+              core::Code::kNotFound);
+}
+
+// SEC-06, SEC-04
+TEST_F(EncryptingVfsTest, RekeyingStopsAtADamagedPage) {
+    fill(acme_);
+    acme_keys_->rotate();
+    std::string bad = bytes_of(acme_);
+    bad[9 * kPage + 100] ^= 1;
+    put_bytes(acme_, bad);
+    const auto done = vfs_->rekey(acme_, 100);
+    ASSERT_FALSE(done.has_value());
+    EXPECT_NE(done.error().message().find("page 10 is damaged"), std::string::npos);
+    EXPECT_EQ(bytes_of(acme_), bad);
 }
 
 // SEC-04, REL-21

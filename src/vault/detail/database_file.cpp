@@ -19,23 +19,14 @@ bool has_room_for_trailers(std::span<const std::byte> page) {
            page[20] == std::byte{kTrailerSize};
 }
 
-int code_of(Opened result, sqlite3_int64 offset, KeyId key) {
-    const auto page = static_cast<long long>(offset / kPageBytes + 1);
+int code_of(Opened result) {
     switch (result) {
         case Opened::kGood:
             return SQLITE_OK;
         case Opened::kUnknownKey:
-            sqlite3_log(SQLITE_IOERR_AUTH,
-                        "page %lld is encrypted under key %08x, which is not there", page,
-                        std::to_underlying(key));
             return SQLITE_IOERR_AUTH;
         case Opened::kDamaged:
         case Opened::kUnwritten:
-            sqlite3_log(
-                SQLITE_IOERR_DATA,
-                "page %lld is not what was written there: damaged, exchanged, or of another "
-                "database",
-                page);
             return SQLITE_IOERR_DATA;
     }
     return SQLITE_IOERR;
@@ -66,19 +57,41 @@ int DatabaseFile::read(std::span<std::byte> out, sqlite3_int64 offset) {
                     static_cast<int>(out.size()), static_cast<long long>(offset));
         return SQLITE_IOERR_READ;
     }
+    const int code = read_page(out, offset);
+    if (code != SQLITE_IOERR_DATA && code != SQLITE_IOERR_AUTH) return code;
+    // It may just be on its way from one key to another: nobody writes while this is held.
+    const std::scoped_lock lock(state_->writing);
+    const int again = read_page(out, offset);
+    if (again == SQLITE_IOERR_AUTH) {
+        sqlite3_log(again, "page %lld is encrypted under key %08x, which is not there",
+                    static_cast<long long>(offset / kPageBytes + 1), std::to_underlying(key_read_));
+    } else if (again == SQLITE_IOERR_DATA) {
+        sqlite3_log(again,
+                    "page %lld is not what was written there: damaged, exchanged, or of another "
+                    "database",
+                    static_cast<long long>(offset / kPageBytes + 1));
+    }
+    return again;
+}
+
+int DatabaseFile::read_page(std::span<std::byte> out, sqlite3_int64 offset) {
     const int code = VfsFile::read(out, offset);
     if (code == SQLITE_IOERR_SHORT_READ) {
         // Behind the end there are zeros, as SQLite wants; a piece of a page is damage, which it
         // would take for a page.
         sqlite3_int64 bytes = 0;
         if (const int failed = size(&bytes); failed != SQLITE_OK) return failed;
-        return offset >= bytes ? code : code_of(Opened::kDamaged, offset, {});
+        return offset >= bytes ? code : SQLITE_IOERR_DATA;
     }
     if (code != SQLITE_OK) return code;
-    const KeyId key = PageCipher::key_of(out);
-    const Opened result =
-        cipher_.open(BlockKind::kPage, static_cast<std::uint64_t>(offset), clear_of(offset), out);
-    return code_of(result, offset, key);
+    key_read_ = PageCipher::key_of(out);
+    return code_of(
+        cipher_.open(BlockKind::kPage, static_cast<std::uint64_t>(offset), clear_of(offset), out));
+}
+
+int DatabaseFile::truncate(sqlite3_int64 size) {
+    const std::scoped_lock lock(state_->writing);
+    return VfsFile::truncate(size);
 }
 
 int DatabaseFile::write(std::span<const std::byte> in, sqlite3_int64 offset) {
@@ -100,6 +113,7 @@ int DatabaseFile::write(std::span<const std::byte> in, sqlite3_int64 offset) {
         sqlite3_log(SQLITE_IOERR_AUTH, "there is no key to encrypt with");
         return SQLITE_IOERR_AUTH;
     }
+    const std::scoped_lock lock(state_->writing);
     return VfsFile::write(page_, offset);
 }
 

@@ -3,16 +3,18 @@
 #pragma once
 
 #include <array>
+#include <memory>
 
 #include "vault/detail/page_cipher.h"
+#include "vault/detail/rekey.h"
 #include "vault/detail/vfs_file.h"
 
 namespace zona::vault::detail {
 
 class DatabaseFile final : public VfsFile {
   public:
-    DatabaseFile(sqlite3_file* base, PageCipher cipher)
-        : VfsFile(base), cipher_(std::move(cipher)) {}
+    DatabaseFile(sqlite3_file* base, PageCipher cipher, std::shared_ptr<DatabaseState> state)
+        : VfsFile(base), cipher_(std::move(cipher)), state_(std::move(state)) {}
 
     /// What stands in page 1: SQLITE_OK; SQLITE_NOTFOUND for an empty file; SQLITE_IOERR_AUTH or
     /// SQLITE_IOERR_DATA when it does not open.
@@ -20,6 +22,7 @@ class DatabaseFile final : public VfsFile {
 
     int read(std::span<std::byte> out, sqlite3_int64 offset) override;
     int write(std::span<const std::byte> in, sqlite3_int64 offset) override;
+    int truncate(sqlite3_int64 size) override;
     void write_lock_released() override {
         if (log_ != nullptr) log_->write_lock_released();
     }
@@ -27,8 +30,13 @@ class DatabaseFile final : public VfsFile {
     void set_log(VfsFile* log) { log_ = log; }
 
   private:
+    int read_page(std::span<std::byte> out, sqlite3_int64 offset);
+
     PageCipher cipher_;
+    // Owned by all who have the database open, and by the VFS that lends it.
+    std::shared_ptr<DatabaseState> state_;
     VfsFile* log_ = nullptr;
+    KeyId key_read_{};  ///< of the page that was read last
     std::array<std::byte, kPageSize> page_;
 };
 

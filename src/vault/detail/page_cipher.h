@@ -56,6 +56,8 @@ class PageCipher {
     Opened open(BlockKind kind, std::uint64_t offset, std::size_t clear,
                 std::span<std::byte> block);
 
+    /// The key that seal() takes now. Errors: as of DataKeys::current().
+    core::Result<KeyId> current() const { return keys_->current(); }
     /// The key id in the trailer of a sealed block; 0 for none.
     static KeyId key_of(std::span<const std::byte> block);
 
