@@ -53,6 +53,11 @@ Result<void> prepare_encrypted(sqlite3* connection) {
     ZONA_TRY_VOID(reserved_bytes(connection, kReserved));
     static_assert(detail::kPageSize == 4096);
     ZONA_TRY_VOID(run(connection, "PRAGMA page_size = 4096; PRAGMA cache_spill = 0"));
+    ZONA_TRY(const std::string pages, run(connection, "PRAGMA page_count"));
+    ZONA_TRY(const std::string before, run(connection, "PRAGMA journal_mode"));
+    // A copy by VACUUM INTO: page 1 must not get into a journal on the disk.
+    if (pages != "0" && before != "wal")
+        ZONA_TRY_VOID(run(connection, "PRAGMA journal_mode = MEMORY"));
     ZONA_TRY(const std::string mode, run(connection, "PRAGMA journal_mode = WAL"));
     if (mode != "wal") {
         return Error(

@@ -55,7 +55,8 @@ class EncryptingVfs {
     /// absolute.
     core::Result<void> add(const std::string& path, const core::Uuid& id,
                            std::shared_ptr<const DataKeys> keys);
-    /// Forgets it; open connections go on. A path that is not there is success.
+    /// Forgets it; to be called when its connections are closed. A path that is not there is
+    /// success.
     void remove(const std::string& path);
 
     /// Encrypts pages of the database file anew that are under an older key than the current one,

@@ -314,6 +314,28 @@ TEST_F(EncryptingVfsTest, RekeyingGoesOnBesideReadersAndWriters) {
               core::Code::kNotFound);
 }
 
+// SEC-04, SEC-09
+TEST_F(EncryptingVfsTest, CopiesThatSqliteMakesAreEncryptedForTheirOwnFile) {
+    fill(acme_);
+    TestConnection db = open(acme_);
+    const std::string before = read_all(db);
+    const std::string copy = directory_.path() + "/copy.db";
+    EXPECT_EQ(db.run("VACUUM INTO '" + copy + "'"), SQLITE_CANTOPEN) << "nothing says how";
+    ASSERT_TRUE(vfs_->add(copy, core::Uuid::v4(random_), other_keys_).has_value());
+    ASSERT_EQ(db.run("VACUUM INTO '" + copy + "'"), SQLITE_OK);
+    EXPECT_FALSE(holds(bytes_of(copy)));
+    TestConnection copied = open(copy);
+    EXPECT_EQ(read_all(copied), before);
+
+    TestConnection second = open(acme_second_);
+    sqlite3_backup* const backup = ::sqlite3_backup_init(second.get(), "main", db.get(), "main");
+    ASSERT_NE(backup, nullptr);
+    EXPECT_EQ(::sqlite3_backup_step(backup, -1), SQLITE_DONE);
+    EXPECT_EQ(::sqlite3_backup_finish(backup), SQLITE_OK);
+    EXPECT_EQ(read_all(second), before);
+    EXPECT_FALSE(holds(bytes_of(acme_second_)));
+}
+
 // SEC-06, SEC-04
 TEST_F(EncryptingVfsTest, RekeyingStopsAtADamagedPage) {
     fill(acme_);
