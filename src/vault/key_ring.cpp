@@ -155,7 +155,7 @@ enum class Previous : std::uint8_t { kKept, kReplaced };
 }  // namespace
 
 struct KeyRing::Body {
-    Body(std::string path, Genuine&& ring, Surroundings around)
+    Body(std::string path, Genuine ring, Surroundings around)
         : file(std::move(path)),
           surroundings(around),
           image(std::move(ring.image)),
@@ -326,6 +326,7 @@ Result<std::vector<DataKeyInfo>> KeyRing::keys(std::string_view tenant) const {
     RingImage image = body_->copy();
     ZONA_TRY(const WrappedKeys* const found, find_in(image, tenant));
     std::vector<DataKeyInfo> out;
+    out.reserve(found->keys.size());
     for (const WrappedKey& key : found->keys)
         out.push_back({.id = key.id, .made_at = key.made_at});
     return out;

@@ -30,6 +30,10 @@ Error failed(int code, std::string_view what) {
     return Error(Code::kUnavailable, fmt::format("{}: {}", what, ::sqlite3_errstr(code)));
 }
 
+sqlite3_int64 offset_of(std::uint64_t page) {
+    return static_cast<sqlite3_int64>(page) * static_cast<sqlite3_int64>(kPageSize);
+}
+
 std::size_t clear_of(std::uint64_t page) {
     return page == 0 ? kClearHeader : 0;
 }
@@ -39,7 +43,7 @@ Opened open_page(PageCipher& cipher, std::uint64_t page, std::span<std::byte> by
 }
 
 Result<void> write_page(VfsFile& file, std::uint64_t page, std::span<const std::byte> bytes) {
-    const int code = file.write(bytes, static_cast<sqlite3_int64>(page * kPageSize));
+    const int code = file.write(bytes, offset_of(page));
     return code == SQLITE_OK ? Result<void>{} : failed(code, "a page cannot be written");
 }
 
@@ -63,7 +67,7 @@ std::uint64_t number_of(std::string_view entry) {
 
 /// The page in its new form; the caller holds the lock, so nobody writes it.
 Result<void> seal_anew(VfsFile& file, PageCipher& cipher, std::uint64_t page, Page& bytes) {
-    const int code = file.read(bytes, static_cast<sqlite3_int64>(page * kPageSize));
+    const int code = file.read(bytes, offset_of(page));
     if (code != SQLITE_OK) return failed(code, "a page cannot be read");
     const KeyId key = PageCipher::key_of(bytes);
     switch (open_page(cipher, page, bytes)) {
@@ -92,7 +96,7 @@ Result<void> write_entries(std::string_view text, VfsFile& file, PageCipher& cip
         const std::uint64_t page = number_of(text);
         const auto sealed = std::as_bytes(std::span(text.substr(kNumberSize, kPageSize)));
         if (which == Which::kTorn) {
-            const int code = file.read(bytes, static_cast<sqlite3_int64>(page * kPageSize));
+            const int code = file.read(bytes, offset_of(page));
             if (code == SQLITE_OK && open_page(cipher, page, bytes) == Opened::kGood) continue;
             std::ranges::copy(sealed, bytes.begin());
             if (open_page(cipher, page, bytes) != Opened::kGood) {
