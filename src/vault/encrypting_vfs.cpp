@@ -259,7 +259,8 @@ Result<void> Engine::finish_rekey(const std::string& path, const Encryption& enc
     BaseFile file;
     if (const int code = file.open(base, path, kReadWrite); code != SQLITE_OK) {
         return Error(Code::kUnavailable,
-                     fmt::format("{} was left by a crash, and its database does not open: {}",
+                     fmt::format("{} was left by a crash, and its database does not open: {}; remove "
+                                 "it when the database is gone for good",
                                  detail::rekey_path(path), ::sqlite3_errstr(code)));
     }
     VfsFile whole(file.get());

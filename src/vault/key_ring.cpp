@@ -134,21 +134,6 @@ bool has_key(const WrappedKeys& tenant, KeyId id) {
     return std::ranges::find(tenant.keys, id, &WrappedKey::id) != tenant.keys.end();
 }
 
-/// Whether an older ring has what the current one forgot: a key, or the wrapping under another
-/// root. One that is newer is none of that; somebody put the current one back, and may want it.
-bool needs_purge(const RingImage& previous, const RingImage& current) {
-    if (previous.sequence >= current.sequence) return false;
-    if (previous.root != current.root) return true;
-    for (const WrappedKeys& old : previous.tenants) {
-        const auto now = std::ranges::find(current.tenants, old.tenant, &WrappedKeys::tenant);
-        const auto forgotten = [&](const WrappedKey& key) {
-            return now == current.tenants.end() || !has_key(*now, key.id);
-        };
-        if (std::ranges::any_of(old.keys, forgotten)) return true;
-    }
-    return false;
-}
-
 /// What happens to the previous generation with a change.
 enum class Previous : std::uint8_t { kKept, kReplaced };
 
@@ -175,29 +160,22 @@ struct KeyRing::Body {
         return {};
     }
 
-    /// Puts `changed` on the disk and in force. The caller holds `changing`.
+    /// Puts `changed` on the disk and in force; nothing changes when it fails. The caller holds
+    /// `changing`.
     Result<void> commit(RingImage changed, Previous previous) {
-        ++changed.sequence;
         const std::string text = detail::render_ring(changed, mac_key);
-        if (previous == Previous::kKept) {
+        // What is to be forgotten leaves the previous generation first: a crash in between leaves
+        // the change undone, and not half done.
+        if (previous == Previous::kReplaced) {
+            ZONA_TRY_VOID(os::replace_file(previous_of(file), text, 0600));
+        } else {
             ZONA_TRY(const auto old, read_if_there(file));
             if (old) ZONA_TRY_VOID(os::replace_file(previous_of(file), *old, 0600));
         }
         ZONA_TRY_VOID(os::replace_file(file, text, 0600));
-        {
-            const std::scoped_lock lock(mutex);
-            image = std::move(changed);
-        }
-        if (previous == Previous::kKept) return {};
-        return os::replace_file(previous_of(file), text, 0600);
-    }
-
-    /// After a crash between the two files of a change that forgets keys.
-    Result<void> finish_purge() {
-        ZONA_TRY(const auto text, read_if_there(previous_of(file)));
-        const auto parsed = detail::parse_ring(text.value_or(""));
-        if (!parsed || !needs_purge(parsed->image, image)) return {};
-        return os::replace_file(previous_of(file), detail::render_ring(image, mac_key), 0600);
+        const std::scoped_lock lock(mutex);
+        image = std::move(changed);
+        return {};
     }
 
     KeyId new_id() const {
@@ -281,8 +259,7 @@ Result<std::unique_ptr<KeyRing>> KeyRing::create(std::string file, RootKeyProvid
     ZONA_TRY(std::unique_ptr<RootKey> root, provider.make());
     crypto::Key mac_key = crypto::Key::random(surroundings.random);
     ZONA_TRY(std::string wrapped, root->wrap(mac_key, kMacContext));
-    RingImage image{
-        .sequence = 0, .root = root->id(), .mac_key = std::move(wrapped), .tenants = {}};
+    RingImage image{.root = root->id(), .mac_key = std::move(wrapped), .tenants = {}};
     auto body = std::make_unique<Body>(
         std::move(file),
         Genuine{.image = image, .root = std::move(root), .mac_key = std::move(mac_key)},
@@ -312,14 +289,14 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(std::string file, RootKeyProvider
     }
     auto body = std::make_unique<Body>(std::move(file), std::move(*ring), surroundings);
     ZONA_TRY_VOID(body->unwrap_all());
-    ZONA_TRY_VOID(body->finish_purge());
     return std::unique_ptr<KeyRing>(new KeyRing(std::move(body)));
 }
 
 Result<std::shared_ptr<const DataKeys>> KeyRing::tenant(std::string_view tenant) const {
-    RingImage image = body_->copy();
-    if (auto found = find_in(image, tenant); !found) return found.take_error();
-    return std::shared_ptr<const DataKeys>(body_->keys_of(tenant));
+    const std::shared_ptr<TenantKeys> keys = body_->keys_of(tenant);
+    if (keys == nullptr) return unknown(tenant);
+    if (auto current = keys->current(); !current) return current.take_error();
+    return std::shared_ptr<const DataKeys>(keys);
 }
 
 Result<std::vector<DataKeyInfo>> KeyRing::keys(std::string_view tenant) const {

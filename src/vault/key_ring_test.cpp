@@ -1,9 +1,12 @@
 #include "vault/key_ring.h"
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -125,6 +128,7 @@ TEST_F(KeyRingTest, ErasesATenantFromBothGenerationsAndForGood) {
     const auto image = detail::parse_ring(bytes_of(ring_)).value().image;
 
     ASSERT_TRUE(ring->erase("acme").has_value());
+    EXPECT_EQ(ring->tenant("acme").error().code(), Code::kNotFound);
     ASSERT_TRUE(ring->erase("acme").has_value()) << "once more";
 
     EXPECT_EQ(keys->current().error().code(), Code::kNotFound);
@@ -140,18 +144,48 @@ TEST_F(KeyRingTest, ErasesATenantFromBothGenerationsAndForGood) {
 }
 
 // SEC-07
-TEST_F(KeyRingTest, FinishesForgettingThatACrashInterrupted) {
+TEST_F(KeyRingTest, ForgettingThatACrashInterruptedIsUndoneAndCanBeRepeated) {
     auto ring = create();
     const KeyId first = ring->add_tenant("acme").value();
     ASSERT_TRUE(ring->rotate("acme").has_value());
     const std::string before = bytes_of(ring_);
     ASSERT_TRUE(ring->retire("acme", first).has_value());
     ring.reset();
-    put_bytes(previous_, before);  // the second of the two files was not written
+    put_bytes(ring_, before);  // the second of the two files was not written
 
-    ASSERT_TRUE(open().has_value());
+    ring = open().value();
 
+    EXPECT_EQ(ring->rotations().size(), 1U);
+    EXPECT_TRUE(ring->tenant("acme").value()->get(first).has_value());
+    ASSERT_TRUE(ring->retire("acme", first).has_value());
     EXPECT_EQ(bytes_of(previous_), bytes_of(ring_));
+}
+
+// SEC-06
+TEST_F(KeyRingTest, RotatesWhileOthersUseTheKeys) {
+    auto ring = create();
+    ASSERT_TRUE(ring->add_tenant("acme").has_value());
+    std::atomic<bool> done = false;
+    std::atomic<int> uses = 0;
+    std::vector<std::jthread> users;
+    for (int i = 0; i < 2; ++i) {
+        users.emplace_back([&, keys = ring->tenant("acme").value()] {
+            while (!done) {
+                EXPECT_TRUE(keys->get(keys->current().value()).has_value());
+                EXPECT_TRUE(ring->tenant("acme").has_value());
+                ++uses;
+                uses.notify_all();
+            }
+        });
+    }
+    for (int i = 0; i < 20; ++i) {
+        const int before = uses;
+        ASSERT_TRUE(ring->rotate("acme").has_value());
+        uses.wait(before);
+    }
+    done = true;
+    users.clear();
+    EXPECT_EQ(ring->keys("acme").value().size(), 21U);
 }
 
 // SEC-06, SEC-07

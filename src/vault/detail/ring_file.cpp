@@ -75,9 +75,6 @@ Result<ParsedRing> parse(std::string_view text) {
     } else {
         in.mistake("mac", "not 64 hexadecimal digits");
     }
-    const auto sequence = in.integer("sequence", {.least = 0});
-    if (!sequence) in.mistake("sequence", "missing");
-    out.image.sequence = sequence.value_or(0);
     out.image.root = in.require_string("root");
     out.image.mac_key = in.require_string("mac_key");
     std::set<KeyId> keys;
@@ -108,8 +105,7 @@ std::string render_ring(const RingImage& image, const crypto::Key& mac_key) {
     json::array tenants;
     for (const WrappedKeys& tenant : image.tenants)
         tenants.push_back(to_value(tenant));
-    const json::value value = json::object{{"sequence", image.sequence},
-                                           {"root", image.root},
+    const json::value value = json::object{{"root", image.root},
                                            {"mac_key", image.mac_key},
                                            {"tenants", std::move(tenants)}};
     const std::string body =

@@ -6,7 +6,6 @@
 /// a key out, put one back or make another the current one.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,7 +36,6 @@ struct WrappedKeys {
 
 /// What the file says.
 struct RingImage {
-    std::int64_t sequence = 0;  ///< one more with each change
     std::string root;           ///< id of the root key
     std::string mac_key;        ///< wrapped
     std::vector<WrappedKeys> tenants;
