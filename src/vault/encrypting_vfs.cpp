@@ -258,10 +258,11 @@ Result<void> Engine::finish_rekey(const std::string& path, const Encryption& enc
     if (!beside) return {};
     BaseFile file;
     if (const int code = file.open(base, path, kReadWrite); code != SQLITE_OK) {
-        return Error(Code::kUnavailable,
-                     fmt::format("{} was left by a crash, and its database does not open: {}; remove "
-                                 "it when the database is gone for good",
-                                 detail::rekey_path(path), ::sqlite3_errstr(code)));
+        return Error(
+            Code::kUnavailable,
+            fmt::format("{} was left by a crash, and its database does not open: {}; remove "
+                        "it when the database is gone for good",
+                        detail::rekey_path(path), ::sqlite3_errstr(code)));
     }
     VfsFile whole(file.get());
     PageCipher cipher(encryption.id, encryption.keys, nonces);

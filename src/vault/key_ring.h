@@ -54,12 +54,11 @@ class KeyRing {
     static core::Result<std::unique_ptr<KeyRing>> create(std::string file,
                                                          RootKeyProvider& provider,
                                                          Surroundings surroundings);
-    /// The ring in `file`. Opens as a whole or not at all, and changes no file. Every error says what
-    /// to do:
-    /// kNotFound: no ring, or the provider has no such root key.
-    /// kConflict: damaged, changed without the root key, of a newer format, or missing while there
-    /// is a previous generation; whether that one is good is said.
-    /// kForbidden and others: of the provider and of reading.
+    /// The ring in `file`. Opens as a whole or not at all, and changes no file. Every error says
+    /// what to do: kNotFound: no ring, or the provider has no such root key. kConflict: damaged,
+    /// changed without the root key, of a newer format, or missing while there is a previous
+    /// generation; whether that one is good is said. kForbidden and others: of the provider and of
+    /// reading.
     static core::Result<std::unique_ptr<KeyRing>> open(std::string file, RootKeyProvider& provider,
                                                        Surroundings surroundings);
     ~KeyRing();

@@ -129,7 +129,6 @@ TEST_F(KeyRingTest, ErasesATenantFromBothGenerationsAndForGood) {
 
     ASSERT_TRUE(ring->erase("acme").has_value());
     EXPECT_EQ(ring->tenant("acme").error().code(), Code::kNotFound);
-    ASSERT_TRUE(ring->erase("acme").has_value()) << "once more";
 
     EXPECT_EQ(keys->current().error().code(), Code::kNotFound);
     EXPECT_EQ(keys->get(infos[0].id).error().code(), Code::kNotFound);
@@ -137,6 +136,7 @@ TEST_F(KeyRingTest, ErasesATenantFromBothGenerationsAndForGood) {
         for (const detail::WrappedKey& key : image.tenants[0].keys)
             EXPECT_EQ(bytes_of(path).find(key.wrapped), std::string::npos) << path;
     }
+    EXPECT_TRUE(ring->erase("acme").has_value()) << "once more";
     ring = open().value();
     EXPECT_EQ(ring->tenant("acme").error().code(), Code::kNotFound);
     EXPECT_EQ(ring->add_tenant("acme").error().code(), Code::kConflict);

@@ -105,9 +105,8 @@ std::string render_ring(const RingImage& image, const crypto::Key& mac_key) {
     json::array tenants;
     for (const WrappedKeys& tenant : image.tenants)
         tenants.push_back(to_value(tenant));
-    const json::value value = json::object{{"root", image.root},
-                                           {"mac_key", image.mac_key},
-                                           {"tenants", std::move(tenants)}};
+    const json::value value = json::object{
+        {"root", image.root}, {"mac_key", image.mac_key}, {"tenants", std::move(tenants)}};
     const std::string body =
         "\n" + core::to_json(value, core::JsonLayout::kIndented).substr(1) + "\n";
     return fmt::format(R"({{"format":{},"mac":"{}",)", kFormat,

@@ -36,8 +36,8 @@ struct WrappedKeys {
 
 /// What the file says.
 struct RingImage {
-    std::string root;           ///< id of the root key
-    std::string mac_key;        ///< wrapped
+    std::string root;     ///< id of the root key
+    std::string mac_key;  ///< wrapped
     std::vector<WrappedKeys> tenants;
     bool operator==(const RingImage&) const = default;
 };
