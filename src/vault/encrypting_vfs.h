@@ -6,10 +6,10 @@
 /// between files or between tenants is not read but reported. In clear are the first 100 bytes of a
 /// database (SQLite's header: versions, sizes, counters), page numbers and sizes in the log, and
 /// how large and how often written everything is. It does not notice that a whole file, or the end
-/// of a log, was put back to an earlier state. Format: docs/adr/0008-encrypted-files.md. Source:
-/// SEC-04.
+/// of a log, was put back to an earlier state.
 ///
-/// A database is used by one process at a time, by any number of connections within it.
+/// A database is used by one process at a time, by any number of connections within it. Format:
+/// docs/adr/0008-encrypted-files.md. Source: SEC-04, SEC-06.
 #pragma once
 
 #include <cstddef>
@@ -51,8 +51,10 @@ class EncryptingVfs {
     /// Says how the database at the absolute `path` is encrypted, before it is opened; a path that
     /// was not added cannot be opened. `id` is the file's own, made once and kept with whatever
     /// names the file: its pages open as no other file's. A backup that is copied byte by byte
-    /// keeps it. Errors: kConflict when the path is there already, kInvalidArgument when it is not
-    /// absolute.
+    /// keeps it. What a crash left of rekey() is finished here.
+    ///
+    /// Errors: kConflict when the path is there already, kInvalidArgument when it is not absolute;
+    /// as of rekey() when there is something to be finished.
     core::Result<void> add(const std::string& path, const core::Uuid& id,
                            std::shared_ptr<const DataKeys> keys);
     /// Forgets it; to be called when its connections are closed. A path that is not there is
@@ -63,13 +65,17 @@ class EncryptingVfs {
     /// at most `most_pages` of them (about 4 kB of memory each), beside open connections:
     /// checkpoints wait meanwhile, nobody else does. To be called until it says true: the end was
     /// reached. A crash at any moment costs nothing. The log changes keys by itself, as it begins
-    /// anew. Errors: kNotFound for a path that was not added or a key that is not there, kConflict
+    /// anew.
+    ///
+    /// Errors: kNotFound for a path that was not added or a key that is not there, kConflict
     /// for a damaged page, kUnavailable and others for those of reading and writing; what was done
     /// stays.
     core::Result<bool> rekey(const std::string& path, std::size_t most_pages);
     /// How many blocks of the database and its log are encrypted under which key; blocks that were
-    /// never written count for key 0. Of a database in use, a look at a moment: when a key that is
-    /// not the current one does not appear, this file needs it no more (KeyRing::retire).
+    /// never written count for key 0. When an old key does not appear, this file needs it no more
+    /// (KeyRing::retire); of a database in use that is certain only while the caller holds the
+    /// right to write (BEGIN IMMEDIATE), for a commit may be on its way.
+    ///
     /// Errors: kUnavailable for those of reading; a missing file has no blocks.
     core::Result<std::map<KeyId, std::uint64_t>> keys_in_use(const std::string& path) const;
 
@@ -85,7 +91,9 @@ class EncryptingVfs {
 ///
 /// The two errors that the VFS adds to SQLite's: SQLITE_IOERR_DATA, a page is not what was written
 /// there; SQLITE_IOERR_AUTH, the key of a page is not there. sqlite3_log gets which page, which
-/// key. Errors here: kConflict when the database was made without encryption or does not open with
+/// key.
+///
+/// Errors here: kConflict when the database was made without encryption or does not open with
 /// the keys, kInternal for others of SQLite.
 core::Result<void> prepare_encrypted(sqlite3* connection);
 

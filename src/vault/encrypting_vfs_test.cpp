@@ -161,7 +161,7 @@ TEST_F(EncryptingVfsTest, AFlippedBitInAnyPageIsReportedAndNeverRead) {
     EXPECT_EQ(read_all(db), expected);
 }
 
-// SEC-04, TEN-22
+// SEC-04
 TEST_F(EncryptingVfsTest, PagesOpenOnlyWhereTheyWereWritten) {
     fill(acme_);
     fill(acme_second_);

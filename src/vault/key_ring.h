@@ -10,7 +10,7 @@
 /// was begun is found in rotations() after a restart. The file is replaced as a whole and the
 /// previous generation kept beside it, but for retire(), erase() and rotate_root(), after which
 /// both are the same: a key that was forgotten is in neither. Format:
-/// docs/adr/0008-encrypted-files.md. Source: SEC-06, SEC-07, TEN-41.
+/// docs/adr/0008-encrypted-files.md. Source: SEC-06, SEC-07.
 #pragma once
 
 #include <memory>

@@ -117,7 +117,7 @@ TEST_F(KeyRingTest, RotatesWhileOldKeysStayUntilTheyAreRetired) {
     EXPECT_EQ(bytes_of(previous_), bytes_of(ring_)) << "the previous generation has it no more";
 }
 
-// SEC-07, TEN-41
+// SEC-07
 TEST_F(KeyRingTest, ErasesATenantFromBothGenerationsAndForGood) {
     auto ring = create();
     ASSERT_TRUE(ring->add_tenant("acme").has_value());
