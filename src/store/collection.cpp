@@ -1,0 +1,259 @@
+#include "store/collection.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <fmt/format.h>
+
+#include "core/json.h"
+#include "core/text.h"
+#include "store/detail/compare.h"
+#include "store/detail/encoding.h"
+
+namespace zona::store {
+
+namespace json = boost::json;
+
+namespace {
+
+using core::Code;
+using core::Error;
+using core::Result;
+using detail::Kind;
+
+Error invalid(std::string message) {
+    return Error(Code::kInvalidArgument, std::move(message));
+}
+
+Error wrong(std::string where, std::string_view problem) {
+    std::string message = fmt::format("{}: {}", where.empty() ? "the document" : where, problem);
+    return invalid(std::move(message))
+        .detail({.where = std::move(where),
+                 .problem = std::string(problem),
+                 .place = core::Detail::Place::kPointer});
+}
+
+bool is_name(std::string_view name) {
+    return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+}
+
+std::string_view type_name(FieldType type) {
+    switch (type) {
+        case FieldType::kText:
+            return "a text";
+        case FieldType::kInteger:
+            return "a whole number";
+        case FieldType::kNumber:
+            return "a number";
+        case FieldType::kBoolean:
+            return "true or false";
+        case FieldType::kObject:
+            return "an object";
+        case FieldType::kArray:
+            return "an array";
+    }
+    return "nothing";
+}
+
+bool is_of(FieldType type, const json::value& value) {
+    switch (type) {
+        case FieldType::kText:
+            return value.is_string();
+        case FieldType::kInteger:
+            return detail::as_integer(value).has_value();
+        case FieldType::kNumber:
+            return value.is_number();
+        case FieldType::kBoolean:
+            return value.is_bool();
+        case FieldType::kObject:
+            return value.is_object();
+        case FieldType::kArray:
+            return value.is_array();
+    }
+    return false;
+}
+
+/// Walks a document; stops at the first thing that cannot be stored.
+class Walk {
+  public:
+    explicit Walk(std::size_t max_depth) : max_depth_(max_depth) {}
+
+    Result<void> object(const json::object& object, const std::string& at,
+                        std::size_t depth) const {
+        if (depth > max_depth_)
+            return wrong(at, fmt::format("nested deeper than {} levels", max_depth_));
+        for (const json::key_value_pair& field : object) {
+            if (!core::is_valid_utf8(field.key()))
+                return wrong(at, "holds a key that is not valid UTF-8");
+            ZONA_TRY_VOID(value(field.value(), core::pointer_to(at, field.key()), depth));
+        }
+        return {};
+    }
+
+  private:
+    Result<void> value(const json::value& value, const std::string& at, std::size_t depth) const {
+        switch (value.kind()) {
+            case json::kind::string:
+                if (!core::is_valid_utf8(value.get_string()))
+                    return wrong(at, "is not valid UTF-8");
+                return {};
+            case json::kind::double_:
+                if (!std::isfinite(value.get_double())) return wrong(at, "is not a finite number");
+                return {};
+            case json::kind::uint64:
+                if (!detail::as_integer(value))
+                    return wrong(at, "is larger than 9223372036854775807, the largest number here");
+                return {};
+            case json::kind::object:
+                return object(value.get_object(), at, depth + 1);
+            case json::kind::array: {
+                if (depth + 1 > max_depth_)
+                    return wrong(at, fmt::format("nested deeper than {} levels", max_depth_));
+                std::size_t index = 0;
+                for (const json::value& element : value.get_array()) {
+                    ZONA_TRY_VOID(this->value(
+                        element, core::pointer_to(at, fmt::format("{}", index++)), depth + 1));
+                }
+                return {};
+            }
+            default:
+                return {};
+        }
+    }
+
+    std::size_t max_depth_;
+};
+
+Result<void> check_field(const FieldSpec& field, const Document& document) {
+    const json::value* value = detail::find(document, field.path);
+    if (value == nullptr || value->is_null()) {
+        if (field.presence == Presence::kRequired)
+            return wrong(field.path.pointer(),
+                         fmt::format("is missing: {}", type_name(field.type)));
+        return {};
+    }
+    if (!is_of(field.type, *value)) {
+        return wrong(
+            field.path.pointer(),
+            fmt::format("is {} where {} belongs", core::kind_name(*value), type_name(field.type)));
+    }
+    if (!field.allowed.empty() && value->is_string()) {
+        const std::string text(value->get_string());
+        if (std::ranges::find(field.allowed, text) == field.allowed.end()) {
+            return wrong(field.path.pointer(),
+                         fmt::format("must be one of {}{}", fmt::join(field.allowed, ", "),
+                                     core::suggestion(text, field.allowed)));
+        }
+    }
+    return {};
+}
+
+Result<void> check_indexed(const IndexSpec& index, const IndexField& field,
+                           const Document& document) {
+    const json::value* value = detail::find(document, field.path);
+    if (value == nullptr || value->is_null()) {
+        if (index.coverage == Coverage::kSparse) return {};
+        return wrong(field.path.pointer(),
+                     fmt::format("is missing: the index {} needs it", index.name));
+    }
+    if (!is_of(field.type, *value)) {
+        return wrong(field.path.pointer(),
+                     fmt::format("is {} where {} belongs: it is in the index {}",
+                                 core::kind_name(*value), type_name(field.type), index.name));
+    }
+    if (value->is_string() && value->get_string().size() > kMaxIndexedBytes) {
+        return wrong(field.path.pointer(),
+                     fmt::format("is longer than {} bytes: it is in the index {}", kMaxIndexedBytes,
+                                 index.name));
+    }
+    return {};
+}
+
+/// What is known of a declaration while it is checked.
+struct Seen {
+    std::set<std::string> indexes;
+    std::map<std::string, FieldType> types;
+    std::set<std::string> encrypted;
+};
+
+Result<void> validate_index(const CollectionSpec& spec, const IndexSpec& index, Seen& seen) {
+    const std::string who = fmt::format("collection {}, index {}", spec.name, index.name);
+    if (!is_name(index.name)) return invalid(who + ": the name is not 1 to 64 of [a-z0-9_]");
+    if (!seen.indexes.insert(index.name).second) return invalid(who + ": declared twice");
+    if (index.fields.size() > kMaxIndexFields)
+        return invalid(fmt::format("{}: more than {} fields", who, kMaxIndexFields));
+    if (index.fields.empty() &&
+        (index.uniqueness == Uniqueness::kUnique || index.coverage == Coverage::kSparse))
+        return invalid(who + ": without fields it is neither unique nor sparse");
+    std::set<std::string> own;
+    for (const IndexField& field : index.fields) {
+        const std::string path = field.path.pointer();
+        if (!own.insert(path).second) return invalid(who + ": " + path + " stands in it twice");
+        if (field.type == FieldType::kObject || field.type == FieldType::kArray)
+            return invalid(who + ": " + path + " is an object or array, which have no order");
+        if (seen.encrypted.contains(path))
+            return invalid(who + ": " + path + " is encrypted, and its ciphertext has no order");
+        const auto [at, fresh] = seen.types.emplace(path, field.type);
+        if (at->second != field.type) return invalid(who + ": " + path + " has two types");
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> validate(const CollectionSpec& spec) {
+    if (!is_name(spec.name))
+        return invalid(
+            fmt::format("collection {}: the name is not 1 to 64 of [a-z0-9_]", spec.name));
+    if (spec.version < 1 || spec.migrations.size() != static_cast<std::size_t>(spec.version) - 1) {
+        return invalid(
+            fmt::format("collection {}: version {} needs one migration for each version "
+                        "from 2 on",
+                        spec.name, spec.version));
+    }
+    for (std::size_t i = 0; i < spec.migrations.size(); ++i) {
+        if (spec.migrations[i].to_version != static_cast<int>(i) + 2 || !spec.migrations[i].change)
+            return invalid(
+                fmt::format("collection {}: its migrations are not in order", spec.name));
+    }
+    if (spec.indexes.size() > kMaxIndexes)
+        return invalid(fmt::format("collection {}: more than {} indexes", spec.name, kMaxIndexes));
+    Seen seen;
+    for (const FieldSpec& field : spec.fields) {
+        const std::string path = field.path.pointer();
+        if (!seen.types.emplace(path, field.type).second)
+            return invalid(fmt::format("collection {}: {} is declared twice", spec.name, path));
+        if (field.protection == Protection::kEncrypted) seen.encrypted.insert(path);
+    }
+    for (const IndexSpec& index : spec.indexes)
+        ZONA_TRY_VOID(validate_index(spec, index, seen));
+    return {};
+}
+
+Result<void> check_document(const CollectionSpec& spec, const Document& document) {
+    // The depth first: what writes the text recurses.
+    ZONA_TRY_VOID(Walk(spec.limits.max_depth).object(document, "", 1));
+    const std::size_t bytes = detail::to_text(document).size();
+    if (bytes > spec.limits.max_bytes.as_size()) {
+        return Error(Code::kTooLarge,
+                     fmt::format("a document of {} bytes: collection {} takes {}", bytes, spec.name,
+                                 core::format_size(spec.limits.max_bytes)));
+    }
+    for (const FieldSpec& field : spec.fields)
+        ZONA_TRY_VOID(check_field(field, document));
+    for (const IndexSpec& index : spec.indexes) {
+        for (const IndexField& field : index.fields)
+            ZONA_TRY_VOID(check_indexed(index, field, document));
+    }
+    if (spec.check) return spec.check(document);
+    return {};
+}
+
+}  // namespace zona::store

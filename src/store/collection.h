@@ -1,0 +1,139 @@
+/// @file
+/// A collection, declared in one place, and the handle by which one scope's part of it is used.
+///
+///     const CollectionSpec kTasks{
+///         .name = "tasks",
+///         .fields = {{.path = "status", .type = FieldType::kText, .presence = Presence::kRequired,
+///                     .allowed = {"open", "done"}},
+///                    {.path = "secret", .type = FieldType::kText,
+///                     .protection = Protection::kEncrypted}},
+///         .indexes = {{.name = "by_status", .fields = {{"status", FieldType::kText}}}},
+///     };
+///
+/// The declaration is data: the backend makes tables and indexes from it, the planner refuses what
+/// no index serves, and tests list every query against it. Source: DATA-39, DATA-40, SEC-02.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "store/value.h"
+
+namespace zona::store {
+
+/// What a field holds.
+enum class FieldType : std::uint8_t {
+    kText,
+    kInteger,  ///< a whole number of 64 bits, written without a point
+    kNumber,   ///< any number
+    kBoolean,
+    kObject,  ///< not in an index
+    kArray,   ///< not in an index
+};
+
+/// Whether a field must be there. JSON's null counts as absent.
+enum class Presence : std::uint8_t { kOptional, kRequired };
+/// Whether its value is stored as ciphertext. Data of the declaration: the layer that has the keys
+/// does it.
+enum class Protection : std::uint8_t { kClear, kEncrypted };
+
+/// What is checked of one field on every write. Fields that are not declared are left alone.
+struct FieldSpec {
+    Path path;
+    FieldType type = FieldType::kText;
+    Presence presence = Presence::kOptional;
+    Protection protection = Protection::kClear;  ///< an encrypted field cannot be in an index
+    std::vector<std::string> allowed;            ///< of a text; empty: any
+};
+
+/// One field of an index.
+struct IndexField {
+    Path path;
+    FieldType type = FieldType::kText;
+};
+
+/// Whether two documents of one scope may have the same values in an index.
+enum class Uniqueness : std::uint8_t { kAny, kUnique };
+/// Which documents are in an index.
+enum class Coverage : std::uint8_t {
+    kAll,     ///< every one: its fields are required, and a write without one is refused
+    kSparse,  ///< those that have all its fields. It serves only queries that bind each of them
+};
+
+/// An order in which documents can be found. Every index ends in the moment of creation and the
+/// id, so its order is total and stable; one without fields is the order of creation.
+struct IndexSpec {
+    std::string name;                ///< 1 to 64 of [a-z0-9_]
+    std::vector<IndexField> fields;  ///< at most kMaxIndexFields
+    Uniqueness uniqueness = Uniqueness::kAny;
+    Coverage coverage = Coverage::kAll;
+};
+
+/// When documents may be purged. Data of the declaration; the purging job reads it.
+struct Retention {
+    std::chrono::seconds keep{0};  ///< after creation
+};
+
+/// Brings a document to `to_version` of its collection. Must give the same when it is done again
+/// on a copy of the same document: a migration that was interrupted goes on where it was.
+struct Migration {
+    int to_version = 0;
+    std::function<core::Result<void>(Document&)> change;
+};
+
+/// Everything that is known of a collection.
+struct CollectionSpec {
+    std::string name;  ///< 1 to 64 of [a-z0-9_]
+    int version = 1;   ///< of its documents; one more with each migration
+    std::vector<FieldSpec> fields;
+    std::vector<IndexSpec> indexes;
+    std::optional<Retention> retention;
+    DocumentLimits limits;
+    /// What fields cannot say; called with every document before it is written, after the check of
+    /// the fields. Must not block.
+    std::function<core::Result<void>(const Document&)> check;
+    std::vector<Migration> migrations;  ///< one for each version from 2 on, in order
+};
+
+/// Fields of one index.
+inline constexpr std::size_t kMaxIndexFields = 4;
+/// Indexes of one collection.
+inline constexpr std::size_t kMaxIndexes = 16;
+
+/// Whether a declaration makes sense. Errors: kInvalidArgument, naming the collection, the index or
+/// field, and the rule. Backends call it when they open.
+core::Result<void> validate(const CollectionSpec& spec);
+
+/// Whether `document` may be written to the collection: limits, fields, indexes, then the hook.
+///
+/// Errors  kTooLarge: over max_bytes. kInvalidArgument, with a JSON pointer: too deep, text or a
+///         key that is not UTF-8, a number that is not finite or not within the 64 bits of a
+///         signed integer, a field of another type, one that is missing, a text of an index over
+///         kMaxIndexedBytes. Those of the hook.
+core::Result<void> check_document(const CollectionSpec& spec, const Document& document);
+
+/// One scope's part of a collection: the only way to name documents. It cannot be made without a
+/// scope; whatever it reads is of that scope, and whatever it writes is stamped with it, whatever
+/// the document says. Cheap to copy.
+class Collection {
+  public:
+    /// `spec` must outlive every copy; a declaration is a constant as a rule.
+    Collection(const CollectionSpec& spec, Scope scope) : spec_(&spec), scope_(std::move(scope)) {}
+
+    const CollectionSpec& spec() const { return *spec_; }
+    const std::string& name() const { return spec_->name; }
+    const Scope& scope() const { return scope_; }
+
+  private:
+    const CollectionSpec* spec_;
+    Scope scope_;
+};
+
+}  // namespace zona::store

@@ -1,0 +1,187 @@
+/// @file
+/// Database: one database of documents, whatever keeps it; Reader and Writer: what can be done
+/// within one consistent view of it.
+///
+/// Work is given to the database as a function, which runs on one of its own threads with a Reader
+/// or Writer and answers through a callback. So nothing of a request's thread waits for a disk,
+/// many writes are committed together, and a transaction is nothing but a function that does
+/// several things. docs/adr/0007-document-store.md says why it is so. store::read() and
+/// store::write() below are the way in.
+///
+///     store::write(database, [tasks](Writer& w) -> core::Result<Record> {
+///         ZONA_TRY(const auto number, next_number(w, counters, "tasks"));
+///         return w.insert(tasks, number, document);
+///     }, [](core::Result<Record> stored) { ... });
+///
+/// Guarantees: what was acknowledged survives the death of the process and of the host; a
+/// function's changes are seen all or none; a Reader sees one state from begin to end, with
+/// everything that was acknowledged before it was asked for; a record whose stamp is not the scope
+/// of its handle is refused as kForbidden and reported in the log. Source: TEN-32, TEN-33, DATA-42,
+/// REL-16.
+///
+/// Errors of all operations, besides their own:
+///     kInvalidArgument    a collection that the database was not opened with; a query that no
+///                         index serves, too many conditions
+///     kForbidden          a record of another scope came back
+///     kTooLarge           more documents to look at than the database allows for one operation
+///     kResourceExhausted  the disk is full: nothing was changed, reads go on, a later write may do
+///     kInternal           the database is damaged: the message says what to do
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "core/result.h"
+#include "store/collection.h"
+#include "store/query.h"
+#include "store/update.h"
+#include "store/value.h"
+
+namespace zona::store {
+
+/// Takes an answer; called once. What it does must be short: others wait for its thread.
+template <class T>
+using Callback = std::move_only_function<void(core::Result<T>)>;
+
+/// The version that a record must have; none: any.
+using Expected = std::optional<std::int64_t>;
+/// Which state of a document is given back.
+enum class Returned : std::uint8_t { kBefore, kAfter };
+
+/// Reads one state of the database. Only within the function it was given to, on its thread.
+class Reader {
+  public:
+    Reader() = default;
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+    virtual ~Reader() = default;
+
+    /// The record with this id, if the scope has one.
+    virtual core::Result<std::optional<Record>> find(const Collection& collection,
+                                                     const Id& id) = 0;
+    /// The first record in the query's order.
+    virtual core::Result<std::optional<Record>> find_one(const Collection& collection,
+                                                         const Query& query) = 0;
+    /// A part of the answer. Pages do not shift when documents before them come or go.
+    /// Errors  kInvalidArgument: the limit; a token that this database did not make for this query,
+    ///         collection and scope, or that somebody changed.
+    virtual core::Result<Page> find_page(const Collection& collection, const Query& query,
+                                         const PageRequest& page) = 0;
+    /// How many documents meet the query's filter; its order does not matter.
+    virtual core::Result<std::uint64_t> count(const Collection& collection, const Query& query) = 0;
+    /// Numbers over documents, groups in the order of their keys, one without a key first.
+    /// Errors  kInvalidArgument: group_by is in no index, a measure without path, a sum over 64
+    ///         bits. kTooLarge: more groups than max_groups.
+    virtual core::Result<std::vector<Group>> aggregate(const Collection& collection,
+                                                       const Aggregation& aggregation) = 0;
+};
+
+/// Reads and changes. Each member changes all that it should or nothing; what the function did
+/// before stays until it returns an error itself, which undoes all of it. Reads see what the
+/// function has changed.
+///
+/// Errors of all writes: those of check_document() (collection.h); kConflict, naming the index,
+/// when another document has the same values in a unique one. The version in the messages of a
+/// conflict is the stored one.
+class Writer : public Reader {
+  public:
+    /// Errors  kConflict: the id exists. kInvalidArgument: an id of no or too many bytes.
+    virtual core::Result<Record> insert(const Collection& collection, const Id& id,
+                                        const Document& document) = 0;
+    /// Replaces what is there, or inserts.
+    virtual core::Result<Record> upsert(const Collection& collection, const Id& id,
+                                        const Document& document) = 0;
+    /// Errors  kNotFound: no such id. kConflict: another version than expected.
+    virtual core::Result<Record> replace(const Collection& collection, const Id& id,
+                                         const Document& document, Expected expected = {}) = 0;
+    /// Gives the changed record. Errors: those of replace() and Update::apply().
+    virtual core::Result<Record> modify(const Collection& collection, const Id& id,
+                                        const Update& update, Expected expected = {}) = 0;
+    /// Changes the first record in the query's order and gives it as it was or is; none when there
+    /// is none.
+    virtual core::Result<std::optional<Record>> find_and_modify(const Collection& collection,
+                                                                const Query& query,
+                                                                const Update& update,
+                                                                Returned returned) = 0;
+    /// Changes every document that meets the filter, and says how many.
+    virtual core::Result<std::uint64_t> update_many(const Collection& collection,
+                                                    const Query& query, const Update& update) = 0;
+    /// False: there is no such id. Errors  kConflict: another version than expected.
+    virtual core::Result<bool> remove(const Collection& collection, const Id& id,
+                                      Expected expected = {}) = 0;
+    /// Removes every document that meets the filter, and says how many.
+    virtual core::Result<std::uint64_t> remove_many(const Collection& collection,
+                                                    const Query& query) = 0;
+};
+
+/// One database. All members from any thread.
+class Database {
+  public:
+    /// Called once with a Reader, or with the error that kept it from being made.
+    using ReadWork = std::move_only_function<void(core::Result<Reader*>)>;
+    /// A transaction: an error undoes it. A backend may call it again when the server asks for a
+    /// retry, so it must not consume what it needs nor have other effects.
+    using WriteWork = std::move_only_function<core::Result<void>(Writer&)>;
+
+    Database() = default;
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    /// Answers everything that was submitted first. Not on a thread of the database's own.
+    virtual ~Database() = default;
+
+    /// Runs `work` on a thread for reading.
+    /// Errors given to it: kTooManyRequests when too many wait already, and then on the caller's
+    /// thread, before this returns.
+    virtual void submit_read(ReadWork work) = 0;
+
+    /// Runs `work` as one transaction and calls `done` when it is on the disk, or with the error
+    /// of the work, of the commit, or kTooManyRequests as above.
+    virtual void submit_write(WriteWork work, Callback<void> done) = 0;
+};
+
+/// The T of a Result<T> that `Body` gives for an `Argument&`.
+template <class Body, class Argument>
+using AnswerOf = typename std::invoke_result_t<Body&, Argument&>::value_type;
+
+/// Runs `body(Reader&) -> Result<T>` and gives its answer to `done`, on the same thread.
+template <class Body>
+void read(Database& database, Body body, Callback<AnswerOf<Body, Reader>> done) {
+    database.submit_read(
+        [body = std::move(body), done = std::move(done)](core::Result<Reader*> reader) mutable {
+            if (!reader.has_value()) {
+                done(reader.take_error());
+                return;
+            }
+            done(body(**reader));
+        });
+}
+
+/// Runs `body(Writer&) -> Result<T>` as one transaction; `done` gets its answer when it is durable.
+template <class Body>
+void write(Database& database, Body body, Callback<AnswerOf<Body, Writer>> done) {
+    using Answer = std::invoke_result_t<Body&, Writer&>;
+    // Owned by the work and by the callback, which may run on different threads, one after the
+    // other.
+    auto answer = std::make_shared<std::optional<Answer>>();
+    database.submit_write(
+        [body = std::move(body), answer](Writer& writer) mutable -> core::Result<void> {
+            answer->emplace(body(writer));
+            if (!(*answer)->has_value()) return (*answer)->error();
+            return {};
+        },
+        [done = std::move(done), answer](core::Result<void> committed) mutable {
+            if (!committed.has_value()) {
+                done(committed.take_error());
+                return;
+            }
+            done(std::move(**answer));
+        });
+}
+
+}  // namespace zona::store

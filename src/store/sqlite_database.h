@@ -1,0 +1,88 @@
+/// @file
+/// The embedded store: one SQLite file in WAL mode.
+///
+/// One thread writes: it takes all transactions that wait, runs each in a savepoint, commits them
+/// together with one sync (synchronous=FULL), then answers. A pool of threads reads, each with a
+/// connection of its own, and never waits for the writer. A third kind of thread moves the WAL into
+/// the file behind both. Deleted content is overwritten in the file (`secure_delete`).
+/// Measured in docs/perf.md; layout and formats: docs/adr/0007-document-store.md.
+///
+/// A full disk: writes fail with kResourceExhausted and leave nothing behind, reads go on, writes
+/// succeed again when there is space. A damaged file: kInternal, naming the file and what to do; it
+/// is never repaired or replaced by itself. Source: REL-16, DATA-39, DATA-41, design decision 5.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/byte_count.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/result.h"
+#include "core/secret.h"
+#include "store/database.h"
+
+struct sqlite3;
+
+namespace zona::store {
+
+/// Where it is and what it may take.
+struct SqliteOptions {
+    std::string path;  ///< absolute; the directory must be there. `-wal` and `-shm` stand beside it
+    /// All that this database may be asked for; they must outlive it.
+    std::vector<const CollectionSpec*> collections;
+    /// What signs page tokens, at least 32 bytes; the same for all who serve the same clients.
+    core::Secret page_token_key;
+    /// The SQLite VFS to open with, which is registered already; empty: the default. This is where
+    /// an encrypting one is put in.
+    std::string vfs;
+    /// Called with each new connection before its first statement, on the thread that opens it.
+    std::function<core::Result<void>(sqlite3*)> prepare;
+
+    std::size_t readers = 2;                           ///< threads, 1 to 64
+    std::size_t max_waiting_reads = 4096;              ///< more are refused
+    std::size_t max_waiting_writes = 4096;             ///< more are refused
+    std::size_t max_batch = 1024;                      ///< transactions of one commit
+    std::size_t max_examined = 100000;                 ///< documents of one operation
+    core::ByteCount cache = core::ByteCount::mib(16);  ///< of pages, each connection
+    std::uint32_t checkpoint_frames = 4096;            ///< of WAL between two checkpoints
+    std::uint32_t reset_frames = 65536;                ///< of WAL from which it is begun anew
+};
+
+/// What it has done since it was opened.
+struct SqliteStats {
+    std::uint64_t transactions = 0;  ///< committed or failed
+    std::uint64_t batches = 0;       ///< syncs that they took
+    std::uint64_t checkpoints = 0;
+    std::uint64_t wal_frames = 0;  ///< in the WAL now
+};
+
+/// An open file.
+class SqliteDatabase : public Database {
+  public:
+    /// The counters now; they are not of one moment.
+    virtual SqliteStats stats() const = 0;
+
+    /// Reads the whole file and holds it against its own structure; takes a second for each few
+    /// hundred MB. `done` gets success, or kInternal with the first findings.
+    virtual void check(Callback<void> done) = 0;
+};
+
+/// Opens or makes the file (mode 0600), brings it to the declared collections, starts its threads.
+///
+/// New indexes are filled and documents of older versions migrated before this returns, in
+/// transactions of 1,000 documents each; interrupted, the next open goes on where it was.
+/// `clock` must outlive the database.
+/// Errors  kInvalidArgument: an option, or a declaration that validate() refuses. kConflict: the
+///         file was written by a newer zona, or holds documents that a new unique or required index
+///         cannot take; it names the collection, and nothing of what was stored is lost.
+///         kInternal: not a database, or a damaged one. kResourceExhausted: a full disk.
+core::Result<std::unique_ptr<SqliteDatabase>> open_sqlite(SqliteOptions options,
+                                                          const core::Clock& clock,
+                                                          core::Logger log);
+
+}  // namespace zona::store

@@ -1,0 +1,262 @@
+// The contract of all backends: writes, versions, transactions.
+#include <gmock/gmock.h>
+
+#include "store/testing/contract.h"
+
+namespace zona::store {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST_P(StoreContract, GivesBackWhatWasInserted) {
+    const auto document =
+        parsed(R"({"status":"open","priority":3,"score":1.5,"deep":{"a":[1,null]}})");
+
+    const Record stored = insert(7, document).value();
+    const Record found = find(7).value();
+
+    EXPECT_EQ(stored.version, 1);
+    EXPECT_EQ(stored.scope, acme());
+    EXPECT_EQ(stored.created, clock().system());
+    EXPECT_EQ(*found.document, document);
+    EXPECT_EQ(found.id, Id(7));
+    EXPECT_EQ(found.version, 1);
+    EXPECT_EQ(found.created, stored.created);
+    EXPECT_EQ(found.updated, stored.updated);
+    EXPECT_FALSE(find(8).has_value());
+}
+
+TEST_P(StoreContract, TellsNumbersAndTextsApartAsIds) {
+    ASSERT_TRUE(insert(7, task("open")).has_value());
+    ASSERT_TRUE(insert("7", task("done")).has_value());
+
+    EXPECT_EQ(find(7)->document->at("status"), "open");
+    EXPECT_EQ(find("7")->document->at("status"), "done");
+}
+
+TEST_P(StoreContract, RefusesAnIdThatExistsOrIsNone) {
+    ASSERT_TRUE(insert(7, task("open")).has_value());
+
+    EXPECT_EQ(insert(7, task("done")).error().code(), Code::kConflict);
+    EXPECT_EQ(insert("", task("done")).error().code(), Code::kInvalidArgument);
+    EXPECT_EQ(insert(std::string(201, 'x'), task("done")).error().code(), Code::kInvalidArgument);
+    EXPECT_EQ(insert("\xFF", task("done")).error().code(), Code::kInvalidArgument);
+    EXPECT_EQ(find(7)->document->at("status"), "open");
+}
+
+TEST_P(StoreContract, CountsVersionsAndKeepsTheMomentOfCreation) {
+    const Record first = insert(7, task("open")).value();
+    clock().advance(milliseconds(5));
+
+    const auto second =
+        write([&](Writer& w) { return w.replace(tasks_, 7, task("done"), first.version); }).value();
+    const auto third =
+        write([&](Writer& w) { return w.upsert(tasks_, 7, task("open", 9)); }).value();
+
+    EXPECT_EQ(second.version, 2);
+    EXPECT_EQ(second.created, first.created);
+    EXPECT_EQ(second.updated, clock().system());
+    EXPECT_EQ(third.version, 3);
+    EXPECT_EQ(find(7)->document->at("priority"), 9);
+    EXPECT_EQ(find(7)->updated, clock().system());
+}
+
+TEST_P(StoreContract, RefusesAChangeOfAnotherVersion) {
+    ASSERT_TRUE(insert(7, task("open")).has_value());
+    const auto update = Update().set("status", "done");
+
+    EXPECT_EQ(
+        write([&](Writer& w) { return w.replace(tasks_, 7, task("done"), 2); }).error().code(),
+        Code::kConflict);
+    EXPECT_EQ(write([&](Writer& w) { return w.modify(tasks_, 7, update, 2); }).error().code(),
+              Code::kConflict);
+    EXPECT_EQ(write([&](Writer& w) { return w.remove(tasks_, 7, 2); }).error().code(),
+              Code::kConflict);
+    EXPECT_EQ(find(7)->document->at("status"), "open");
+    EXPECT_EQ(find(7)->version, 1);
+}
+
+TEST_P(StoreContract, SaysWhenThereIsNothingToChange) {
+    EXPECT_EQ(write([&](Writer& w) { return w.replace(tasks_, 7, task("done")); }).error().code(),
+              Code::kNotFound);
+    EXPECT_EQ(write([&](Writer& w) { return w.modify(tasks_, 7, Update()); }).error().code(),
+              Code::kNotFound);
+    EXPECT_FALSE(write([&](Writer& w) { return w.remove(tasks_, 7); }).value());
+    const Query open{.filter = Filter::eq("status", "open")};
+    EXPECT_EQ(write([&](Writer& w) {
+                  return w.find_and_modify(tasks_, open, Update().set("a", 1), Returned::kAfter);
+              }).value(),
+              std::nullopt);
+}
+
+TEST_P(StoreContract, KeepsUniqueIndexesPerScope) {
+    auto with_email = task("open");
+    with_email["email"] = "a@example.org";
+    ASSERT_TRUE(insert(1, with_email).has_value());
+    ASSERT_TRUE(insert(2, task("open")).has_value());
+    ASSERT_TRUE(insert(3, task("open")).has_value()) << "two without the field of a sparse index";
+
+    const auto refused = insert(4, with_email);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), Code::kConflict);
+    EXPECT_NE(refused.error().message().find("by_email"), std::string::npos);
+    EXPECT_EQ(write([&](Writer& w) { return w.replace(tasks_, 2, with_email); }).error().code(),
+              Code::kConflict);
+    EXPECT_TRUE(insert(others_, 1, with_email).has_value()) << "another scope";
+    EXPECT_TRUE(write([&](Writer& w) { return w.replace(tasks_, 1, with_email); }).has_value());
+}
+
+TEST_P(StoreContract, ModifiesTheFirstInOrderAndGivesWhatIsAskedFor) {
+    ASSERT_TRUE(insert(1, task("open", 5)).has_value());
+    ASSERT_TRUE(insert(2, task("open", 3)).has_value());
+    const Query first{.filter = Filter::eq("status", "open"), .sort = {"priority"}};
+    const auto take = [&](Returned returned) {
+        return write([&](Writer& w) {
+                   return w.find_and_modify(tasks_, first, Update().set("status", "done"),
+                                            returned);
+               })
+            .value();
+    };
+
+    EXPECT_EQ(take(Returned::kBefore)->document->at("status"), "open");
+    EXPECT_EQ(find(2)->document->at("status"), "done");
+    EXPECT_EQ(take(Returned::kAfter)->document->at("status"), "done");
+    EXPECT_EQ(find(1)->document->at("status"), "done");
+    EXPECT_EQ(take(Returned::kAfter), std::nullopt);
+}
+
+TEST_P(StoreContract, ChangesAndRemovesManyOrNone) {
+    for (int i = 0; i < 10; ++i)
+        ASSERT_TRUE(insert(i, task(i < 6 ? "open" : "done", i)).has_value());
+    const Query open{.filter = Filter::eq("status", "open")};
+
+    EXPECT_EQ(write([&](Writer& w) {
+                  return w.update_many(tasks_, open, Update().inc("priority", 10));
+              }).value(),
+              6U);
+    EXPECT_EQ(find(3)->document->at("priority"), 13);
+    EXPECT_EQ(find(8)->document->at("priority"), 8);
+
+    // The second would break the unique index: the first is as it was, and so is what came before.
+    const auto refused = write([&](Writer& w) -> Result<std::uint64_t> {
+        auto answer = w.update_many(tasks_, open, Update().set("email", "same"));
+        EXPECT_FALSE(answer.has_value());
+        return w.count(tasks_, {.filter = Filter::eq("email", "same")});
+    });
+    EXPECT_EQ(refused.value(), 0U);
+
+    EXPECT_EQ(write([&](Writer& w) { return w.remove_many(tasks_, open); }).value(), 6U);
+    EXPECT_EQ(count({}), 4U);
+}
+
+TEST_P(StoreContract, ChangesEachDocumentOnceThoughTheChangeMovesItInTheIndex) {
+    for (int i = 0; i < 50; ++i)
+        ASSERT_TRUE(insert(i, task("open", i)).has_value());
+    const Query positive{
+        .filter = Filter::all({Filter::eq("status", "open"), Filter::gte("priority", 10)})};
+
+    EXPECT_EQ(write([&](Writer& w) {
+                  return w.update_many(tasks_, positive, Update().inc("priority", 5));
+              }).value(),
+              40U);
+    EXPECT_EQ(find(10)->document->at("priority"), 15);
+    EXPECT_EQ(find(49)->document->at("priority"), 54);
+}
+
+// REL-16
+TEST_P(StoreContract, UndoesAllOfATransactionThatFails) {
+    ASSERT_TRUE(insert(1, task("open")).has_value());
+
+    const auto failed = write([&](Writer& w) -> Result<int> {
+        ZONA_TRY(const Record a, w.insert(tasks_, 2, task("open")));
+        ZONA_TRY(const Record b, w.modify(tasks_, 1, Update().set("status", "done")));
+        ZONA_TRY(const bool removed, w.remove(tasks_, 1));
+        EXPECT_TRUE(removed);
+        return Error(Code::kCancelled, "changed my mind");
+    });
+
+    EXPECT_EQ(failed.error().code(), Code::kCancelled);
+    EXPECT_EQ(find(1)->document->at("status"), "open");
+    EXPECT_FALSE(find(2).has_value());
+}
+
+TEST_P(StoreContract, SeesItsOwnChangesWithinATransaction) {
+    const auto seen = write([&](Writer& w) -> Result<std::uint64_t> {
+        ZONA_TRY(const Record a, w.insert(tasks_, 1, task("open")));
+        ZONA_TRY(const auto found, w.find(tasks_, 1));
+        EXPECT_TRUE(found.has_value());
+        return w.count(tasks_, {.filter = Filter::eq("status", "open")});
+    });
+    EXPECT_EQ(seen.value(), 1U);
+}
+
+TEST_P(StoreContract, GoesOnAfterARefusedStepIfTheFunctionDoes) {
+    ASSERT_TRUE(insert(1, task("open")).has_value());
+
+    const auto answer = write([&](Writer& w) -> Result<Record> {
+        EXPECT_EQ(w.insert(tasks_, 1, task("done")).error().code(), Code::kConflict);
+        return w.insert(tasks_, 2, task("done"));
+    });
+
+    EXPECT_TRUE(answer.has_value());
+    EXPECT_EQ(find(1)->document->at("status"), "open");
+    EXPECT_TRUE(find(2).has_value());
+}
+
+TEST_P(StoreContract, DoesManyOperationsWithAnAnswerForEach) {
+    ASSERT_TRUE(insert(1, task("open")).has_value());
+    const auto document = std::make_shared<const Document>(task("done"));
+    using Kind = BulkOperation::Kind;
+    const std::vector<BulkOperation> operations = {
+        {.kind = Kind::kInsert, .id = 1, .document = document},
+        {.kind = Kind::kInsert, .id = 2, .document = document},
+        {.kind = Kind::kModify, .id = 2, .update = Update().set("priority", 8)},
+        {.kind = Kind::kRemove, .id = 3},
+        {.kind = Kind::kUpsert, .id = 1, .document = document}};
+    const auto codes = [](const BulkAnswers& answers) {
+        std::vector<std::string> out;
+        for (const auto& answer : answers)
+            out.emplace_back(answer.has_value() ? "good" : core::info(answer.error().code()).name);
+        return out;
+    };
+
+    const auto all =
+        write([&](Writer& w) { return bulk(w, tasks_, operations, OnRefusal::kGoOn); });
+    EXPECT_THAT(codes(all.value()),
+                testing::ElementsAre("CONFLICT", "good", "good", "NOT_FOUND", "good"));
+    EXPECT_EQ(find(2)->document->at("priority"), 8);
+    EXPECT_EQ(find(1)->document->at("status"), "done");
+
+    const auto some =
+        write([&](Writer& w) { return bulk(w, tasks_, operations, OnRefusal::kStop); });
+    EXPECT_THAT(codes(some.value()), testing::ElementsAre("CONFLICT", "CANCELLED", "CANCELLED",
+                                                          "CANCELLED", "CANCELLED"));
+}
+
+// DATA-09, DATA-25, DATA-27
+TEST_P(StoreContract, GivesNumbersOnceAndInSteps) {
+    const Collection counters(counters_spec(), Scope::core());
+    const auto next = [&](const char* name) {
+        return write([&](Writer& w) { return next_number(w, counters, name, clock().system()); });
+    };
+
+    EXPECT_EQ(next("tasks").value(), 1);
+    EXPECT_EQ(next("tasks").value(), 2);
+    EXPECT_EQ(next("events").value(), 1);
+    ASSERT_TRUE(write([&](Writer& w) -> Result<int> {
+                    ZONA_TRY_VOID(set_step(w, counters, "tasks", 5, clock().system()));
+                    return 0;
+                }).has_value());
+    EXPECT_EQ(next("tasks").value(), 7);
+    EXPECT_EQ(next("tasks").value(), 12);
+    EXPECT_EQ(find(counters, "tasks")->document->at("increment_by"), 5);
+
+    ASSERT_TRUE(
+        insert(counters, "last", parsed(R"({"current_value":9223372036854775807,"increment_by":1,
+                                  "last_updated":0})"))
+            .has_value());
+    EXPECT_EQ(next("last").error().code(), Code::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace zona::store
