@@ -175,12 +175,8 @@ TEST_P(StoreContract, RefusesCollectionsThatItWasNotOpenedWith) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, StoreContract,
-                         testing::Values(BackendKind{"memory", make_memory_backend}
-#ifdef ZONA_STORE_SQLITE
-                                         ,
-                                         BackendKind{"sqlite", make_sqlite_backend}
-#endif
-                                         ),
+                         testing::Values(BackendKind{"memory", make_memory_backend},
+                                         BackendKind{"sqlite", make_sqlite_backend}),
                          [](const auto& kind) { return kind.param.name; });
 
 }  // namespace

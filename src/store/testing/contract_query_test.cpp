@@ -242,12 +242,8 @@ TEST_P(StoreQuery, RefusesAggregationsThatItCannotAnswer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, StoreQuery,
-                         testing::Values(BackendKind{"memory", make_memory_backend}
-#ifdef ZONA_STORE_SQLITE
-                                         ,
-                                         BackendKind{"sqlite", make_sqlite_backend}
-#endif
-                                         ),
+                         testing::Values(BackendKind{"memory", make_memory_backend},
+                                         BackendKind{"sqlite", make_sqlite_backend}),
                          [](const auto& kind) { return kind.param.name; });
 
 }  // namespace

@@ -1,0 +1,161 @@
+#include "store/sqlite/detail/layout.h"
+
+#include <algorithm>
+#include <ranges>
+
+#include <fmt/format.h>
+
+#include "store/sqlite/detail/connection.h"
+
+namespace zona::store::detail {
+namespace {
+
+std::string column_of(const Path& path) {
+    return quoted(path.pointer());
+}
+
+std::vector<IndexField> columns_of(const CollectionSpec& spec) {
+    std::vector<IndexField> out;
+    for (const IndexSpec& index : spec.indexes)
+        out.insert(out.end(), index.fields.begin(), index.fields.end());
+    std::ranges::sort(out, {}, &IndexField::path);
+    const auto same = std::ranges::unique(out, {}, &IndexField::path);
+    out.erase(same.begin(), same.end());
+    return out;
+}
+
+}  // namespace
+
+Layout::Layout(const CollectionSpec& spec)
+    : spec_(&spec), table_(quoted("c_" + spec.name)), columns_(columns_of(spec)) {
+    std::string names;
+    std::string marks;
+    std::string sets;
+    for (const IndexField& field : columns_) {
+        names += column_of(field.path) + ",";
+        marks += "?,";
+        sets += column_of(field.path) + "=?,";
+    }
+    insert_ = fmt::format(
+        "INSERT INTO {}(scope,id,created,updated,version,schema,{}owner,body) "
+        "VALUES(?,?,?,?,?,?,{}?,?)",
+        table_, names, marks);
+    update_ =
+        fmt::format("UPDATE {} SET updated=?,version=?,schema=?,{}body=? WHERE k=?", table_, sets);
+    update_body_ =
+        fmt::format("UPDATE {} SET updated=?,version=?,schema=?,body=? WHERE k=?", table_);
+    remove_ = fmt::format("DELETE FROM {} WHERE k=?", table_);
+    find_ = fmt::format("SELECT {} FROM {} INDEXED BY {} WHERE scope=? AND id=?", row_columns(),
+                        table_, quoted(id_index()));
+    find_row_ = fmt::format("SELECT {} FROM {} WHERE k=?", row_columns(), table_);
+}
+
+const char* Layout::row_columns() {
+    return "k,id,created,updated,version,schema,owner,body";
+}
+
+std::string Layout::index_name(const IndexSpec& index) const {
+    // Those that take the same columns differently are different indexes.
+    return fmt::format("{}.{}", spec_->name, index.name);
+}
+
+std::string Layout::signature() const {
+    std::string out;
+    for (const IndexField& field : columns_)
+        out += fmt::format("{}:{}\n", field.path.pointer(), static_cast<int>(field.type));
+    return out;
+}
+
+std::string Layout::create_table() const {
+    std::string names;
+    for (const IndexField& field : columns_)
+        names += column_of(field.path) + ",";
+    return fmt::format(
+        "CREATE TABLE IF NOT EXISTS {}(k INTEGER PRIMARY KEY,scope,id,created,updated,version,"
+        "schema,{}owner,body)",
+        table_, names);
+}
+
+std::string Layout::create_id_index() const {
+    return fmt::format("CREATE UNIQUE INDEX {} ON {}(scope,id)", quoted(id_index()), table_);
+}
+
+std::string Layout::create_index(const IndexSpec& index) const {
+    const bool unique = index.uniqueness == Uniqueness::kUnique;
+    std::string names = "scope";
+    std::string there;
+    for (const IndexField& field : index.fields) {
+        names += "," + column_of(field.path);
+        there += fmt::format("{}{} IS NOT NULL", there.empty() ? " WHERE " : " AND ",
+                             column_of(field.path));
+    }
+    if (!unique) names += ",created,id";
+    return fmt::format("CREATE {}INDEX {} ON {}({}){}", unique ? "UNIQUE " : "",
+                       quoted(index_name(index)), table_, names,
+                       index.coverage == Coverage::kSparse ? there : "");
+}
+
+std::string Layout::from(const IndexSpec& index) const {
+    return fmt::format("{} INDEXED BY {} WHERE scope=?", table_, quoted(index_name(index)));
+}
+
+std::string Layout::bounds(const Plan& plan, bool lower, bool upper) const {
+    std::string out;
+    for (std::size_t i = 0; i < plan.equal.size(); ++i)
+        out += fmt::format(" AND {}=?", column_of(plan.index->fields[i].path));
+    if (plan.order.empty()) return out;
+    const std::string next = column_of(plan.order.front().path);
+    const auto strict = [](const Bound& bound) { return bound.ends == Bound::Ends::kExclusive; };
+    if (lower && plan.lower)
+        out += fmt::format(" AND {}>{}?", next, strict(*plan.lower) ? "" : "=");
+    if (upper && plan.upper)
+        out += fmt::format(" AND {}<{}?", next, strict(*plan.upper) ? "" : "=");
+    return out;
+}
+
+std::string Layout::order_terms(const Plan& plan, const char* suffix) const {
+    std::vector<std::string> terms;
+    for (const IndexField& field : plan.order)
+        terms.push_back(column_of(field.path) + suffix);
+    if (plan.by_creation) {
+        terms.push_back(std::string("created") + suffix);
+        terms.push_back(std::string("id") + suffix);
+    }
+    return fmt::format("{}", fmt::join(terms, ","));
+}
+
+std::string Layout::select(const Plan& plan, Direction direction, bool after) const {
+    const bool forward = direction == Direction::kAscending;
+    // Behind a place one end of the range is met already, and would compete with the place for the
+    // search in the index.
+    std::string where = bounds(plan, !after || !forward, !after || forward);
+    if (plan.in)
+        where += fmt::format(" AND {}=?", column_of(plan.index->fields[plan.equal.size()].path));
+    if (after) {
+        std::vector<const char*> marks(plan.order.size() + (plan.by_creation ? 2 : 0), "?");
+        where += fmt::format(" AND ({}){}({})", order_terms(plan, ""), forward ? ">" : "<",
+                             fmt::join(marks, ","));
+    }
+    // What is ordered by must be a column of each part of a union.
+    std::string what = row_columns();
+    for (const IndexField& field : plan.order)
+        what += "," + column_of(field.path);
+    const std::string one = fmt::format("SELECT {} FROM {}{}", what, from(*plan.index), where);
+    std::string sql = one;
+    for (std::size_t i = 1; plan.in && i < plan.in->size(); ++i)
+        sql += " UNION ALL " + one;
+    return sql + " ORDER BY " + order_terms(plan, forward ? "" : " DESC");
+}
+
+std::string Layout::select_unordered(const Plan& plan, const char* what) const {
+    std::string where = bounds(plan, true, true);
+    if (plan.in) {
+        const std::vector<const char*> marks(plan.in->size(), "?");
+        where +=
+            fmt::format(" AND {} IN ({})", column_of(plan.index->fields[plan.equal.size()].path),
+                        fmt::join(marks, ","));
+    }
+    return fmt::format("SELECT {} FROM {}{}", what, from(*plan.index), where);
+}
+
+}  // namespace zona::store::detail

@@ -1,0 +1,79 @@
+/// @file
+/// Layout: the table of one collection, and the statements that are the same for all its documents.
+///
+///     CREATE TABLE "c_NAME"(k INTEGER PRIMARY KEY, scope, id, created, updated, version, schema,
+///                           <one column for each field of an index>, owner, body)
+///
+/// `scope` is what indexes begin with and queries ask for; `owner` is the stamp that is verified
+/// when a row comes back; the body, which is large, stands last. Index columns are named by the
+/// JSON pointer of their field and hold the field's value or NULL. The columns have no affinity:
+/// what is bound is what is stored and compared. Pure; any thread.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/collection.h"
+#include "store/detail/plan.h"
+
+namespace zona::store::detail {
+
+class Layout {
+  public:
+    explicit Layout(const CollectionSpec& spec);
+
+    const CollectionSpec& spec() const { return *spec_; }
+    const std::string& table() const { return table_; }  ///< quoted
+    std::string plain_table() const { return "c_" + spec_->name; }
+    std::string index_name(const IndexSpec& index) const;  ///< not quoted
+    std::string id_index() const { return spec_->name + ".id"; }
+
+    /// The fields that have a column, sorted by path.
+    const std::vector<IndexField>& columns() const { return columns_; }
+    /// Paths and types of the columns: documents written with others have to be gone through.
+    std::string signature() const;
+
+    std::string create_table() const;
+    std::string create_id_index() const;
+    std::string create_index(const IndexSpec& index) const;
+
+    /// Parameters: scope, id, created, updated, version, schema, columns, owner, body.
+    const std::string& insert() const { return insert_; }
+    /// Parameters: updated, version, schema, columns, body, k.
+    const std::string& update() const { return update_; }
+    /// The same without columns: no index is touched.
+    const std::string& update_body() const { return update_body_; }
+    /// Parameter: k.
+    const std::string& remove() const { return remove_; }
+    /// Columns as row_columns(). Parameters: scope, id.
+    const std::string& find() const { return find_; }
+    /// Parameter: k.
+    const std::string& find_row() const { return find_row_; }
+
+    /// What a row is made from: k, id, created, updated, version, schema, owner, body.
+    static const char* row_columns();
+
+    /// The rows of a plan, in its order, from the document behind `after` on if there is one.
+    /// Bind with bind_select().
+    std::string select(const Plan& plan, Direction direction, bool after) const;
+    /// The same rows in any order; "COUNT(*)" or row_columns().
+    std::string select_unordered(const Plan& plan, const char* what) const;
+
+  private:
+    std::string from(const IndexSpec& index) const;
+    std::string bounds(const Plan& plan, bool lower, bool upper) const;
+    std::string order_terms(const Plan& plan, const char* suffix) const;
+
+    const CollectionSpec* spec_;
+    std::string table_;
+    std::vector<IndexField> columns_;
+    std::string insert_;
+    std::string update_;
+    std::string update_body_;
+    std::string remove_;
+    std::string find_;
+    std::string find_row_;
+};
+
+}  // namespace zona::store::detail

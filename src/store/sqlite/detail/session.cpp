@@ -1,0 +1,405 @@
+#include "store/sqlite/detail/session.h"
+
+#include <utility>
+
+#include <boost/json/object.hpp>
+#include <fmt/format.h>
+
+#include "store/detail/compare.h"
+#include "store/detail/encoding.h"
+#include "store/detail/fold.h"
+#include "store/detail/page_token.h"
+#include "store/detail/plan.h"
+#include "store/detail/refusals.h"
+
+namespace zona::store::detail {
+
+using core::Code;
+using core::Error;
+using core::Result;
+
+namespace {
+
+void bind_bounds(Statement& statement, const Collection& collection, const Plan& plan, bool lower,
+                 bool upper) {
+    statement.bind(std::string_view(collection.scope().code()));
+    for (const json::value& value : plan.equal)
+        statement.bind_value(&value);
+    if (lower && plan.lower && !plan.order.empty()) statement.bind_value(&plan.lower->value);
+    if (upper && plan.upper && !plan.order.empty()) statement.bind_value(&plan.upper->value);
+}
+
+/// The parameters of Layout::select().
+void bind_select(Statement& statement, const Collection& collection, const Plan& plan,
+                 Direction direction, const Place& after) {
+    const bool forward = direction == Direction::kAscending;
+    const std::size_t parts = plan.in ? plan.in->size() : 1;
+    for (std::size_t i = 0; i < parts; ++i) {
+        bind_bounds(statement, collection, plan, after.empty() || !forward,
+                    after.empty() || forward);
+        if (plan.in) statement.bind_value(&(*plan.in)[i]);
+        for (const json::value& value : after)
+            statement.bind_value(&value);
+    }
+}
+
+/// Those of Layout::select_unordered().
+void bind_unordered(Statement& statement, const Collection& collection, const Plan& plan) {
+    bind_bounds(statement, collection, plan, true, true);
+    if (!plan.in) return;
+    for (const json::value& value : *plan.in)
+        statement.bind_value(&value);
+}
+
+bool nothing_can_match(const Plan& plan) {
+    return plan.in && plan.in->empty();
+}
+
+/// Whether the columns of both documents hold the same, bit by bit: 1 and 1.0 are not.
+bool same_columns(const Layout& layout, const Document& a, const Document& b) {
+    for (const IndexField& field : layout.columns()) {
+        const json::value* x = find(a, field.path);
+        const json::value* y = find(b, field.path);
+        if ((x == nullptr) != (y == nullptr)) return false;
+        if (x != nullptr && *x != *y) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+const Layout& Session::layout(const Collection& collection) const {
+    return setup_.layouts.at(&collection.spec());
+}
+
+core::SystemTime Session::now() const {
+    return from_microseconds(microseconds(setup_.clock->system()));
+}
+
+Result<Session::Row> Session::read_row(const Collection& collection,
+                                       const Statement& statement) const {
+    const Id id = statement.id(1);
+    if (const std::string_view owner = statement.text(6); owner != collection.scope().code()) {
+        setup_.log.error("a stored document of another scope came back, and was refused",
+                         {{"collection", collection.name()},
+                          {"scope", collection.scope().code()},
+                          {"owner", owner},
+                          {"id", to_string(id)}});
+        return Error(Code::kForbidden,
+                     fmt::format("a document of {} belongs to another scope than the one it was "
+                                 "asked for in",
+                                 collection.name()));
+    }
+    auto document = from_text(statement.text(7));
+    if (!document.has_value()) {
+        return document.take_error().context(
+            fmt::format("{} {}", collection.name(), to_string(id)));
+    }
+    return Row{.k = statement.integer(0),
+               .record = {.scope = collection.scope(),
+                          .id = id,
+                          .version = statement.integer(4),
+                          .created = from_microseconds(statement.integer(2)),
+                          .updated = from_microseconds(statement.integer(3)),
+                          .document = *std::move(document)}};
+}
+
+Result<std::optional<Session::Row>> Session::find_row(const Collection& collection, const Id& id) {
+    ZONA_TRY_VOID(check_declared(setup_.collections, collection));
+    ZONA_TRY(Statement statement, connection_.prepare(layout(collection).find()));
+    statement.bind(std::string_view(collection.scope().code())).bind(id);
+    ZONA_TRY(const bool found, statement.step());
+    if (!found) return std::nullopt;
+    return read_row(collection, statement);
+}
+
+Result<std::optional<Record>> Session::find(const Collection& collection, const Id& id) {
+    ZONA_TRY(std::optional<Row> row, find_row(collection, id));
+    if (!row) return std::nullopt;
+    return std::move(row->record);
+}
+
+Result<std::optional<Session::Row>> Session::first(const Collection& collection,
+                                                   const Query& query) {
+    ZONA_TRY_VOID(check_declared(setup_.collections, collection));
+    ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kYes));
+    if (nothing_can_match(plan)) return std::nullopt;
+    const std::string sql = layout(collection).select(plan, query.direction, false);
+    ZONA_TRY(Statement statement, connection_.prepare(sql));
+    bind_select(statement, collection, plan, query.direction, {});
+    for (std::size_t examined = 0; examined < setup_.max_examined; ++examined) {
+        ZONA_TRY(const bool found, statement.step());
+        if (!found) return std::nullopt;
+        ZONA_TRY(Row row, read_row(collection, statement));
+        if (plan.exact || query.filter.matches(*row.record.document)) return row;
+    }
+    return too_many_examined(collection, setup_.max_examined);
+}
+
+Result<std::optional<Record>> Session::find_one(const Collection& collection, const Query& query) {
+    ZONA_TRY(std::optional<Row> row, first(collection, query));
+    if (!row) return std::nullopt;
+    return std::move(row->record);
+}
+
+Result<Page> Session::find_page(const Collection& collection, const Query& query,
+                                const PageRequest& request) {
+    ZONA_TRY_VOID(check_page(request));
+    ZONA_TRY_VOID(check_declared(setup_.collections, collection));
+    ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kYes));
+    Place after;
+    if (!request.token.empty()) {
+        ZONA_TRY(after, read_token(setup_.page_token_key, collection, query, request.token));
+    }
+    Page page;
+    if (nothing_can_match(plan)) return page;
+    const std::string sql = layout(collection).select(plan, query.direction, !after.empty());
+    ZONA_TRY(Statement statement, connection_.prepare(sql));
+    bind_select(statement, collection, plan, query.direction, after);
+    const auto go_on_behind = [&](const Record& record) {
+        page.next = make_token(setup_.page_token_key, collection, query, place_of(plan, record));
+    };
+    std::optional<Record> last;
+    for (std::size_t examined = 0;; ++examined) {
+        ZONA_TRY(const bool found, statement.step());
+        if (!found) return page;
+        if (examined == setup_.max_examined) {
+            go_on_behind(*last);
+            return page;
+        }
+        ZONA_TRY(Row row, read_row(collection, statement));
+        const bool matches = plan.exact || query.filter.matches(*row.record.document);
+        if (matches && page.records.size() == request.limit) {
+            go_on_behind(page.records.back());
+            return page;
+        }
+        if (matches) page.records.push_back(row.record);
+        last = std::move(row.record);
+    }
+}
+
+Result<void> Session::scan(const Collection& collection, const Filter& filter, const Plan& plan,
+                           const Visit& visit) {
+    if (nothing_can_match(plan)) return {};
+    const std::string sql = layout(collection).select_unordered(plan, Layout::row_columns());
+    ZONA_TRY(Statement statement, connection_.prepare(sql));
+    bind_unordered(statement, collection, plan);
+    for (std::size_t examined = 0;; ++examined) {
+        ZONA_TRY(const bool found, statement.step());
+        if (!found) return {};
+        if (examined == setup_.max_examined)
+            return too_many_examined(collection, setup_.max_examined);
+        ZONA_TRY(Row row, read_row(collection, statement));
+        if (!plan.exact && !filter.matches(*row.record.document)) continue;
+        ZONA_TRY(const bool go_on, visit(std::move(row)));
+        if (!go_on) return {};
+    }
+}
+
+Result<std::uint64_t> Session::count(const Collection& collection, const Query& query) {
+    ZONA_TRY_VOID(check_declared(setup_.collections, collection));
+    ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
+    if (nothing_can_match(plan)) return 0;
+    std::uint64_t count = 0;
+    if (!plan.exact) {
+        ZONA_TRY_VOID(scan(collection, query.filter, plan, [&count](const Row&) -> Result<bool> {
+            ++count;
+            return true;
+        }));
+        return count;
+    }
+    const std::string sql = layout(collection).select_unordered(plan, "COUNT(*)");
+    ZONA_TRY(Statement statement, connection_.prepare(sql));
+    bind_unordered(statement, collection, plan);
+    ZONA_TRY(const bool row, statement.step());
+    return row ? static_cast<std::uint64_t>(statement.integer(0)) : 0;
+}
+
+Result<std::vector<Group>> Session::aggregate(const Collection& collection,
+                                              const Aggregation& aggregation) {
+    ZONA_TRY_VOID(check_declared(setup_.collections, collection));
+    ZONA_TRY_VOID(check_aggregation(collection.spec(), aggregation));
+    const Query query{.filter = aggregation.filter, .walk = aggregation.walk};
+    ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
+    Fold fold(aggregation);
+    ZONA_TRY_VOID(scan(collection, query.filter, plan, [&fold](const Row& row) -> Result<bool> {
+        ZONA_TRY_VOID(fold.add(*row.record.document));
+        return true;
+    }));
+    return fold.finish();
+}
+
+Error Session::refused(const Collection& collection, const Id& id, Error error, int code) const {
+    if (code != SQLITE_CONSTRAINT_UNIQUE) return error;
+    // "UNIQUE constraint failed: c_tasks.scope, c_tasks./email", the columns of the index.
+    const std::string table = layout(collection).plain_table();
+    const std::string_view said = connection_.message();
+    if (said.ends_with(fmt::format(": {0}.scope, {0}.id", table)))
+        return exists_already(collection, id);
+    for (const IndexSpec& index : collection.spec().indexes) {
+        std::string columns = fmt::format(": {}.scope", table);
+        for (const IndexField& field : index.fields)
+            columns += fmt::format(", {}.{}", table, field.path.pointer());
+        if (index.uniqueness == Uniqueness::kUnique && said.ends_with(columns))
+            return not_unique(collection, index);
+    }
+    return error;
+}
+
+Result<Record> Session::insert(const Collection& collection, const Id& id,
+                               const Document& document) {
+    ZONA_TRY_VOID(check_declared(setup_.collections, collection));
+    ZONA_TRY_VOID(check_id(id));
+    ZONA_TRY_VOID(check_document(collection.spec(), document));
+    const Layout& layout = this->layout(collection);
+    const std::string body = to_text(document);
+    const core::SystemTime now = this->now();
+    const std::string_view scope = collection.scope().code();
+    ZONA_TRY(Statement statement, connection_.prepare(layout.insert()));
+    statement.bind(scope).bind(id).bind(microseconds(now)).bind(microseconds(now));
+    statement.bind(std::int64_t{1}).bind(std::int64_t{collection.spec().version});
+    for (const IndexField& field : layout.columns())
+        statement.bind_value(detail::find(document, field.path));
+    statement.bind(scope).bind(std::string_view(body));
+    if (auto done = statement.run(); !done.has_value())
+        return refused(collection, id, done.take_error(), statement.code());
+    return Record{.scope = collection.scope(),
+                  .id = id,
+                  .version = 1,
+                  .created = now,
+                  .updated = now,
+                  .document = std::make_shared<const Document>(document)};
+}
+
+Result<Record> Session::change(const Collection& collection, Row row, const Document& document) {
+    ZONA_TRY_VOID(check_document(collection.spec(), document));
+    const Layout& layout = this->layout(collection);
+    const bool in_place = same_columns(layout, *row.record.document, document);
+    const std::string body = to_text(document);
+    Record changed = std::move(row.record);
+    ++changed.version;
+    changed.updated = now();
+    ZONA_TRY(Statement statement,
+             connection_.prepare(in_place ? layout.update_body() : layout.update()));
+    statement.bind(microseconds(changed.updated)).bind(changed.version);
+    statement.bind(std::int64_t{collection.spec().version});
+    if (!in_place) {
+        for (const IndexField& field : layout.columns())
+            statement.bind_value(detail::find(document, field.path));
+    }
+    statement.bind(std::string_view(body)).bind(row.k);
+    if (auto done = statement.run(); !done.has_value())
+        return refused(collection, changed.id, done.take_error(), statement.code());
+    changed.document = std::make_shared<const Document>(document);
+    return changed;
+}
+
+Result<Record> Session::change(const Collection& collection, Row row, const Update& update) {
+    Document document = *row.record.document;
+    ZONA_TRY_VOID(update.apply(document));
+    return change(collection, std::move(row), document);
+}
+
+Result<Session::Row> Session::existing(const Collection& collection, const Id& id,
+                                       const Expected& expected) {
+    ZONA_TRY(std::optional<Row> row, find_row(collection, id));
+    if (!row) return not_there(collection, id);
+    ZONA_TRY_VOID(check_version(collection, row->record, expected));
+    return *std::move(row);
+}
+
+Result<Record> Session::upsert(const Collection& collection, const Id& id,
+                               const Document& document) {
+    ZONA_TRY(std::optional<Row> row, find_row(collection, id));
+    return row ? change(collection, *std::move(row), document) : insert(collection, id, document);
+}
+
+Result<Record> Session::replace(const Collection& collection, const Id& id,
+                                const Document& document, Expected expected) {
+    ZONA_TRY(Row row, existing(collection, id, expected));
+    return change(collection, std::move(row), document);
+}
+
+Result<Record> Session::modify(const Collection& collection, const Id& id, const Update& update,
+                               Expected expected) {
+    ZONA_TRY(Row row, existing(collection, id, expected));
+    return change(collection, std::move(row), update);
+}
+
+Result<std::optional<Record>> Session::find_and_modify(const Collection& collection,
+                                                       const Query& query, const Update& update,
+                                                       Returned returned) {
+    ZONA_TRY(std::optional<Row> row, first(collection, query));
+    if (!row) return std::nullopt;
+    const Record before = row->record;
+    ZONA_TRY(Record after, change(collection, *std::move(row), update));
+    return returned == Returned::kBefore ? before : std::move(after);
+}
+
+Result<std::vector<std::int64_t>> Session::rows_of(const Collection& collection,
+                                                   const Query& query) {
+    ZONA_TRY_VOID(check_declared(setup_.collections, collection));
+    ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
+    std::vector<std::int64_t> rows;
+    ZONA_TRY_VOID(scan(collection, query.filter, plan, [&rows](const Row& row) -> Result<bool> {
+        rows.push_back(row.k);
+        return true;
+    }));
+    return rows;
+}
+
+Result<void> Session::for_each_row(const Collection& collection,
+                                   const std::vector<std::int64_t>& rows,
+                                   const std::function<Result<void>(Row)>& change) {
+    ZONA_TRY_VOID(connection_.execute("SAVEPOINT many"));
+    for (const std::int64_t k : rows) {
+        auto changed = [&]() -> Result<void> {
+            ZONA_TRY(Statement statement, connection_.prepare(layout(collection).find_row()));
+            statement.bind(k);
+            ZONA_TRY(const bool found, statement.step());
+            if (!found) return {};
+            ZONA_TRY(Row row, read_row(collection, statement));
+            return change(std::move(row));
+        }();
+        if (changed.has_value()) continue;
+        // When SQLite has undone the whole transaction there is no savepoint any more.
+        if (connection_.in_transaction())
+            ZONA_TRY_VOID(connection_.execute("ROLLBACK TO many; RELEASE many"));
+        return changed;
+    }
+    return connection_.execute("RELEASE many");
+}
+
+Result<std::uint64_t> Session::update_many(const Collection& collection, const Query& query,
+                                           const Update& update) {
+    ZONA_TRY(const std::vector<std::int64_t> rows, rows_of(collection, query));
+    ZONA_TRY_VOID(for_each_row(collection, rows, [&](Row row) -> Result<void> {
+        ZONA_TRY(const Record changed, change(collection, std::move(row), update));
+        return {};
+    }));
+    return rows.size();
+}
+
+Result<void> Session::erase(const Collection& collection, std::int64_t k) {
+    ZONA_TRY(Statement statement, connection_.prepare(layout(collection).remove()));
+    statement.bind(k);
+    return statement.run();
+}
+
+Result<bool> Session::remove(const Collection& collection, const Id& id, Expected expected) {
+    ZONA_TRY(const std::optional<Row> row, find_row(collection, id));
+    if (!row) return false;
+    ZONA_TRY_VOID(check_version(collection, row->record, expected));
+    ZONA_TRY_VOID(erase(collection, row->k));
+    return true;
+}
+
+Result<std::uint64_t> Session::remove_many(const Collection& collection, const Query& query) {
+    ZONA_TRY(const std::vector<std::int64_t> rows, rows_of(collection, query));
+    ZONA_TRY_VOID(for_each_row(collection, rows, [&](const Row& row) -> Result<void> {
+        return erase(collection, row.k);
+    }));
+    return rows.size();
+}
+
+}  // namespace zona::store::detail
