@@ -124,10 +124,13 @@ TEST_P(StoreQuery, RefusesFiltersOverTheirLimits) {
 
 TEST_P(StoreQuery, GivesTheSameInPagesOfAnySize) {
     clock().set_system(core::SystemTime{});  // many of one moment: the id decides
-    for (int i = 100; i < 130; ++i)
-        ASSERT_TRUE(insert(i % 2 == 0 ? Id(i) : Id(std::to_string(i)),
-                           task(i % 3 == 0 ? "open" : "done", i % 4, i % 5))
-                        .has_value());
+    for (int i = 100; i < 130; ++i) {
+        auto document = task(i % 3 == 0 ? "open" : "done", i % 4, i % 5);
+        document["owner"] = {{"name", std::string(1, static_cast<char>('a' + i % 3))}};
+        document["email"] = "e" + std::to_string(i);
+        document["flag"] = i % 2 == 0;
+        ASSERT_TRUE(insert(i % 2 == 0 ? Id(i) : Id(std::to_string(i)), document).has_value());
+    }
     const std::vector<Query> queries = {
         {},
         {.direction = Direction::kDescending},
@@ -141,6 +144,13 @@ TEST_P(StoreQuery, GivesTheSameInPagesOfAnySize) {
         {.filter = Filter::all({Filter::gte("score", 1), Filter::lt("score", 4)})},
         {.filter = Filter::all({Filter::gte("score", 1), Filter::lt("score", 4)}),
          .direction = Direction::kDescending},
+        {.filter = Filter::gte({"owner", "name"}, "a")},
+        {.filter = Filter::lt({"owner", "name"}, "c"), .direction = Direction::kDescending},
+        {.filter = Filter::prefix("email", "e1")},
+        {.filter = Filter::prefix("email", "e1"), .direction = Direction::kDescending},
+        {.filter = Filter::in("email", {"e101", "e103", "e105", "e107", "e109", "e111", "e112",
+                                        "e113", "e114", "e115", "e116", "x"})},
+        {.filter = Filter::in("flag", {true, false})},
         {.filter = Filter::negate(Filter::eq("priority", 1)), .walk = Walk::kAllow}};
 
     for (std::size_t i = 0; i < queries.size(); ++i) {

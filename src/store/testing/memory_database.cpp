@@ -89,6 +89,7 @@ class MemoryDatabase::Work final : public Writer {
     Result<Record> insert(const Collection& collection, const Id& id,
                           const Document& document) override {
         ZONA_TRY_VOID(detail::check_id(id));
+        ZONA_TRY_VOID(check_document(collection.spec(), document));
         ZONA_TRY(const std::optional<Record> found, find(collection, id));
         if (found) return detail::exists_already(collection, id);
         const core::SystemTime now = this->now();

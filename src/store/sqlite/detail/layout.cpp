@@ -135,6 +135,11 @@ std::string Layout::select(const Plan& plan, Direction direction, bool after) co
         std::vector<const char*> marks(plan.order.size() + (plan.by_creation ? 2 : 0), "?");
         where += fmt::format(" AND ({}){}({})", order_terms(plan, ""), forward ? ">" : "<",
                              fmt::join(marks, ","));
+        // SQLite does not see by itself that a place is in a sparse index.
+        if (plan.index->coverage == Coverage::kSparse) {
+            for (const IndexField& field : plan.order)
+                where += fmt::format(" AND {} IS NOT NULL", column_of(field.path));
+        }
     }
     // What is ordered by must be a column of each part of a union.
     std::string what = row_columns();
@@ -144,6 +149,9 @@ std::string Layout::select(const Plan& plan, Direction direction, bool after) co
     std::string sql = one;
     for (std::size_t i = 1; plan.in && i < plan.in->size(); ++i)
         sql += " UNION ALL " + one;
+    // One document at most.
+    const bool single = plan.index->uniqueness == Uniqueness::kUnique && plan.order.empty();
+    if (single && !plan.in) return sql;
     return sql + " ORDER BY " + order_terms(plan, forward ? "" : " DESC");
 }
 

@@ -1,5 +1,6 @@
 #include "store/sqlite/detail/schema.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
@@ -52,7 +53,7 @@ Result<void> prepare_file(Connection& connection) {
             .c_str()));
     return connection.execute(
         "CREATE TABLE IF NOT EXISTS zona_collections(name TEXT PRIMARY KEY, version INTEGER,"
-        " columns TEXT, target TEXT, moved INTEGER) WITHOUT ROWID");
+        " columns TEXT, target_version INTEGER, target TEXT, moved INTEGER) WITHOUT ROWID");
 }
 
 /// One collection, brought to its declaration.
@@ -78,37 +79,42 @@ class Preparation {
     struct Known {
         std::int64_t version = 0;
         std::string columns;
+        std::int64_t target_version = 0;  // of a migration that was begun and not ended
         std::string target;
         std::int64_t moved = -1;
     };
 
     Result<std::optional<Known>> known() {
-        ZONA_TRY(Statement found, connection_.prepare("SELECT version,columns,target,moved FROM "
-                                                      "zona_collections WHERE name=?"));
+        ZONA_TRY(Statement found,
+                 connection_.prepare("SELECT version,columns,target_version,target,moved FROM "
+                                     "zona_collections WHERE name=?"));
         found.bind(std::string_view(spec_.name));
         ZONA_TRY(const bool row, found.step());
         if (!row) return std::nullopt;
         return Known{.version = found.integer(0),
                      .columns = std::string(found.text(1)),
-                     .target = std::string(found.text(2)),
-                     .moved = found.integer(3)};
+                     .target_version = found.integer(2),
+                     .target = std::string(found.text(3)),
+                     .moved = found.integer(4)};
     }
 
     Result<void> begin() {
         ZONA_TRY_VOID(connection_.execute(layout_.create_table().c_str()));
         ZONA_TRY(const std::optional<Known> known, this->known());
         if (!known) return note(Moved::kAll);
-        if (known->version > spec_.version) {
+        const std::int64_t newest = std::max(known->version, known->target_version);
+        if (newest > spec_.version) {
             return Error(Code::kConflict,
                          fmt::format("collection {} holds documents of version {}, and this zona "
                                      "knows {} at most: start the version that wrote them, or a "
                                      "newer one",
-                                     spec_.name, known->version, spec_.version));
+                                     spec_.name, newest, spec_.version));
         }
         ZONA_TRY_VOID(add_columns());
         moving_ = known->version != spec_.version || known->columns != layout_.signature();
         if (!moving_) return {};
-        if (known->target == target()) {
+        // One that was begun for something else starts anew.
+        if (known->target_version == spec_.version && known->target == layout_.signature()) {
             moved_ = known->moved;
             log_.info("a migration goes on", {{"collection", spec_.name}, {"row", moved_}});
             return {};
@@ -236,7 +242,6 @@ class Preparation {
     /// Writes down how far it is.
     Result<void> note(Moved moved) {
         const std::string signature = layout_.signature();
-        const std::string target = this->target();
         if (moved == Moved::kAll) {
             ZONA_TRY(Statement done,
                      connection_.prepare("INSERT OR REPLACE INTO "
@@ -246,8 +251,10 @@ class Preparation {
             return done.run();
         }
         ZONA_TRY(Statement some,
-                 connection_.prepare("UPDATE zona_collections SET target=?,moved=? WHERE name=?"));
-        some.bind(std::string_view(target)).bind(moved_).bind(std::string_view(spec_.name));
+                 connection_.prepare("UPDATE zona_collections SET target_version=?,target=?,"
+                                     "moved=? WHERE name=?"));
+        some.bind(std::int64_t{spec_.version}).bind(std::string_view(signature)).bind(moved_);
+        some.bind(std::string_view(spec_.name));
         return some.run();
     }
 

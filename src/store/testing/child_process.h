@@ -1,0 +1,57 @@
+/// @file
+/// This test program once more, as a process of its own that may be killed.
+#pragma once
+
+#include <csignal>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace zona::store {
+
+class ChildProcess {
+  public:
+    /// Runs one test with more environment. `output` becomes its descriptor 3; -1: none.
+    ChildProcess(const std::string& test, const std::vector<std::string>& environment,
+                 int output = -1) {
+        std::string filter = "--gtest_filter=" + test;
+        std::string name = "store_test";
+        const std::vector<char*> arguments = {name.data(), filter.data(), nullptr};
+        std::vector<char*> variables;
+        for (char** variable = environ; *variable != nullptr; ++variable) {
+            if (!std::string_view(*variable).starts_with("GTEST_")) variables.push_back(*variable);
+        }
+        for (const std::string& variable : environment)
+            variables.push_back(const_cast<char*>(variable.c_str()));
+        variables.push_back(nullptr);
+        posix_spawn_file_actions_t actions;
+        ::posix_spawn_file_actions_init(&actions);
+        ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+        if (output >= 0) ::posix_spawn_file_actions_adddup2(&actions, output, 3);
+        EXPECT_EQ(::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, arguments.data(),
+                                variables.data()),
+                  0);
+        ::posix_spawn_file_actions_destroy(&actions);
+    }
+    ChildProcess(const ChildProcess&) = delete;
+    ChildProcess& operator=(const ChildProcess&) = delete;
+
+    void kill() const { ::kill(pid_, SIGKILL); }
+    /// Its wait status.
+    int wait() const {
+        int status = -1;
+        ::waitpid(pid_, &status, 0);
+        return status;
+    }
+
+  private:
+    pid_t pid_ = 0;
+};
+
+}  // namespace zona::store
