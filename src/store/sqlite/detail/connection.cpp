@@ -58,8 +58,8 @@ Error describe(int code, int number, std::string_view path, std::string_view sai
         case SQLITE_LOCKED:
         case SQLITE_PROTOCOL:
             return Error(Code::kUnavailable,
-                         fmt::format("the database {} cannot be read or written now ({}, errno {})",
-                                     path, said, number));
+                         fmt::format("the database {} cannot be read or written now ({}{})", path,
+                                     said, number == 0 ? "" : fmt::format(", errno {}", number)));
         default:
             return Error(Code::kInternal, fmt::format("the database {}: {}", path, said));
     }
@@ -252,8 +252,24 @@ Result<std::int64_t> Connection::integer(std::string_view sql) {
     return row ? statement.integer(0) : 0;
 }
 
+/// The errno behind a trouble of the disk. A failed commit does not leave one with the connection,
+/// but the file that was written still has it: the log, or the database.
+int Connection::disk_errno() const {
+    int number = sqlite3_system_errno(db_);
+    for (const int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+        sqlite3_file* file = nullptr;
+        if (number != 0 ||
+            sqlite3_file_control(db_, "main", which, static_cast<void*>(&file)) != SQLITE_OK ||
+            file == nullptr || file->pMethods == nullptr)
+            continue;
+        (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+    }
+    return number;
+}
+
 Error Connection::error(int code) const {
-    const int number = db_ == nullptr ? 0 : sqlite3_system_errno(db_);
+    const bool of_disk = db_ != nullptr && (code & 0xFF) == SQLITE_IOERR;
+    const int number = of_disk ? disk_errno() : 0;
     const char* said = db_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(db_);
     return describe(code, number, path_, said);
 }

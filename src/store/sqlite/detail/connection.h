@@ -132,6 +132,7 @@ class Connection {
     core::Result<void> configure(const ConnectionOptions& options, Access access);
     core::Result<sqlite3_stmt*> compile(std::string_view sql, unsigned flags);
     void make_room();
+    int disk_errno() const;
 
     const std::string path_;
     sqlite3* db_ = nullptr;
