@@ -42,8 +42,8 @@ boost::asio::awaitable<core::Result<T>> await_answer(Start start) {
             asio::post(work.get_executor(), std::move(handler));
         });
     };
-    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-        initiate, asio::use_awaitable);
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate,
+                                                                         asio::use_awaitable);
     co_return std::move(**answer);
 }
 
