@@ -237,14 +237,14 @@ Result<void> validate(const CollectionSpec& spec) {
     return {};
 }
 
-Result<void> check_document(const CollectionSpec& spec, const Document& document) {
+Result<std::string> detail::checked_text(const CollectionSpec& spec, const Document& document) {
     // The depth first: what writes the text recurses.
     ZONA_TRY_VOID(Walk(spec.limits.max_depth).object(document, "", 1));
-    const std::size_t bytes = detail::to_text(document).size();
-    if (bytes > spec.limits.max_bytes.as_size()) {
+    std::string text = to_text(document);
+    if (text.size() > spec.limits.max_bytes.as_size()) {
         return Error(Code::kTooLarge,
-                     fmt::format("a document of {} bytes: collection {} takes {}", bytes, spec.name,
-                                 core::format_size(spec.limits.max_bytes)));
+                     fmt::format("a document of {} bytes: collection {} takes {}", text.size(),
+                                 spec.name, core::format_size(spec.limits.max_bytes)));
     }
     for (const FieldSpec& field : spec.fields)
         ZONA_TRY_VOID(check_field(field, document));
@@ -252,7 +252,12 @@ Result<void> check_document(const CollectionSpec& spec, const Document& document
         for (const IndexField& field : index.fields)
             ZONA_TRY_VOID(check_indexed(index, field, document));
     }
-    if (spec.check) return spec.check(document);
+    if (spec.check) ZONA_TRY_VOID(spec.check(document));
+    return text;
+}
+
+Result<void> check_document(const CollectionSpec& spec, const Document& document) {
+    ZONA_TRY(const std::string text, detail::checked_text(spec, document));
     return {};
 }
 

@@ -171,14 +171,13 @@ class Preparation {
         for (const Migration& migration : spec_.migrations) {
             if (migration.to_version > row.integer(2)) ZONA_TRY_VOID(migration.change(document));
         }
-        ZONA_TRY_VOID(check_document(spec_, document));
+        ZONA_TRY(const std::string body, checked_text(spec_, document));
         std::string sets;
         for (const IndexField& field : layout_.columns())
             sets += quoted(field.path.pointer()) + "=?,";
         ZONA_TRY(Statement update,
                  connection_.prepare(fmt::format("UPDATE {} SET {}schema=?,body=? WHERE k=?",
                                                  layout_.table(), sets)));
-        const std::string body = to_text(document);
         for (const IndexField& field : layout_.columns())
             update.bind_value(find(document, field.path));
         update.bind(std::int64_t{spec_.version}).bind(std::string_view(body)).bind(row.integer(0));

@@ -250,9 +250,8 @@ Result<Record> Session::insert(const Collection& collection, const Id& id,
                                const Document& document) {
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY_VOID(check_id(id));
-    ZONA_TRY_VOID(check_document(collection.spec(), document));
+    ZONA_TRY(const std::string body, checked_text(collection.spec(), document));
     const Layout& layout = this->layout(collection);
-    const std::string body = to_text(document);
     const core::SystemTime now = this->now();
     const std::string_view scope = collection.scope().code();
     ZONA_TRY(Statement statement, connection_.prepare(layout.insert()));
@@ -272,10 +271,9 @@ Result<Record> Session::insert(const Collection& collection, const Id& id,
 }
 
 Result<Record> Session::change(const Collection& collection, Row row, const Document& document) {
-    ZONA_TRY_VOID(check_document(collection.spec(), document));
+    ZONA_TRY(const std::string body, checked_text(collection.spec(), document));
     const Layout& layout = this->layout(collection);
     const bool in_place = same_columns(layout, *row.record.document, document);
-    const std::string body = to_text(document);
     Record changed = std::move(row.record);
     ++changed.version;
     changed.updated = now();
