@@ -181,6 +181,7 @@ struct Seen {
     std::set<std::string> indexes;
     std::map<std::string, FieldType> types;
     std::set<std::string> encrypted;
+    std::map<std::string, std::string> spelling;  // of paths in indexes, by their lower case
 };
 
 Result<void> validate_index(const CollectionSpec& spec, const IndexSpec& index, Seen& seen) {
@@ -202,6 +203,12 @@ Result<void> validate_index(const CollectionSpec& spec, const IndexSpec& index, 
             return invalid(who + ": " + path + " is encrypted, and its ciphertext has no order");
         const auto [at, fresh] = seen.types.emplace(path, field.type);
         if (at->second != field.type) return invalid(who + ": " + path + " has two types");
+        if (field.path.keys().empty() || path.contains('\0') || !core::is_valid_utf8(path))
+            return invalid(who + ": a path is one key of UTF-8 at least, without NUL");
+        // Backends name columns by the path, and know names whatever their case.
+        const auto [spelt, first] = seen.spelling.emplace(core::lower_ascii(path), path);
+        if (spelt->second != path)
+            return invalid(who + ": " + path + " and " + spelt->second + " differ in case alone");
     }
     return {};
 }

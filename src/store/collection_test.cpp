@@ -60,6 +60,11 @@ TEST(CollectionSpec, IsRefusedWhenItMakesNoSense) {
                          .indexes = {{.name = "a", .fields = {status}},
                                      {.name = "b", .fields = {{"status", FieldType::kInteger}}}}}),
                 HasSubstr("/status has two types"));
+    EXPECT_THAT(
+        refusal(with_index({.name = "a", .fields = {status, {"Status", FieldType::kText}}})),
+        HasSubstr("/Status and /status differ in case alone"));
+    EXPECT_THAT(refusal(with_index({.name = "a", .fields = {{Path({}), FieldType::kText}}})),
+                HasSubstr("one key"));
     EXPECT_THAT(refusal({.name = "tasks",
                          .fields = {{.path = "key", .protection = Protection::kEncrypted}},
                          .indexes = {{.name = "a", .fields = {{"key", FieldType::kText}}}}}),

@@ -73,7 +73,8 @@ class Reader {
     ///         collection and scope, or that somebody changed.
     virtual core::Result<Page> find_page(const Collection& collection, const Query& query,
                                          const PageRequest& page) = 0;
-    /// How many documents meet the query's filter; its order does not matter.
+    /// How many documents meet the query's filter; its order does not matter. Where an index gives
+    /// the answer by itself no record is looked at, so no stamp either.
     virtual core::Result<std::uint64_t> count(const Collection& collection, const Query& query) = 0;
     /// Numbers over documents, groups in the order of their keys, one without a key first.
     /// Errors  kInvalidArgument: group_by is in no index, a measure without path, a sum over 64
@@ -132,16 +133,17 @@ class Database {
     Database() = default;
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
-    /// Answers everything that was submitted first. Not on a thread of the database's own.
+    /// Answers everything that was submitted first; what answers submit then is refused. Not on a
+    /// thread of the database's own.
     virtual ~Database() = default;
 
     /// Runs `work` on a thread for reading.
-    /// Errors given to it: kTooManyRequests when too many wait already, and then on the caller's
-    /// thread, before this returns.
+    /// Errors given to it: kTooManyRequests when too many wait already, kCancelled when the
+    /// database is being closed; both on the caller's thread, before this returns.
     virtual void submit_read(ReadWork work) = 0;
 
     /// Runs `work` as one transaction and calls `done` when it is on the disk, or with the error
-    /// of the work, of the commit, or kTooManyRequests as above.
+    /// of the work, of the commit, or kTooManyRequests or kCancelled as above.
     virtual void submit_write(WriteWork work, Callback<void> done) = 0;
 };
 

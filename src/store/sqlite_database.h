@@ -43,11 +43,12 @@ struct SqliteOptions {
     /// Called with each new connection before its first statement, on the thread that opens it.
     std::function<core::Result<void>(sqlite3*)> prepare;
 
-    std::size_t readers = 2;                           ///< threads, 1 to 64
-    std::size_t max_waiting_reads = 4096;              ///< more are refused
-    std::size_t max_waiting_writes = 4096;             ///< more are refused
-    std::size_t max_batch = 1024;                      ///< transactions of one commit
-    std::size_t max_examined = 100000;                 ///< documents of one operation
+    std::size_t readers = 2;                ///< threads, 1 to 64
+    std::size_t max_waiting_reads = 4096;   ///< more are refused
+    std::size_t max_waiting_writes = 4096;  ///< more are refused
+    std::size_t max_batch = 1024;           ///< transactions of one commit
+    /// Documents of one operation; a count that an index answers by itself is free.
+    std::size_t max_examined = 100000;
     core::ByteCount cache = core::ByteCount::mib(16);  ///< of pages, each connection
     std::uint32_t checkpoint_frames = 4096;            ///< of WAL between two checkpoints
     std::uint32_t reset_frames = 65536;                ///< of WAL from which it is begun anew

@@ -171,6 +171,35 @@ TEST_F(Sqlite, RefusesMoreThanMayWait) {
     release.set_value();
 }
 
+TEST_F(Sqlite, AnswersAllThatWaitsWhenItIsClosedAndRefusesWhatFollows) {
+    int stored = 0;
+    int refused = 0;
+    auto owner = open();
+    SqliteDatabase* const database = owner.get();
+    std::function<void(int)> chain = [&](int id) {
+        database->submit_write(
+            [this, id](Writer& w) -> Result<void> {
+                ZONA_TRY(const Record record, w.insert(tasks_, id, task("open")));
+                return {};
+            },
+            [&, id](const Result<void>& answer) {
+                if (!answer.has_value()) {
+                    EXPECT_EQ(answer.error().code(), Code::kCancelled);
+                    ++refused;
+                    return;
+                }
+                ++stored;
+                chain(id + 1);  // for ever, if it were let
+            });
+    };
+    chain(0);
+
+    owner.reset();
+
+    EXPECT_EQ(refused, 1);
+    EXPECT_GT(stored, 0);
+}
+
 TEST_F(Sqlite, ShowsAReaderOneStateWhileOthersWrite) {
     const auto database = open();
     fill(*database, 10);

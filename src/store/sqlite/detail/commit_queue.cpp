@@ -39,13 +39,19 @@ CommitQueue::~CommitQueue() {
 }
 
 void CommitQueue::submit(Database::WriteWork work, Callback<void> done) {
+    bool stopping = false;
     {
         const std::lock_guard lock(mutex_);
-        if (queue_.size() < limits_.waiting) {
+        if (!stop_ && queue_.size() < limits_.waiting) {
             queue_.push_back({.work = std::move(work), .done = std::move(done)});
             if (queue_.size() == wanted_) wake_.notify_one();
             return;
         }
+        stopping = stop_;
+    }
+    if (stopping) {
+        done(Error(Code::kCancelled, "the database is being closed"));
+        return;
     }
     done(Error(Code::kTooManyRequests,
                fmt::format("{} changes wait for the database already", limits_.waiting)));

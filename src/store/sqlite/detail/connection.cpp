@@ -183,6 +183,9 @@ Result<void> Connection::configure(const ConnectionOptions& options, Access acce
     sqlite3_busy_timeout(db_, 10000);
     sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    // Else a quoted column that is not there would be taken for a text.
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
     sqlite3_limit(db_, SQLITE_LIMIT_ATTACHED, 0);
     ZONA_TRY_VOID(execute("PRAGMA temp_store=MEMORY"));
     ZONA_TRY_VOID(

@@ -26,13 +26,19 @@ ReadPool::~ReadPool() {
 }
 
 void ReadPool::submit(Work work) {
+    bool stopping = false;
     {
         const std::lock_guard lock(mutex_);
-        if (queue_.size() < max_waiting_) {
+        if (!stop_ && queue_.size() < max_waiting_) {
             queue_.push_back(std::move(work));
             wake_.notify_one();
             return;
         }
+        stopping = stop_;
+    }
+    if (stopping) {
+        work(core::Error(core::Code::kCancelled, "the database is being closed"));
+        return;
     }
     work(core::Error(core::Code::kTooManyRequests,
                      fmt::format("{} reads wait for the database already", max_waiting_)));
