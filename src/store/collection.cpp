@@ -24,7 +24,6 @@ namespace {
 using core::Code;
 using core::Error;
 using core::Result;
-using detail::Kind;
 
 Error invalid(std::string message) {
     return Error(Code::kInvalidArgument, std::move(message));
@@ -185,30 +184,35 @@ struct Seen {
 };
 
 Result<void> validate_index(const CollectionSpec& spec, const IndexSpec& index, Seen& seen) {
-    const std::string who = fmt::format("collection {}, index {}", spec.name, index.name);
-    if (!is_name(index.name)) return invalid(who + ": the name is not 1 to 64 of [a-z0-9_]");
-    if (!seen.indexes.insert(index.name).second) return invalid(who + ": declared twice");
+    const auto refused = [&](std::string_view problem) {
+        return invalid(fmt::format("collection {}, index {}: {}", spec.name, index.name, problem));
+    };
+    const auto bad_field = [&](std::string_view path, std::string_view problem) {
+        return refused(fmt::format("{} {}", path, problem));
+    };
+    if (!is_name(index.name)) return refused("the name is not 1 to 64 of [a-z0-9_]");
+    if (!seen.indexes.insert(index.name).second) return refused("declared twice");
     if (index.fields.size() > kMaxIndexFields)
-        return invalid(fmt::format("{}: more than {} fields", who, kMaxIndexFields));
+        return refused(fmt::format("more than {} fields", kMaxIndexFields));
     if (index.fields.empty() &&
         (index.uniqueness == Uniqueness::kUnique || index.coverage == Coverage::kSparse))
-        return invalid(who + ": without fields it is neither unique nor sparse");
+        return refused("without fields it is neither unique nor sparse");
     std::set<std::string> own;
     for (const IndexField& field : index.fields) {
         const std::string path = field.path.pointer();
-        if (!own.insert(path).second) return invalid(who + ": " + path + " stands in it twice");
+        if (!own.insert(path).second) return bad_field(path, "stands in it twice");
         if (field.type == FieldType::kObject || field.type == FieldType::kArray)
-            return invalid(who + ": " + path + " is an object or array, which have no order");
+            return bad_field(path, "is an object or array, which have no order");
         if (seen.encrypted.contains(path))
-            return invalid(who + ": " + path + " is encrypted, and its ciphertext has no order");
+            return bad_field(path, "is encrypted, and its ciphertext has no order");
         const auto [at, fresh] = seen.types.emplace(path, field.type);
-        if (at->second != field.type) return invalid(who + ": " + path + " has two types");
+        if (at->second != field.type) return bad_field(path, "has two types");
         if (field.path.keys().empty() || path.contains('\0') || !core::is_valid_utf8(path))
-            return invalid(who + ": a path is one key of UTF-8 at least, without NUL");
+            return refused("a path is one key of UTF-8 at least, without NUL");
         // Backends name columns by the path, and know names whatever their case.
         const auto [spelt, first] = seen.spelling.emplace(core::lower_ascii(path), path);
         if (spelt->second != path)
-            return invalid(who + ": " + path + " and " + spelt->second + " differ in case alone");
+            return bad_field(path, fmt::format("and {} differ in case alone", spelt->second));
     }
     return {};
 }
@@ -264,7 +268,8 @@ Result<std::string> detail::checked_text(const CollectionSpec& spec, const Docum
 }
 
 Result<void> check_document(const CollectionSpec& spec, const Document& document) {
-    ZONA_TRY(const std::string text, detail::checked_text(spec, document));
+    auto text = detail::checked_text(spec, document);
+    if (!text.has_value()) return text.take_error();
     return {};
 }
 

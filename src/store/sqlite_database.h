@@ -82,8 +82,8 @@ class SqliteDatabase : public Database {
 ///         file was written by a newer zona, or holds documents that a new unique or required index
 ///         cannot take; it names the collection, and nothing of what was stored is lost.
 ///         kInternal: not a database, or a damaged one. kResourceExhausted: a full disk.
-core::Result<std::unique_ptr<SqliteDatabase>> open_sqlite(SqliteOptions options,
+core::Result<std::unique_ptr<SqliteDatabase>> open_sqlite(const SqliteOptions& options,
                                                           const core::Clock& clock,
-                                                          core::Logger log);
+                                                          const core::Logger& log);
 
 }  // namespace zona::store

@@ -191,6 +191,7 @@ std::string describe(const CollectionSpec& spec, const std::vector<const Filter*
         fields.push_back(condition->path().pointer());
     }
     std::vector<std::string> order;
+    order.reserve(sort.size());
     for (const Path& path : sort)
         order.push_back(path.pointer());
     return fmt::format(

@@ -65,6 +65,7 @@ Error not_there(const Collection& collection, const Id& id) {
 
 Error not_unique(const Collection& collection, const IndexSpec& index) {
     std::vector<std::string> fields;
+    fields.reserve(index.fields.size());
     for (const IndexField& field : index.fields)
         fields.push_back(field.path.pointer());
     return Error(Code::kConflict,

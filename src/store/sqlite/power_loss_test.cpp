@@ -30,7 +30,7 @@ class PowerLoss : public testing::Test {
         options.reset_frames = 128;
         std::mutex mutex;
         std::vector<Acknowledged> acknowledged;
-        const auto database = file.open(std::move(options)).value();
+        const auto database = file.open(options).value();
         for (std::int64_t id = 0; id < transactions;) {
             std::vector<std::future<void>> answered;
             for (int client = 0; client < 8; ++client, ++id) {

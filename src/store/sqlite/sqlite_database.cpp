@@ -135,8 +135,9 @@ Result<void> make_file(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteDatabase>> open_sqlite(SqliteOptions options, const core::Clock& clock,
-                                                    core::Logger log) {
+Result<std::unique_ptr<SqliteDatabase>> open_sqlite(const SqliteOptions& options,
+                                                    const core::Clock& clock,
+                                                    const core::Logger& log) {
     ZONA_TRY_VOID(check_options(options));
     ZONA_TRY(detail::SessionSetup setup, make_setup(options, clock, log));
     ZONA_TRY_VOID(make_file(options.path));

@@ -79,7 +79,7 @@ TEST_F(Sqlite, RefusesOptionsThatMakeNoSense) {
     const auto code = [&](const std::function<void(SqliteOptions&)>& spoil) {
         SqliteOptions options = file_.options();
         spoil(options);
-        const auto database = file_.open(std::move(options));
+        const auto database = file_.open(options);
         return database.has_value() ? Code::kInternal : database.error().code();
     };
     CollectionSpec twin{.name = "tasks"};
@@ -143,7 +143,7 @@ TEST_F(Sqlite, RefusesMoreThanMayWait) {
     const std::shared_future<void> released = release.get_future().share();
     std::atomic<int> refused_writes = 0;
     std::atomic<int> refused_reads = 0;
-    const auto database = file_.open(std::move(options)).value();
+    const auto database = file_.open(options).value();
     const auto is_refusal = [](const Error& error) {
         return error.code() == Code::kTooManyRequests;
     };
@@ -219,7 +219,7 @@ TEST_F(Sqlite, ShowsAReaderOneStateWhileOthersWrite) {
 TEST_F(Sqlite, LooksAtNoMoreDocumentsThanItMay) {
     SqliteOptions options = file_.options();
     options.max_examined = 25;
-    const auto database = file_.open(std::move(options)).value();
+    const auto database = file_.open(options).value();
     fill(*database, 100);
     const Query rare{.filter = Filter::negate(Filter::eq("status", "open")), .walk = Walk::kAllow};
 
@@ -254,7 +254,7 @@ TEST_F(Sqlite, BeginsTheLogAnewWhileWritesGoOn) {
     SqliteOptions options = file_.options();
     options.checkpoint_frames = 16;
     options.reset_frames = 64;
-    const auto database = file_.open(std::move(options)).value();
+    const auto database = file_.open(options).value();
     std::uint64_t largest = 0;
 
     bool began_anew = false;

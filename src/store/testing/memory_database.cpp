@@ -15,8 +15,6 @@
 
 namespace zona::store {
 
-using core::Code;
-using core::Error;
 using core::Result;
 
 class MemoryDatabase::Work final : public Writer {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <new>
 #include <string_view>
@@ -114,8 +115,8 @@ void overwrite(std::string& content, std::size_t at, std::string_view bytes) {
 
 }  // namespace
 
-RecordingVfs::RecordingVfs(std::string name) : name_(std::move(name)) {
-    vfs_ = *sqlite3_vfs_find(nullptr);
+RecordingVfs::RecordingVfs(std::string name)
+    : name_(std::move(name)), vfs_(*sqlite3_vfs_find(nullptr)) {
     vfs_.pNext = nullptr;
     vfs_.zName = name_.c_str();
     vfs_.szOsFile += static_cast<int>(sizeof(RecordedFile));
@@ -189,7 +190,7 @@ void RecordingVfs::cut_power(std::size_t moment, Syncs syncs, core::Random& rand
         }
     }
     for (const auto& [name, content] : files)
-        std::ofstream(directory + "/" + name, std::ios::binary) << content;
+        std::ofstream(std::filesystem::path(directory) / name, std::ios::binary) << content;
 }
 
 }  // namespace zona::store

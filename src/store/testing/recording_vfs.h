@@ -47,7 +47,7 @@ class RecordingVfs {
 
   private:
     const std::string name_;
-    sqlite3_vfs vfs_{};
+    sqlite3_vfs vfs_;
     mutable std::mutex mutex_;
     std::vector<Operation> operations_;  // guarded by mutex_
 };

@@ -19,7 +19,7 @@ namespace zona::store {
 class SqliteFile {
   public:
     /// In `directory`; empty: in one that is gone after the test.
-    explicit SqliteFile(std::string directory = {})
+    explicit SqliteFile(const std::string& directory = {})
         : path_((directory.empty() ? own_.path() : directory) + "/store.db") {}
 
     SqliteOptions options(std::vector<const CollectionSpec*> specs = test_specs()) const {
@@ -28,8 +28,8 @@ class SqliteFile {
                 .page_token_key = core::Secret(std::string(32, 'k'))};
     }
     Result<std::unique_ptr<SqliteDatabase>> open() { return open(options()); }
-    Result<std::unique_ptr<SqliteDatabase>> open(SqliteOptions options) {
-        return open_sqlite(std::move(options), clock, log.logger("store"));
+    Result<std::unique_ptr<SqliteDatabase>> open(const SqliteOptions& options) {
+        return open_sqlite(options, clock, log.logger("store"));
     }
     const std::string& path() const { return path_; }
 

@@ -115,6 +115,7 @@ std::string Layout::bounds(const Plan& plan, bool lower, bool upper) const {
 
 std::string Layout::order_terms(const Plan& plan, const char* suffix) const {
     std::vector<std::string> terms;
+    terms.reserve(plan.order.size() + 2);
     for (const IndexField& field : plan.order)
         terms.push_back(column_of(field.path) + suffix);
     if (plan.by_creation) {

@@ -331,7 +331,8 @@ Result<std::optional<Record>> Session::find_and_modify(const Collection& collect
     if (!row) return std::nullopt;
     const Record before = row->record;
     ZONA_TRY(Record after, change(collection, *std::move(row), update));
-    return returned == Returned::kBefore ? before : std::move(after);
+    if (returned == Returned::kBefore) return before;
+    return after;
 }
 
 Result<std::vector<std::int64_t>> Session::rows_of(const Collection& collection,
