@@ -110,7 +110,8 @@ Result<std::optional<Session::Row>> Session::find_row(const Collection& collecti
     statement.bind(std::string_view(collection.scope().code())).bind(id);
     ZONA_TRY(const bool found, statement.step());
     if (!found) return std::nullopt;
-    return read_row(collection, statement);
+    ZONA_TRY(Row row, read_row(collection, statement));
+    return row;
 }
 
 Result<std::optional<Record>> Session::find(const Collection& collection, const Id& id) {
@@ -329,7 +330,7 @@ Result<std::optional<Record>> Session::find_and_modify(const Collection& collect
                                                        Returned returned) {
     ZONA_TRY(std::optional<Row> row, first(collection, query));
     if (!row) return std::nullopt;
-    const Record before = row->record;
+    Record before = row->record;
     ZONA_TRY(Record after, change(collection, *std::move(row), update));
     if (returned == Returned::kBefore) return before;
     return after;
