@@ -1,0 +1,62 @@
+/// @file
+/// EncryptedFiles: the database files of this host, each encrypted under the keys of whoever it
+/// belongs to.
+///
+/// The keys are those of a key ring under a root key (vault/key_ring.h). The first start makes
+/// both; from then on a missing or wrong root key is an error, and nothing is opened. Source:
+/// SEC-04, SEC-07, design decision 6.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "core/result.h"
+#include "core/secret.h"
+#include "store/database.h"
+
+namespace zona::vault {
+class FieldSealer;
+class RootKeyProvider;
+}  // namespace zona::vault
+
+namespace zona::tenancy {
+
+/// Where the ring is, and what it works with; all outlive it and its databases.
+struct EncryptedFilesOptions {
+    std::string ring;  ///< absolute; made with the first start
+    vault::RootKeyProvider& root_keys;
+    const core::Clock& clock;
+    core::Random& random;  ///< any thread
+    core::Logger log;
+    core::Secret page_token_key;  ///< of the databases (store/sqlite_database.h)
+};
+
+/// Any thread. Blocks.
+class EncryptedFiles {
+  public:
+    /// Opens the ring, or makes it if there is none. Errors: those of KeyRing::open() and create().
+    static core::Result<std::unique_ptr<EncryptedFiles>> open(EncryptedFilesOptions options);
+    EncryptedFiles() = default;
+    EncryptedFiles(const EncryptedFiles&) = delete;
+    EncryptedFiles& operator=(const EncryptedFiles&) = delete;
+    /// Precondition: every database is closed.
+    virtual ~EncryptedFiles() = default;
+
+    /// Opens or makes the database at the absolute `path`. `owner` is whose keys it is encrypted
+    /// under, "core" or a tenant's code, which gets keys if it has none; a file opens for the owner
+    /// and under the name that it was made with, and no other.
+    /// Errors: those of the ring and of store::open_sqlite().
+    virtual core::Result<std::shared_ptr<store::Database>> open_database(
+        const std::string& path, std::string_view owner,
+        const std::vector<const store::CollectionSpec*>& collections) = 0;
+
+    /// For the flagged fields of the core database.
+    virtual const vault::FieldSealer& core_fields() const = 0;
+};
+
+}  // namespace zona::tenancy

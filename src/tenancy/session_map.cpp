@@ -1,0 +1,219 @@
+#include "tenancy/session_map.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace zona::tenancy {
+
+using core::Code;
+using core::Error;
+using core::Result;
+using core::SystemTime;
+
+/// All but `opening` is guarded by the map's mutex.
+struct SessionMap::Session {
+    Tenant tenant;
+    bool ready = false;
+    std::shared_ptr<store::Database> database;  ///< once it was used
+    std::optional<Error> problem;
+    std::size_t tries = 0;  ///< that failed, one after the other
+    SystemTime next_try{};
+    std::mutex opening;  ///< held while it is probed or opened, before the map's
+};
+
+SessionMap::SessionMap(SessionDeps deps, Backoff backoff)
+    : deps_(std::move(deps)), backoff_(backoff) {}
+
+SessionMap::~SessionMap() = default;
+
+ConnectionStatus SessionMap::put(const Tenant& tenant) {
+    const bool active = tenant.status == TenantStatus::kActive;
+    SessionPtr session;
+    SessionPtr before;  // dies after the lock
+    {
+        const std::lock_guard lock(mutex_);
+        SessionPtr& place = sessions_[tenant.code];
+        // A new one, so that what is under way with the old one ends with the old settings.
+        const bool moved = place && (place->tenant.database.host != tenant.database.host ||
+                                     place->tenant.database.name != tenant.database.name);
+        if (!place || moved || !active) before = std::exchange(place, std::make_shared<Session>());
+        place->tenant = tenant;
+        session = place;
+    }
+    if (active) return probe(session);
+    if (before && before->ready) tell(tenant.code, ConnectionStatus::kDisconnected);
+    return ConnectionStatus::kDisconnected;
+}
+
+std::size_t SessionMap::retry_due() {
+    std::vector<SessionPtr> due;
+    {
+        const std::lock_guard lock(mutex_);
+        const SystemTime now = deps_.clock.system();
+        for (const auto& [code, session] : sessions_) {
+            if (session->problem && session->next_try <= now) due.push_back(session);
+        }
+    }
+    std::size_t back = 0;
+    for (const SessionPtr& session : due) {
+        probe(session);
+        const std::lock_guard lock(mutex_);
+        if (session->ready) ++back;
+    }
+    return back;
+}
+
+std::optional<SystemTime> SessionMap::next_retry() const {
+    const std::lock_guard lock(mutex_);
+    std::optional<SystemTime> first;
+    for (const auto& [code, session] : sessions_) {
+        if (session->problem && (!first || session->next_try < *first)) first = session->next_try;
+    }
+    return first;
+}
+
+ConnectionStatus SessionMap::probe(const SessionPtr& session) {
+    const std::lock_guard opening(session->opening);
+    Tenant tenant;
+    {
+        const std::lock_guard lock(mutex_);
+        tenant = session->tenant;
+    }
+    const auto probed = deps_.databases.probe(tenant);
+    return probed ? succeed(session) : fail(session, probed.error());
+}
+
+ConnectionStatus SessionMap::fail(const SessionPtr& session, const Error& error) {
+    const bool gone = error.code() == Code::kUnavailable;
+    const auto status = gone ? ConnectionStatus::kDisconnected : ConnectionStatus::kError;
+    std::string code;
+    bool is_news = false;
+    std::size_t tries = 0;
+    std::shared_ptr<store::Database> closed;  // after the lock
+    {
+        const std::lock_guard lock(mutex_);
+        is_news = std::exchange(session->ready, false) || session->tries == 0;
+        closed = std::move(session->database);
+        session->problem = error;
+        tries = ++session->tries;
+        session->next_try = deps_.clock.system() + pause_after(tries);
+        code = session->tenant.code;
+    }
+    deps_.log.report("a tenant cannot be served", error,
+                     {{"tenant", code}, {"tries", static_cast<std::int64_t>(tries)}});
+    if (is_news) tell(code, status);
+    return status;
+}
+
+ConnectionStatus SessionMap::succeed(const SessionPtr& session) {
+    std::string code;
+    bool was_ready = false;
+    {
+        const std::lock_guard lock(mutex_);
+        was_ready = std::exchange(session->ready, true);
+        session->problem.reset();
+        session->tries = 0;
+        code = session->tenant.code;
+    }
+    if (!was_ready) {
+        deps_.log.info("a tenant has a session", {{"tenant", code}});
+        tell(code, ConnectionStatus::kConnected);
+    }
+    return ConnectionStatus::kConnected;
+}
+
+void SessionMap::tell(const std::string& code, ConnectionStatus status) const {
+    if (deps_.connection_changed) deps_.connection_changed(code, status);
+}
+
+/// Under the lock.
+std::chrono::milliseconds SessionMap::pause_after(std::size_t tries) {
+    std::chrono::milliseconds pause = backoff_.first;
+    for (std::size_t i = 1; i < tries && pause < backoff_.longest; ++i)
+        pause *= 2;
+    pause = std::min(pause, backoff_.longest);
+    const auto fifth = static_cast<std::uint64_t>(pause.count()) / 5;
+    return pause - std::chrono::milliseconds(deps_.random.below(fifth + 1));
+}
+
+/// Under the lock.
+Result<SessionMap::SessionPtr> SessionMap::served(std::string_view code) const {
+    const auto scope = scope_of(code);
+    const auto found = scope ? sessions_.find(scope->code()) : sessions_.end();
+    if (found == sessions_.end()) return Error(Code::kForbidden, "there is no such tenant");
+    const Session& session = *found->second;
+    if (session.tenant.status != TenantStatus::kActive) {
+        return Error(Code::kForbidden, fmt::format("the tenant {} is {}", session.tenant.code,
+                                                   to_string(session.tenant.status)));
+    }
+    if (!session.ready) {
+        return Error(Code::kInternal,
+                     fmt::format("the tenant {} has no session", session.tenant.code))
+            .detail({"", "its database cannot be used", "it is tried again by itself"});
+    }
+    return found->second;
+}
+
+void SessionMap::find(std::string_view code, store::Callback<TenantData> done) {
+    SessionPtr session;
+    {
+        std::unique_lock lock(mutex_);
+        auto found = served(code);
+        if (!found) {
+            lock.unlock();
+            return done(found.take_error());
+        }
+        session = *std::move(found);
+        if (session->database) {
+            auto scope = scope_of(session->tenant.code);
+            TenantData data(*std::move(scope), session->database, deps_.hook, deps_.log);
+            lock.unlock();
+            return done(std::move(data));
+        }
+    }
+    deps_.run_blocking([this, session = std::move(session), done = std::move(done)]() mutable {
+        done(open(session));
+    });
+}
+
+Result<TenantData> SessionMap::open(const SessionPtr& session) {
+    const std::lock_guard opening(session->opening);
+    Tenant tenant;
+    std::shared_ptr<store::Database> database;
+    {
+        const std::lock_guard lock(mutex_);
+        tenant = session->tenant;
+        database = session->database;  // somebody else was faster
+    }
+    if (!database) {
+        auto opened = deps_.databases.open(tenant);
+        if (!opened) {
+            Error told(Code::kInternal, fmt::format("the tenant {} has no session", tenant.code));
+            fail(session, opened.error());
+            return told;
+        }
+        database = *std::move(opened);
+        const std::lock_guard lock(mutex_);
+        session->database = database;
+    }
+    ZONA_TRY(store::Scope scope, scope_of(tenant.code));
+    return TenantData(std::move(scope), std::move(database), deps_.hook, deps_.log);
+}
+
+SessionReport SessionMap::report() const {
+    const std::lock_guard lock(mutex_);
+    SessionReport out;
+    for (const auto& [code, session] : sessions_) {
+        if (session->ready) ++out.ready;
+        if (session->problem) {
+            out.outages.push_back({.code = code,
+                                   .reason = session->problem->message(),
+                                   .tries = session->tries,
+                                   .next_try = session->next_try});
+        }
+    }
+    return out;
+}
+
+}  // namespace zona::tenancy

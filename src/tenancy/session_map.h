@@ -1,0 +1,108 @@
+/// @file
+/// SessionMap: from a tenant's code to that tenant's documents, for all operations (TEN-12).
+///
+/// A tenant whose database cannot be had is reported and tried again, each time after a longer
+/// pause, and the others are served meanwhile (TEN-17..TEN-26, TEN-47, REL-24). A database is
+/// opened when it is used first.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "core/result.h"
+#include "tenancy/tenant.h"
+#include "tenancy/tenant_data.h"
+#include "tenancy/tenant_databases.h"
+
+namespace zona::tenancy {
+
+/// Pauses between two tries of one tenant's database: they double from `first` to `longest`, and
+/// each is shortened by up to a fifth at random, so that many tenants of one host do not come back
+/// all at once.
+struct Backoff {
+    std::chrono::milliseconds first{1000};
+    std::chrono::milliseconds longest{300'000};
+};
+
+/// A tenant that should be served and cannot be.
+struct Outage {
+    std::string code;
+    std::string reason;
+    std::size_t tries = 0;
+    core::SystemTime next_try{};
+};
+
+/// Who is served.
+struct SessionReport {
+    std::size_t ready = 0;        ///< tenants with a session
+    std::vector<Outage> outages;  ///< by code
+};
+
+/// What it works with; all outlive it, and what it has given out.
+struct SessionDeps {
+    TenantDatabases& databases;
+    const core::Clock& clock;
+    core::Random& random;  ///< any thread
+    core::Logger log;
+    /// Runs what waits for a disk or a network on a thread for that.
+    std::function<void(std::move_only_function<void()>)> run_blocking;
+    /// Told when the connection of a tenant comes or goes (TEN-37); may be empty.
+    std::function<void(const std::string& code, ConnectionStatus status)> connection_changed;
+    PermissionHook hook;  ///< of every TenantData; may be empty
+};
+
+/// Any thread.
+class SessionMap {
+  public:
+    /// Knows no tenant yet.
+    SessionMap(SessionDeps deps, Backoff backoff);
+    SessionMap(const SessionMap&) = delete;
+    SessionMap& operator=(const SessionMap&) = delete;
+    ~SessionMap();
+
+    /// Takes a tenant in, or what has changed of one; an active one is probed and gets a session,
+    /// any other loses it. Blocks. What fails is reported, and tried again by retry_due(). Returns
+    /// what has become of its connection.
+    ConnectionStatus put(const Tenant& tenant);
+    /// Tries again those whose time has come; how many got a session. Blocks.
+    std::size_t retry_due();
+    /// When the next one's time comes.
+    std::optional<core::SystemTime> next_retry() const;
+
+    /// The documents of one tenant, given to `done`, at once on the calling thread unless its
+    /// database has to be opened first.
+    /// Errors  kForbidden: no such tenant (TEN-28), or one that is not active (TEN-36). kInternal:
+    ///         it has no session now (TEN-29).
+    void find(std::string_view code, store::Callback<TenantData> done);
+
+    /// Who is served, and who should be and is not.
+    SessionReport report() const;
+
+  private:
+    struct Session;
+    using SessionPtr = std::shared_ptr<Session>;
+    ConnectionStatus probe(const SessionPtr& session);
+    core::Result<TenantData> open(const SessionPtr& session);
+    ConnectionStatus fail(const SessionPtr& session, const core::Error& error);
+    ConnectionStatus succeed(const SessionPtr& session);
+    void tell(const std::string& code, ConnectionStatus status) const;
+    std::chrono::milliseconds pause_after(std::size_t tries);
+    core::Result<SessionPtr> served(std::string_view code) const;
+
+    SessionDeps deps_;
+    Backoff backoff_;
+    mutable std::mutex mutex_;
+    std::map<std::string, SessionPtr, std::less<>> sessions_;  // guarded by mutex_
+};
+
+}  // namespace zona::tenancy

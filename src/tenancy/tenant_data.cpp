@@ -1,0 +1,137 @@
+#include "tenancy/tenant_data.h"
+
+#include <fmt/format.h>
+
+namespace zona::tenancy {
+
+using core::Result;
+using store::Aggregation;
+using store::Collection;
+using store::Document;
+using store::Expected;
+using store::Id;
+using store::Query;
+using store::Reader;
+using store::Record;
+using store::Returned;
+using store::Update;
+using store::Writer;
+
+namespace {
+
+/// Reads what `permit` permits; the store itself holds every record that comes back against its
+/// handle.
+template <class Base>
+class GuardedReading : public Base {
+  public:
+    GuardedReading(const TenantGuard& guard, Base& inner) : guard_(guard), inner_(inner) {}
+
+    Result<std::optional<Record>> find(const Collection& collection, const Id& id) override {
+        ZONA_TRY_VOID(guard_.check(collection));
+        return inner_.find(collection, id);
+    }
+    Result<std::optional<Record>> find_one(const Collection& collection,
+                                           const Query& query) override {
+        ZONA_TRY_VOID(guard_.check(collection));
+        return inner_.find_one(collection, query);
+    }
+    Result<store::Page> find_page(const Collection& collection, const Query& query,
+                                  const store::PageRequest& page) override {
+        ZONA_TRY_VOID(guard_.check(collection));
+        return inner_.find_page(collection, query, page);
+    }
+    Result<std::uint64_t> count(const Collection& collection, const Query& query) override {
+        ZONA_TRY_VOID(guard_.check(collection));
+        return inner_.count(collection, query);
+    }
+    Result<std::vector<store::Group>> aggregate(const Collection& collection,
+                                                const Aggregation& aggregation) override {
+        ZONA_TRY_VOID(guard_.check(collection));
+        return inner_.aggregate(collection, aggregation);
+    }
+
+  protected:
+    const TenantGuard& guard_;
+    Base& inner_;
+};
+
+using GuardedReader = GuardedReading<Reader>;
+
+class GuardedWriter final : public GuardedReading<Writer> {
+  public:
+    using GuardedReading<Writer>::GuardedReading;
+
+    Result<Record> insert(const Collection& collection, const Id& id,
+                          const Document& document) override {
+        ZONA_TRY_VOID(guard_.permit(Change::kWrite, collection));
+        return inner_.insert(collection, id, document);
+    }
+    Result<Record> upsert(const Collection& collection, const Id& id,
+                          const Document& document) override {
+        ZONA_TRY_VOID(guard_.permit(Change::kWrite, collection));
+        return inner_.upsert(collection, id, document);
+    }
+    Result<Record> replace(const Collection& collection, const Id& id, const Document& document,
+                           Expected expected) override {
+        ZONA_TRY_VOID(guard_.permit(Change::kWrite, collection));
+        return inner_.replace(collection, id, document, expected);
+    }
+    Result<Record> modify(const Collection& collection, const Id& id, const Update& update,
+                          Expected expected) override {
+        ZONA_TRY_VOID(guard_.permit(Change::kWrite, collection));
+        return inner_.modify(collection, id, update, expected);
+    }
+    Result<std::optional<Record>> find_and_modify(const Collection& collection, const Query& query,
+                                                  const Update& update,
+                                                  Returned returned) override {
+        ZONA_TRY_VOID(guard_.permit(Change::kWrite, collection));
+        return inner_.find_and_modify(collection, query, update, returned);
+    }
+    Result<std::uint64_t> update_many(const Collection& collection, const Query& query,
+                                      const Update& update) override {
+        ZONA_TRY_VOID(guard_.permit(Change::kWrite, collection));
+        return inner_.update_many(collection, query, update);
+    }
+    Result<bool> remove(const Collection& collection, const Id& id, Expected expected) override {
+        ZONA_TRY_VOID(guard_.permit(Change::kRemove, collection));
+        return inner_.remove(collection, id, expected);
+    }
+    Result<std::uint64_t> remove_many(const Collection& collection, const Query& query) override {
+        ZONA_TRY_VOID(guard_.permit(Change::kRemove, collection));
+        return inner_.remove_many(collection, query);
+    }
+};
+
+}  // namespace
+
+TenantData::TenantData(store::Scope scope, std::shared_ptr<store::Database> database,
+                       PermissionHook hook, core::Logger log)
+    : scope_(scope),
+      database_(std::move(database)),
+      guard_(
+          std::make_shared<const TenantGuard>(std::move(scope), std::move(hook), std::move(log))) {}
+
+Result<void> TenantGuard::check(const Collection& collection) const {
+    if (collection.scope() == scope_) return {};
+    log_.error("a tenant's work asked for another tenant's documents",
+               {{"tenant", scope_.code()},
+                {"asked_for", collection.scope().code()},
+                {"collection", collection.name()}});
+    return core::Error(core::Code::kForbidden,
+                       fmt::format("the collection {} is not of this tenant", collection.name()));
+}
+
+Result<void> TenantGuard::permit(Change change, const Collection& collection) const {
+    ZONA_TRY_VOID(check(collection));
+    return hook_ ? hook_(change, collection) : Result<void>();
+}
+
+std::unique_ptr<Reader> TenantGuard::guard(Reader& reader) const {
+    return std::make_unique<GuardedReader>(*this, reader);
+}
+
+std::unique_ptr<Writer> TenantGuard::guard(Writer& writer) const {
+    return std::make_unique<GuardedWriter>(*this, writer);
+}
+
+}  // namespace zona::tenancy

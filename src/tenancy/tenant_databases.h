@@ -1,0 +1,47 @@
+/// @file
+/// TenantDatabases: where tenants' databases come from, in either mode. The one place that knows
+/// which mode the platform runs in.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "store/database.h"
+#include "tenancy/tenant.h"
+
+namespace zona::tenancy {
+
+/// The `db_host` of a tenant whose database is a file of this host's.
+inline constexpr std::string_view kEmbedded = "embedded";
+
+/// Both members block; on threads for that. Any thread.
+class TenantDatabases {
+  public:
+    TenantDatabases() = default;
+    TenantDatabases(const TenantDatabases&) = delete;
+    TenantDatabases& operator=(const TenantDatabases&) = delete;
+    virtual ~TenantDatabases() = default;
+
+    /// Whether the tenant's database could be opened now, without opening it.
+    /// Errors: kInvalidArgument: the tenant has no database host (TEN-18). kUnavailable: it cannot
+    /// be reached. kUnsupported: a kind of database that this program has no driver for. Those of
+    /// the file system.
+    virtual core::Result<void> probe(const Tenant& tenant) = 0;
+    /// Opens it, and makes it if it is not there. It may be let go of on any thread, one of the
+    /// database's own included. Errors: those of probe(), and of the backend.
+    virtual core::Result<std::shared_ptr<store::Database>> open(const Tenant& tenant) = 0;
+};
+
+/// Opens or makes the database file of the tenant with this code at `path`.
+using OpenFile = std::function<core::Result<std::shared_ptr<store::Database>>(
+    const std::string& path, std::string_view code)>;
+
+/// MSSP: a file of its own for each tenant, DIRECTORY/CODE/data.db.
+std::unique_ptr<TenantDatabases> separate_databases(std::string directory, OpenFile open);
+/// SINGLE_TENANT: `database` for all of them; its documents are stamped with their tenant.
+std::unique_ptr<TenantDatabases> shared_database(std::shared_ptr<store::Database> database);
+
+}  // namespace zona::tenancy

@@ -1,0 +1,281 @@
+#include "tenancy/tenant_registry.h"
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <fmt/format.h>
+
+#include "store/counters.h"
+#include "tenancy/core_collections.h"
+#include "vault/field_sealer.h"
+
+namespace zona::tenancy {
+
+namespace json = boost::json;
+using core::Code;
+using core::Error;
+using core::Result;
+using store::Collection;
+using store::Reader;
+using store::Record;
+using store::Scope;
+using store::Writer;
+
+namespace {
+
+constexpr std::size_t kMostNameBytes = 200;
+constexpr const char* kBuildType = "build_type";
+constexpr const char* kPassword = "db_password";
+
+Collection in_core(const store::CollectionSpec& spec) {
+    return Collection(spec, Scope::core());
+}
+
+std::string text_of(const json::object& from, std::string_view key) {
+    const json::value* value = from.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+std::shared_ptr<const json::object> object_of(const json::object& from, std::string_view key) {
+    const json::value* value = from.if_contains(key);
+    if (value == nullptr || !value->is_object()) return std::make_shared<const json::object>();
+    return std::make_shared<const json::object>(value->get_object());
+}
+
+json::object copy_of(const std::shared_ptr<const json::object>& object) {
+    return object ? *object : json::object();
+}
+
+ConnectionStatus connection_of(std::string_view text) {
+    for (const auto status : {ConnectionStatus::kConnected, ConnectionStatus::kError}) {
+        if (text == to_string(status)) return status;
+    }
+    return ConnectionStatus::kDisconnected;
+}
+
+Error no_tenant(std::string_view code) {
+    return {Code::kNotFound, fmt::format("there is no tenant '{}'", code)};
+}
+
+}  // namespace
+
+struct TenantRegistry::Work {
+    const core::Clock& clock;
+    const vault::FieldSealer* sealer;
+
+    static vault::FieldPlace place(std::string_view code) {
+        return {.collection = tenants_spec().name, .document = code, .field = kPassword};
+    }
+
+    /// `passwords` of the history are left out.
+    enum class Passwords : std::uint8_t { kOpened, kLeftOut };
+    Result<Tenant> tenant_of(const Record& record, Passwords passwords) const {
+        const json::object& from = *record.document;
+        Tenant out;
+        out.id = from.at("id").to_number<std::int64_t>();
+        out.code = text_of(from, "tenant_code");
+        out.name = text_of(from, "tenant_name");
+        ZONA_TRY(out.status, parse_tenant_status(text_of(from, "status")));
+        out.connection_status = connection_of(text_of(from, "connection_status"));
+        out.database.host = text_of(from, "db_host");
+        out.database.name = text_of(from, "db_name");
+        out.database.username = text_of(from, "db_username");
+        out.contact_email = text_of(from, "contact_email");
+        out.configuration = object_of(from, "configuration");
+        out.compliance_settings = object_of(from, "compliance_settings");
+        out.created_at = record.created;
+        out.updated_at = record.updated;
+        if (const std::string sealed = text_of(from, kPassword);
+            !sealed.empty() && passwords == Passwords::kOpened) {
+            if (sealer == nullptr) return no_sealer();
+            ZONA_TRY(out.database.password, sealer->open(place(out.code), sealed));
+        }
+        return out;
+    }
+
+    static Error no_sealer() {
+        return {Code::kUnsupported,
+                "this tenant's database has a password, and there are no keys to keep it with"};
+    }
+
+    Result<json::object> document_of(const NewTenant& wanted, const std::string& code,
+                                     std::int64_t number) const {
+        json::object out = {{"id", number},
+                            {"tenant_code", code},
+                            {"tenant_name", wanted.name.empty() ? code : wanted.name},
+                            {"status", to_string(TenantStatus::kActive)},
+                            {"connection_status", to_string(ConnectionStatus::kDisconnected)},
+                            {"db_host", wanted.database.host},
+                            {"db_name", wanted.database.name},
+                            {"db_username", wanted.database.username},
+                            {"contact_email", wanted.contact_email},
+                            {"configuration", copy_of(wanted.configuration)},
+                            {"compliance_settings", copy_of(wanted.compliance_settings)}};
+        if (!wanted.database.password.empty()) {
+            if (sealer == nullptr) return no_sealer();
+            ZONA_TRY(const std::string sealed,
+                     sealer->seal(place(code), wanted.database.password.reveal()));
+            out[kPassword] = sealed;
+        }
+        return out;
+    }
+
+    Result<Tenant> create(Writer& writer, const NewTenant& wanted) const {
+        ZONA_TRY(const Scope scope, scope_of(wanted.code));
+        if (wanted.name.size() > kMostNameBytes) {
+            return Error(Code::kInvalidArgument,
+                         fmt::format("the tenant's name has {} bytes; at most {} are allowed",
+                                     wanted.name.size(), kMostNameBytes));
+        }
+        const Collection tenants = in_core(tenants_spec());
+        ZONA_TRY(const auto taken, writer.find(tenants, scope.code()));
+        if (taken) {
+            return Error(Code::kConflict,
+                         fmt::format("there is a tenant '{}', which is {}", scope.code(),
+                                     text_of(*taken->document, "status")));
+        }
+        ZONA_TRY(
+            const std::int64_t number,
+            store::next_number(writer, in_core(store::counters_spec()), "tenants", clock.system()));
+        ZONA_TRY(const json::object document, document_of(wanted, scope.code(), number));
+        ZONA_TRY(const Record record, writer.insert(tenants, scope.code(), document));
+        return tenant_of(record, Passwords::kOpened);
+    }
+
+    Result<Record> record_of(Reader& reader, const std::string& code) const {
+        ZONA_TRY(const Scope scope, scope_of(code));
+        ZONA_TRY(auto record, reader.find(in_core(tenants_spec()), scope.code()));
+        if (!record) return no_tenant(scope.code());
+        return *std::move(record);
+    }
+
+    Result<Tenant> set_status(Writer& writer, const std::string& code, TenantStatus status) const {
+        ZONA_TRY(const Record before, record_of(writer, code));
+        if (text_of(*before.document, "status") == to_string(status))
+            return tenant_of(before, Passwords::kOpened);
+        ZONA_TRY(const std::int64_t number,
+                 store::next_number(writer, in_core(store::counters_spec()), "tenant_history",
+                                    clock.system()));
+        json::object old = *before.document;
+        old.erase(kPassword);
+        ZONA_TRY_VOID(writer.insert(in_core(tenant_history_spec()), number, old));
+        return change(writer, before,
+                      store::Update().set("status", json::string(to_string(status))));
+    }
+
+    Result<Tenant> change(Writer& writer, const Record& before, const store::Update& update) const {
+        ZONA_TRY(const Record after,
+                 writer.modify(in_core(tenants_spec()), before.id, update, before.version));
+        return tenant_of(after, Passwords::kOpened);
+    }
+
+    /// Every record of a query, page by page.
+    Result<std::vector<Tenant>> all(Reader& reader, const store::CollectionSpec& spec,
+                                    const store::Query& query, Passwords passwords) const {
+        std::vector<Tenant> out;
+        store::PageRequest request{.limit = store::kMaxPageSize, .token = {}};
+        do {
+            ZONA_TRY(store::Page page, reader.find_page(in_core(spec), query, request));
+            for (const Record& record : page.records) {
+                ZONA_TRY(Tenant tenant, tenant_of(record, passwords));
+                out.push_back(std::move(tenant));
+            }
+            request.token = std::move(page.next);
+        } while (!request.token.empty());
+        return out;
+    }
+
+    Result<BuildType> settle_build_type(Writer& writer, BuildType wanted) const {
+        const Collection settings = in_core(system_config_spec());
+        ZONA_TRY(const auto recorded, writer.find(settings, kBuildType));
+        if (!recorded) {
+            const json::object value = {{"value", to_string(wanted)}};
+            ZONA_TRY_VOID(writer.insert(settings, kBuildType, value));
+            return wanted;
+        }
+        ZONA_TRY(const BuildType found, parse_build_type(text_of(*recorded->document, "value")));
+        if (found == wanted) return found;
+        return Error(Code::kConflict,
+                     fmt::format("the data of this zona was made with build type {}, and {} is "
+                                 "configured",
+                                 to_string(found), to_string(wanted)))
+            .detail({"build_type", "", fmt::format("set it to {}, or migrate", to_string(found))});
+    }
+};
+
+TenantRegistry::TenantRegistry(std::shared_ptr<store::Database> core, const core::Clock& clock,
+                               const vault::FieldSealer* sealer)
+    : core_(std::move(core)), work_(std::make_shared<const Work>(clock, sealer)) {}
+
+void TenantRegistry::settle_build_type(BuildType wanted, store::Callback<BuildType> done) {
+    store::write(
+        *core_, [work = work_, wanted](Writer& w) { return work->settle_build_type(w, wanted); },
+        std::move(done));
+}
+
+void TenantRegistry::create(NewTenant wanted, store::Callback<Tenant> done) {
+    store::write(
+        *core_,
+        [work = work_, wanted = std::move(wanted)](Writer& w) { return work->create(w, wanted); },
+        std::move(done));
+}
+
+void TenantRegistry::find(const std::string& code, store::Callback<std::optional<Tenant>> done) {
+    store::read(
+        *core_,
+        [work = work_, code](Reader& r) -> Result<std::optional<Tenant>> {
+            auto record = work->record_of(r, code);
+            if (!record && record.error().code() == Code::kNotFound) return std::optional<Tenant>();
+            if (!record) return record.take_error();
+            ZONA_TRY(Tenant tenant, work->tenant_of(*record, Work::Passwords::kOpened));
+            return std::optional(std::move(tenant));
+        },
+        std::move(done));
+}
+
+void TenantRegistry::list(store::Callback<std::vector<Tenant>> done) {
+    store::read(
+        *core_,
+        [work = work_](Reader& r) {
+            const store::Query query{.filter = {}, .sort = {}, .walk = store::Walk::kAllow};
+            return work->all(r, tenants_spec(), query, Work::Passwords::kOpened);
+        },
+        std::move(done));
+}
+
+void TenantRegistry::set_status(const std::string& code, TenantStatus status,
+                                store::Callback<Tenant> done) {
+    store::write(
+        *core_,
+        [work = work_, code, status](Writer& w) { return work->set_status(w, code, status); },
+        std::move(done));
+}
+
+void TenantRegistry::set_connection(const std::string& code, ConnectionStatus status,
+                                    store::Callback<Tenant> done) {
+    store::write(
+        *core_,
+        [work = work_, code, status](Writer& w) -> Result<Tenant> {
+            ZONA_TRY(const Record before, work->record_of(w, code));
+            if (text_of(*before.document, "connection_status") == to_string(status))
+                return work->tenant_of(before, Work::Passwords::kOpened);
+            return work->change(
+                w, before,
+                store::Update().set("connection_status", json::string(to_string(status))));
+        },
+        std::move(done));
+}
+
+void TenantRegistry::history(const std::string& code, store::Callback<std::vector<Tenant>> done) {
+    store::read(
+        *core_,
+        [work = work_, code](Reader& r) -> Result<std::vector<Tenant>> {
+            ZONA_TRY(const Record now, work->record_of(r, code));
+            const store::Query query{
+                .filter = store::Filter::eq("tenant_code", now.document->at("tenant_code")),
+                .sort = {}};
+            return work->all(r, tenant_history_spec(), query, Work::Passwords::kLeftOut);
+        },
+        std::move(done));
+}
+
+}  // namespace zona::tenancy

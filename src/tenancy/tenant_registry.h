@@ -1,0 +1,61 @@
+/// @file
+/// TenantRegistry: which tenants there are and ever were, in the core database.
+///
+/// A tenant is never deleted here: it is suspended or deactivated, and each state that its record
+/// had is kept (TEN-11). Its database's password is stored as ciphertext only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "store/database.h"
+#include "tenancy/tenant.h"
+
+namespace zona::vault {
+class FieldSealer;
+}
+
+namespace zona::tenancy {
+
+/// All members from any thread; callbacks come on threads of the database's own. Errors of all
+/// besides their own: those of the database (store/database.h).
+class TenantRegistry {
+  public:
+    /// `core` was opened with core_collections(). Without a sealer no password can be kept.
+    /// `clock` and `sealer` outlive it and its callbacks.
+    TenantRegistry(std::shared_ptr<store::Database> core, const core::Clock& clock,
+                   const vault::FieldSealer* sealer);
+
+    /// Records the build type of this installation, or finds the same one recorded: it cannot be
+    /// changed by a setting, since data lies where it says. Errors: kConflict, naming both and what
+    /// changes it.
+    void settle_build_type(BuildType wanted, store::Callback<BuildType> done);
+
+    /// Errors: kInvalidArgument: the code, or a name over 200 bytes. kConflict: the code is taken,
+    /// by an inactive tenant too. kUnsupported: a password, and there is no sealer.
+    void create(NewTenant wanted, store::Callback<Tenant> done);
+    /// None: nobody has this code.
+    void find(const std::string& code, store::Callback<std::optional<Tenant>> done);
+    /// All, also those that are not served, in the order of their making.
+    void list(store::Callback<std::vector<Tenant>> done);
+    /// Errors: kNotFound.
+    void set_status(const std::string& code, TenantStatus status, store::Callback<Tenant> done);
+    /// What a try of its database has shown. It is no part of the history. Errors: kNotFound.
+    void set_connection(const std::string& code, ConnectionStatus status,
+                        store::Callback<Tenant> done);
+    /// Every state that the record had before the present one, the oldest first; passwords are left
+    /// out. Errors: kNotFound.
+    void history(const std::string& code, store::Callback<std::vector<Tenant>> done);
+
+  private:
+    struct Work;
+    std::shared_ptr<store::Database> core_;
+    std::shared_ptr<const Work> work_;  // shared with what the database still runs
+};
+
+}  // namespace zona::tenancy

@@ -1,0 +1,115 @@
+/// @file
+/// Tenants: the tenants of this installation and their data, from its start to its end.
+///
+/// Start-up is that of § 8.1 and § 8.6: the core database first, without which there is nothing;
+/// then each active tenant, of which any may fail without holding up the others.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "core/result.h"
+#include "store/database.h"
+#include "tenancy/encrypted_files.h"
+#include "tenancy/session_map.h"
+#include "tenancy/tenant.h"
+#include "tenancy/tenant_databases.h"
+#include "tenancy/tenant_registry.h"
+
+namespace zona::tenancy {
+
+/// Where the data lies, and how it is kept apart.
+struct TenantsOptions {
+    std::string directory;  ///< absolute: `core.db`, and `tenants/` with one folder for each
+    BuildType build_type = BuildType::kMssp;
+    Backoff backoff{};
+};
+
+/// What it works with; all outlive it, and what it has given out.
+struct TenantsDeps {
+    const core::Clock& clock;
+    core::Random& random;  ///< any thread
+    core::Logger log;
+    /// Where the databases' files come from; called by open(). Blocks.
+    std::function<core::Result<std::unique_ptr<EncryptedFiles>>()> open_files;
+    /// Runs what waits for a disk or a network on a thread for that.
+    std::function<void(std::move_only_function<void()>)> run_blocking;
+    PermissionHook hook;  ///< of every TenantData; may be empty
+    /// Told when a tenant that should be served cannot be: somebody has to call retry_due() from
+    /// then on. May be empty.
+    std::function<void()> outage;
+};
+
+/// Any thread. What is asked before open() has ended waits for it. Errors of everything that
+/// answers: kUnavailable, with the reason, if open() failed; those of TenantRegistry.
+class Tenants {
+  public:
+    /// Opens nothing yet.
+    Tenants(TenantsOptions options, TenantsDeps deps);
+    Tenants(const Tenants&) = delete;
+    Tenants& operator=(const Tenants&) = delete;
+    /// Waits until whoever works with something it gave out is done, and everything is closed. Not
+    /// on a thread of run_blocking's, which it needs for that.
+    ~Tenants();
+
+    /// Opens the core database, makes the default tenant if there is none, and takes all tenants
+    /// in. Blocks. After an error it may be called again.
+    /// Errors: those of the core database; kConflict: another build type is recorded.
+    core::Result<void> open();
+
+    /// Makes a tenant and its database; it is served from then on. One whose database host is empty
+    /// gets a file of this host's.
+    void create(NewTenant wanted, store::Callback<Tenant> done);
+    /// Errors: kNotFound.
+    void find(const std::string& code, store::Callback<Tenant> done);
+    /// As TenantRegistry::list().
+    void list(store::Callback<std::vector<Tenant>> done);
+    /// As TenantRegistry::history().
+    void history(const std::string& code, store::Callback<std::vector<Tenant>> done);
+    /// Serves it or serves it no more, from before the answer on.
+    void set_status(const std::string& code, TenantStatus status, store::Callback<Tenant> done);
+
+    /// One tenant's documents: as SessionMap::find().
+    void data_of(std::string_view code, store::Callback<TenantData> done);
+
+    /// Why nothing can be asked; nothing once open() has succeeded.
+    std::optional<std::string> problem() const;
+    /// Who is served, and who should be and is not.
+    SessionReport report() const;
+    /// Tries again those whose time has come. Blocks.
+    void retry_due();
+
+  private:
+    struct Open;
+    class Files;
+    enum class Phase : std::uint8_t { kOpening, kOpen, kFailed };
+    /// Calls `use(open, done)` once there is something to use; else tells `done` why not.
+    template <class T, class Use>
+    void with_open(store::Callback<T> done, Use use);
+    std::shared_ptr<Open> opened() const;
+    void serve(const std::shared_ptr<Open>& open, Tenant tenant, store::Callback<Tenant> done);
+    core::Result<std::shared_ptr<Open>> try_to_open();
+    core::Result<void> take_all_in(Open& open);
+
+    TenantsOptions options_;
+    TenantsDeps deps_;
+    std::shared_ptr<Files> files_;
+    mutable std::mutex mutex_;
+    // All guarded by mutex_.
+    Phase phase_ = Phase::kOpening;
+    std::shared_ptr<Open> open_;  // kOpen
+    std::string problem_ = "the tenants' data is being opened";
+    std::vector<std::move_only_function<void()>> waiting_;  // kOpening
+};
+
+/// The collections that every tenant has. Source: TEN-08, TEN-09, GAP-39.
+std::vector<const store::CollectionSpec*> tenant_collections();
+
+}  // namespace zona::tenancy
