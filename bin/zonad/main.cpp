@@ -5,6 +5,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <future>
+#include <span>
 #include <tuple>
 
 #include <boost/asio/io_context.hpp>
@@ -42,12 +44,17 @@
 #include "process/state_store.h"
 #include "process/supervisor.h"
 #include "process/table.h"
+#include "tenancy/encrypted_files.h"
+#include "tenancy/tenants.h"
+#include "vault/root_key.h"
 
 namespace asio = boost::asio;
 using namespace zona;
 
 namespace {
 
+/// How often it is looked whether a tenant whose database was gone is due for a try.
+constexpr std::chrono::seconds kTenantsRetry{1};
 constexpr int kExitConfiguration = 78;  // EX_CONFIG of sysexits.h
 constexpr std::uint64_t kWantedFds = 131072;
 /// How old what is known of the last use of a key may be after a crash.
@@ -151,6 +158,10 @@ class Daemon {
     core::Result<void> may_resume(const os::TcpAddress& address);
     api::Network network() const;
     void open_keys();
+    core::Result<void> build_tenants();
+    core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
+    void open_tenants();
+    void retry_tenants();
     core::Result<void> open_tls();
     void reload_tls();
     void reload_settings();
@@ -190,6 +201,9 @@ class Daemon {
     std::unique_ptr<process::Containment> containment_;
     asio::io_context supervision_{1};
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
+    std::unique_ptr<vault::RootKeyProvider> root_keys_;
+    std::optional<tenancy::Tenants> tenants_;
+    asio::steady_timer tenants_retry_{supervision_};
     asio::steady_timer store_uses_{supervision_};
     std::unique_ptr<identity::ApiKeys> keys_;
     std::string keys_problem_;              ///< why they cannot be used
@@ -491,6 +505,56 @@ core::Result<net::NetworkPolicy> Daemon::network_policy() {
     return policy;
 }
 
+core::Result<void> Daemon::build_tenants() {
+    ZONA_TRY(const tenancy::BuildType type, tenancy::parse_build_type(settings_.build_type));
+    root_keys_ = vault::make_file_provider(settings_.root_key_file, random_);
+    tenants_.emplace(
+        tenancy::TenantsOptions{.directory = home_ + "/state", .build_type = type},
+        tenancy::TenantsDeps{
+            .clock = clock_,
+            .random = random_,
+            .log = logging_.logger("tenancy"),
+            .open_files = [this] { return open_files(); },
+            .run_blocking =
+                [this](std::move_only_function<void()> work) {
+                    asio::post(*blocking_, std::move(work));
+                },
+            .hook = {},
+            .outage = [this] { asio::post(supervision_, [this] { retry_tenants(); }); }});
+    return {};
+}
+
+core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
+    // Page tokens of an earlier daemon are not taken.
+    std::string token_key(32, '\0');
+    random_.fill(std::as_writable_bytes(std::span(token_key)));
+    return tenancy::EncryptedFiles::open({.ring = home_ + "/state/keys.json",
+                                          .root_keys = *root_keys_,
+                                          .clock = clock_,
+                                          .random = random_,
+                                          .log = logging_.logger("store"),
+                                          .page_token_key = core::Secret(std::move(token_key))});
+}
+
+/// On the blocking thread. Without the core database supervision goes on.
+void Daemon::open_tenants() {
+    if (auto opened = tenants_->open(); !opened)
+        logging_.logger("tenancy").report("tenants cannot be served", opened.error());
+}
+
+/// While somebody waits for a database that is gone.
+void Daemon::retry_tenants() {
+    tenants_retry_.expires_after(kTenantsRetry);
+    tenants_retry_.async_wait([this](const auto& error) {
+        if (error || !tenants_) return;
+        asio::post(*blocking_, [this] {
+            tenants_->retry_due();
+            if (tenants_->report().outages.empty()) return;
+            asio::post(supervision_, [this] { retry_tenants(); });
+        });
+    });
+}
+
 core::Result<void> Daemon::build_api() {
     api::DaemonInfo info;
     info.pid = ::getpid();
@@ -514,6 +578,7 @@ core::Result<void> Daemon::build_api() {
                       [this](std::move_only_function<void()> work) {
                           asio::post(*blocking_, std::move(work));
                       }},
+         .tenants = *tenants_,
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
          .network = [this] { return this->network(); },
@@ -564,7 +629,7 @@ std::optional<std::string> Daemon::not_ready() const {
         case Readiness::kStarting:
             return "zona is starting: it looks after the processes of its predecessor";
         case Readiness::kReady:
-            return std::nullopt;
+            return tenants_->problem();
         case Readiness::kStopping:
             return "zona is stopping";
     }
@@ -586,6 +651,7 @@ core::Result<void> Daemon::build() {
     ZONA_TRY_VOID(open_stores());
     ZONA_TRY_VOID(open_network());
     ZONA_TRY_VOID(build_supervisor());
+    ZONA_TRY_VOID(build_tenants());
     return build_api();
 }
 
@@ -634,6 +700,7 @@ void Daemon::run() {
     supervisor_->recover(std::move(loaded.processes), loaded.next_pm_id);
     // Its thread inherits this one's mask: by now it blocks every signal that somebody waits for.
     blocking_.emplace(1);
+    asio::post(*blocking_, [this] { open_tenants(); });
     // Not before the loop has turned once: what recovery left for it to do comes first.
     asio::post(supervision_, [this] {
         auto starting = Readiness::kStarting;
@@ -646,6 +713,11 @@ void Daemon::run() {
                        {"containment", process::to_string(containment_->tier())}});
     supervision_.run();
     servers_->join();
+    // What was begun with the tenants' data ends before it does.
+    std::promise<void> idle;
+    asio::post(*blocking_, [&idle] { idle.set_value(); });
+    idle.get_future().wait();
+    tenants_.reset();
     blocking_->join();
     if (keys_) {
         if (auto stored = keys_->store_uses(); !stored)

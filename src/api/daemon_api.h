@@ -27,6 +27,10 @@ namespace zona::identity {
 class ApiKeys;
 }
 
+namespace zona::tenancy {
+class Tenants;
+}
+
 namespace zona::process {
 class Capture;
 struct HostCheck;
@@ -69,6 +73,7 @@ struct DaemonApiDeps {
     const core::Clock& clock;
     core::Random& random;  ///< any thread
     KeyDeps keys;
+    tenancy::Tenants& tenants;
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
     std::function<Network()> network;

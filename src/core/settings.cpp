@@ -64,6 +64,26 @@ std::vector<Setting> general_settings() {
     };
 }
 
+std::vector<Setting> tenancy_settings() {
+    return {
+        {.key = "tenancy.build_type",
+         .type = SettingType::kChoice,
+         .default_value = "MSSP",
+         .description =
+             "`MSSP`: a database for each tenant; `SINGLE_TENANT`: one for all, each document "
+             "stamped with its tenant. It is recorded with the first data, and is not changed by "
+             "a setting then.",
+         .choices = {"MSSP", "SINGLE_TENANT"}},
+        {.key = "tenancy.root_key_file",
+         .type = SettingType::kPath,
+         .default_value = "root-key",
+         .description =
+             "The key that all tenants' keys are wrapped with; made with the first start, mode "
+             "0600. Keep a copy elsewhere: without it no data is readable. On another disk than "
+             "the data it protects those of a stolen one."},
+    };
+}
+
 std::vector<Setting> api_access() {
     return {
         {.key = "api.listen",
@@ -233,8 +253,8 @@ LogLevel level_of(const std::string& name) {
 const SettingTable& daemon_settings() {
     static const SettingTable table = [] {
         std::vector<Setting> all = general_settings();
-        for (std::vector<Setting> part :
-             {api_access(), api_limits(), api_timeouts(), api_network(), supervisor_settings()}) {
+        for (std::vector<Setting> part : {api_access(), api_limits(), api_timeouts(), api_network(),
+                                          supervisor_settings(), tenancy_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -276,6 +296,8 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                 .requests_burst = snapshot.integer("api.requests_burst")},
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
+        .build_type = snapshot.text("tenancy.build_type"),
+        .root_key_file = snapshot.text("tenancy.root_key_file"),
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),
         .max_processes = snapshot.integer("limits.max_processes"),

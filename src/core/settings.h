@@ -51,6 +51,8 @@ struct Settings {
     std::string log_file;                        ///< empty: standard error
     Api api;
     Supervisor supervisor;
+    std::string build_type;     ///< a tenancy::BuildType by name
+    std::string root_key_file;  ///< vault::make_file_provider()
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;

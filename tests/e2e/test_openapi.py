@@ -213,12 +213,13 @@ def test_an_unknown_query_parameter_is_refused_and_the_nearest_is_named(client):
     assert answer['error']['details'] == [{'where': 'folow', 'problem': 'unknown query parameter', 'hint': "did you mean 'follow'?"}]
     for name, (_, method, operation) in client.operations.items():
         if method == 'get' and operation['x-zona-scope'] != 'open':
-            assert client.ask(name, path={'id': 'x'}, query={'key': 'secret'})[0] == 400, name
+            assert client.ask(name, path={'id': 'x', 'code': 'x'}, query={'key': 'secret'})[0] == 400, name
 
 
 # HTTP-23
-def test_a_running_daemon_is_live_and_ready(client):
+def test_a_running_daemon_is_live_and_ready(client, wait_until):
     assert client.data('getLiveness') == {'status': 'live'}
+    wait_until(lambda: client.ask('getReadiness')[0] == 200)   # the tenants' data is opened beside what is asked first
     assert client.data('getReadiness') == {'status': 'ready'}
 
 

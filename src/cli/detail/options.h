@@ -152,6 +152,24 @@ struct ExecutionOptions {
     std::string id;  ///< kShow, kWait
 };
 
+enum class TenantAction : std::uint8_t {
+    kList,
+    kShow,
+    kStates,
+    kCreate,
+    kActivate,
+    kSuspend,
+    kDeactivate
+};
+
+/// Texts as typed: the API checks them.
+struct TenantOptions {
+    TenantAction action = TenantAction::kList;
+    std::string code;
+    std::string name;   ///< kCreate; empty: the code
+    std::string email;  ///< kCreate; may be empty
+};
+
 enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };
 
 /// What kAdd adds stands in the global options.
@@ -171,7 +189,7 @@ struct NoOptions {};
 using VerbOptions =
     std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
-                 ExecutionOptions, ContextOptions, WebOptions>;
+                 TenantOptions, ExecutionOptions, ContextOptions, WebOptions>;
 
 /// A command to carry out.
 struct Command {

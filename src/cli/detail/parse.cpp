@@ -300,6 +300,35 @@ Result<VerbOptions> key_options(const RawWords& raw) {
     return out;
 }
 
+Result<VerbOptions> tenant_options(const RawWords& raw) {
+    using Row = std::pair<string_view, TenantAction>;
+    static constexpr std::array kActions = {
+        Row{"list", TenantAction::kList},       Row{"ls", TenantAction::kList},
+        Row{"show", TenantAction::kShow},       Row{"states", TenantAction::kStates},
+        Row{"create", TenantAction::kCreate},   Row{"activate", TenantAction::kActivate},
+        Row{"suspend", TenantAction::kSuspend}, Row{"deactivate", TenantAction::kDeactivate}};
+    const vector<string>& words = raw.positionals;
+    TenantOptions out{.code = {}, .name = raw.tenant_name, .email = raw.email};
+    if (!words.empty()) {
+        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
+        if (row == kActions.end()) {
+            const vector<string> known{"list",     "show",    "states",    "create",
+                                       "activate", "suspend", "deactivate"};
+            return wrong(fmt::format("zona tenant has no '{}'{}", escape_control(words[0]),
+                                     core::suggestion(words[0], known)))
+                .detail(
+                    {"", "", fmt::format("usage: zona tenant {}", info(Verb::kTenant).synopsis)});
+        }
+        out.action = row->second;
+        const bool is_one = out.action != TenantAction::kList;
+        ZONA_TRY_VOID(check_count(Verb::kTenant, words, is_one ? 2 : 1, is_one ? 2 : 1));
+        if (is_one) out.code = words[1];
+    }
+    if (out.action != TenantAction::kCreate && !(out.name.empty() && out.email.empty()))
+        return wrong("--name and --email belong to zona tenant create");
+    return out;
+}
+
 Result<VerbOptions> execution_options(const RawWords& raw) {
     using Row = std::pair<string_view, ExecutionAction>;
     static constexpr std::array kActions = {
@@ -373,6 +402,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return key_options(raw);
         case Verb::kExecution:
             return execution_options(raw);
+        case Verb::kTenant:
+            return tenant_options(raw);
         case Verb::kContext:
             return context_options(raw);
         case Verb::kWeb:

@@ -237,6 +237,35 @@ ApiRequest follow_execution(std::string_view id) {
     return request;
 }
 
+ApiRequest manage_tenants(const TenantOptions& options) {
+    const std::string all = "/api/v1/tenants";
+    const std::string one = all + '/' + percent_encoded(options.code);
+    const auto set_status = [&](std::string_view status) {
+        return ApiRequest{"PUT", one + "/status", core::to_json(json::object{{"status", status}})};
+    };
+    switch (options.action) {
+        case TenantAction::kCreate: {
+            json::object body = {{"code", options.code}};
+            if (!options.name.empty()) body["name"] = options.name;
+            if (!options.email.empty()) body["contact_email"] = options.email;
+            return post(all, body);
+        }
+        case TenantAction::kActivate:
+            return set_status("active");
+        case TenantAction::kSuspend:
+            return set_status("suspended");
+        case TenantAction::kDeactivate:
+            return set_status("inactive");
+        case TenantAction::kShow:
+            return get(one);
+        case TenantAction::kStates:
+            return get(one + "/states");
+        case TenantAction::kList:
+            break;
+    }
+    return get(all);
+}
+
 ApiRequest manage_keys(const KeyOptions& options) {
     const std::string one = "/api/v1/keys/" + percent_encoded(options.name);
     json::object body;

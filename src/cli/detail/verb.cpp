@@ -275,6 +275,20 @@ std::vector<VerbInfo> zona_verbs() {
           {"zona key create wall --expires 30d", "for a dashboard that only reads"},
           {"zona key rotate ci --overlap 10m", "a successor; the old one ends in ten minutes"},
           {"zona key revoke ci", "at once"}}},
+        {kTenant,
+         "tenant",
+         {"tenants"},
+         kZona,
+         kStartsIt,
+         "[list | create CODE | show CODE | states CODE | suspend CODE | activate CODE | "
+         "deactivate CODE] [OPTIONS]",
+         "Manage the tenants",
+         "Each has a database of its own, or its part of a shared one, as the setting "
+         "tenancy.build_type says. Only an active tenant is served; the data of the others stays. "
+         "`states` shows what a tenant's record was before.",
+         {{"zona tenant create acme --name 'Acme Ltd.'", "it is served from then on"},
+          {"zona tenant list", "all of them, those that are not served included"},
+          {"zona tenant suspend acme", "until `zona tenant activate acme`"}}},
         {kContext,
          "context",
          {"contexts", "ctx"},

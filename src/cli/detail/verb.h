@@ -36,6 +36,7 @@ enum class Verb : std::uint8_t {
     kWeb,
     kConfig,
     kKey,
+    kTenant,
     kContext,
     kHelp,
 };

@@ -143,6 +143,10 @@ class VerbParser {
                               "end after the last line, do not follow");
                 app_.add_flag("--raw", raw_.raw, "the lines alone, without names");
                 return;
+            case Verb::kTenant:
+                text_flag("--name", raw_.tenant_name, "NAME", "for people (else its code)");
+                text_flag("--email", raw_.email, "ADDRESS", "whom to write to");
+                return;
             case Verb::kKey:
                 text_flag("--scope", raw_.scope, "SCOPE", "viewer (else) or admin");
                 text_flag("--expires", raw_.expires, "TIME", "end after 30d, 12h (else never)");

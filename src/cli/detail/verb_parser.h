@@ -100,6 +100,8 @@ struct RawWords {
     std::vector<std::string> environment;
     std::vector<std::string> only;
     bool no_wait = false;
+    std::string tenant_name;
+    std::string email;
     bool update_env = false;
     bool env_from_here = false;
     std::string run_cwd;

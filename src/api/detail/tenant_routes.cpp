@@ -1,0 +1,319 @@
+#include "api/detail/tenant_routes.h"
+
+#include <boost/json.hpp>
+
+#include "api/detail/await.h"
+#include "core/json.h"
+#include "core/time_format.h"
+#include "tenancy/tenants.h"
+
+namespace zona::api {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using core::Code;
+using core::Result;
+using net::Method;
+using net::Response;
+using tenancy::Tenant;
+using Answer = asio::awaitable<Result<Response>>;
+
+namespace {
+
+constexpr const char* kStatuses[] = {"active", "inactive", "suspended"};
+
+Shape status_shape(std::string doc) {
+    return Shape::text(std::move(doc)).choices({kStatuses[0], kStatuses[1], kStatuses[2]});
+}
+
+Shape connection_shape() {
+    return Shape::text("Whether its database could be used when it was last tried.")
+        .choices({"connected", "disconnected", "error"});
+}
+
+Shape settings_shape(std::string doc) {
+    return Shape::map(std::move(doc), Shape::any("A value.")).example(R"({"theme": "dark"})");
+}
+
+Shape tenant_shape() {
+    return Shape::object(
+        {required("id", Shape::integer("A number, never reused.")),
+         required("code", Shape::text("What it is called everywhere, in lower case.")),
+         required("name", Shape::text("For people.")),
+         required("status", status_shape("Only an active tenant is served.")),
+         required("connection_status", connection_shape()),
+         required("db_host", Shape::text("`embedded`: a file of this host's.")),
+         required("db_name", Shape::text("Of the database there; may be empty.")),
+         required("db_username", Shape::text("May be empty; the password is never shown.")),
+         required("contact_email", Shape::text("May be empty.")),
+         required("configuration", settings_shape("Its own settings.")),
+         required("compliance_settings", settings_shape("Of retention and masking.")),
+         required("created_at", Shape::text("When it was made.").format(Format::kTime)),
+         required("updated_at", Shape::text("When its record changed.").format(Format::kTime))},
+        "Somebody who the platform works for.");
+}
+
+/// The fields and their names are those of the specification.
+Shape listed_tenant_shape() {
+    return Shape::object({required("id", Shape::integer("A number, never reused.")),
+                          required("name", Shape::text("For people.")),
+                          required("tenantcode", Shape::text("What it is called everywhere.")),
+                          required("status", status_shape("Only an active tenant is served.")),
+                          required("db_host", Shape::text("`embedded`: a file of this host's.")),
+                          required("db_username", Shape::text("May be empty.")),
+                          required("db_password", Shape::text("`***` if there is one.")),
+                          required("db_name", Shape::text("May be empty.")),
+                          required("connection_status", connection_shape())},
+                         "A tenant as clients of the first interface know it.");
+}
+
+const char* const kTenantExample = R"({"id": 2, "code": "acme", "name": "Acme Ltd.",
+    "status": "active", "connection_status": "connected", "db_host": "embedded", "db_name": "",
+    "db_username": "", "contact_email": "ops@acme.example", "configuration": {},
+    "compliance_settings": {}, "created_at": "2026-01-31T12:00:00.000Z",
+    "updated_at": "2026-01-31T12:00:00.000Z"})";
+
+ParameterSpec code_parameter() {
+    return {.name = "code",
+            .shape = Shape::text("The tenant's code; case does not matter.").example("\"default\""),
+            .place = Place::kPath,
+            .presence = Presence::kRequired};
+}
+
+std::vector<ErrorSpec> one_tenant() {
+    return {{Code::kNotFound, "There is no such tenant."}};
+}
+
+Operation list_tenants() {
+    return {.path = "/api/v1/tenants",
+            .id = "listTenants",
+            .tag = Tag::kTenants,
+            .summary = "List the tenants",
+            .description =
+                "All of them, those that are not served included, in the order of their "
+                "making.",
+            .answers = {{.description = "The tenants.",
+                         .shape = Shape::array("All tenants.", Shape::component("Tenant")),
+                         .example = std::string("[") + kTenantExample + "]"}}};
+}
+
+Operation create_tenant() {
+    const Shape body = Shape::object(
+        {required("code", Shape::text("1 to 64 letters, digits, `_` and `-`, the first a letter or "
+                                      "digit; in lower case wherever it is shown.")
+                              .length(1, 64)
+                              .example("\"acme\"")),
+         optional("name", Shape::text("For people; else the code.").length(1, 200)),
+         optional("contact_email", Shape::text("Whom to write to.").length(0, 320)),
+         optional("configuration", settings_shape("Its own settings.")),
+         optional("compliance_settings", settings_shape("Of retention and masking."))},
+        "A new tenant.");
+    return {.method = Method::kPost,
+            .path = "/api/v1/tenants",
+            .id = "createTenant",
+            .tag = Tag::kTenants,
+            .access = Access::kAdmin,
+            .summary = "Make a tenant",
+            .description =
+                "With a database of its own, or its part of the shared one, as the "
+                "setting tenancy.build_type says.",
+            .body = BodySpec{body,
+                             {{"acme", "A tenant",
+                               R"({"code": "acme", "name": "Acme Ltd.",
+                                   "contact_email": "ops@acme.example"})"}}},
+            .answers = {{.status = 201,
+                         .description = "It is served from now on.",
+                         .shape = Shape::component("Tenant"),
+                         .example = kTenantExample}},
+            .errors = {{Code::kConflict, "A tenant has this code, or had it once."}}};
+}
+
+Operation get_tenant() {
+    return {.path = "/api/v1/tenants/{code}",
+            .id = "getTenant",
+            .tag = Tag::kTenants,
+            .summary = "Show one tenant",
+            .description = "The tenant with this code.",
+            .parameters = {code_parameter()},
+            .answers = {{.description = "The tenant.",
+                         .shape = Shape::component("Tenant"),
+                         .example = kTenantExample}},
+            .errors = one_tenant()};
+}
+
+Operation list_tenant_states() {
+    return {.path = "/api/v1/tenants/{code}/states",
+            .id = "listTenantStates",
+            .tag = Tag::kTenants,
+            .summary = "Show what a tenant was before",
+            .description =
+                "Every state that its record had before the present one, the oldest "
+                "first. Nothing is ever taken out.",
+            .parameters = {code_parameter()},
+            .answers = {{.description = "The states.",
+                         .shape = Shape::array("The oldest first.", Shape::component("Tenant")),
+                         .example = std::string("[") + kTenantExample + "]"}},
+            .errors = one_tenant()};
+}
+
+Operation set_tenant_status() {
+    return {.method = Method::kPut,
+            .path = "/api/v1/tenants/{code}/status",
+            .id = "setTenantStatus",
+            .tag = Tag::kTenants,
+            .access = Access::kAdmin,
+            .summary = "Suspend, deactivate or activate a tenant",
+            .description = "One that is not active is not served from then on; its data stays.",
+            .parameters = {code_parameter()},
+            .body = BodySpec{Shape::object({required("status", status_shape("The new one."))}),
+                             {{"active", "Serve it again", R"({"status": "active"})"}}},
+            .answers = {{.description = "The tenant as it is now.",
+                         .shape = Shape::component("Tenant"),
+                         .example = kTenantExample}},
+            .errors = one_tenant()};
+}
+
+Operation list_tenants_plainly() {
+    return {.path = "/tenant/list",
+            .id = "listTenantsPlainly",
+            .tag = Tag::kTenants,
+            .summary = "List the tenants, in the form of the first interface",
+            .description = "As listTenants, with nine fields for each and no envelope.",
+            .answers = {{.description = "The tenants.",
+                         .shape = Shape::array("All tenants.", Shape::component("ListedTenant")),
+                         .envelope = Envelope::kNo,
+                         .example = R"([{"id": 2, "name": "Acme Ltd.", "tenantcode": "acme",
+                             "status": "active", "db_host": "embedded", "db_username": "",
+                             "db_password": "", "db_name": "", "connection_status": "connected"}])"}}};
+}
+
+json::object shown(const Tenant& tenant) {
+    return {{"id", tenant.id},
+            {"code", tenant.code},
+            {"name", tenant.name},
+            {"status", to_string(tenant.status)},
+            {"connection_status", to_string(tenant.connection_status)},
+            {"db_host", tenant.database.host},
+            {"db_name", tenant.database.name},
+            {"db_username", tenant.database.username},
+            {"contact_email", tenant.contact_email},
+            {"configuration", *tenant.configuration},
+            {"compliance_settings", *tenant.compliance_settings},
+            {"created_at", core::to_rfc3339(tenant.created_at)},
+            {"updated_at", core::to_rfc3339(tenant.updated_at)}};
+}
+
+json::object shown_plainly(const Tenant& tenant) {
+    return {{"id", tenant.id},
+            {"name", tenant.name},
+            {"tenantcode", tenant.code},
+            {"status", to_string(tenant.status)},
+            {"db_host", tenant.database.host},
+            {"db_username", tenant.database.username},
+            {"db_password", tenant.database.password.empty() ? "" : "***"},
+            {"db_name", tenant.database.name},
+            {"connection_status", to_string(tenant.connection_status)}};
+}
+
+std::string text_in(const json::object& body, std::string_view key) {
+    const json::value* value = body.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+std::shared_ptr<const json::object> object_in(const json::object& body, std::string_view key) {
+    const json::value* value = body.if_contains(key);
+    if (value == nullptr || !value->is_object()) return nullptr;
+    return std::make_shared<const json::object>(value->get_object());
+}
+
+class TenantRoutes {
+  public:
+    explicit TenantRoutes(tenancy::Tenants& tenants) : tenants_(tenants) {}
+
+    Answer list(Call&) const { co_return co_await every(&shown, Form::kEnvelope); }
+    Answer list_plainly(Call&) const { co_return co_await every(&shown_plainly, Form::kPlain); }
+
+    Answer create(Call& call) const {
+        const json::object& body = call.body().get_object();
+        tenancy::NewTenant wanted{.code = text_in(body, "code"),
+                                  .name = text_in(body, "name"),
+                                  .contact_email = text_in(body, "contact_email"),
+                                  .configuration = object_in(body, "configuration"),
+                                  .compliance_settings = object_in(body, "compliance_settings")};
+        auto begin = [this, wanted = std::move(wanted)](process::Callback<Tenant> done) mutable {
+            tenants_.create(std::move(wanted), std::move(done));
+        };
+        ZONA_CO_TRY(const Tenant made, co_await answer_of<Tenant>(std::move(begin)));
+        co_return Response::success(core::to_json(shown(made)), {}, 201);
+    }
+
+    Answer get(Call& call) const {
+        auto begin = [this, code = call.path("code")](process::Callback<Tenant> done) {
+            tenants_.find(code, std::move(done));
+        };
+        ZONA_CO_TRY(const Tenant found, co_await answer_of<Tenant>(std::move(begin)));
+        co_return Response::success(core::to_json(shown(found)));
+    }
+
+    Answer states(Call& call) const {
+        auto begin = [this, code = call.path("code")](process::Callback<std::vector<Tenant>> done) {
+            tenants_.history(code, std::move(done));
+        };
+        ZONA_CO_TRY(const auto all, co_await answer_of<std::vector<Tenant>>(std::move(begin)));
+        json::array data;
+        for (const Tenant& tenant : all)
+            data.push_back(shown(tenant));
+        co_return Response::success(core::to_json(data));
+    }
+
+    Answer set_status(Call& call) const {
+        ZONA_CO_TRY(const tenancy::TenantStatus status,
+                    tenancy::parse_tenant_status(text_in(call.body().get_object(), "status")));
+        auto begin = [this, code = call.path("code"), status](process::Callback<Tenant> done) {
+            tenants_.set_status(code, status, std::move(done));
+        };
+        ZONA_CO_TRY(const Tenant changed, co_await answer_of<Tenant>(std::move(begin)));
+        co_return Response::success(core::to_json(shown(changed)));
+    }
+
+  private:
+    enum class Form : std::uint8_t { kEnvelope, kPlain };
+
+    Answer every(json::object (*form)(const Tenant&), Form envelope) const {
+        auto begin = [this](process::Callback<std::vector<Tenant>> done) {
+            tenants_.list(std::move(done));
+        };
+        ZONA_CO_TRY(const auto all, co_await answer_of<std::vector<Tenant>>(std::move(begin)));
+        json::array data;
+        for (const Tenant& tenant : all)
+            data.push_back(form(tenant));
+        const std::string text = core::to_json(data);
+        co_return envelope == Form::kPlain ? Response::json(text) : Response::success(text);
+    }
+
+    tenancy::Tenants& tenants_;
+};
+
+}  // namespace
+
+Result<void> add_tenant_routes(Service& service, tenancy::Tenants* tenants) {
+    service.name("Tenant", tenant_shape());
+    service.name("ListedTenant", listed_tenant_shape());
+    const auto routes =
+        tenants == nullptr ? nullptr : std::make_shared<const TenantRoutes>(*tenants);
+    using Member = Answer (TenantRoutes::*)(Call&) const;
+    const std::pair<Operation, Member> rows[] = {
+        {list_tenants(), &TenantRoutes::list},
+        {create_tenant(), &TenantRoutes::create},
+        {get_tenant(), &TenantRoutes::get},
+        {list_tenant_states(), &TenantRoutes::states},
+        {set_tenant_status(), &TenantRoutes::set_status},
+        {list_tenants_plainly(), &TenantRoutes::list_plainly}};
+    for (const auto& [operation, member] : rows) {
+        ZONA_TRY_VOID(service.add(
+            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
+    }
+    return {};
+}
+
+}  // namespace zona::api
