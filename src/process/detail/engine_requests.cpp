@@ -41,19 +41,18 @@ core::Result<void> check_startable(const AppSpec& spec,
 }
 
 /// Counts answers that come in any order; gives the whole list, by pm_id, to `done` with the last.
+template <class T>
 struct Gather {
     Gather(std::size_t count, Progress told) : processes(count), progress(std::move(told)) {}
 
     std::size_t processes;
     std::size_t missing = processes + 2;  // the commit, and who begins it all
     Progress progress;
-    std::vector<OperationResult> results;
-    std::move_only_function<void(std::vector<OperationResult>)> done;
+    std::vector<T> items;
+    std::move_only_function<void(std::vector<T>)> done;
 
-    void add(OperationResult result) {
+    void tell(const OperationResult& result) {
         if (progress.finished) progress.finished(result);
-        results.push_back(std::move(result));
-        one_less();
     }
     void committed() {
         if (progress.accepted) progress.accepted(processes);
@@ -61,8 +60,8 @@ struct Gather {
     }
     void one_less() {
         if (--missing > 0) return;
-        std::ranges::sort(results, {}, &OperationResult::pm_id);
-        done(std::move(results));
+        std::ranges::sort(items, {}, &T::pm_id);
+        done(std::move(items));
     }
 };
 
@@ -434,33 +433,36 @@ void Supervisor::Engine::start_in_its_turn(std::uint32_t pm_id) {
 void Supervisor::Engine::start_batch(StartBatch batch, Callback<StartReply> done,
                                      Progress progress) {
     std::ranges::sort(batch.started);
-    auto gather = std::make_shared<Gather>(batch.shown.size(), std::move(progress));
+    auto gather = std::make_shared<Gather<Outcome>>(batch.shown.size(), std::move(progress));
     gather->done = [this, shown = batch.shown,
-                    done = std::move(done)](std::vector<OperationResult> results) mutable {
-        StartReply reply;
+                    done = std::move(done)](std::vector<Outcome> outcomes) mutable {
+        StartReply reply{.processes = {}, .outcomes = std::move(outcomes)};
         for (const std::uint32_t id : shown) {
             if (const auto e = entries_.find(id); e != entries_.end())
                 reply.processes.push_back(view(*e->second));
-        }
-        for (OperationResult& result : results) {
-            if (result.outcome) reply.outcomes.push_back(*std::move(result.outcome));
         }
         done(std::move(reply));
     };
     for (const std::uint32_t id : batch.shown) {
         Entry& entry = *entries_.at(id);
         if (!std::ranges::binary_search(batch.started, id)) {
-            gather->add(result_of(entry));
+            gather->tell(result_of(entry));
+            gather->one_less();
             continue;
         }
-        entry.waiters.push_back({.what = Waiter::For::kReady,
-                                 .incarnation = slot_of(entry).incarnation() + 1,
-                                 .done = [gather, result = result_of(entry)](
-                                             core::Result<std::optional<Outcome>> outcome) mutable {
-                                     if (!outcome) result.error = outcome.error();
-                                     if (outcome) result.outcome = *std::move(outcome);
-                                     gather->add(std::move(result));
-                                 }});
+        entry.waiters.push_back(
+            {.what = Waiter::For::kReady,
+             .incarnation = slot_of(entry).incarnation() + 1,
+             .done = [gather, id, name = entry.stored.app->spec.name,
+                      instance = entry.stored.instance](
+                         core::Result<std::optional<Outcome>> outcome) mutable {
+                 OperationResult result{.pm_id = id, .name = std::move(name), .instance = instance};
+                 if (!outcome) result.error = outcome.error();
+                 if (outcome) result.outcome = *std::move(outcome);
+                 gather->tell(result);
+                 if (result.outcome) gather->items.push_back(*std::move(result.outcome));
+                 gather->one_less();
+             }});
         start_in_its_turn(id);
     }
     committed([this, gather](core::Result<void> result) {
@@ -478,13 +480,16 @@ void Supervisor::Engine::operate(OperationRequest request,
         return scale(std::move(request), std::move(done), std::move(progress));
     auto chosen = select(request.select);
     if (!chosen) return done(chosen.take_error());
-    auto gather = std::make_shared<Gather>(chosen->size(), std::move(progress));
+    auto gather = std::make_shared<Gather<OperationResult>>(chosen->size(), std::move(progress));
     gather->done = std::move(done);
     for (Entry* entry : *chosen) {
-        act(*entry,
-            {.request = request,
-             .result = result_of(*entry),
-             .done = [gather](OperationResult finished) { gather->add(std::move(finished)); }});
+        act(*entry, {.request = request,
+                     .result = result_of(*entry),
+                     .done = [gather](OperationResult finished) {
+                         gather->tell(finished);
+                         gather->items.push_back(std::move(finished));
+                         gather->one_less();
+                     }});
     }
     committed([this, gather](core::Result<void> result) {
         if (!result) log_.report("an operation is not on the disk yet", result.error());
