@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "crypto/hash.h"
+#include "os/fd.h"
 #include "store/sqlite_database.h"
 #include "vault/encrypting_vfs.h"
 #include "vault/field_sealer.h"
@@ -47,7 +47,7 @@ class RingFiles final : public EncryptedFiles {
         const std::string& path, std::string_view owner,
         const std::vector<const store::CollectionSpec*>& collections) override {
         ZONA_TRY(auto keys, keys_of(owner));
-        const std::string name = std::filesystem::path(path).filename();
+        const std::string name = path.substr(path.rfind('/') + 1);
         ZONA_TRY_VOID(vfs_->add(path, identity_of(owner, name), std::move(keys)));
         auto opened = store::open_sqlite({.path = path,
                                           .collections = collections,
@@ -87,8 +87,9 @@ class RingFiles final : public EncryptedFiles {
 
 Result<std::unique_ptr<EncryptedFiles>> EncryptedFiles::open(EncryptedFilesOptions options) {
     const vault::KeyRing::Surroundings surroundings{options.clock, options.random};
-    const bool is_there = std::filesystem::exists(options.ring) ||
-                          std::filesystem::exists(options.ring + ".previous");
+    ZONA_TRY(const auto present, os::stat_path(options.ring));
+    ZONA_TRY(const auto previous, os::stat_path(options.ring + ".previous"));
+    const bool is_there = present || previous;
     auto ring = is_there ? vault::KeyRing::open(options.ring, options.root_keys, surroundings)
                          : vault::KeyRing::create(options.ring, options.root_keys, surroundings);
     if (!ring) return ring.take_error();

@@ -1,16 +1,15 @@
 #include "store/detail/page_token.h"
 
-#include <array>
 #include <bit>
 #include <cmath>
+#include <span>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
+#include "crypto/encoding.h"
+#include "crypto/hash.h"
 #include "store/detail/compare.h"
 
 namespace zona::store::detail {
@@ -19,41 +18,6 @@ namespace {
 constexpr char kFormat = 1;
 constexpr std::size_t kMacBytes = 16;
 constexpr std::size_t kMaxPlace = kMaxIndexFields + 2;
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-std::string to_base64url(std::string_view bytes) {
-    std::string out;
-    out.reserve((bytes.size() * 4 + 2) / 3);
-    std::uint32_t buffer = 0;
-    int bits = 0;
-    for (const char c : bytes) {
-        buffer = buffer << 8U | static_cast<unsigned char>(c);
-        for (bits += 8; bits >= 6; bits -= 6)
-            out += kAlphabet[buffer >> static_cast<unsigned>(bits - 6) & 63U];
-    }
-    if (bits > 0) out += kAlphabet[buffer << static_cast<unsigned>(6 - bits) & 63U];
-    return out;
-}
-
-/// Only what to_base64url() gives: no padding, no bits left over.
-std::optional<std::string> from_base64url(std::string_view text) {
-    std::string out;
-    std::uint32_t buffer = 0;
-    unsigned bits = 0;
-    for (const char c : text) {
-        const std::size_t digit = kAlphabet.find(c);
-        if (digit == std::string_view::npos) return std::nullopt;
-        buffer = buffer << 6U | static_cast<std::uint32_t>(digit);
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out += static_cast<char>(buffer >> bits & 0xFFU);
-        }
-    }
-    if (bits >= 6 || (buffer & ((1U << bits) - 1)) != 0) return std::nullopt;
-    return out;
-}
 
 void append_number(std::string& out, std::uint64_t number, unsigned bytes = 8) {
     for (unsigned i = 0; i < bytes; ++i)
@@ -95,10 +59,8 @@ std::string mac(const core::Secret& key, const Collection& collection, const Que
         append_text(text, path.pointer());
     append_number(text, static_cast<std::uint64_t>(query.direction), 1);
     append_text(text, place);
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    HMAC(EVP_sha256(), key.reveal().data(), static_cast<int>(key.reveal().size()),
-         reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
+    const crypto::Digest digest =
+        crypto::hmac_sha256(std::as_bytes(std::span(key.reveal())), std::as_bytes(std::span(text)));
     return {reinterpret_cast<const char*>(digest.data()), kMacBytes};
 }
 
@@ -160,7 +122,8 @@ std::optional<Place> decode_place(std::string_view bytes) {
 std::string make_token(const core::Secret& key, const Collection& collection, const Query& query,
                        const Place& place) {
     const std::string bytes = encode_place(place);
-    return to_base64url(kFormat + bytes + mac(key, collection, query, bytes));
+    const std::string signed_bytes = kFormat + bytes + mac(key, collection, query, bytes);
+    return crypto::base64url(std::as_bytes(std::span(signed_bytes)));
 }
 
 core::Result<Place> read_token(const core::Secret& key, const Collection& collection,
@@ -170,11 +133,11 @@ core::Result<Place> read_token(const core::Secret& key, const Collection& collec
         "not a page token of this query: take `next` of the page before, with "
         "the same filter and order, or begin without one");
     if (token.size() > kMaxTokenBytes) return refused;
-    const auto bytes = from_base64url(token);
+    const auto bytes = crypto::from_base64url(token);
     if (!bytes || bytes->size() < 1 + kMacBytes || bytes->front() != kFormat) return refused;
     const std::string_view body = std::string_view(*bytes).substr(1, bytes->size() - 1 - kMacBytes);
     const std::string wanted = mac(key, collection, query, body);
-    if (CRYPTO_memcmp(wanted.data(), bytes->data() + bytes->size() - kMacBytes, kMacBytes) != 0)
+    if (!crypto::same_bytes(wanted, std::string_view(*bytes).substr(bytes->size() - kMacBytes)))
         return refused;
     auto place = decode_place(body);
     if (!place) return refused;
