@@ -60,8 +60,10 @@ def nginx_with(body, fields, log):
 
 
 def milliseconds(text):
-    number, unit = re.match(r'([\d.]+)(us|ms|s)', text).groups()
-    return float(number) * {'us': 1e-3, 'ms': 1, 's': 1e3}[unit]
+    found = re.fullmatch(r'([\d.]+)(us|ms|s|m)', text)
+    if not found:
+        raise ValueError(f'wrk says {text!r} for a latency: it got no answers')
+    return float(found[1]) * {'us': 1e-3, 'ms': 1, 's': 1e3, 'm': 6e4}[found[2]]
 
 
 def processor_time(pids):
