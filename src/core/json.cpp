@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <span>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -25,9 +27,24 @@ constexpr std::array<bool, 256> kPlain = [] {
     return plain;
 }();
 
+/// Whether all of `block` are. Without a branch within, which is what a compiler makes vectors of.
+bool is_plain(std::span<const char, 16> block) {
+    std::uint8_t other = 0;
+    for (const char c : block) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        other |= static_cast<std::uint8_t>((byte < 0x20) | (byte > 0x7E) | (byte == '"') |
+                                           (byte == '\\'));
+    }
+    return other == 0;
+}
+
 /// How many of them `text` begins with.
 std::size_t plain_bytes(std::string_view text) {
+    constexpr std::size_t kBlock = 16;
     std::size_t count = 0;
+    while (text.size() - count >= kBlock &&
+           is_plain(std::span<const char, kBlock>(text.data() + count, kBlock)))
+        count += kBlock;
     while (count < text.size() && kPlain[static_cast<unsigned char>(text[count])])
         ++count;
     return count;

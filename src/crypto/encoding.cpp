@@ -70,11 +70,11 @@ Result<std::string> from_base64url(std::string_view text) {
 }
 
 std::string hex(std::span<const std::byte> bytes) {
-    std::string out;
-    out.reserve(2 * bytes.size());
+    std::string out(2 * bytes.size(), '\0');
+    char* to = out.data();
     for (const std::byte byte : bytes) {
-        out += kHexDigits[std::to_integer<unsigned>(byte) >> 4U];
-        out += kHexDigits[std::to_integer<unsigned>(byte) & 0xFU];
+        *to++ = kHexDigits[std::to_integer<unsigned>(byte) >> 4U];
+        *to++ = kHexDigits[std::to_integer<unsigned>(byte) & 0xFU];
     }
     return out;
 }

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <span>
 #include <utility>
 
@@ -54,19 +58,44 @@ Result<void> check_name(std::string_view name) {
         fmt::format("a key's name is 1 to {} letters, digits and any of '._-'", kMostName));
 }
 
+/// When a key was used last. Shared by the copies of its entry, so that a use is never lost to a
+/// change of the list; any thread.
+class LastUse {
+  public:
+    void set(core::SystemTime now) {
+        const auto before = core::SystemTime(core::SystemTime::duration(ticks_.load(kOrder)));
+        // Of many requests at once one tells: the others need not fight for the place.
+        if (now - before >= kFineness || before > now)
+            ticks_.store(now.time_since_epoch().count(), kOrder);
+    }
+    std::optional<core::SystemTime> get() const {
+        const Ticks ticks = ticks_.load(kOrder);
+        if (ticks == kNever) return std::nullopt;
+        return core::SystemTime(core::SystemTime::duration(ticks));
+    }
+
+  private:
+    using Ticks = core::SystemTime::rep;
+    static constexpr std::memory_order kOrder = std::memory_order_relaxed;
+    static constexpr std::chrono::milliseconds kFineness{1};
+    static constexpr Ticks kNever = 0;
+    std::atomic<Ticks> ticks_ = kNever;
+};
+
 struct Stored {
-    ApiKey key;
-    std::string sha256;
+    ApiKey key;  ///< its last use is in `used`
+    crypto::Digest sha256;
+    std::shared_ptr<LastUse> used = std::make_shared<LastUse>();
 };
 
 json::value to_value(const Stored& stored) {
     json::object out{{"id", stored.key.id.to_string()},
                      {"name", stored.key.name},
                      {"scope", to_string(stored.key.scope)},
-                     {"sha256", stored.sha256},
+                     {"sha256", crypto::hex(stored.sha256)},
                      {"created_at", core::to_rfc3339(stored.key.created_at)}};
     if (stored.key.expires_at) out["expires_at"] = core::to_rfc3339(*stored.key.expires_at);
-    if (stored.key.last_used_at) out["last_used_at"] = core::to_rfc3339(*stored.key.last_used_at);
+    if (const auto used = stored.used->get()) out["last_used_at"] = core::to_rfc3339(*used);
     return out;
 }
 
@@ -76,6 +105,14 @@ std::optional<core::SystemTime> time_in(const core::JsonReader& in, std::string_
     const auto time = core::parse_rfc3339(*text);
     if (!time) in.mistake(key, time.error().message());
     return time ? std::optional(*time) : std::nullopt;
+}
+
+bool read_digest(std::string_view text, crypto::Digest& out) {
+    if (text.find_first_not_of(kHex) != std::string_view::npos) return false;
+    const auto bytes = crypto::from_hex(text);
+    if (!bytes.has_value() || bytes->size() != out.size()) return false;
+    std::ranges::copy(std::as_bytes(std::span(*bytes)), out.begin());
+    return true;
 }
 
 Stored stored_from(const core::JsonReader& in) {
@@ -88,15 +125,13 @@ Stored stored_from(const core::JsonReader& in) {
     const auto scope = scope_from(in.require_string("scope"));
     if (!scope) in.mistake("scope", "neither viewer nor admin");
     out.key.scope = scope.value_or(Scope::kViewer);
-    out.sha256 = in.require_string("sha256");
-    if (out.sha256.size() != 2 * sizeof(crypto::Digest) ||
-        out.sha256.find_first_not_of(kHex) != std::string::npos)
+    if (!read_digest(in.require_string("sha256"), out.sha256))
         in.mistake("sha256", "not 64 hexadecimal digits in lower case");
     const auto created = time_in(in, "created_at");
     if (!created) in.mistake("created_at", "missing");
     out.key.created_at = created.value_or(core::SystemTime{});
     out.key.expires_at = time_in(in, "expires_at");
-    out.key.last_used_at = time_in(in, "last_used_at");
+    if (const auto used = time_in(in, "last_used_at")) out.used->set(*used);
     return out;
 }
 
@@ -132,7 +167,7 @@ struct ApiKeys::Body {
         : file(std::move(path)), clock(the_clock), random(the_random), used(std::move(on_use)) {}
 
     std::vector<Stored> copy() const {
-        const std::scoped_lock lock(mutex);
+        const std::shared_lock lock(mutex);
         return keys;
     }
 
@@ -149,12 +184,6 @@ struct ApiKeys::Body {
     Result<void> commit(std::vector<Stored> changed) {
         ZONA_TRY_VOID(write(changed));
         const std::scoped_lock lock(mutex);
-        for (Stored& one : changed) {
-            // Used while it was written.
-            const auto now =
-                std::ranges::find(keys, one.key.id, [](const Stored& s) { return s.key.id; });
-            if (now != keys.end()) one.key.last_used_at = now->key.last_used_at;
-        }
         keys = std::move(changed);
         exists = true;
         return {};
@@ -169,9 +198,8 @@ struct ApiKeys::Body {
                               .name = wanted.name,
                               .scope = wanted.scope,
                               .created_at = clock.system(),
-                              .expires_at = wanted.expires_at,
-                              .last_used_at = {}},
-                      .sha256 = crypto::hex(crypto::sha256(text.reveal()))});
+                              .expires_at = wanted.expires_at},
+                      .sha256 = crypto::sha256(text.reveal())});
         return text;
     }
 
@@ -183,11 +211,14 @@ struct ApiKeys::Body {
     const core::Clock& clock;
     core::Random& random;
     const std::function<void()> used;
-    std::mutex changing;        // held over a whole change, disk included
-    mutable std::mutex mutex;   // guards all below, for moments
-    std::vector<Stored> keys;   // their number and hashes change only under `changing`, too
-    bool exists = false;        ///< the file
-    bool has_new_uses = false;  ///< since the file was written
+    std::mutex changing;                     // held over a whole change, disk included
+    bool exists = false;                     ///< the file; guarded by `changing`
+    std::atomic<bool> has_new_uses = false;  ///< since the file was written
+
+    /// Guards `keys`, for moments. Shared, because each request asks: with a lock of one holder the
+    /// threads of requests would wake each other thousands of times a second.
+    mutable std::shared_mutex mutex;
+    std::vector<Stored> keys;  // changes only under `changing`, too
 };
 
 ApiKeys::ApiKeys(std::unique_ptr<Body> body) : body_(std::move(body)) {}
@@ -269,45 +300,41 @@ Result<void> ApiKeys::revoke(std::string_view name) {
 
 std::vector<ApiKey> ApiKeys::list() const {
     std::vector<ApiKey> out;
-    for (const Stored& one : body_->copy())
+    for (const Stored& one : body_->copy()) {
         out.push_back(one.key);
+        out.back().last_used_at = one.used->get();
+    }
     return out;
 }
 
 std::variant<Principal, KeyRefusal> ApiKeys::verify(std::string_view presented) {
     if (!is_key_shaped(presented)) return KeyRefusal::kMalformed;
-    const std::string sha256 = crypto::hex(crypto::sha256(presented));
-    std::unique_lock lock(body_->mutex);
-    Stored* found = nullptr;
-    for (Stored& one : body_->keys) {
+    const crypto::Digest sha256 = crypto::sha256(presented);
+    std::shared_lock lock(body_->mutex);
+    const Stored* found = nullptr;
+    for (const Stored& one : body_->keys) {
         if (crypto::same_bytes(one.sha256, sha256)) found = &one;
     }
     if (found == nullptr) return KeyRefusal::kUnknown;
     if (body_->expired(*found)) return KeyRefusal::kExpired;
-    found->key.last_used_at = body_->clock.system();
+    found->used->set(body_->clock.system());
     Principal who{Principal::Kind::kApiKey, found->key.name, found->key.scope, found->key.id};
-    const bool first_use = !std::exchange(body_->has_new_uses, true);
     lock.unlock();
-    if (first_use && body_->used) body_->used();
+    if (!body_->has_new_uses && !body_->has_new_uses.exchange(true) && body_->used) body_->used();
     return who;
 }
 
 bool ApiKeys::is_good(const core::Uuid& id) const {
-    const std::scoped_lock lock(body_->mutex);
+    const std::shared_lock lock(body_->mutex);
     return std::ranges::any_of(
         body_->keys, [&](const Stored& one) { return one.key.id == id && !body_->expired(one); });
 }
 
 Result<void> ApiKeys::store_uses() {
     const std::scoped_lock changing(body_->changing);
-    std::unique_lock lock(body_->mutex);
-    if (!std::exchange(body_->has_new_uses, false)) return {};
-    const std::vector<Stored> keys = body_->keys;
-    lock.unlock();
-    auto written = body_->write(keys);
-    if (written) return {};
-    lock.lock();
-    body_->has_new_uses = true;
+    if (!body_->has_new_uses.exchange(false)) return {};
+    auto written = body_->write(body_->copy());
+    if (!written) body_->has_new_uses = true;
     return written;
 }
 

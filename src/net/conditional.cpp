@@ -19,12 +19,13 @@ constexpr int kNotModified = 304;
 std::string tag_of(std::string_view body) {
     const XXH128_hash_t hash = XXH3_128bits(body.data(), body.size());
     constexpr std::string_view kHex = "0123456789abcdef";
-    std::string out(1, '"');
+    std::string out(34, '"');
+    char* to = out.data() + 1;
     for (const std::uint64_t half : {hash.high64, hash.low64}) {
         for (unsigned shift = 64; shift > 0;)
-            out += kHex[half >> (shift -= 4) & 0xFU];
+            *to++ = kHex[half >> (shift -= 4) & 0xFU];
     }
-    return out += '"';
+    return out;
 }
 
 std::string_view opaque_part(std::string_view tag) {
@@ -69,6 +70,7 @@ void give_tag(const Request& request, Response& response) {
         if (!small || !is_json(response)) return;
         response.headers.add("ETag", tag_of(response.body));
     }
+    if (!request.headers.has("If-None-Match")) return;
     const std::string tag(*response.headers.find("ETag"));
     const auto common = common_tag(request.headers.find_all("If-None-Match"), tag);
     if (!common.has_value()) return;

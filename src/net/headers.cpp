@@ -45,6 +45,11 @@ void Headers::add(std::string_view name, std::string_view value) {
     text_.append(value);
 }
 
+void Headers::reserve(std::size_t fields, std::size_t bytes) {
+    entries_.reserve(fields);
+    text_.reserve(bytes);
+}
+
 void Headers::set(std::string_view name, std::string_view value) {
     remove(name);
     add(name, value);

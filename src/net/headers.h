@@ -36,6 +36,9 @@ class Headers {
     /// control character in a value becomes a space, so that no value can start a line of its own.
     void add(std::string_view name, std::string_view value);
 
+    /// Takes the memory for so many fields, with so many bytes of names and values in all.
+    void reserve(std::size_t fields, std::size_t bytes);
+
     /// Makes this the only field of that name, at the end of the order.
     void set(std::string_view name, std::string_view value);
 

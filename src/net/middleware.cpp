@@ -57,7 +57,10 @@ class Correlate {
             if (given.has_value() && is_correlation_id(*given)) {
                 request.correlation_id = *given;
             } else {
-                request.correlation_id = fmt::format("{}-{}", state_->run, ++state_->count);
+                const fmt::format_int count(++state_->count);
+                request.correlation_id = state_->run;
+                request.correlation_id += '-';
+                request.correlation_id.append(count.data(), count.size());
             }
         }
         return next(request);

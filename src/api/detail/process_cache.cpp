@@ -33,7 +33,8 @@ void RenderedProcess::append_to(std::string& out, core::SystemTime now) const {
     if (running_since_)
         uptime = std::max(uptime, std::chrono::duration_cast<milliseconds>(now - *running_since_));
     out.append(text_, 0, uptime_);
-    fmt::format_to(std::back_inserter(out), "{}", uptime.count());
+    const fmt::format_int text(uptime.count());
+    out.append(text.data(), text.size());
     out.append(text_, uptime_);
 }
 
@@ -42,7 +43,7 @@ bool ProcessCache::holds(const RenderedProcess& known) const {
 }
 
 std::shared_ptr<const RenderedProcess> ProcessCache::find(const std::string& id) const {
-    std::unique_lock lock(mutex_);
+    std::shared_lock lock(mutex_);
     const auto found = by_id_.find(id);
     auto known = found == by_id_.end() ? nullptr : found->second;
     lock.unlock();
@@ -60,7 +61,7 @@ std::shared_ptr<const RenderedProcess> ProcessCache::add(const std::string& id,
 }
 
 std::shared_ptr<const ProcessList> ProcessCache::list() const {
-    std::unique_lock lock(mutex_);
+    std::shared_lock lock(mutex_);
     auto known = list_;
     lock.unlock();
     const bool good = known && known->version == versions_.list() &&
@@ -72,7 +73,7 @@ std::shared_ptr<const ProcessList> ProcessCache::list() const {
 
 std::shared_ptr<const ProcessList> ProcessCache::add_list(
     std::uint64_t version, std::size_t killed, const std::vector<process::ProcessView>& processes) {
-    std::unique_lock lock(mutex_);
+    std::shared_lock lock(mutex_);
     const auto before = list_;
     lock.unlock();
     auto now = std::make_shared<ProcessList>();
@@ -85,7 +86,7 @@ std::shared_ptr<const ProcessList> ProcessCache::add_list(
         now->processes.push_back(same ? known
                                       : std::make_shared<const RenderedProcess>(processes[i]));
     }
-    lock.lock();
+    const std::scoped_lock change(mutex_);
     list_ = now;
     return now;
 }

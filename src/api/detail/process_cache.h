@@ -3,8 +3,8 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -64,7 +64,7 @@ class ProcessCache {
     bool holds(const RenderedProcess& known) const;
 
     const process::Versions& versions_;
-    mutable std::mutex mutex_;  // guards all below, for moments
+    mutable std::shared_mutex mutex_;  // guards all below, for moments; each request reads
     std::unordered_map<std::string, std::shared_ptr<const RenderedProcess>> by_id_;
     std::shared_ptr<const ProcessList> list_;
 };

@@ -176,8 +176,8 @@ asio::awaitable<void> Connection::read_body() {
     if (parser_.state() == RequestParser::State::kBody) {
         set_deadline(moment_after(request_.received, shared_->options.request_time));
         if (parser_.expects_continue() && begin_ == end_) {
-            const std::array<std::string_view, 1> pieces = {kContinue};
-            const std::span<const std::string_view> all(pieces);
+            std::array<std::string_view, 1> pieces = {kContinue};
+            const std::span<std::string_view> all(pieces);
             const bool taken = co_await write(all);
             phase_ = Phase::kReading;
             set_deadline(moment_after(request_.received, shared_->options.request_time));

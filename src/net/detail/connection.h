@@ -119,7 +119,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     asio::awaitable<void> run_body(StreamBody& body, BodyWriter& writer,
                                    core::Result<void>& result);
     asio::awaitable<void> watch_client();
-    asio::awaitable<bool> write(std::span<const std::string_view> pieces);
+    bool write_now(std::span<std::string_view> pieces);
+    asio::awaitable<bool> write(std::span<std::string_view> pieces);
     asio::awaitable<void> linger();
 
     void on_deadline() override;

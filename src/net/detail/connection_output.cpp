@@ -45,9 +45,8 @@ class Connection::ChunkedWriter final : public BodyWriter {
         if (data.empty()) co_return core::Result<void>();
         std::array<char, 20> size{};
         const auto end = fmt::format_to(size.data(), "{:x}\r\n", data.size());
-        const std::array<std::string_view, 3> chunk = {std::string_view(size.data(), end), data,
-                                                       "\r\n"};
-        const std::span<const std::string_view> all(chunk);
+        std::array<std::string_view, 3> chunk = {std::string_view(size.data(), end), data, "\r\n"};
+        const std::span<std::string_view> all(chunk);
         const auto pieces = framing_ == Framing::kChunked ? all : all.subspan(1, 1);
         const bool taken = co_await connection_.write(pieces);
         connection_.enter(Phase::kStreaming, kUnlimited);
@@ -93,9 +92,10 @@ asio::awaitable<Transfer> Connection::send_plain(const Request& request, const R
     std::string_view head = encoded;
     bool taken = true;
     do {
-        const std::array<std::string_view, 2> pieces = {head, body.substr(0, kSlice)};
-        const std::span<const std::string_view> all(pieces);
-        taken = co_await write(all);
+        std::array<std::string_view, 2> pieces = {head, body.substr(0, kSlice)};
+        const std::span<std::string_view> all(pieces);
+        // Nearly every answer fits the socket's buffer: one system call, and no coroutine.
+        if (!write_now(all)) taken = co_await write(all);
         body.remove_prefix(std::min(body.size(), kSlice));
         head = {};
     } while (taken && !body.empty());
@@ -107,8 +107,8 @@ asio::awaitable<Transfer> Connection::send_plain(const Request& request, const R
 
 asio::awaitable<bool> Connection::send_head(const Response& response, const Wire& wire) {
     const std::string encoded = head_of(response, wire);
-    const std::array<std::string_view, 1> head = {encoded};
-    const std::span<const std::string_view> pieces(head);
+    std::array<std::string_view, 1> head = {encoded};
+    const std::span<std::string_view> pieces(head);
     co_return co_await write(pieces);
 }
 
@@ -141,8 +141,8 @@ asio::awaitable<Transfer> Connection::send_stream(const Request& request, Respon
     }
     bool ended = true;
     if (framing == Framing::kChunked) {
-        const std::array<std::string_view, 1> last = {"0\r\n\r\n"};
-        const std::span<const std::string_view> end(last);
+        std::array<std::string_view, 1> last = {"0\r\n\r\n"};
+        const std::span<std::string_view> end(last);
         ended = co_await write(end);
     }
     set_deadline(kNone);
@@ -217,7 +217,23 @@ asio::awaitable<void> Connection::watch_client() {
     }
 }
 
-asio::awaitable<bool> Connection::write(std::span<const std::string_view> pieces) {
+/// Writes what is taken without waiting, and leaves the rest in `pieces`; whether there is none.
+bool Connection::write_now(std::span<std::string_view> pieces) {
+    if (gone_) return false;
+    std::size_t sent = stream_->write_now(pieces);
+    sent_ += core::ByteCount(static_cast<std::int64_t>(sent));
+    bool all = true;
+    for (std::string_view& piece : pieces) {
+        const std::size_t part = std::min(sent, piece.size());
+        piece.remove_prefix(part);
+        sent -= part;
+        all = all && piece.empty();
+    }
+    return all;
+}
+
+asio::awaitable<bool> Connection::write(std::span<std::string_view> pieces) {
+    if (write_now(pieces)) co_return true;
     if (gone_) co_return false;
     enter(Phase::kSending, shared_->options.write_time);
     const core::Result<void> taken = co_await stream_->write(pieces);

@@ -82,9 +82,15 @@ bool is_sent(std::string_view name) {
 void append_value(std::string& out, std::string_view value) {
     const std::size_t begin = out.size();
     out += value;
-    const auto is_control = [](unsigned char byte) {
-        return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+    const auto is_control = [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return ((byte < 0x20) & (byte != '\t')) | (byte == 0x7f);
     };
+    // Hardly any value has one. Without a branch within, which a compiler makes vectors of.
+    bool found = false;
+    for (const char c : value)
+        found |= is_control(c);
+    if (!found) return;
     std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), is_control, ' ');
 }
 

@@ -16,6 +16,13 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 /// As many pieces as one message needs: head, chunk size, data, chunk end.
 constexpr std::size_t kMaxPieces = 4;
 
+std::array<asio::const_buffer, kMaxPieces> buffers_of(std::span<const std::string_view> pieces) {
+    std::array<asio::const_buffer, kMaxPieces> out;
+    for (std::size_t i = 0; i < std::min(pieces.size(), kMaxPieces); ++i)
+        out.at(i) = asio::const_buffer(pieces[i].data(), pieces[i].size());
+    return out;
+}
+
 }  // namespace
 
 core::Error stream_error(const boost::system::error_code& code, std::string_view what) {
@@ -39,28 +46,14 @@ asio::awaitable<core::Result<std::size_t>> SocketStream::read_some(std::span<cha
     co_return count;
 }
 
+std::size_t SocketStream::write_now(std::span<const std::string_view> pieces) {
+    boost::system::error_code ignored;  // the next write meets it, too
+    return socket_.write_some(buffers_of(pieces), ignored);
+}
+
 asio::awaitable<core::Result<void>> SocketStream::write(std::span<const std::string_view> pieces) {
-    std::array<asio::const_buffer, kMaxPieces> buffers;
-    const std::size_t count = std::min(pieces.size(), kMaxPieces);
-    std::size_t total = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        buffers.at(i) = asio::const_buffer(pieces[i].data(), pieces[i].size());
-        total += pieces[i].size();
-    }
-    // Nearly every answer fits the socket's buffer: one system call, no trip through the scheduler.
-    boost::system::error_code error;
-    std::size_t sent = socket_.write_some(buffers, error);
-    if (error && error != asio::error::would_block && error != asio::error::try_again) {
-        co_return stream_error(error, "write to the client");
-    }
-    if (sent == total) co_return core::Result<void>();
-    for (asio::const_buffer& buffer : buffers) {
-        const std::size_t part = std::min(sent, buffer.size());
-        buffer += part;
-        sent -= part;
-    }
-    const auto [late_error, late] = co_await asio::async_write(socket_, buffers, kAwait);
-    if (late_error) co_return stream_error(late_error, "write to the client");
+    const auto [error, count] = co_await asio::async_write(socket_, buffers_of(pieces), kAwait);
+    if (error) co_return stream_error(error, "write to the client");
     co_return core::Result<void>();
 }
 

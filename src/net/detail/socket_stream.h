@@ -23,6 +23,7 @@ class SocketStream final : public Stream {
     SocketStream(Socket socket, Hangup hangup);
 
     asio::awaitable<core::Result<std::size_t>> read_some(std::span<char> into) override;
+    std::size_t write_now(std::span<const std::string_view> pieces) override;
     asio::awaitable<core::Result<void>> write(std::span<const std::string_view> pieces) override;
     asio::awaitable<void> wait_hangup() override;
     void end_output() override;

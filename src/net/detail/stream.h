@@ -44,6 +44,13 @@ class Stream {
     /// Waits for bytes. 0 is the end: the peer sends no more, but may still read.
     virtual asio::awaitable<core::Result<std::size_t>> read_some(std::span<char> into) = 0;
 
+    /// Writes what is taken without waiting, and says how much; 0 also where it cannot be known
+    /// now, or after an error, which write() then meets.
+    virtual std::size_t write_now(std::span<const std::string_view> pieces) {
+        (void)pieces;
+        return 0;
+    }
+
     /// Writes all pieces in order; what they view must live until then. An error leaves an unknown
     /// part written.
     virtual asio::awaitable<core::Result<void>> write(std::span<const std::string_view> pieces) = 0;

@@ -22,7 +22,11 @@ core::Error bad_target(std::string_view problem, std::string_view hint) {
     return std::move(error).detail({"request target", std::string(problem), std::string(hint)});
 }
 
+/// `raw` is printable ASCII: parse_target() has looked.
 core::Result<std::string> decode_part(std::string_view raw, Plus plus) {
+    const bool as_it_is = raw.find('%') == std::string_view::npos &&
+                          (plus == Plus::kLiteral || raw.find('+') == std::string_view::npos);
+    if (as_it_is) return std::string(raw);
     std::optional<std::string> decoded = percent_decode(raw, plus);
     if (!decoded.has_value()) {
         return bad_target("a '%' is not followed by two hexadecimal digits",
@@ -117,8 +121,10 @@ std::optional<std::string> percent_decode(std::string_view text, Plus plus) {
 
 core::Result<void> parse_target(Request& request) {
     const std::string_view target = request.target;
-    const auto printable = [](char c) { return c > 0x20 && c < 0x7f; };
-    if (target.empty() || !std::ranges::all_of(target, printable)) {
+    bool printable = true;
+    for (const char c : target)
+        printable &= c > 0x20 && c < 0x7f;
+    if (target.empty() || !printable) {
         return bad_target("it holds a byte outside of printable ASCII", "percent-encode it");
     }
     if (target == "*" && request.method == Method::kOptions) {
