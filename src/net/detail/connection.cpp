@@ -127,7 +127,6 @@ asio::awaitable<bool> Connection::read_request() {
     request_.clear();
     request_.peer = peer_;
     request_.over_tls = stream_->is_tls();
-    parser_.begin(request_);
     const bool there = co_await read_head();
     if (!there) co_return false;
     if (!request_.fault.has_value()) co_await read_body();
@@ -138,11 +137,13 @@ asio::awaitable<bool> Connection::read_head() {
     if (begin_ == end_) {
         if (shared_->draining && served_ > 0) co_return false;
         if (buffer_.size() > kKeptBuffer) buffer_ = {};
+        parser_.end();
         enter(Phase::kIdle, shared_->draining ? kFirstRequestGrace : shared_->options.idle_time);
         // Not by fill(): thousands wait here, and each coroutine takes memory.
         const core::Result<std::size_t> count = co_await stream_->read_some(room());
         if (took(count) != Input::kBytes) co_return false;
     }
+    parser_.begin(request_);
     request_.received = shared_->clock.steady();
     enter(Phase::kReading, shared_->options.head_time);
     bool blank_line_possible = true;

@@ -366,6 +366,9 @@ RequestParser::~RequestParser() = default;
 void RequestParser::begin(Request& request) {
     impl_ = std::make_unique<Impl>(request, limits_);
 }
+void RequestParser::end() {
+    impl_.reset();
+}
 std::size_t RequestParser::feed(std::string_view data) {
     return impl_->feed(data);
 }

@@ -41,6 +41,9 @@ class RequestParser {
     /// message).
     void begin(Request& request);
 
+    /// Takes no memory until the next begin(), which must come before everything else.
+    void end();
+
     /// Reads from `data`: what was not consumed before, and more. Stops behind the head and behind
     /// the message. Returns how many bytes are consumed; they need not be kept. Ask state() for the
     /// outcome.
