@@ -434,7 +434,8 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_execution_routes(service, routes ? &routes->executions() : nullptr,
                                        deps != nullptr ? &deps->clock : nullptr));
     ZONA_TRY_VOID(add_tenant_routes(service, deps != nullptr ? &deps->tenants : nullptr));
-    ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr));
+    ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr,
+                                 deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));
     return service.add_documents();
 }

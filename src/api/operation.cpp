@@ -20,6 +20,11 @@ std::string_view to_string(Access access) {
     return kNames.at(static_cast<std::size_t>(access));
 }
 
+std::string_view to_string(Reach reach) {
+    constexpr std::array<std::string_view, 3> kNames = {"installation", "tenant", "everyone"};
+    return kNames.at(static_cast<std::size_t>(reach));
+}
+
 std::string_view to_string(Tag tag) {
     constexpr std::array<std::string_view, 11> kNames = {
         "processes", "executions", "logs",    "streams",   "snapshots", "configuration",

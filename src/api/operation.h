@@ -27,6 +27,17 @@ enum class Access : std::uint8_t {
 /// "open", "viewer", "admin".
 std::string_view to_string(Access access);
 
+/// What a key that is bound to one tenant may ask (TEN-16, TEN-35).
+enum class Reach : std::uint8_t {
+    kInstallation,  ///< not this: it is about all of zona, or about other tenants, too
+    kTenant,        ///< this of its own tenant, which the path parameter `code` names
+    kEveryone,      ///< this: it tells nothing of anybody
+};
+/// The path parameter of every operation of a tenant's.
+inline constexpr std::string_view kTenantParameter = "code";
+/// "installation", "tenant", "everyone".
+std::string_view to_string(Reach reach);
+
 /// Under which heading an operation stands, in the order of the documents.
 enum class Tag : std::uint8_t {
     kProcesses,
@@ -133,6 +144,7 @@ struct Operation {
     std::string id;    ///< the operationId: unique, camelCase, a verb first
     Tag tag = Tag::kSystem;
     Access access = Access::kViewer;
+    Reach reach = Reach::kInstallation;
     Manner manner = Manner::kZona;
     std::string summary;
     std::string description;

@@ -28,8 +28,27 @@ struct Entry {
     CallHandler handler;
 };
 
+/// Whether a key that is bound to a tenant may ask this. It learns nothing of whether there is
+/// another tenant.
+Result<void> check_reach(const Operation& operation, const net::Request& request) {
+    if (request.tenant.empty() || operation.reach == Reach::kEveryone ||
+        operation.access == Access::kOpen)
+        return {};
+    if (operation.reach == Reach::kInstallation) {
+        return core::Error(
+            core::Code::kForbidden,
+            fmt::format("this key is bound to the tenant '{}'; {} {} is about all of zona",
+                        request.tenant, request.method_name, operation.path));
+    }
+    if (net::equal_ignoring_case(request.parameter(kTenantParameter), request.tenant)) return {};
+    return core::Error(
+        core::Code::kForbidden,
+        fmt::format("this key is bound to the tenant '{}' and reaches no other", request.tenant));
+}
+
 asio::awaitable<Result<Response>> answer(const Entry& entry, const Components& components,
                                          net::Request& request) {
+    ZONA_CO_TRY_VOID(check_reach(entry.operation, request));
     Call call(request, entry.operation);
     ZONA_CO_TRY_VOID(call.read(components));
     Result<Response> response = co_await entry.handler(call);

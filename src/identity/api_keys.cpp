@@ -34,7 +34,10 @@ using core::Result;
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kKeyCharacters = 43;
 constexpr std::size_t kMostName = 64;
-constexpr std::int64_t kFormat = 1;
+/// A list with a key of a tenant's is written in the second, so that no zona which would take such
+/// a key for one of all tenants reads it.
+constexpr std::int64_t kFirstFormat = 1;
+constexpr std::int64_t kFormat = 2;
 
 constexpr std::string_view kBase64Url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -94,6 +97,7 @@ json::value to_value(const Stored& stored) {
                      {"scope", to_string(stored.key.scope)},
                      {"sha256", crypto::hex(stored.sha256)},
                      {"created_at", core::to_rfc3339(stored.key.created_at)}};
+    if (!stored.key.tenant.empty()) out["tenant"] = stored.key.tenant;
     if (stored.key.expires_at) out["expires_at"] = core::to_rfc3339(*stored.key.expires_at);
     if (const auto used = stored.used->get()) out["last_used_at"] = core::to_rfc3339(*used);
     return out;
@@ -125,6 +129,7 @@ Stored stored_from(const core::JsonReader& in) {
     const auto scope = scope_from(in.require_string("scope"));
     if (!scope) in.mistake("scope", "neither viewer nor admin");
     out.key.scope = scope.value_or(Scope::kViewer);
+    out.key.tenant = in.string("tenant").value_or("");
     if (!read_digest(in.require_string("sha256"), out.sha256))
         in.mistake("sha256", "not 64 hexadecimal digits in lower case");
     const auto created = time_in(in, "created_at");
@@ -139,7 +144,7 @@ Result<std::vector<Stored>> parse(const std::string& text) {
     ZONA_TRY(const json::value value, core::parse_json(text));
     const core::JsonReader in(value);
     const auto format = in.integer("format");
-    if (format != kFormat) {
+    if (format != kFirstFormat && format != kFormat) {
         in.mistake("format", format ? fmt::format("{} is of another zona", *format) : "missing");
     }
     std::vector<Stored> out;
@@ -173,9 +178,12 @@ struct ApiKeys::Body {
 
     Result<void> write(const std::vector<Stored>& all) const {
         json::array list;
-        for (const Stored& one : all)
+        std::int64_t format = kFirstFormat;
+        for (const Stored& one : all) {
             list.push_back(to_value(one));
-        const json::value value = json::object{{"format", kFormat}, {"keys", std::move(list)}};
+            if (!one.key.tenant.empty()) format = kFormat;
+        }
+        const json::value value = json::object{{"format", format}, {"keys", std::move(list)}};
         return os::replace_file(file, core::to_json(value, core::JsonLayout::kIndented) + "\n",
                                 0600);
     }
@@ -197,6 +205,7 @@ struct ApiKeys::Body {
         to.push_back({.key = {.id = core::Uuid::v4(random),
                               .name = wanted.name,
                               .scope = wanted.scope,
+                              .tenant = wanted.tenant,
                               .created_at = clock.system(),
                               .expires_at = wanted.expires_at},
                       .sha256 = crypto::sha256(text.reveal())});
@@ -279,7 +288,7 @@ Result<core::Secret> ApiKeys::rotate(std::string_view name, std::chrono::seconds
     for (Stored& one : changed) {
         if (one.key.name != name || body_->expired(one)) continue;
         // The latest of the name says what the next one may do, and until when.
-        successor = NewApiKey{one.key.name, one.key.scope, one.key.expires_at};
+        successor = NewApiKey{one.key.name, one.key.scope, one.key.expires_at, one.key.tenant};
         if (!one.key.expires_at || *one.key.expires_at > end) one.key.expires_at = end;
     }
     if (!successor)
@@ -296,6 +305,15 @@ Result<void> ApiKeys::revoke(std::string_view name) {
         return Error(Code::kNotFound, fmt::format("there is no key named '{}'", name));
     }
     return body_->commit(std::move(changed));
+}
+
+Result<std::size_t> ApiKeys::revoke_of_tenant(std::string_view code) {
+    const std::scoped_lock changing(body_->changing);
+    std::vector<Stored> changed = body_->copy();
+    const auto count =
+        std::erase_if(changed, [&](const Stored& one) { return one.key.tenant == code; });
+    if (count > 0) ZONA_TRY_VOID(body_->commit(std::move(changed)));
+    return count;
 }
 
 std::vector<ApiKey> ApiKeys::list() const {
@@ -318,7 +336,8 @@ std::variant<Principal, KeyRefusal> ApiKeys::verify(std::string_view presented) 
     if (found == nullptr) return KeyRefusal::kUnknown;
     if (body_->expired(*found)) return KeyRefusal::kExpired;
     found->used->set(body_->clock.system());
-    Principal who{Principal::Kind::kApiKey, found->key.name, found->key.scope, found->key.id};
+    Principal who{Principal::Kind::kApiKey, found->key.name, found->key.scope, found->key.id,
+                  found->key.tenant};
     lock.unlock();
     if (!body_->has_new_uses && !body_->has_new_uses.exchange(true) && body_->used) body_->used();
     return who;

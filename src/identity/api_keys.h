@@ -36,6 +36,7 @@ struct ApiKey {
     core::Uuid id;
     std::string name;
     Scope scope = Scope::kViewer;
+    std::string tenant;  ///< the code of the only tenant that it reaches; empty: all of zona
     core::SystemTime created_at{};
     std::optional<core::SystemTime> expires_at;
     /// After a restart, as of the last store_uses() or change of the list.
@@ -53,7 +54,8 @@ enum class KeyRefusal : std::uint8_t {
 struct NewApiKey {
     std::string name;  ///< 1 to 64 of [A-Za-z0-9._-]
     Scope scope = Scope::kViewer;
-    std::optional<core::SystemTime> expires_at;
+    std::optional<core::SystemTime> expires_at{};
+    std::string tenant{};  ///< as in ApiKey, in lower case; whether there is one is not looked at
 };
 
 /// All members from any thread.
@@ -83,12 +85,15 @@ class ApiKeys {
     /// those of writing; then nothing has changed.
     core::Result<core::Secret> create(const NewApiKey& wanted);
 
-    /// Makes a successor of the same name and scope; the old one goes on for `overlap`, so that
-    /// clients can be changed one after the other. Errors: kNotFound, and those of writing.
+    /// Makes a successor of the same name, scope and tenant; the old one goes on for `overlap`, so
+    /// that clients can be changed one after the other. Errors: kNotFound, and those of writing.
     core::Result<core::Secret> rotate(std::string_view name, std::chrono::seconds overlap);
 
     /// Takes all keys of this name back, at once. Errors: kNotFound, and those of writing.
     core::Result<void> revoke(std::string_view name);
+
+    /// Takes all keys of this tenant back, at once, and says how many. Errors: those of writing.
+    core::Result<std::size_t> revoke_of_tenant(std::string_view code);
 
     /// In the order of their making, expired ones included.
     std::vector<ApiKey> list() const;

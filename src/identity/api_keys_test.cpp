@@ -66,6 +66,24 @@ TEST_F(ApiKeysTest, KnowsAKeyAgainAlsoAfterARestart) {
     EXPECT_EQ(who(key)->to_string(), "key ci");
 }
 
+TEST_F(ApiKeysTest, KeyOfATenantStaysItsOwnOverRestartsAndRotations) {
+    const core::Secret key =
+        keys_->create({.name = "acme-ci", .scope = Scope::kAdmin, .tenant = "acme"}).value();
+    make("ours");
+    reopen();
+    EXPECT_EQ(who(key.reveal())->tenant, "acme");
+    const core::Secret next = keys_->rotate("acme-ci", 0s).value();
+    EXPECT_EQ(who(next.reveal())->tenant, "acme");
+    EXPECT_TRUE(text().contains(R"("format": 2)"))
+        << "a zona that does not know tenants refuses it";
+
+    EXPECT_EQ(keys_->revoke_of_tenant("acme").value(), 2U);
+    EXPECT_EQ(refusal(next.reveal()), KeyRefusal::kUnknown);
+    EXPECT_EQ(keys_->list().size(), 1U);
+    EXPECT_EQ(keys_->revoke_of_tenant("acme").value(), 0U);
+    EXPECT_TRUE(text().contains(R"("format": 1)"));
+}
+
 TEST_F(ApiKeysTest, IsGoodAsLongAsItWouldBeTaken) {
     const auto end = clock_.system() + 5s;
     ASSERT_TRUE(keys_->create({"brief", Scope::kViewer, end}));
@@ -180,7 +198,7 @@ TEST_F(ApiKeysTest, ADamagedFileLetsNobodyInAndStaysAsItIs) {
     const std::string good = text();
     for (const std::string& bad :
          {std::string(), std::string("{}"), std::string("[]"), good.substr(0, good.size() / 2),
-          std::string(R"({"format":2,"keys":[]})"),
+          std::string(R"({"format": 3,"keys":[]})"),
           std::string(R"({"format":1,"keys":[{"name":"x"}]})"),
           std::string(R"({"format":1,"keys":[],"more":1})")}) {
         write(bad);

@@ -235,6 +235,7 @@ class Authenticate {
         }
         const auto& who = std::get<Principal>(found);
         request.principal = who.to_string();
+        request.tenant = who.tenant;
         request.may_change = who.scope == Scope::kAdmin;
         if (who.scope != Scope::kAdmin && !reads_only(request.method)) {
             co_return Response::failed(

@@ -36,7 +36,7 @@ struct AuthenticationOptions {
     std::chrono::milliseconds recheck{1000};
 };
 
-/// Sets Request::principal, or answers in the handler's place:
+/// Sets Request::principal, tenant and may_change, or answers in the handler's place:
 ///
 /// | Request | Answer |
 /// | --- | --- |

@@ -34,6 +34,7 @@ struct Principal {
     std::string name;  ///< of the key; "uid 0" of a local user
     Scope scope = Scope::kViewer;
     std::optional<core::Uuid> key_id = {};  ///< of the key
+    std::string tenant = {};  ///< the only one that may be reached, by code; empty: all
 
     /// For logs: "key default", "uid 0", "anybody".
     std::string to_string() const;

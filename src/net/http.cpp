@@ -124,6 +124,7 @@ void Request::clear() {
     over_tls = false;
     principal.clear();
     may_change = false;
+    tenant.clear();
     correlation_id.clear();
     received = {};
     deadline = core::Deadline::never();

@@ -93,6 +93,9 @@ struct Request {
     std::string principal;  ///< who asks, for logs; filled by authentication
     /// Whether who asks may change anything, for what no method tells; filled by authentication.
     bool may_change = false;
+    /// The code of the only tenant that who asks may reach; empty: all of zona. Filled by
+    /// authentication, looked at before any handler.
+    std::string tenant;
     std::string correlation_id;
     core::SteadyTime received;  ///< when its first byte was read
     core::Deadline deadline =

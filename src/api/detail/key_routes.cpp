@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "core/time_format.h"
 #include "identity/api_keys.h"
+#include "tenancy/tenants.h"
 
 namespace zona::api {
 
@@ -35,6 +36,12 @@ Shape scope_shape() {
     return Shape::text("A viewer may only read.").choices({"viewer", "admin"});
 }
 
+Shape tenant_shape() {
+    return Shape::text("The code of the only tenant that it reaches; without one it reaches all.")
+        .length(1, 64)
+        .example("\"acme\"");
+}
+
 Shape time_shape(std::string doc) {
     return Shape::text(std::move(doc)).format(Format::kTime).nullable();
 }
@@ -50,7 +57,7 @@ Shape key_shape() {
     return Shape::object(
         {required("id", Shape::text("Never reused.").format(Format::kUuid)),
          required("name", Shape::text("Of one key, or of two while a rotation lets them overlap.")),
-         required("scope", scope_shape()),
+         required("scope", scope_shape()), required("tenant", tenant_shape().nullable()),
          required("created_at", Shape::text("When it was made.").format(Format::kTime)),
          required("expires_at", time_shape("When it ends; null: never.")),
          required("last_used_at", time_shape("When it was shown last; null: never."))},
@@ -76,6 +83,7 @@ Operation list_keys() {
                          .shape = Shape::array("All keys.", Shape::component("ApiKey")),
                          .example = R"([{"id": "0d6b5a1e-7c1b-4b0e-9d0a-0f2a6a5c1d11",
                                          "name": "default", "scope": "admin",
+                                         "tenant": null,
                                          "created_at": "2026-01-31T12:00:00.000Z",
                                          "expires_at": null, "last_used_at": null}])"}},
             .errors = {{Code::kConflict, "The list of keys is damaged."}}};
@@ -93,6 +101,7 @@ Operation create_key() {
         .body = BodySpec{.shape = Shape::object(
                              {required("name", name_shape()),
                               optional("scope", scope_shape().default_value("\"viewer\"")),
+                              optional("tenant", tenant_shape()),
                               optional("expires_in",
                                        Shape::text("How long it is valid; without it, for ever.")
                                            .format(Format::kDuration)
@@ -102,7 +111,8 @@ Operation create_key() {
                                        .json = R"({"name": "ci", "scope": "viewer",
                                                        "expires_in": "30d"})"}}},
         .answers = {new_key("It is valid from now on.")},
-        .errors = {{Code::kConflict, "The name is taken, or the list of keys is damaged."}}};
+        .errors = {{Code::kNotFound, "There is no such tenant."},
+                   {Code::kConflict, "The name is taken, or the list of keys is damaged."}}};
 }
 
 Operation rotate_key() {
@@ -162,18 +172,20 @@ std::chrono::seconds duration_in(const json::value& body, std::string_view key,
 
 class KeyRoutes {
   public:
-    explicit KeyRoutes(const KeyDeps& deps) : deps_(deps) {}
+    KeyRoutes(const KeyDeps& deps, tenancy::Tenants* tenants) : deps_(deps), tenants_(tenants) {}
 
     Answer list(Call&) const {
         ZONA_CO_TRY(identity::ApiKeys* const keys, all());
         json::array data;
         for (const identity::ApiKey& key : keys->list()) {
-            data.push_back(json::object{{"id", key.id.to_string()},
-                                        {"name", key.name},
-                                        {"scope", identity::to_string(key.scope)},
-                                        {"created_at", core::to_rfc3339(key.created_at)},
-                                        {"expires_at", time_or_null(key.expires_at)},
-                                        {"last_used_at", time_or_null(key.last_used_at)}});
+            data.push_back(json::object{
+                {"id", key.id.to_string()},
+                {"name", key.name},
+                {"scope", identity::to_string(key.scope)},
+                {"tenant", key.tenant.empty() ? json::value(nullptr) : json::value(key.tenant)},
+                {"created_at", core::to_rfc3339(key.created_at)},
+                {"expires_at", time_or_null(key.expires_at)},
+                {"last_used_at", time_or_null(key.last_used_at)}});
         }
         co_return Response::success(core::to_json(data));
     }
@@ -187,6 +199,7 @@ class KeyRoutes {
         if (const json::value* scope = body.if_contains("scope");
             scope != nullptr && scope->is_string())
             wanted.scope = identity::scope_from(scope->get_string()).value_or(wanted.scope);
+        ZONA_CO_TRY(wanted.tenant, co_await tenant_in(body));
         if (const auto time = duration_in(call.body(), "expires_in", "0"); time.count() > 0)
             wanted.expires_at = deps_.clock.system() + time;
         auto make = [keys, wanted] { return keys->create(wanted); };
@@ -221,6 +234,19 @@ class KeyRoutes {
         return core::Error(Code::kConflict, deps_.problem);
     }
 
+    /// The code of the tenant that the body names, which there must be; empty where it names none.
+    asio::awaitable<Result<std::string>> tenant_in(const json::object& body) const {
+        const json::value* given = body.if_contains("tenant");
+        if (given == nullptr || !given->is_string()) co_return std::string();
+        auto begin = [this, code = std::string(given->get_string())](
+                         process::Callback<tenancy::Tenant> done) {
+            tenants_->find(code, std::move(done));
+        };
+        ZONA_CO_TRY(const tenancy::Tenant found,
+                    co_await answer_of<tenancy::Tenant>(std::move(begin)));
+        co_return found.code;
+    }
+
     /// What waits for the disk, on a thread that may.
     template <class T, class Work>
     asio::awaitable<Result<T>> blocking(Work work) const {
@@ -241,13 +267,15 @@ class KeyRoutes {
     }
 
     const KeyDeps& deps_;
+    tenancy::Tenants* tenants_;
 };
 
 }  // namespace
 
-Result<void> add_key_routes(Service& service, const KeyDeps* deps) {
+Result<void> add_key_routes(Service& service, const KeyDeps* deps, tenancy::Tenants* tenants) {
     service.name("ApiKey", key_shape());
-    const auto routes = deps == nullptr ? nullptr : std::make_shared<const KeyRoutes>(*deps);
+    const auto routes =
+        deps == nullptr ? nullptr : std::make_shared<const KeyRoutes>(*deps, tenants);
     using Member = Answer (KeyRoutes::*)(Call&) const;
     const std::pair<Operation, Member> rows[] = {{list_keys(), &KeyRoutes::list},
                                                  {create_key(), &KeyRoutes::create},

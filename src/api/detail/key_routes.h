@@ -6,7 +6,7 @@
 
 namespace zona::api {
 
-/// Adds the operations. `deps` may be null where nobody asks; else it outlives the service.
-core::Result<void> add_key_routes(Service& service, const KeyDeps* deps);
+/// Adds the operations. Both may be null where nobody asks; else they outlive the service.
+core::Result<void> add_key_routes(Service& service, const KeyDeps* deps, tenancy::Tenants* tenants);
 
 }  // namespace zona::api

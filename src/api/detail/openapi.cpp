@@ -216,7 +216,8 @@ json::object operation_of(const Operation& operation) {
                         {"tags", json::array{to_string(operation.tag)}},
                         {"summary", operation.summary},
                         {"description", operation.description},
-                        {"x-zona-scope", to_string(operation.access)}};
+                        {"x-zona-scope", to_string(operation.access)},
+                        {"x-zona-reach", to_string(operation.reach)}};
     if (operation.limits.body) out["x-zona-max-body-bytes"] = operation.limits.body->bytes();
     if (operation.limits.time) out["x-zona-max-time-ms"] = operation.limits.time->count();
     if (operation.access == Access::kOpen) out["security"] = json::array();

@@ -132,6 +132,7 @@ Operation get_tenant() {
     return {.path = "/api/v1/tenants/{code}",
             .id = "getTenant",
             .tag = Tag::kTenants,
+            .reach = Reach::kTenant,
             .summary = "Show one tenant",
             .description = "The tenant with this code.",
             .parameters = {code_parameter()},

@@ -141,6 +141,7 @@ struct KeyOptions {
     KeyAction action = KeyAction::kList;
     std::string name;
     std::string scope;    ///< kCreate; empty: viewer
+    std::string tenant;   ///< kCreate; empty: it reaches all
     std::string expires;  ///< kCreate; empty: never
     std::string overlap;  ///< kRotate; empty: the API's own
 };

@@ -292,9 +292,11 @@ Result<VerbOptions> key_options(const RawWords& raw) {
                                  action == KeyAction::kCreate ? "create" : "rotate"));
     };
     ZONA_TRY_VOID(only_of("--scope", raw.scope, KeyAction::kCreate));
+    ZONA_TRY_VOID(only_of("--tenant", raw.tenant, KeyAction::kCreate));
     ZONA_TRY_VOID(only_of("--expires", raw.expires, KeyAction::kCreate));
     ZONA_TRY_VOID(only_of("--overlap", raw.overlap, KeyAction::kRotate));
     out.scope = raw.scope;
+    out.tenant = raw.tenant;
     out.expires = raw.expires;
     out.overlap = raw.overlap;
     return out;

@@ -276,6 +276,7 @@ ApiRequest manage_keys(const KeyOptions& options) {
         case KeyAction::kCreate:
             body["name"] = options.name;
             add("scope", options.scope);
+            add("tenant", options.tenant);
             add("expires_in", options.expires);
             return post("/api/v1/keys", body);
         case KeyAction::kRotate:

@@ -21,18 +21,22 @@ std::string minute_of(const json::object& key, std::string_view field, std::stri
     return shown;
 }
 
+std::string tenant_of(const json::object& key) {
+    const std::string code = escape_control(text_of(key, "tenant"));
+    return code.empty() ? "all" : code;
+}
+
 std::string keys_text(const json::value& data, const Screen& screen) {
     Table table;
-    table.columns = {{"name", Align::kLeft, 0, 0},
-                     {"scope", Align::kLeft, 0, 0},
-                     {"made (UTC)", Align::kLeft, 2, 10},
-                     {"expires", Align::kLeft, 0, 10},
-                     {"last used", Align::kLeft, 1, 10}};
+    table.columns = {{"name", Align::kLeft, 0, 0},     {"scope", Align::kLeft, 0, 0},
+                     {"tenant", Align::kLeft, 0, 0},   {"made (UTC)", Align::kLeft, 2, 10},
+                     {"expires", Align::kLeft, 0, 10}, {"last used", Align::kLeft, 1, 10}};
     for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
         if (!entry.is_object()) continue;
         const json::object& key = entry.get_object();
         table.rows.push_back({{escape_control(text_of(key, "name"))},
                               {escape_control(text_of(key, "scope"))},
+                              {tenant_of(key)},
                               {minute_of(key, "created_at", "-")},
                               {minute_of(key, "expires_at", "never")},
                               {minute_of(key, "last_used_at", "never")}});

@@ -149,6 +149,7 @@ class VerbParser {
                 return;
             case Verb::kKey:
                 text_flag("--scope", raw_.scope, "SCOPE", "viewer (else) or admin");
+                text_flag("--tenant", raw_.tenant, "CODE", "reaches this tenant alone (else all)");
                 text_flag("--expires", raw_.expires, "TIME", "end after 30d, 12h (else never)");
                 text_flag("--overlap", raw_.overlap, "TIME", "both keys are valid for (else 1h)");
                 return;

@@ -106,6 +106,7 @@ struct RawWords {
     bool env_from_here = false;
     std::string run_cwd;
     std::string scope;
+    std::string tenant;
     std::string expires;
     std::string overlap;
     bool process = false;
