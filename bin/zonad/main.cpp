@@ -44,6 +44,7 @@
 #include "process/state_store.h"
 #include "process/supervisor.h"
 #include "process/table.h"
+#include "tenancy/admission.h"
 #include "tenancy/encrypted_files.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
@@ -211,6 +212,7 @@ class Daemon {
     std::string tls_problem_;               ///< why what the settings say of TLS cannot be used
     std::optional<process::Supervisor> supervisor_;
     api::Network network_;  ///< by the settings
+    tenancy::Admission admission_{{}, clock_, metrics_};
     std::optional<api::Service> service_;
     std::atomic<Readiness> readiness_{Readiness::kStarting};
     std::optional<net::ServerPool> servers_;
@@ -242,6 +244,11 @@ void Daemon::apply_settings() {
         }
     }
     rate_.set_limit({settings_.api.requests_per_second, settings_.api.requests_burst});
+    admission_.set_options(
+        {.usual = {.requests_per_second =
+                       static_cast<std::uint32_t>(settings_.tenant_requests_per_second),
+                   .concurrency = static_cast<std::uint32_t>(settings_.tenant_concurrent_requests)},
+         .concurrency = static_cast<std::uint32_t>(settings_.concurrent_requests_of_all)});
     if (servers_) servers_->set_options(server_options());
     if (tls_ && blocking_) asio::post(*blocking_, [this] { reload_tls(); });
 }
@@ -520,6 +527,10 @@ core::Result<void> Daemon::build_tenants() {
                     asio::post(*blocking_, std::move(work));
                 },
             .hook = {},
+            .tenant_changed =
+                [this](const tenancy::Tenant& tenant) {
+                    admission_.set_quota(tenant.code, tenant.quota);
+                },
             .outage = [this] { asio::post(supervision_, [this] { retry_tenants(); }); }});
     return {};
 }
@@ -562,6 +573,7 @@ core::Result<void> Daemon::build_api() {
     info.started_at = clock_.system();
     info.cpus = os::usable_cpus();
     service_.emplace(ZONA_VERSION);
+    service_->admit_by(admission_);
     ZONA_TRY_VOID(api::add_daemon_routes(
         *service_, std::move(info),
         {.supervisor = *supervisor_,

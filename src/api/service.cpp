@@ -13,6 +13,7 @@
 #include "api/detail/pmdaemon_routes.h"
 #include "core/fault.h"
 #include "core/text.h"
+#include "tenancy/admission.h"
 
 namespace zona::api {
 
@@ -46,9 +47,23 @@ Result<void> check_reach(const Operation& operation, const net::Request& request
         fmt::format("this key is bound to the tenant '{}' and reaches no other", request.tenant));
 }
 
+Response too_many(core::Error error) {
+    const bool later = error.code() == core::Code::kTooManyRequests;
+    Response out = Response::failed(std::move(error));
+    if (later) out.headers.set("Retry-After", "1");
+    return out;
+}
+
 asio::awaitable<Result<Response>> answer(const Entry& entry, const Components& components,
-                                         net::Request& request) {
+                                         tenancy::Admission* admission, net::Request& request) {
     ZONA_CO_TRY_VOID(check_reach(entry.operation, request));
+    tenancy::Admission::Ticket place;
+    if (admission != nullptr && !request.tenant.empty() &&
+        entry.operation.reach == Reach::kTenant) {
+        auto entered = co_await admission->enter(request.tenant);
+        if (!entered.has_value()) co_return too_many(entered.take_error());
+        place = std::move(*entered);
+    }
     Call call(request, entry.operation);
     ZONA_CO_TRY_VOID(call.read(components));
     Result<Response> response = co_await entry.handler(call);
@@ -81,6 +96,7 @@ struct Service::State {
     Components components;
     std::vector<std::unique_ptr<const Entry>> entries;
     net::Router router;
+    tenancy::Admission* admission = nullptr;
 
     // The texts, each made once, by whichever thread asks first.
     mutable std::once_flag openapi_once, page_once;
@@ -134,11 +150,15 @@ Result<void> Service::add(Operation operation, CallHandler handler) {
     ZONA_TRY_VOID(state_->router.add(
         entry->operation.method, entry->operation.path,
         [state, entry = entry.get()](net::Request& request) {
-            return answer(*entry, state->components, request);
+            return answer(*entry, state->components, state->admission, request);
         },
         std::move(options)));
     state_->entries.push_back(std::move(entry));
     return {};
+}
+
+void Service::admit_by(tenancy::Admission& admission) {
+    state_->admission = &admission;
 }
 
 Result<void> Service::add_documents() {

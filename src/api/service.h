@@ -20,6 +20,10 @@
 #include "core/result.h"
 #include "net/router.h"
 
+namespace zona::tenancy {
+class Admission;
+}
+
 namespace zona::api {
 
 /// A request that fits its operation.
@@ -75,6 +79,10 @@ class Service {
     /// Adds an operation with what answers it. Errors: those of Router::add, and kConflict for an
     /// operationId that is there already: mistakes in this program.
     core::Result<void> add(Operation operation, CallHandler handler);
+
+    /// Requests by keys of tenants need a place from `admission`, which outlives the service.
+    /// Before the first request; without it they need none.
+    void admit_by(tenancy::Admission& admission);
 
     /// Adds /openapi.json, /docs and /, which show all operations, also those added later. Both
     /// texts are made when they are first asked for: a start does not pay for them.

@@ -81,6 +81,29 @@ std::vector<Setting> tenancy_settings() {
              "The key that all tenants' keys are wrapped with; made with the first start, mode "
              "0600. Keep a copy elsewhere: without it no data is readable. On another disk than "
              "the data it protects those of a stolen one."},
+        {.key = "tenancy.requests_per_second",
+         .type = SettingType::kInteger,
+         .default_value = "1000",
+         .description =
+             "How many requests a second the keys of one tenant may send; what comes faster waits "
+             "for its turn, and is refused with 429 when too many wait. `0`: any number. A tenant "
+             "may have a quota of its own.",
+         .reload = ReloadMode::kHot,
+         .most = 1'000'000},
+        {.key = "tenancy.concurrent_requests",
+         .type = SettingType::kInteger,
+         .default_value = "64",
+         .description = "How many requests of one tenant's keys may be at work at the same time; "
+                        "the next ones wait. `0`: any number.",
+         .reload = ReloadMode::kHot,
+         .most = 1'000'000},
+        {.key = "tenancy.concurrent_requests_of_all",
+         .type = SettingType::kInteger,
+         .default_value = "256",
+         .description = "How many requests of all tenants' keys may be at work at the same time; "
+                        "those that wait get their turns tenant by tenant. `0`: any number.",
+         .reload = ReloadMode::kHot,
+         .most = 1'000'000},
     };
 }
 
@@ -298,6 +321,9 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .build_type = snapshot.text("tenancy.build_type"),
         .root_key_file = snapshot.text("tenancy.root_key_file"),
+        .tenant_requests_per_second = snapshot.integer("tenancy.requests_per_second"),
+        .tenant_concurrent_requests = snapshot.integer("tenancy.concurrent_requests"),
+        .concurrent_requests_of_all = snapshot.integer("tenancy.concurrent_requests_of_all"),
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),
         .max_processes = snapshot.integer("limits.max_processes"),

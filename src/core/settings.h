@@ -53,6 +53,9 @@ struct Settings {
     Supervisor supervisor;
     std::string build_type;     ///< a tenancy::BuildType by name
     std::string root_key_file;  ///< vault::make_file_provider()
+    std::int64_t tenant_requests_per_second;
+    std::int64_t tenant_concurrent_requests;
+    std::int64_t concurrent_requests_of_all;
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;

@@ -46,6 +46,7 @@ std::vector<FieldSpec> whole_tenant_fields() {
     fields.push_back(required("configuration", FieldType::kObject));
     fields.push_back(required("compliance_settings", FieldType::kObject));
     fields.push_back(optional("contact_email"));
+    fields.push_back(optional("quotas", FieldType::kObject));
     return fields;
 }
 

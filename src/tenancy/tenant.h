@@ -56,6 +56,26 @@ struct DatabaseAddress {
     core::Secret password;
 };
 
+/// How much of the platform one tenant may take.
+struct Quota {
+    std::uint32_t requests_per_second = 0;  ///< 0: any number
+    std::uint32_t concurrency = 0;          ///< requests at work at the same time; 0: any number
+    bool operator==(const Quota&) const = default;
+};
+
+/// What a tenant's record says of its quota; what it leaves out is as usual.
+struct OwnQuota {
+    std::optional<std::uint32_t> requests_per_second;
+    std::optional<std::uint32_t> concurrency;
+    bool operator==(const OwnQuota&) const = default;
+
+    /// The quota that holds.
+    Quota over(const Quota& usual) const {
+        return {.requests_per_second = requests_per_second.value_or(usual.requests_per_second),
+                .concurrency = concurrency.value_or(usual.concurrency)};
+    }
+};
+
 /// A tenant. `configuration` and `compliance_settings` are never null.
 struct Tenant {
     std::int64_t id = 0;  ///< of a counter of the core database, never reused
@@ -67,11 +87,12 @@ struct Tenant {
     std::string contact_email;
     std::shared_ptr<const store::Document> configuration;
     std::shared_ptr<const store::Document> compliance_settings;
+    OwnQuota quota;
     core::SystemTime created_at{};
     core::SystemTime updated_at{};
 };
 
-/// What is told of a tenant that is to be made, or to be changed.
+/// What is told of a tenant that is to be made.
 struct NewTenant {
     std::string code;
     std::string name;  ///< empty: the code
@@ -79,6 +100,19 @@ struct NewTenant {
     std::string contact_email{};
     std::shared_ptr<const store::Document> configuration{};        ///< null: empty
     std::shared_ptr<const store::Document> compliance_settings{};  ///< null: empty
+};
+
+/// What is to become of one number of a quota: nothing leaves it, an empty one is as usual.
+using QuotaChange = std::optional<std::optional<std::uint32_t>>;
+
+/// What is to become of a tenant; what is empty or null stays as it is.
+struct TenantChange {
+    std::optional<std::string> name{};
+    std::optional<std::string> contact_email{};
+    std::shared_ptr<const store::Document> configuration{};
+    std::shared_ptr<const store::Document> compliance_settings{};
+    QuotaChange requests_per_second{};
+    QuotaChange concurrency{};
 };
 
 }  // namespace zona::tenancy

@@ -25,6 +25,9 @@ namespace {
 constexpr std::size_t kMostNameBytes = 200;
 constexpr const char* kBuildType = "build_type";
 constexpr const char* kPassword = "db_password";
+constexpr const char* kQuotas = "quotas";
+constexpr const char* kRequestsPerSecond = "requests_per_second";
+constexpr const char* kConcurrentRequests = "concurrent_requests";
 
 Collection in_core(const store::CollectionSpec& spec) {
     return Collection(spec, Scope::core());
@@ -50,6 +53,24 @@ ConnectionStatus connection_of(std::string_view text) {
         if (text == to_string(status)) return status;
     }
     return ConnectionStatus::kDisconnected;
+}
+
+std::optional<std::uint32_t> number_of(const json::object& from, std::string_view key) {
+    const json::value* value = from.if_contains(key);
+    if (value == nullptr || !value->is_number()) return std::nullopt;
+    return value->to_number<std::uint32_t>();
+}
+
+OwnQuota quota_of(const json::object& from) {
+    return {.requests_per_second = number_of(from, kRequestsPerSecond),
+            .concurrency = number_of(from, kConcurrentRequests)};
+}
+
+json::object fields_of(const OwnQuota& quota) {
+    json::object out;
+    if (quota.requests_per_second) out[kRequestsPerSecond] = *quota.requests_per_second;
+    if (quota.concurrency) out[kConcurrentRequests] = *quota.concurrency;
+    return out;
 }
 
 Error no_tenant(std::string_view code) {
@@ -82,6 +103,7 @@ struct TenantRegistry::Work {
         out.contact_email = text_of(from, "contact_email");
         out.configuration = object_of(from, "configuration");
         out.compliance_settings = object_of(from, "compliance_settings");
+        out.quota = quota_of(*object_of(from, kQuotas));
         out.created_at = record.created;
         out.updated_at = record.updated;
         if (const std::string sealed = text_of(from, kPassword);
@@ -119,13 +141,16 @@ struct TenantRegistry::Work {
         return out;
     }
 
+    static Result<void> check_name(std::string_view name) {
+        if (name.size() <= kMostNameBytes) return {};
+        return Error(Code::kInvalidArgument,
+                     fmt::format("the tenant's name has {} bytes; at most {} are allowed",
+                                 name.size(), kMostNameBytes));
+    }
+
     Result<Tenant> create(Writer& writer, const NewTenant& wanted) const {
         ZONA_TRY(const Scope scope, scope_of(wanted.code));
-        if (wanted.name.size() > kMostNameBytes) {
-            return Error(Code::kInvalidArgument,
-                         fmt::format("the tenant's name has {} bytes; at most {} are allowed",
-                                     wanted.name.size(), kMostNameBytes));
-        }
+        ZONA_TRY_VOID(check_name(wanted.name));
         const Collection tenants = in_core(tenants_spec());
         ZONA_TRY(const auto taken, writer.find(tenants, scope.code()));
         if (taken) {
@@ -152,14 +177,42 @@ struct TenantRegistry::Work {
         ZONA_TRY(const Record before, record_of(writer, code));
         if (text_of(*before.document, "status") == to_string(status))
             return tenant_of(before, Passwords::kOpened);
+        ZONA_TRY_VOID(keep_state(writer, before));
+        return change(writer, before,
+                      store::Update().set("status", json::string(to_string(status))));
+    }
+
+    Result<Tenant> update(Writer& writer, const std::string& code,
+                          const TenantChange& wanted) const {
+        if (wanted.name) ZONA_TRY_VOID(check_name(*wanted.name));
+        ZONA_TRY(const Record before, record_of(writer, code));
+        json::object after = *before.document;
+        if (wanted.name)
+            after["tenant_name"] =
+                wanted.name->empty() ? after["tenant_code"] : json::value(*wanted.name);
+        if (wanted.contact_email) after["contact_email"] = *wanted.contact_email;
+        if (wanted.configuration) after["configuration"] = *wanted.configuration;
+        if (wanted.compliance_settings) after["compliance_settings"] = *wanted.compliance_settings;
+        OwnQuota quota = quota_of(*object_of(after, kQuotas));
+        if (wanted.requests_per_second) quota.requests_per_second = *wanted.requests_per_second;
+        if (wanted.concurrency) quota.concurrency = *wanted.concurrency;
+        if (wanted.requests_per_second || wanted.concurrency) after[kQuotas] = fields_of(quota);
+        if (after == *before.document) return tenant_of(before, Passwords::kOpened);
+        ZONA_TRY_VOID(keep_state(writer, before));
+        ZONA_TRY(const Record record,
+                 writer.replace(in_core(tenants_spec()), before.id, after, before.version));
+        return tenant_of(record, Passwords::kOpened);
+    }
+
+    /// Writes down what the record was, for the history.
+    Result<void> keep_state(Writer& writer, const Record& before) const {
         ZONA_TRY(const std::int64_t number,
                  store::next_number(writer, in_core(store::counters_spec()), "tenant_history",
                                     clock.system()));
         json::object old = *before.document;
         old.erase(kPassword);
         ZONA_TRY_VOID(writer.insert(in_core(tenant_history_spec()), number, old));
-        return change(writer, before,
-                      store::Update().set("status", json::string(to_string(status))));
+        return {};
     }
 
     Result<Tenant> change(Writer& writer, const Record& before, const store::Update& update) const {
@@ -247,6 +300,16 @@ void TenantRegistry::set_status(const std::string& code, TenantStatus status,
     store::write(
         *core_,
         [work = work_, code, status](Writer& w) { return work->set_status(w, code, status); },
+        std::move(done));
+}
+
+void TenantRegistry::update(const std::string& code, TenantChange change,
+                            store::Callback<Tenant> done) {
+    store::write(
+        *core_,
+        [work = work_, code, change = std::move(change)](Writer& w) {
+            return work->update(w, code, change);
+        },
         std::move(done));
 }
 

@@ -45,6 +45,8 @@ class TenantRegistry {
     void list(store::Callback<std::vector<Tenant>> done);
     /// Errors: kNotFound.
     void set_status(const std::string& code, TenantStatus status, store::Callback<Tenant> done);
+    /// Errors: kNotFound, kInvalidArgument for a name that is too long.
+    void update(const std::string& code, TenantChange change, store::Callback<Tenant> done);
     /// What a try of its database has shown. It is no part of the history. Errors: kNotFound.
     void set_connection(const std::string& code, ConnectionStatus status,
                         store::Callback<Tenant> done);

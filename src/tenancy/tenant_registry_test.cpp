@@ -164,6 +164,41 @@ TEST_F(TenantRegistryTest, KeepsWhetherTheDatabaseCouldBeUsed) {
     }
 }
 
+// TEN-11, TEN-38
+TEST_F(TenantRegistryTest, ChangesWhatIsToldAndKeepsWhatItWas) {
+    ASSERT_TRUE(create({.code = "acme", .name = "Acme", .contact_email = "a@acme.example"}));
+    const auto update = [&](TenantChange change) {
+        return wait<Tenant>(
+            [&](auto done) { registry_.update("ACME", std::move(change), std::move(done)); });
+    };
+    const auto theme = std::make_shared<const store::Document>(store::Document{{"theme", "dark"}});
+
+    EXPECT_EQ(update({.configuration = theme, .concurrency = std::optional(3U)})->quota.concurrency,
+              3U);
+    const Tenant after = *update({.name = "Acme Ltd.", .requests_per_second = std::optional(7U)});
+    EXPECT_EQ(after.name, "Acme Ltd.");
+    EXPECT_EQ(after.contact_email, "a@acme.example");
+    EXPECT_EQ(*after.configuration, *theme);
+    EXPECT_EQ(after.quota, (OwnQuota{.requests_per_second = 7, .concurrency = 3}));
+    EXPECT_EQ(*find("acme").value()->configuration, *theme);
+    EXPECT_EQ(find("acme").value()->quota, after.quota);
+
+    EXPECT_EQ(update({.concurrency = std::optional<std::uint32_t>()})->quota,
+              (OwnQuota{.requests_per_second = 7, .concurrency = {}}));
+    const auto states =
+        *wait<std::vector<Tenant>>([&](auto done) { registry_.history("acme", std::move(done)); });
+    ASSERT_EQ(states.size(), 3U);
+    EXPECT_EQ(states[0].name, "Acme");
+    EXPECT_EQ(states[2].quota.concurrency, 3U);
+    ASSERT_TRUE(update({.name = "Acme Ltd."}).has_value());
+    EXPECT_EQ(wait<std::vector<Tenant>>([&](auto done) {
+                  registry_.history("acme", std::move(done));
+              })->size(),
+              3U)
+        << "nothing has changed";
+    EXPECT_EQ(update({.name = std::string(201, 'x')}).error().code(), Code::kInvalidArgument);
+}
+
 // TEN-01
 TEST_F(TenantRegistryTest, BuildTypeIsSettledOnce) {
     EXPECT_EQ(settle(BuildType::kMssp).value(), BuildType::kMssp);

@@ -215,8 +215,10 @@ Result<void> Tenants::take_all_in(Open& open) {
     auto all =
         wait_for<std::vector<Tenant>>([&](auto done) { open.registry->list(std::move(done)); });
     if (!all) return all.take_error();
-    for (const Tenant& tenant : *all)
+    for (const Tenant& tenant : *all) {
+        if (deps_.tenant_changed) deps_.tenant_changed(tenant);
         open.sessions->put(tenant);
+    }
     const SessionReport report = open.sessions->report();
     deps_.log.info("the tenants' data is open",
                    {{"build_type", to_string(options_.build_type)},
@@ -299,6 +301,18 @@ void Tenants::history(const std::string& code, store::Callback<std::vector<Tenan
     auto use = [code](const std::shared_ptr<Open>& open,
                       store::Callback<std::vector<Tenant>> answer) {
         open->registry->history(code, std::move(answer));
+    };
+    with_open(std::move(done), std::move(use));
+}
+
+void Tenants::update(const std::string& code, TenantChange change, store::Callback<Tenant> done) {
+    auto use = [this, code, change = std::move(change)](const std::shared_ptr<Open>& open,
+                                                        store::Callback<Tenant> answer) mutable {
+        auto changed = [this, answer = std::move(answer)](Result<Tenant> tenant) mutable {
+            if (tenant && deps_.tenant_changed) deps_.tenant_changed(*tenant);
+            answer(std::move(tenant));
+        };
+        open->registry->update(code, std::move(change), std::move(changed));
     };
     with_open(std::move(done), std::move(use));
 }

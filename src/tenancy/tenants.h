@@ -42,6 +42,9 @@ struct TenantsDeps {
     /// Runs what waits for a disk or a network on a thread for that.
     std::function<void(std::move_only_function<void()>)> run_blocking;
     PermissionHook hook;  ///< of every TenantData; may be empty
+    /// Told of each tenant's record when it is read first and when it was changed; any thread, must
+    /// not call back. May be empty.
+    std::function<void(const Tenant&)> tenant_changed;
     /// Told when a tenant that should be served cannot be: somebody has to call retry_due() from
     /// then on. May be empty.
     std::function<void()> outage;
@@ -73,6 +76,9 @@ class Tenants {
     void list(store::Callback<std::vector<Tenant>> done);
     /// As TenantRegistry::history().
     void history(const std::string& code, store::Callback<std::vector<Tenant>> done);
+    /// Changes what is known of a tenant; what it was stays in its history. Errors: kNotFound,
+    /// kInvalidArgument for a name that is too long.
+    void update(const std::string& code, TenantChange change, store::Callback<Tenant> done);
     /// Serves it or serves it no more, from before the answer on.
     void set_status(const std::string& code, TenantStatus status, store::Callback<Tenant> done);
 

@@ -20,6 +20,8 @@ using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 
+constexpr const char* kRequestsPerSecond = "requests_per_second";
+constexpr const char* kConcurrentRequests = "concurrent_requests";
 constexpr const char* kStatuses[] = {"active", "inactive", "suspended"};
 
 Shape status_shape(std::string doc) {
@@ -35,6 +37,24 @@ Shape settings_shape(std::string doc) {
     return Shape::map(std::move(doc), Shape::any("A value.")).example(R"({"theme": "dark"})");
 }
 
+Shape quota_shape(std::string doc) {
+    return Shape::integer(std::move(doc)).range(0, 1'000'000).example("200");
+}
+
+Shape quotas_shape() {
+    return Shape::object(
+        {optional(kRequestsPerSecond, quota_shape("`0`: any number.")),
+         optional(kConcurrentRequests, quota_shape("At work at the same time; `0`: any number."))},
+        "How much its keys may take; what is left out is as the settings `tenancy.*` say.");
+}
+
+Shape new_quotas_shape() {
+    return Shape::object(
+        {optional(kRequestsPerSecond, quota_shape("`0`: any number; null: as usual.").nullable()),
+         optional(kConcurrentRequests, quota_shape("As above, at the same time.").nullable())},
+        "How much its keys may take; what is left out stays as it is.");
+}
+
 Shape tenant_shape() {
     return Shape::object(
         {required("id", Shape::integer("A number, never reused.")),
@@ -48,6 +68,7 @@ Shape tenant_shape() {
          required("contact_email", Shape::text("May be empty.")),
          required("configuration", settings_shape("Its own settings.")),
          required("compliance_settings", settings_shape("Of retention and masking.")),
+         required("quotas", quotas_shape()),
          required("created_at", Shape::text("When it was made.").format(Format::kTime)),
          required("updated_at", Shape::text("When its record changed.").format(Format::kTime))},
         "Somebody who the platform works for.");
@@ -70,7 +91,8 @@ Shape listed_tenant_shape() {
 const char* const kTenantExample = R"({"id": 2, "code": "acme", "name": "Acme Ltd.",
     "status": "active", "connection_status": "connected", "db_host": "embedded", "db_name": "",
     "db_username": "", "contact_email": "ops@acme.example", "configuration": {},
-    "compliance_settings": {}, "created_at": "2026-01-31T12:00:00.000Z",
+    "compliance_settings": {}, "quotas": {"requests_per_second": 200},
+    "created_at": "2026-01-31T12:00:00.000Z",
     "updated_at": "2026-01-31T12:00:00.000Z"})";
 
 ParameterSpec code_parameter() {
@@ -142,6 +164,31 @@ Operation get_tenant() {
             .errors = one_tenant()};
 }
 
+Operation update_tenant() {
+    const Shape body = Shape::object(
+        {optional("name", Shape::text("For people; empty: the code.").length(0, 200)),
+         optional("contact_email", Shape::text("Whom to write to.").length(0, 320)),
+         optional("configuration", settings_shape("Its own settings, all of them.")),
+         optional("compliance_settings", settings_shape("Of retention and masking, all of them.")),
+         optional("quotas", new_quotas_shape())},
+        "What is to change; what is left out stays as it is.");
+    return {.method = Method::kPatch,
+            .path = "/api/v1/tenants/{code}",
+            .id = "updateTenant",
+            .tag = Tag::kTenants,
+            .access = Access::kAdmin,
+            .summary = "Change what is known of a tenant",
+            .description = "What it was before stays among its states. Quotas hold from now on.",
+            .parameters = {code_parameter()},
+            .body = BodySpec{body,
+                             {{"quota", "Give it a quota of its own",
+                               R"({"quotas": {"requests_per_second": 200}})"}}},
+            .answers = {{.description = "The tenant as it is now.",
+                         .shape = Shape::component("Tenant"),
+                         .example = kTenantExample}},
+            .errors = one_tenant()};
+}
+
 Operation list_tenant_states() {
     return {.path = "/api/v1/tenants/{code}/states",
             .id = "listTenantStates",
@@ -188,6 +235,20 @@ Operation list_tenants_plainly() {
                              "db_password": "", "db_name": "", "connection_status": "connected"}])"}}};
 }
 
+json::object shown(const tenancy::OwnQuota& quota) {
+    json::object out;
+    if (quota.requests_per_second) out[kRequestsPerSecond] = *quota.requests_per_second;
+    if (quota.concurrency) out[kConcurrentRequests] = *quota.concurrency;
+    return out;
+}
+
+tenancy::QuotaChange quota_in(const json::object& quotas, std::string_view key) {
+    const json::value* value = quotas.if_contains(key);
+    if (value == nullptr) return std::nullopt;
+    if (value->is_null()) return std::optional<std::uint32_t>();
+    return std::optional(value->to_number<std::uint32_t>());
+}
+
 json::object shown(const Tenant& tenant) {
     return {{"id", tenant.id},
             {"code", tenant.code},
@@ -200,6 +261,7 @@ json::object shown(const Tenant& tenant) {
             {"contact_email", tenant.contact_email},
             {"configuration", *tenant.configuration},
             {"compliance_settings", *tenant.compliance_settings},
+            {"quotas", shown(tenant.quota)},
             {"created_at", core::to_rfc3339(tenant.created_at)},
             {"updated_at", core::to_rfc3339(tenant.updated_at)}};
 }
@@ -256,6 +318,24 @@ class TenantRoutes {
         co_return Response::success(core::to_json(shown(found)));
     }
 
+    Answer update(Call& call) const {
+        const json::object& body = call.body().get_object();
+        tenancy::TenantChange change{.configuration = object_in(body, "configuration"),
+                                     .compliance_settings = object_in(body, "compliance_settings")};
+        if (body.contains("name")) change.name = text_in(body, "name");
+        if (body.contains("contact_email")) change.contact_email = text_in(body, "contact_email");
+        if (const auto quotas = object_in(body, "quotas")) {
+            change.requests_per_second = quota_in(*quotas, kRequestsPerSecond);
+            change.concurrency = quota_in(*quotas, kConcurrentRequests);
+        }
+        auto begin = [this, code = call.path("code"),
+                      change = std::move(change)](process::Callback<Tenant> done) mutable {
+            tenants_.update(code, std::move(change), std::move(done));
+        };
+        ZONA_CO_TRY(const Tenant changed, co_await answer_of<Tenant>(std::move(begin)));
+        co_return Response::success(core::to_json(shown(changed)));
+    }
+
     Answer states(Call& call) const {
         auto begin = [this, code = call.path("code")](process::Callback<std::vector<Tenant>> done) {
             tenants_.history(code, std::move(done));
@@ -307,6 +387,7 @@ Result<void> add_tenant_routes(Service& service, tenancy::Tenants* tenants) {
         {list_tenants(), &TenantRoutes::list},
         {create_tenant(), &TenantRoutes::create},
         {get_tenant(), &TenantRoutes::get},
+        {update_tenant(), &TenantRoutes::update},
         {list_tenant_states(), &TenantRoutes::states},
         {set_tenant_status(), &TenantRoutes::set_status},
         {list_tenants_plainly(), &TenantRoutes::list_plainly}};

@@ -158,6 +158,7 @@ enum class TenantAction : std::uint8_t {
     kShow,
     kStates,
     kCreate,
+    kUpdate,
     kActivate,
     kSuspend,
     kDeactivate
@@ -167,8 +168,10 @@ enum class TenantAction : std::uint8_t {
 struct TenantOptions {
     TenantAction action = TenantAction::kList;
     std::string code;
-    std::string name;   ///< kCreate; empty: the code
-    std::string email;  ///< kCreate; may be empty
+    std::string name;                 ///< kCreate, kUpdate; may be empty
+    std::string email;                ///< kCreate, kUpdate; may be empty
+    std::string requests_per_second;  ///< kUpdate; empty: as it is
+    std::string concurrent_requests;  ///< kUpdate; empty: as it is
 };
 
 enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };

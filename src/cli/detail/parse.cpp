@@ -304,18 +304,26 @@ Result<VerbOptions> key_options(const RawWords& raw) {
 
 Result<VerbOptions> tenant_options(const RawWords& raw) {
     using Row = std::pair<string_view, TenantAction>;
-    static constexpr std::array kActions = {
-        Row{"list", TenantAction::kList},       Row{"ls", TenantAction::kList},
-        Row{"show", TenantAction::kShow},       Row{"states", TenantAction::kStates},
-        Row{"create", TenantAction::kCreate},   Row{"activate", TenantAction::kActivate},
-        Row{"suspend", TenantAction::kSuspend}, Row{"deactivate", TenantAction::kDeactivate}};
+    static constexpr std::array kActions = {Row{"list", TenantAction::kList},
+                                            Row{"ls", TenantAction::kList},
+                                            Row{"show", TenantAction::kShow},
+                                            Row{"states", TenantAction::kStates},
+                                            Row{"create", TenantAction::kCreate},
+                                            Row{"update", TenantAction::kUpdate},
+                                            Row{"activate", TenantAction::kActivate},
+                                            Row{"suspend", TenantAction::kSuspend},
+                                            Row{"deactivate", TenantAction::kDeactivate}};
     const vector<string>& words = raw.positionals;
-    TenantOptions out{.code = {}, .name = raw.tenant_name, .email = raw.email};
+    TenantOptions out{.code = {},
+                      .name = raw.tenant_name,
+                      .email = raw.email,
+                      .requests_per_second = raw.requests_per_second,
+                      .concurrent_requests = raw.concurrent_requests};
     if (!words.empty()) {
         const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
         if (row == kActions.end()) {
-            const vector<string> known{"list",     "show",    "states",    "create",
-                                       "activate", "suspend", "deactivate"};
+            const vector<string> known{"list",   "show",     "states",  "create",
+                                       "update", "activate", "suspend", "deactivate"};
             return wrong(fmt::format("zona tenant has no '{}'{}", escape_control(words[0]),
                                      core::suggestion(words[0], known)))
                 .detail(
@@ -326,8 +334,18 @@ Result<VerbOptions> tenant_options(const RawWords& raw) {
         ZONA_TRY_VOID(check_count(Verb::kTenant, words, is_one ? 2 : 1, is_one ? 2 : 1));
         if (is_one) out.code = words[1];
     }
-    if (out.action != TenantAction::kCreate && !(out.name.empty() && out.email.empty()))
-        return wrong("--name and --email belong to zona tenant create");
+    const bool is_update = out.action == TenantAction::kUpdate;
+    const bool has_quota = !(out.requests_per_second.empty() && out.concurrent_requests.empty());
+    const bool has_words = !(out.name.empty() && out.email.empty());
+    if (has_words && !is_update && out.action != TenantAction::kCreate)
+        return wrong("--name and --email belong to zona tenant create and update");
+    if (has_quota && !is_update)
+        return wrong(
+            "--requests-per-second and --concurrent-requests belong to zona tenant update");
+    if (is_update && !has_words && !has_quota)
+        return wrong(
+            "zona tenant update needs what is to change: --name, --email, "
+            "--requests-per-second or --concurrent-requests");
     return out;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/detail/request.h"
 
 #include <array>
+#include <charconv>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -237,6 +238,29 @@ ApiRequest follow_execution(std::string_view id) {
     return request;
 }
 
+/// What is no number is for the API to refuse.
+json::value number_or_text(const std::string& text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size()) return number;
+    return json::string(text);
+}
+
+json::object tenant_change(const TenantOptions& options) {
+    json::object body;
+    if (!options.name.empty()) body["name"] = options.name;
+    if (!options.email.empty()) body["contact_email"] = options.email;
+    json::object quotas;
+    const auto add = [&quotas](std::string_view key, const std::string& text) {
+        if (!text.empty()) quotas[key] = text == "default" ? json::value() : number_or_text(text);
+    };
+    add("requests_per_second", options.requests_per_second);
+    add("concurrent_requests", options.concurrent_requests);
+    if (!options.requests_per_second.empty() || !options.concurrent_requests.empty())
+        body["quotas"] = quotas;
+    return body;
+}
+
 ApiRequest manage_tenants(const TenantOptions& options) {
     const std::string all = "/api/v1/tenants";
     const std::string one = all + '/' + percent_encoded(options.code);
@@ -250,6 +274,8 @@ ApiRequest manage_tenants(const TenantOptions& options) {
             if (!options.email.empty()) body["contact_email"] = options.email;
             return post(all, body);
         }
+        case TenantAction::kUpdate:
+            return {"PATCH", one, core::to_json(tenant_change(options))};
         case TenantAction::kActivate:
             return set_status("active");
         case TenantAction::kSuspend:

@@ -280,14 +280,15 @@ std::vector<VerbInfo> zona_verbs() {
          {"tenants"},
          kZona,
          kStartsIt,
-         "[list | create CODE | show CODE | states CODE | suspend CODE | activate CODE | "
-         "deactivate CODE] [OPTIONS]",
+         "[list | create CODE | show CODE | states CODE | update CODE | suspend CODE | "
+         "activate CODE | deactivate CODE] [OPTIONS]",
          "Manage the tenants",
          "Each has a database of its own, or its part of a shared one, as the setting "
          "tenancy.build_type says. Only an active tenant is served; the data of the others stays. "
          "`states` shows what a tenant's record was before.",
          {{"zona tenant create acme --name 'Acme Ltd.'", "it is served from then on"},
           {"zona tenant list", "all of them, those that are not served included"},
+          {"zona tenant update acme --requests-per-second 200", "a quota of its own"},
           {"zona tenant suspend acme", "until `zona tenant activate acme`"}}},
         {kContext,
          "context",

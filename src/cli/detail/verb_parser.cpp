@@ -146,6 +146,10 @@ class VerbParser {
             case Verb::kTenant:
                 text_flag("--name", raw_.tenant_name, "NAME", "for people (else its code)");
                 text_flag("--email", raw_.email, "ADDRESS", "whom to write to");
+                text_flag("--requests-per-second", raw_.requests_per_second, "N",
+                          "that its keys may send (update; 0: any number; default: as usual)");
+                text_flag("--concurrent-requests", raw_.concurrent_requests, "N",
+                          "that may be at work at the same time (update)");
                 return;
             case Verb::kKey:
                 text_flag("--scope", raw_.scope, "SCOPE", "viewer (else) or admin");

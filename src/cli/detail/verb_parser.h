@@ -102,6 +102,8 @@ struct RawWords {
     bool no_wait = false;
     std::string tenant_name;
     std::string email;
+    std::string requests_per_second;
+    std::string concurrent_requests;
     bool update_env = false;
     bool env_from_here = false;
     std::string run_cwd;

@@ -6,6 +6,7 @@
 #include "cli/detail/table.h"
 #include "cli/detail/text.h"
 #include "cli/detail/verbs.h"
+#include "core/json.h"
 
 namespace zona::cli {
 namespace {
@@ -43,6 +44,9 @@ std::string tenant_text(const json::object& tenant) {
         const std::string value = shown(tenant, field);
         if (!value.empty()) out += fmt::format("{:<17} {}\n", field, value);
     }
+    const json::value* quotas = tenant.if_contains("quotas");
+    if (quotas != nullptr && quotas->is_object() && !quotas->get_object().empty())
+        out += fmt::format("{:<17} {}\n", "quotas", core::to_json(*quotas));
     return out;
 }
 
@@ -66,6 +70,7 @@ Status tenants(Context& context, const TenantOptions& options) {
             context.console.out(tenant_text(one));
             break;
         case TenantAction::kCreate:
+        case TenantAction::kUpdate:
         case TenantAction::kActivate:
         case TenantAction::kSuspend:
         case TenantAction::kDeactivate:
