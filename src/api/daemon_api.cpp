@@ -18,6 +18,7 @@
 #include "api/detail/stream_session.h"
 #include "api/detail/stream_shapes.h"
 #include "api/detail/tenant_routes.h"
+#include "api/detail/tenant_setting_routes.h"
 #include "core/config.h"
 #include "core/fault.h"
 #include "core/json.h"
@@ -434,6 +435,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_execution_routes(service, routes ? &routes->executions() : nullptr,
                                        deps != nullptr ? &deps->clock : nullptr));
     ZONA_TRY_VOID(add_tenant_routes(service, deps != nullptr ? &deps->tenants : nullptr));
+    ZONA_TRY_VOID(add_tenant_setting_routes(service, deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr,
                                  deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));

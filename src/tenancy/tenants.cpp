@@ -8,6 +8,7 @@
 
 #include "os/fd.h"
 #include "tenancy/core_collections.h"
+#include "tenancy/tenant_settings.h"
 
 namespace zona::tenancy {
 
@@ -43,6 +44,7 @@ std::vector<const store::CollectionSpec*> tenant_collections() {
     std::vector<const store::CollectionSpec*> out;
     for (const store::CollectionSpec& spec : kSpecs)
         out.push_back(&spec);
+    out.push_back(&tenant_settings_spec());
     return out;
 }
 
