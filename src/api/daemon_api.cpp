@@ -27,6 +27,7 @@
 #include "os/host.h"
 #include "process/doctor.h"
 #include "process/ecosystem.h"
+#include "tenancy/tenants.h"
 
 namespace zona::api {
 
@@ -81,7 +82,28 @@ class DaemonRoutes {
     Answer readiness(Call&) {
         if (const auto reason = deps_.not_ready())
             co_return core::Error(core::Code::kUnavailable, *reason);
-        co_return Response::success(R"({"status":"ready"})");
+        const bool degraded = !deps_.tenants.report().outages.empty();
+        co_return Response::success(degraded ? R"({"status":"degraded"})"
+                                             : R"({"status":"ready"})");
+    }
+
+    Answer health(Call&) {
+        const auto problem = deps_.not_ready();
+        const tenancy::SessionReport report = deps_.tenants.report();
+        json::array failed;
+        for (const tenancy::Outage& outage : report.outages) {
+            failed.push_back(json::object{{"code", outage.code},
+                                          {"reason", outage.reason},
+                                          {"tries", outage.tries},
+                                          {"next_try", core::to_rfc3339(outage.next_try)}});
+        }
+        const char* const status = problem ? "unready" : failed.empty() ? "ready" : "degraded";
+        const json::value data = {
+            {"status", status},
+            {"problem", problem ? json::value(*problem) : json::value(nullptr)},
+            {"tenants_ready", report.ready},
+            {"tenants_failed", std::move(failed)}};
+        co_return Response::success(core::to_json(data));
     }
 
     Answer system(Call&) {
@@ -420,7 +442,8 @@ std::vector<Row> rows() {
             {shut_down(), &DaemonRoutes::shutdown},
             {add_listener(), &DaemonRoutes::add_listener},
             {get_liveness(), &DaemonRoutes::liveness},
-            {get_readiness(), &DaemonRoutes::readiness}};
+            {get_readiness(), &DaemonRoutes::readiness},
+            {get_health(), &DaemonRoutes::health}};
 }
 
 /// `routes` may be null where nobody asks.

@@ -139,6 +139,10 @@ def test_without_the_root_key_nothing_opens_and_none_is_made(zona):
 
 # TEN-17, TEN-26, TEN-47, REL-24
 def test_a_tenant_whose_database_is_gone_is_told_and_comes_back(zona):
+    def health():
+        told = Api(zona)('GET', '/api/v1/health')[1]['data']
+        return told['status'], Api(zona)('GET', '/readyz')[1]['data']['status'], [tenant['code'] for tenant in told['tenants_failed']]
+
     for code in ('acme', 'globex'):
         zona.run('tenant', 'create', code)
     zona.kill_keeper_and_daemon()
@@ -148,11 +152,12 @@ def test_a_tenant_whose_database_is_gone_is_told_and_comes_back(zona):
 
     zona.wait_until(lambda: listed(zona)['acme'][1] == 'error')
     assert listed(zona)['globex'] == ('active', 'connected')
-    assert Api(zona)('GET', '/readyz')[0] == 200
+    assert health() == ('degraded', 'degraded', ['acme'])
 
     folder.unlink()
     folder.with_suffix('.away').rename(folder)
     zona.wait_until(lambda: listed(zona)['acme'][1] == 'connected')
+    assert health() == ('ready', 'ready', [])
 
 
 # ORCH-61

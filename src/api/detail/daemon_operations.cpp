@@ -144,6 +144,37 @@ Operation get_liveness() {
             .answers = {status_answer("live", "It lives.")}};
 }
 
+Shape readiness_shape() {
+    return Shape::text("How it is.").choices({"ready", "degraded"});
+}
+
+Operation get_health() {
+    const Shape failed = Shape::object(
+        {required("code", Shape::text("Of the tenant.")),
+         required("reason", Shape::text("Why its database cannot be used.")),
+         required("tries", Shape::integer("Since it could be used last.")),
+         required("next_try", Shape::text("When it is tried again.").format(Format::kTime))},
+        "A tenant that should be served and is not.");
+    return {.path = "/api/v1/health",
+            .id = "getHealth",
+            .tag = Tag::kSystem,
+            .summary = "Show what works and what does not",
+            .description =
+                "What /readyz tells everybody, with the tenants that cannot be served and why.",
+            .answers = {
+                {.description = "How it is.",
+                 .shape = Shape::object(
+                     {required("status",
+                               Shape::text("How it is.").choices({"ready", "degraded", "unready"})),
+                      required("problem",
+                               Shape::text("Why it is unready; null: it is not.").nullable()),
+                      required("tenants_ready", Shape::integer("That are served.")),
+                      required("tenants_failed", Shape::array("By code.", failed))}),
+                 .example = R"({"status": "degraded", "problem": null, "tenants_ready": 99,
+                             "tenants_failed": [{"code": "acme", "reason": "connection refused",
+                             "tries": 3, "next_try": "2026-01-31T12:00:00.000Z"}]})"}}};
+}
+
 Operation get_readiness() {
     return {.path = "/readyz",
             .id = "getReadiness",
@@ -152,8 +183,11 @@ Operation get_readiness() {
             .summary = "Ask whether the daemon is ready",
             .description =
                 "Ready from the end of recovery until the shutdown begins: changes are "
-                "taken.",
-            .answers = {status_answer("ready", "It takes requests.")},
+                "taken. Degraded: so it is, but not every tenant can be served; getHealth says "
+                "which.",
+            .answers = {{.description = "It takes requests.",
+                         .shape = Shape::object({required("status", readiness_shape())}),
+                         .example = R"({"status": "ready"})"}},
             .errors = {
                 {Code::kUnavailable, "It is starting or shutting down; the message says which."}}};
 }

@@ -9,6 +9,7 @@ Operation ping();
 Operation add_listener();
 Operation get_liveness();
 Operation get_readiness();
+Operation get_health();
 Operation list_settings();
 Operation reload_settings();
 Operation get_log_levels();
