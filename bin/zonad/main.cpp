@@ -26,6 +26,7 @@
 #include "identity/api_keys.h"
 #include "identity/authentication.h"
 #include "identity/exposure.h"
+#include "jobs/scheduler.h"
 #include "net/network_policy.h"
 #include "net/server_pool.h"
 #include "net/tls.h"
@@ -46,6 +47,7 @@
 #include "process/table.h"
 #include "tenancy/admission.h"
 #include "tenancy/encrypted_files.h"
+#include "tenancy/tenant_jobs.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
 
@@ -54,8 +56,6 @@ using namespace zona;
 
 namespace {
 
-/// How often it is looked whether a tenant whose database was gone is due for a try.
-constexpr std::chrono::seconds kTenantsRetry{1};
 constexpr int kExitConfiguration = 78;  // EX_CONFIG of sysexits.h
 constexpr std::uint64_t kWantedFds = 131072;
 /// How old what is known of the last use of a key may be after a crash.
@@ -162,7 +162,7 @@ class Daemon {
     core::Result<void> build_tenants();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
     void open_tenants();
-    void retry_tenants();
+    core::Result<void> build_jobs();
     core::Result<void> open_tls();
     void reload_tls();
     void reload_settings();
@@ -204,7 +204,7 @@ class Daemon {
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
     std::unique_ptr<vault::RootKeyProvider> root_keys_;
     std::optional<tenancy::Tenants> tenants_;
-    asio::steady_timer tenants_retry_{supervision_};
+    std::optional<jobs::Scheduler> jobs_;
     asio::steady_timer store_uses_{supervision_};
     std::unique_ptr<identity::ApiKeys> keys_;
     std::string keys_problem_;              ///< why they cannot be used
@@ -531,8 +531,8 @@ core::Result<void> Daemon::build_tenants() {
                 [this](const tenancy::Tenant& tenant) {
                     admission_.set_quota(tenant.code, tenant.quota);
                 },
-            .outage = [this] { asio::post(supervision_, [this] { retry_tenants(); }); }});
-    return {};
+            .changed = [this] { jobs_->poke(); }});
+    return build_jobs();
 }
 
 core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
@@ -550,20 +550,39 @@ core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
 /// On the blocking thread. Without the core database supervision goes on.
 void Daemon::open_tenants() {
     if (auto opened = tenants_->open(); !opened)
-        logging_.logger("tenancy").report("tenants cannot be served", opened.error());
+        return logging_.logger("tenancy").report("tenants cannot be served", opened.error());
+    jobs_->start(tenants_->core());
 }
 
-/// While somebody waits for a database that is gone.
-void Daemon::retry_tenants() {
-    tenants_retry_.expires_after(kTenantsRetry);
-    tenants_retry_.async_wait([this](const auto& error) {
-        if (error || !tenants_) return;
-        asio::post(*blocking_, [this] {
-            tenants_->retry_due();
-            if (tenants_->report().outages.empty()) return;
-            asio::post(supervision_, [this] { retry_tenants(); });
-        });
-    });
+/// What tells this zona from others on the same core database.
+core::Result<std::string> instance_of(const std::string& home, core::Random& random) {
+    const std::string file = home + "/state/instance";
+    if (auto kept = os::read_file(file)) {
+        if (const auto id = core::Uuid::parse(*kept)) return id->to_string();
+    }
+    ZONA_TRY_VOID(os::make_directories(home + "/state", 0700));
+    std::string made = core::Uuid::v4(random).to_string();
+    ZONA_TRY_VOID(os::replace_file(file, made, 0600));
+    return made;
+}
+
+core::Result<void> Daemon::build_jobs() {
+    ZONA_TRY(std::string instance, instance_of(home_, random_));
+    const core::Settings::Jobs& wanted = settings_.jobs;
+    jobs_.emplace(
+        jobs::SchedulerOptions{.instance = std::move(instance),
+                               .keep_runs = static_cast<std::size_t>(wanted.history_runs)},
+        jobs::SchedulerDeps{.clock = clock_,
+                            .random = random_,
+                            .log = logging_.logger("jobs"),
+                            .metrics = metrics_,
+                            .tenants = [this] { return tenants_->active(); }},
+        tenancy::tenant_jobs({.purge_interval = wanted.purge_interval,
+                              .key_age = wanted.key_age,
+                              .check_interval = wanted.check_interval,
+                              .health_interval = wanted.health_interval},
+                             {.tenants = *tenants_, .clock = clock_, .metrics = metrics_}));
+    return {};
 }
 
 core::Result<void> Daemon::build_api() {
@@ -591,6 +610,7 @@ core::Result<void> Daemon::build_api() {
                           asio::post(*blocking_, std::move(work));
                       }},
          .tenants = *tenants_,
+         .jobs = *jobs_,
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
          .network = [this] { return this->network(); },
@@ -725,7 +745,11 @@ void Daemon::run() {
                        {"containment", process::to_string(containment_->tier())}});
     supervision_.run();
     servers_->join();
-    // What was begun with the tenants' data ends before it does.
+    // What was begun with the tenants' data ends before it does; opening it, first.
+    std::promise<void> opened;
+    asio::post(*blocking_, [&opened] { opened.set_value(); });
+    opened.get_future().wait();
+    jobs_->stop();
     std::promise<void> idle;
     asio::post(*blocking_, [&idle] { idle.set_value(); });
     idle.get_future().wait();

@@ -6,6 +6,7 @@
 #include "api/detail/daemon_operations.h"
 #include "api/detail/event_route.h"
 #include "api/detail/execution_routes.h"
+#include "api/detail/job_routes.h"
 #include "api/detail/key_routes.h"
 #include "api/detail/log_route.h"
 #include "api/detail/pmdaemon_routes.h"
@@ -459,6 +460,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
                                        deps != nullptr ? &deps->clock : nullptr));
     ZONA_TRY_VOID(add_tenant_routes(service, deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(add_tenant_setting_routes(service, deps != nullptr ? &deps->tenants : nullptr));
+    ZONA_TRY_VOID(add_job_routes(service, deps != nullptr ? &deps->jobs : nullptr));
     ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr,
                                  deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));

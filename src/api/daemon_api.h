@@ -27,6 +27,10 @@ namespace zona::identity {
 class ApiKeys;
 }
 
+namespace zona::jobs {
+class Scheduler;
+}
+
 namespace zona::tenancy {
 class Tenants;
 }
@@ -74,6 +78,7 @@ struct DaemonApiDeps {
     core::Random& random;  ///< any thread
     KeyDeps keys;
     tenancy::Tenants& tenants;
+    jobs::Scheduler& jobs;
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
     std::function<Network()> network;

@@ -267,6 +267,43 @@ std::vector<Setting> supervisor_settings() {
     };
 }
 
+std::vector<Setting> job_settings() {
+    constexpr std::int64_t kYear = 366 * 24 * kHour;
+    return {
+        {.key = "jobs.purge.interval",
+         .type = SettingType::kDuration,
+         .default_value = "24h",
+         .description = "How often documents that are kept no more are removed.",
+         .least = kMinute,
+         .most = kYear},
+        {.key = "jobs.key_rotation.interval",
+         .type = SettingType::kDuration,
+         .default_value = "2160h",
+         .description = "The age at which a data key is replaced, and everything under it is "
+                        "encrypted anew. It is looked at once a day.",
+         .least = kMinute,
+         .most = 10 * kYear},
+        {.key = "jobs.store_check.interval",
+         .type = SettingType::kDuration,
+         .default_value = "168h",
+         .description = "How often each database file is held against its own structure.",
+         .least = kMinute,
+         .most = kYear},
+        {.key = "jobs.pool_health.interval",
+         .type = SettingType::kDuration,
+         .default_value = "1m",
+         .description = "How often the tenants' databases that are open are tried.",
+         .least = kSecond,
+         .most = 24 * kHour},
+        {.key = "jobs.history.runs",
+         .type = SettingType::kInteger,
+         .default_value = "100",
+         .description = "Runs of each job that are kept in its history, for 90 days at most.",
+         .least = 1,
+         .most = 10'000},
+    };
+}
+
 LogLevel level_of(const std::string& name) {
     return parse_log_level(name).value_or(LogLevel::kInfo);
 }
@@ -276,8 +313,9 @@ LogLevel level_of(const std::string& name) {
 const SettingTable& daemon_settings() {
     static const SettingTable table = [] {
         std::vector<Setting> all = general_settings();
-        for (std::vector<Setting> part : {api_access(), api_limits(), api_timeouts(), api_network(),
-                                          supervisor_settings(), tenancy_settings()}) {
+        for (std::vector<Setting> part :
+             {api_access(), api_limits(), api_timeouts(), api_network(), supervisor_settings(),
+              tenancy_settings(), job_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -319,6 +357,11 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                 .requests_burst = snapshot.integer("api.requests_burst")},
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
+        .jobs = {.purge_interval = snapshot.duration("jobs.purge.interval"),
+                 .key_age = snapshot.duration("jobs.key_rotation.interval"),
+                 .check_interval = snapshot.duration("jobs.store_check.interval"),
+                 .health_interval = snapshot.duration("jobs.pool_health.interval"),
+                 .history_runs = snapshot.integer("jobs.history.runs")},
         .build_type = snapshot.text("tenancy.build_type"),
         .root_key_file = snapshot.text("tenancy.root_key_file"),
         .tenant_requests_per_second = snapshot.integer("tenancy.requests_per_second"),

@@ -39,6 +39,14 @@ struct Settings {
         std::int64_t requests_per_second;           ///< of one address over TCP; 0: no limit
         std::int64_t requests_burst;
     };
+    /// The settings `jobs.*`.
+    struct Jobs {
+        std::chrono::milliseconds purge_interval;
+        std::chrono::milliseconds key_age;  ///< then there is a new one
+        std::chrono::milliseconds check_interval;
+        std::chrono::milliseconds health_interval;
+        std::int64_t history_runs;  ///< of each job
+    };
     /// The settings `supervisor.*`.
     struct Supervisor {
         std::string containment;                     ///< a process::TierChoice by name
@@ -51,6 +59,7 @@ struct Settings {
     std::string log_file;                        ///< empty: standard error
     Api api;
     Supervisor supervisor;
+    Jobs jobs;
     std::string build_type;     ///< a tenancy::BuildType by name
     std::string root_key_file;  ///< vault::make_file_provider()
     std::int64_t tenant_requests_per_second;

@@ -52,9 +52,9 @@ const CollectionSpec& job_runs_spec() {
                    optional("duration_us", FieldType::kInteger),
                    optional("error"),
                    required("counters", FieldType::kObject)},
-        .indexes = {{.name = "by_job", .fields = {{.path = "job"}}},
-                    {.name = "by_outcome", .fields = {{.path = "outcome"}}},
-                    {.name = "by_created"}},
+        .indexes = {{.name = "by_created"},
+                    {.name = "by_job", .fields = {{.path = "job"}}},
+                    {.name = "by_outcome", .fields = {{.path = "outcome"}}}},
         .retention = store::Retention{.keep = kKeepRuns}};
     return kSpec;
 }

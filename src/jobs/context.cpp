@@ -125,6 +125,10 @@ Result<void> Context::rest(std::chrono::milliseconds pause) const {
     return state_->rest(pause);
 }
 
+Trigger Context::trigger() const {
+    return state_->facts().trigger;
+}
+
 void Context::count(std::string_view what, std::int64_t amount) const {
     state_->count(what, amount);
 }

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/result.h"
+#include "jobs/definition.h"
 #include "jobs/lease.h"
 #include "store/database.h"
 
@@ -40,6 +41,8 @@ class Context {
     /// others.
     core::Result<void> rest(std::chrono::milliseconds pause) const;
 
+    /// Why it was begun.
+    Trigger trigger() const;
     /// The tenant's code; empty unless the job is for each tenant.
     const std::string& tenant() const { return tenant_; }
     /// Adds to a counter of the run, which its history shows: what was done, in how many cases.

@@ -33,7 +33,7 @@ class Schedule {
     /// A moment later than any that was planned before `now` by a clock that was right, give or
     /// take an interval.
     std::optional<core::SystemTime> latest(core::SystemTime now) const;
-    /// "every 24h", "cron 0 4 * * *", "when asked"; equal texts are equal schedules.
+    /// "every 1d", "cron 0 4 * * *", "when asked"; equal texts are equal schedules.
     std::string text() const;
 
   private:

@@ -285,7 +285,8 @@ Result<void> Scheduler::begin(Job& job, bool is_manual) {
                                                                    .clock = deps_.clock,
                                                                    .key = job.key,
                                                                    .number = begun->number,
-                                                                   .fence = *begun->fence},
+                                                                   .fence = *begun->fence,
+                                                                   .trigger = begun->trigger},
                                            job.state.checkpoint);
     const SteadyTime limit = core::Deadline::after(deps_.clock, job.definition.time_limit).moment();
     job.run.emplace(Run{.state = std::move(state),

@@ -1,5 +1,6 @@
 #include "tenancy/core_collections.h"
 
+#include "jobs/collections.h"
 #include "store/counters.h"
 
 namespace zona::tenancy {
@@ -115,9 +116,13 @@ const CollectionSpec& system_config_spec() {
 }
 
 std::vector<const CollectionSpec*> core_collections() {
-    return {&tenants_spec(),        &tenant_history_spec(), &tenant_databases_spec(),
-            &tenant_backups_spec(), &license_info_spec(),   &system_config_spec(),
-            &store::counters_spec()};
+    std::vector<const CollectionSpec*> all = {&tenants_spec(),          &tenant_history_spec(),
+                                              &tenant_databases_spec(), &tenant_backups_spec(),
+                                              &license_info_spec(),     &system_config_spec(),
+                                              &store::counters_spec()};
+    for (const CollectionSpec* spec : jobs::core_collections())
+        all.push_back(spec);
+    return all;
 }
 
 }  // namespace zona::tenancy

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
+#include <map>
+#include <mutex>
 
 #include <fmt/format.h>
 
@@ -59,12 +62,37 @@ class RingFiles final : public EncryptedFiles {
             vfs_->remove(path);
             return opened.take_error();
         }
-        store::Database* const database = opened->release();
+        store::SqliteDatabase* const database = opened->release();
+        {
+            const std::lock_guard lock(mutex_);
+            open_[path] = database;
+        }
         return std::shared_ptr<store::Database>(database, [this, path](store::Database* closing) {
+            {
+                const std::lock_guard lock(mutex_);
+                open_.erase(path);
+            }
             delete closing;
             vfs_->remove(path);
         });
     }
+
+    Result<void> check(const std::string& path) override {
+        store::SqliteDatabase* database = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = open_.find(path);
+            if (found != open_.end()) database = found->second;
+        }
+        if (database == nullptr) return Error(Code::kNotFound, "the database is not open");
+        std::promise<Result<void>> answer;
+        auto future = answer.get_future();
+        database->check([&answer](Result<void> checked) { answer.set_value(std::move(checked)); });
+        return future.get();
+    }
+
+    vault::KeyRing& key_ring() override { return *ring_; }
+    vault::EncryptingVfs& vfs() override { return *vfs_; }
 
     const vault::FieldSealer& core_fields() const override { return *core_fields_; }
 
@@ -81,6 +109,8 @@ class RingFiles final : public EncryptedFiles {
     std::unique_ptr<vault::KeyRing> ring_;
     std::unique_ptr<vault::EncryptingVfs> vfs_;
     std::optional<vault::FieldSealer> core_fields_;
+    std::mutex mutex_;
+    std::map<std::string, store::SqliteDatabase*> open_;  // guarded by mutex_; by path
 };
 
 }  // namespace

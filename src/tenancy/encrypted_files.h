@@ -20,7 +20,9 @@
 #include "store/database.h"
 
 namespace zona::vault {
+class EncryptingVfs;
 class FieldSealer;
+class KeyRing;
 class RootKeyProvider;
 }  // namespace zona::vault
 
@@ -54,6 +56,15 @@ class EncryptedFiles {
     virtual core::Result<std::shared_ptr<store::Database>> open_database(
         const std::string& path, std::string_view owner,
         const std::vector<const store::CollectionSpec*>& collections) = 0;
+
+    /// Holds an open database's file against its own structure (SqliteDatabase::check()); somebody
+    /// keeps it open meanwhile. Errors: kNotFound: it is not open; those of the check.
+    virtual core::Result<void> check(const std::string& path) = 0;
+    /// @{
+    /// For those who change keys.
+    virtual vault::KeyRing& key_ring() = 0;
+    virtual vault::EncryptingVfs& vfs() = 0;
+    /// @}
 
     /// For the flagged fields of the core database.
     virtual const vault::FieldSealer& core_fields() const = 0;

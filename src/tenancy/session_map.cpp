@@ -194,11 +194,35 @@ Result<TenantData> SessionMap::open(const SessionPtr& session) {
             return told;
         }
         database = *std::move(opened);
-        const std::lock_guard lock(mutex_);
-        session->database = database;
+        {
+            const std::lock_guard lock(mutex_);
+            session->database = database;
+        }
+        if (deps_.opened) deps_.opened();
     }
     ZONA_TRY(store::Scope scope, scope_of(tenant.code));
     return TenantData(std::move(scope), std::move(database), deps_.hook, deps_.log);
+}
+
+std::vector<std::string> SessionMap::in_use() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> out;
+    for (const auto& [code, session] : sessions_) {
+        if (session->database) out.push_back(code);
+    }
+    return out;
+}
+
+void SessionMap::note(std::string_view code, const Result<void>& used) {
+    SessionPtr session;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = sessions_.find(code);
+        // One that was let go of meanwhile is somebody else's news.
+        if (found == sessions_.end() || !found->second->database) return;
+        session = found->second;
+    }
+    used ? succeed(session) : fail(session, used.error());
 }
 
 SessionReport SessionMap::report() const {

@@ -58,7 +58,8 @@ struct SessionDeps {
     std::function<void(std::move_only_function<void()>)> run_blocking;
     /// Told when the connection of a tenant comes or goes (TEN-37); may be empty.
     std::function<void(const std::string& code, ConnectionStatus status)> connection_changed;
-    PermissionHook hook;  ///< of every TenantData; may be empty
+    std::function<void()> opened;  ///< told when a database was opened; may be empty
+    PermissionHook hook;           ///< of every TenantData; may be empty
 };
 
 /// Any thread.
@@ -84,6 +85,12 @@ class SessionMap {
     /// Errors  kForbidden: no such tenant (TEN-28), or one that is not active (TEN-36). kInternal:
     ///         it has no session now (TEN-29).
     void find(std::string_view code, store::Callback<TenantData> done);
+
+    /// The tenants whose databases are open.
+    std::vector<std::string> in_use() const;
+    /// What a use of the tenant's open database has shown: after an error it is tried as any other
+    /// that cannot be had.
+    void note(std::string_view code, const core::Result<void>& used);
 
     /// Who is served, and who should be and is not.
     SessionReport report() const;

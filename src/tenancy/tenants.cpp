@@ -2,12 +2,14 @@
 
 #include <array>
 #include <condition_variable>
-#include <future>
 
 #include <fmt/format.h>
 
+#include "jobs/collections.h"
 #include "os/fd.h"
+#include "store/blocking.h"
 #include "tenancy/core_collections.h"
+#include "tenancy/detail/wait.h"
 #include "tenancy/tenant_settings.h"
 
 namespace zona::tenancy {
@@ -16,21 +18,7 @@ using core::Code;
 using core::Error;
 using core::Result;
 
-namespace {
-
-/// Whose keys the core database is encrypted under, and the shared one.
-constexpr std::string_view kCore = "core";
-
-/// The answer of a call with a callback, for start-up.
-template <class T, class Ask>
-Result<T> wait_for(Ask ask) {
-    std::promise<Result<T>> answer;
-    auto future = answer.get_future();
-    ask(store::Callback<T>([&answer](Result<T> result) { answer.set_value(std::move(result)); }));
-    return future.get();
-}
-
-}  // namespace
+using detail::wait_for;
 
 std::vector<const store::CollectionSpec*> tenant_collections() {
     static const std::array<store::CollectionSpec, 5> kSpecs = [] {
@@ -45,6 +33,7 @@ std::vector<const store::CollectionSpec*> tenant_collections() {
     for (const store::CollectionSpec& spec : kSpecs)
         out.push_back(&spec);
     out.push_back(&tenant_settings_spec());
+    out.push_back(&jobs::job_fences_spec());
     return out;
 }
 
@@ -90,6 +79,11 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
         return std::shared_ptr<store::Database>(shown, std::move(close));
     }
 
+    std::shared_ptr<EncryptedFiles> files() {
+        const std::lock_guard lock(mutex_);
+        return files_;
+    }
+
     void wait_until_closed() {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return open_ == 0; });
@@ -114,6 +108,7 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
 /// What there is once the core database is open.
 struct Tenants::Open {
     std::shared_ptr<store::Database> core;
+    std::shared_ptr<store::Database> shared;  ///< null unless kSingleTenant
     std::unique_ptr<TenantDatabases> databases;
     std::unique_ptr<TenantRegistry> registry;
     std::unique_ptr<SessionMap> sessions;
@@ -164,7 +159,8 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     auto made = std::make_shared<Open>();
     ZONA_TRY_VOID(os::make_directories(options_.directory, 0700));
     ZONA_TRY(const vault::FieldSealer* const sealer, files_->begin());
-    ZONA_TRY(made->core, files_->open(options_.directory + "/core.db", kCore, core_collections()));
+    ZONA_TRY(made->core,
+             files_->open(options_.directory + "/core.db", kCoreOwner, core_collections()));
     made->registry = std::make_unique<TenantRegistry>(made->core, deps_.clock, sealer);
     auto settled = wait_for<BuildType>([&](auto done) {
         made->registry->settle_build_type(options_.build_type, std::move(done));
@@ -178,7 +174,9 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
                 return files->open(path, code, tenant_collections());
             });
     } else {
-        ZONA_TRY(auto shared, files_->open(folder + "/shared.db", kCore, tenant_collections()));
+        ZONA_TRY(auto shared,
+                 files_->open(folder + "/shared.db", kCoreOwner, tenant_collections()));
+        made->shared = shared;
         made->databases = shared_database(std::move(shared));
     }
     made->sessions = std::make_unique<SessionMap>(
@@ -195,8 +193,9 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
                                     if (!kept) log.report("a connection's state", kept.error());
                                 });
                             const bool down = status != ConnectionStatus::kConnected;
-                            if (down && deps_.outage) deps_.outage();
+                            if (down && deps_.changed) deps_.changed();
                         },
+                    .opened = deps_.changed,
                     .hook = deps_.hook},
         options_.backoff);
     ZONA_TRY_VOID(take_all_in(*made));
@@ -343,6 +342,73 @@ void Tenants::data_of(std::string_view code, store::Callback<TenantData> done) {
 std::optional<std::string> Tenants::problem() const {
     const std::lock_guard lock(mutex_);
     return open_ ? std::nullopt : std::optional(problem_);
+}
+
+std::shared_ptr<store::Database> Tenants::core() const {
+    const auto open = opened();
+    return open ? open->core : nullptr;
+}
+
+Result<std::vector<std::string>> Tenants::active() {
+    auto all = wait_for<std::vector<Tenant>>([&](auto done) { list(std::move(done)); });
+    if (!all) return all.take_error();
+    std::vector<std::string> out;
+    for (const Tenant& tenant : *all) {
+        if (tenant.status == TenantStatus::kActive) out.push_back(tenant.code);
+    }
+    return out;
+}
+
+Result<std::vector<Tenants::File>> Tenants::files_of(const std::string& owner) {
+    const auto open = opened();
+    if (!open) return Error(Code::kUnavailable, "the core database is not open");
+    std::vector<File> out;
+    const auto add = [&out](std::string path, std::shared_ptr<store::Database> database) {
+        auto settle = [database = std::move(database)]() -> Result<void> {
+            auto settled =
+                store::write_and_wait(*database, [](store::Writer&) { return Result<bool>(true); });
+            if (!settled) return settled.take_error();
+            return {};
+        };
+        out.push_back({std::move(path), std::move(settle)});
+    };
+    if (owner == kCoreOwner) {
+        add(options_.directory + "/core.db", open->core);
+        if (open->shared) add(options_.directory + "/tenants/shared.db", open->shared);
+        return out;
+    }
+    auto tenant = wait_for<Tenant>([&](auto done) { find(owner, std::move(done)); });
+    if (!tenant) return tenant.take_error();
+    if (open->shared || tenant->database.host != kEmbedded) return out;
+    auto data = wait_for<TenantData>([&](auto done) { data_of(owner, std::move(done)); });
+    if (!data) return data.take_error();
+    auto settle = [data = *std::move(data)]() -> Result<void> {
+        auto settled = wait_for<bool>([&](auto done) {
+            data.write([](store::Writer&) { return Result<bool>(true); }, std::move(done));
+        });
+        if (!settled) return settled.take_error();
+        return {};
+    };
+    out.push_back({options_.directory + "/tenants/" + owner + "/data.db", std::move(settle)});
+    return out;
+}
+
+std::shared_ptr<EncryptedFiles> Tenants::files() const {
+    return opened() ? files_->files() : nullptr;
+}
+
+std::vector<std::string> Tenants::in_use() const {
+    const auto open = opened();
+    return open ? open->sessions->in_use() : std::vector<std::string>();
+}
+
+void Tenants::note(std::string_view code, const Result<void>& used) {
+    if (const auto open = opened()) open->sessions->note(code, used);
+}
+
+std::optional<core::SystemTime> Tenants::next_retry() const {
+    const auto open = opened();
+    return open ? open->sessions->next_retry() : std::nullopt;
 }
 
 SessionReport Tenants::report() const {

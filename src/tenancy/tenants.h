@@ -45,9 +45,9 @@ struct TenantsDeps {
     /// Told of each tenant's record when it is read first and when it was changed; any thread, must
     /// not call back. May be empty.
     std::function<void(const Tenant&)> tenant_changed;
-    /// Told when a tenant that should be served cannot be: somebody has to call retry_due() from
-    /// then on. May be empty.
-    std::function<void()> outage;
+    /// Told when next_retry() or in_use() have something new: somebody has to call retry_due() at
+    /// that moment. May be empty; any thread.
+    std::function<void()> changed;
 };
 
 /// Any thread. What is asked before open() has ended waits for it. Errors of everything that
@@ -85,6 +85,27 @@ class Tenants {
     /// One tenant's documents: as SessionMap::find().
     void data_of(std::string_view code, store::Callback<TenantData> done);
 
+    /// The core database, for what else has documents there; null unless open() has succeeded.
+    std::shared_ptr<store::Database> core() const;
+    /// The codes of the active tenants, in the order of their making. Blocks.
+    core::Result<std::vector<std::string>> active();
+    /// A database file of this host's, which this keeps open.
+    struct File {
+        std::string path;
+        std::function<core::Result<void>()> settle;  ///< waits for all writes begun before; blocks
+    };
+    /// The files under the keys of `owner`, "core" or an active tenant's code; none for one whose
+    /// database is elsewhere or in the shared file. Blocks, and opens them.
+    core::Result<std::vector<File>> files_of(const std::string& owner);
+    /// Keys and files; null unless open() has succeeded. Not to be kept.
+    std::shared_ptr<EncryptedFiles> files() const;
+    /// @{
+    /// As the members of SessionMap.
+    std::vector<std::string> in_use() const;
+    void note(std::string_view code, const core::Result<void>& used);
+    std::optional<core::SystemTime> next_retry() const;
+    /// @}
+
     /// Why nothing can be asked; nothing once open() has succeeded.
     std::optional<std::string> problem() const;
     /// Who is served, and who should be and is not.
@@ -114,6 +135,9 @@ class Tenants {
     std::string problem_ = "the tenants' data is being opened";
     std::vector<std::move_only_function<void()>> waiting_;  // kOpening
 };
+
+/// Whose keys the core database is encrypted under, and the shared one. No tenant has this code.
+inline constexpr std::string_view kCoreOwner = "core";
 
 /// The collections that every tenant has. Source: TEN-08, TEN-09, GAP-39.
 std::vector<const store::CollectionSpec*> tenant_collections();

@@ -1,4 +1,5 @@
 // Preparing a connection: from outside of the VFS, by what SQLite offers everybody.
+#include <memory>
 #include <string>
 
 #include <fcntl.h>
@@ -67,6 +68,22 @@ Result<void> prepare_encrypted(sqlite3* connection) {
     ZONA_TRY(const int reserved, reserved_bytes(connection, kAsk));
     if (reserved != kReserved)
         return Error(Code::kConflict, "the database was made without room for encryption");
+    return {};
+}
+
+Result<void> empty_log(const std::string& path, const std::string& vfs,
+                       std::chrono::milliseconds patience) {
+    sqlite3* opened = nullptr;
+    const int code = ::sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE, vfs.c_str());
+    const std::unique_ptr<sqlite3, decltype(&::sqlite3_close)> connection(opened, &::sqlite3_close);
+    if (code != SQLITE_OK) return error_of(opened, code);
+    ZONA_TRY_VOID(prepare_encrypted(opened));
+    ::sqlite3_busy_timeout(opened, static_cast<int>(patience.count()));
+    const int emptied =
+        ::sqlite3_wal_checkpoint_v2(opened, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    if (emptied == SQLITE_BUSY || emptied == SQLITE_LOCKED)
+        return Error(Code::kUnavailable, "the log of the database is being read: try again");
+    if (emptied != SQLITE_OK) return error_of(opened, emptied);
     return {};
 }
 

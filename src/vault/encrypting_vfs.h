@@ -12,6 +12,7 @@
 /// docs/adr/0008-encrypted-files.md. Source: SEC-04, SEC-06.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -96,5 +97,12 @@ class EncryptingVfs {
 /// Errors here: kConflict when the database was made without encryption or does not open with
 /// the keys, kInternal for others of SQLite.
 core::Result<void> prepare_encrypted(sqlite3* connection);
+
+/// Moves all of the database's log into its file and empties it, beside open connections, so that
+/// nothing in it is under an older key. Who writes waits meanwhile, for at most `patience`; readers
+/// are waited for. To be called again when it fails. `vfs` is the VFS's name.
+/// Errors: kUnavailable when somebody read for too long; as of prepare_encrypted().
+core::Result<void> empty_log(const std::string& path, const std::string& vfs,
+                             std::chrono::milliseconds patience);
 
 }  // namespace zona::vault

@@ -64,6 +64,8 @@ Status carry_out_verb(Context& context, const Command& command) {
             return config(context, std::get<ConfigOptions>(options));
         case Verb::kKey:
             return keys(context, std::get<KeyOptions>(options));
+        case Verb::kJob:
+            return jobs(context, std::get<JobOptions>(options));
         case Verb::kTenant:
             return tenants(context, std::get<TenantOptions>(options));
         case Verb::kContext:

@@ -174,6 +174,15 @@ struct TenantOptions {
     std::string concurrent_requests;  ///< kUpdate; empty: as it is
 };
 
+enum class JobAction : std::uint8_t { kList, kShow, kHistory, kRun, kPause, kResume, kCancel };
+
+/// Texts as typed: the API checks them.
+struct JobOptions {
+    JobAction action = JobAction::kList;
+    std::string name;
+    std::string cursor;  ///< kHistory; empty: the newest
+};
+
 enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };
 
 /// What kAdd adds stands in the global options.
@@ -193,7 +202,7 @@ struct NoOptions {};
 using VerbOptions =
     std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
-                 TenantOptions, ExecutionOptions, ContextOptions, WebOptions>;
+                 TenantOptions, JobOptions, ExecutionOptions, ContextOptions, WebOptions>;
 
 /// A command to carry out.
 struct Command {

@@ -349,6 +349,34 @@ Result<VerbOptions> tenant_options(const RawWords& raw) {
     return out;
 }
 
+Result<VerbOptions> job_options(const RawWords& raw) {
+    using Row = std::pair<string_view, JobAction>;
+    static constexpr std::array kActions = {
+        Row{"list", JobAction::kList},     Row{"ls", JobAction::kList},
+        Row{"show", JobAction::kShow},     Row{"history", JobAction::kHistory},
+        Row{"run", JobAction::kRun},       Row{"pause", JobAction::kPause},
+        Row{"resume", JobAction::kResume}, Row{"cancel", JobAction::kCancel}};
+    const vector<string>& words = raw.positionals;
+    JobOptions out{.name = {}, .cursor = raw.cursor};
+    if (!words.empty()) {
+        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
+        if (row == kActions.end()) {
+            const vector<string> known{"list",  "show",   "history", "run",
+                                       "pause", "resume", "cancel"};
+            return wrong(fmt::format("zona job has no '{}'{}", escape_control(words[0]),
+                                     core::suggestion(words[0], known)))
+                .detail({"", "", fmt::format("usage: zona job {}", info(Verb::kJob).synopsis)});
+        }
+        out.action = row->second;
+        const bool is_one = out.action != JobAction::kList;
+        ZONA_TRY_VOID(check_count(Verb::kJob, words, is_one ? 2 : 1, is_one ? 2 : 1));
+        if (is_one) out.name = words[1];
+    }
+    if (out.action != JobAction::kHistory && !out.cursor.empty())
+        return wrong("--cursor belongs to zona job history");
+    return out;
+}
+
 Result<VerbOptions> execution_options(const RawWords& raw) {
     using Row = std::pair<string_view, ExecutionAction>;
     static constexpr std::array kActions = {
@@ -422,6 +450,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return key_options(raw);
         case Verb::kExecution:
             return execution_options(raw);
+        case Verb::kJob:
+            return job_options(raw);
         case Verb::kTenant:
             return tenant_options(raw);
         case Verb::kContext:

@@ -292,6 +292,30 @@ ApiRequest manage_tenants(const TenantOptions& options) {
     return get(all);
 }
 
+ApiRequest manage_jobs(const JobOptions& options) {
+    const std::string all = "/api/v1/jobs";
+    const std::string one = all + '/' + percent_encoded(options.name);
+    switch (options.action) {
+        case JobAction::kShow:
+            return get(one);
+        case JobAction::kHistory:
+            return get(options.cursor.empty()
+                           ? one + "/runs"
+                           : one + "/runs?cursor=" + percent_encoded(options.cursor));
+        case JobAction::kRun:
+            return {"POST", one + "/run", ""};
+        case JobAction::kPause:
+            return {"POST", one + "/pause", ""};
+        case JobAction::kResume:
+            return {"POST", one + "/resume", ""};
+        case JobAction::kCancel:
+            return {"POST", one + "/cancel", ""};
+        case JobAction::kList:
+            break;
+    }
+    return get(all);
+}
+
 ApiRequest manage_keys(const KeyOptions& options) {
     const std::string one = "/api/v1/keys/" + percent_encoded(options.name);
     json::object body;

@@ -76,6 +76,8 @@ ApiRequest get_executions(std::string_view id);
 ApiRequest follow_execution(std::string_view id);
 /// One of the operations on /api/v1/tenants.
 ApiRequest manage_tenants(const TenantOptions& options);
+/// One of the operations on /api/v1/jobs.
+ApiRequest manage_jobs(const JobOptions& options);
 /// One of the operations on /api/v1/keys.
 ApiRequest manage_keys(const KeyOptions& options);
 

@@ -290,6 +290,20 @@ std::vector<VerbInfo> zona_verbs() {
           {"zona tenant list", "all of them, those that are not served included"},
           {"zona tenant update acme --requests-per-second 200", "a quota of its own"},
           {"zona tenant suspend acme", "until `zona tenant activate acme`"}}},
+        {kJob,
+         "job",
+         {"jobs"},
+         kZona,
+         kStartsIt,
+         "[list | show NAME | history NAME | run NAME | pause NAME | resume NAME | cancel NAME] "
+         "[OPTIONS]",
+         "Look after what zona does in the background",
+         "A job is due by its schedule, is tried again when it fails, and runs once if its moment "
+         "was missed. `run` begins it now and does not wait for its end; `pause` lets it not begin "
+         "by itself. `history` shows its runs, the newest first.",
+         {{"zona job list", "when each is due, and what its last run came to"},
+          {"zona job run purge", "now"},
+          {"zona job history key-rotation", "what it did, and why it failed"}}},
         {kContext,
          "context",
          {"contexts", "ctx"},

@@ -37,6 +37,7 @@ enum class Verb : std::uint8_t {
     kConfig,
     kKey,
     kTenant,
+    kJob,
     kContext,
     kHelp,
 };

@@ -143,6 +143,9 @@ class VerbParser {
                               "end after the last line, do not follow");
                 app_.add_flag("--raw", raw_.raw, "the lines alone, without names");
                 return;
+            case Verb::kJob:
+                text_flag("--cursor", raw_.cursor, "TEXT", "the page of a history after this one");
+                return;
             case Verb::kTenant:
                 text_flag("--name", raw_.tenant_name, "NAME", "for people (else its code)");
                 text_flag("--email", raw_.email, "ADDRESS", "whom to write to");

@@ -100,6 +100,7 @@ struct RawWords {
     std::vector<std::string> environment;
     std::vector<std::string> only;
     bool no_wait = false;
+    std::string cursor;
     std::string tenant_name;
     std::string email;
     std::string requests_per_second;

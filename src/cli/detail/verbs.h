@@ -60,6 +60,7 @@ Status doctor(Context& context);
 Status config(Context& context, const ConfigOptions& options);
 Status keys(Context& context, const KeyOptions& options);
 Status tenants(Context& context, const TenantOptions& options);
+Status jobs(Context& context, const JobOptions& options);
 Status executions(Context& context, const ExecutionOptions& options);
 
 Status ping(Context& context);

@@ -26,6 +26,7 @@ class RunState {
         std::string key;  ///< of the job's document
         std::int64_t number;
         Fence fence;
+        Trigger trigger = Trigger::kSchedule;
     };
     RunState(Facts facts, std::shared_ptr<const store::Document> checkpoint)
         : facts_(std::move(facts)), checkpoint_(std::move(checkpoint)) {}

@@ -1,0 +1,104 @@
+#include "tenancy/detail/purge.h"
+
+#include <fmt/format.h>
+
+#include "jobs/collections.h"
+#include "store/blocking.h"
+#include "tenancy/core_collections.h"
+#include "tenancy/detail/wait.h"
+
+namespace zona::tenancy::detail {
+
+using core::Code;
+using core::Error;
+using core::Result;
+using store::Collection;
+using store::CollectionSpec;
+using store::Record;
+using store::Writer;
+
+namespace {
+
+/// Between two transactions.
+constexpr std::chrono::milliseconds kBreath(2);
+
+/// The oldest that are kept no more, of one transaction.
+Result<std::uint64_t> remove_some(Writer& writer, const Collection& collection,
+                                  core::SystemTime now) {
+    const store::Query oldest{.filter = {}, .sort = {}, .walk = store::Walk::kAllow};
+    ZONA_TRY(const store::Page page,
+             writer.find_page(collection, oldest, {.limit = kPurgedAtOnce}));
+    std::uint64_t removed = 0;
+    for (const Record& record : page.records) {
+        if (record.created + collection.spec().retention->keep > now) break;
+        ZONA_TRY(const bool was_there, writer.remove(collection, record.id, record.version));
+        if (was_there) ++removed;
+    }
+    return removed;
+}
+
+Result<void> purge_core(const jobs::Context& context, Tenants& tenants) {
+    const auto core = tenants.core();
+    if (!core) return Error(Code::kUnavailable, "the core database is not open");
+    const auto write = [&core](auto body) { return store::write_and_wait(*core, std::move(body)); };
+    const Permit permit = [&context](Writer& writer) { return context.fence().check(writer); };
+    for (const CollectionSpec* spec : core_collections()) {
+        ZONA_TRY_VOID(
+            purge_collection(context, Collection(*spec, store::Scope::core()), permit, write));
+    }
+    return {};
+}
+
+Result<void> purge_tenant(const jobs::Context& context, Tenants& tenants, const std::string& code) {
+    ZONA_TRY(const TenantData data,
+             wait_for<TenantData>([&](auto done) { tenants.data_of(code, std::move(done)); }));
+    const auto write = [&data](auto body) {
+        return wait_for<std::uint64_t>(
+            [&](auto done) { data.write(std::move(body), std::move(done)); });
+    };
+    const Permit permit = [&](Writer& writer) {
+        return context.fence().admit(writer, data.collection(jobs::job_fences_spec()));
+    };
+    for (const CollectionSpec* spec : tenant_collections())
+        ZONA_TRY_VOID(purge_collection(context, data.collection(*spec), permit, write));
+    return {};
+}
+
+}  // namespace
+
+Result<void> purge_collection(const jobs::Context& context, const Collection& collection,
+                              const Permit& permit, const WriteAndWait& write) {
+    const CollectionSpec& spec = collection.spec();
+    if (!spec.retention) return {};
+    if (spec.indexes.empty() || !spec.indexes.front().fields.empty()) {
+        return Error(Code::kInvalidArgument,
+                     fmt::format("the collection {} is to be purged: its first index must be one "
+                                 "without fields, which is in the order of age",
+                                 spec.name));
+    }
+    const core::SystemTime now = context.clock().system();
+    while (true) {
+        ZONA_TRY_VOID(context.go_on());
+        ZONA_TRY(const std::uint64_t removed, write([&](Writer& writer) -> Result<std::uint64_t> {
+                     ZONA_TRY(const std::uint64_t some, remove_some(writer, collection, now));
+                     // Nothing is written where nothing is to be removed.
+                     if (some > 0) ZONA_TRY_VOID(permit(writer));
+                     return some;
+                 }));
+        context.count("documents", static_cast<std::int64_t>(removed));
+        if (removed < kPurgedAtOnce) return {};
+        ZONA_TRY_VOID(context.rest(kBreath));
+    }
+}
+
+Result<void> purge_all(const jobs::Context& context, Tenants& tenants) {
+    ZONA_TRY(std::vector<std::string> parts, tenants.active());
+    // No tenant can be called so.
+    parts.insert(parts.begin(), std::string(kCoreOwner));
+    return jobs::for_each_part(context, parts, [&](const std::string& part) {
+        return part == kCoreOwner ? purge_core(context, tenants)
+                                  : purge_tenant(context, tenants, part);
+    });
+}
+
+}  // namespace zona::tenancy::detail

@@ -1,0 +1,34 @@
+// Removing documents that are older than their collection keeps them.
+#pragma once
+
+#include <functional>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "jobs/context.h"
+#include "store/database.h"
+#include "tenancy/tenants.h"
+
+namespace zona::tenancy::detail {
+
+/// Documents that one transaction removes: others write in between.
+inline constexpr std::size_t kPurgedAtOnce = 200;
+
+/// Runs a transaction to its end; what it gives is how many documents it removed.
+using WriteAndWait = std::function<core::Result<std::uint64_t>(
+    std::function<core::Result<std::uint64_t>(store::Writer&)> body)>;
+/// Whether the run may change something, checked in each transaction.
+using Permit = std::function<core::Result<void>(store::Writer&)>;
+
+/// Removes the documents of one collection of which `now` is later than they are kept, the oldest
+/// first, in transactions of kPurgedAtOnce. Counts `documents`.
+/// Errors: kInvalidArgument: the first index of the collection is not that of its age; those of the
+/// database and of Context::go_on().
+core::Result<void> purge_collection(const jobs::Context& context,
+                                    const store::Collection& collection, const Permit& permit,
+                                    const WriteAndWait& write);
+
+/// The work of the job: the core database and each active tenant.
+core::Result<void> purge_all(const jobs::Context& context, Tenants& tenants);
+
+}  // namespace zona::tenancy::detail
