@@ -121,12 +121,23 @@ Result<void> ask(Tenants& tenants, const std::string& code) {
     return {};
 }
 
+/// Says nothing about the database: so much waits for it that no more is taken, or it is closed.
+bool is_busy(const Result<void>& answered) {
+    if (answered) return false;
+    const Code code = answered.error().code();
+    return code == Code::kTooManyRequests || code == Code::kCancelled;
+}
+
 Result<void> look_after(const Context& context, const TenantJobsDeps& deps) {
     for (const std::string& code : deps.tenants.in_use()) {
         ZONA_TRY_VOID(context.go_on());
         const core::SteadyTime before = deps.clock.steady();
         const Result<void> answered = ask(deps.tenants, code);
         const std::chrono::duration<double> took = deps.clock.steady() - before;
+        if (is_busy(answered)) {
+            context.count("busy");
+            continue;
+        }
         const core::Labels labels{{"tenant", code}};
         deps.metrics
             .gauge("zona_tenant_connected", "Whether the tenant's database answered last: 1 or 0.",

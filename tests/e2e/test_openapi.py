@@ -213,7 +213,7 @@ def test_an_unknown_query_parameter_is_refused_and_the_nearest_is_named(client):
     assert answer['error']['details'] == [{'where': 'folow', 'problem': 'unknown query parameter', 'hint': "did you mean 'follow'?"}]
     for name, (_, method, operation) in client.operations.items():
         if method == 'get' and operation['x-zona-scope'] != 'open':
-            assert client.ask(name, path={'id': 'x', 'code': 'x'}, query={'key': 'secret'})[0] == 400, name
+            assert client.ask(name, path={'id': 'x', 'code': 'x', 'name': 'x', 'number': '1'}, query={'key': 'secret'})[0] == 400, name
 
 
 # HTTP-23

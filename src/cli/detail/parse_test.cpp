@@ -213,6 +213,24 @@ TEST(ParseConfig, HasThreeForms) {
     EXPECT_EQ(refusal("config log-level api"), "zona config needs more arguments");
 }
 
+TEST(ParseJob, EachActionIsARequest) {
+    const auto asked = [](const std::string& line) {
+        const ApiRequest request = manage_jobs(options_of<JobOptions>(line));
+        return request.method + ' ' + request.target + request.body;
+    };
+    EXPECT_EQ(asked("job"), "GET /api/v1/jobs");
+    EXPECT_EQ(asked("jobs ls"), "GET /api/v1/jobs");
+    EXPECT_EQ(asked("job show a/b"), "GET /api/v1/jobs/a%2Fb");
+    EXPECT_EQ(asked("job history purge"), "GET /api/v1/jobs/purge/runs");
+    EXPECT_EQ(asked("job history purge --cursor x+y"), "GET /api/v1/jobs/purge/runs?cursor=x%2By");
+    for (const std::string action : {"run", "pause", "resume", "cancel"})
+        EXPECT_EQ(asked("job " + action + " purge"), "POST /api/v1/jobs/purge/" + action);
+    EXPECT_NE(refusal("job run"), "accepted");
+    EXPECT_NE(refusal("job list purge"), "accepted");
+    EXPECT_EQ(refusal("job run purge --cursor x"), "--cursor belongs to zona job history");
+    EXPECT_EQ(refusal("job rum purge"), "zona job has no 'rum'; did you mean 'run'?");
+}
+
 TEST(ParseSave, ForceIsSaid) {
     EXPECT_EQ(save(options_of<SaveOptions>("save")).body, R"({"force":false})");
     EXPECT_EQ(save(options_of<SaveOptions>("dump --force")).body, R"({"force":true})");
