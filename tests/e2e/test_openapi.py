@@ -167,7 +167,7 @@ def test_every_example_of_the_document_is_sent_and_answered_as_it_says(client):
         for body in bodies or [None]:
             status, answer = client.ask(name, body, path, query)
             # One app is there already; without the network no keys are known, so nothing more is listened on.
-            assert status < 400 or (name, status) in [('startProcesses', 409), ('addListener', 409)], (name, body, answer)
+            assert status < 400 or (name, status) in [('startProcesses', 409), ('addListener', 409), ('getJobRun', 404), ('cancelJob', 409)], (name, body, answer)
         asked.add(name)
 
     assert asked == set(finite)
@@ -296,10 +296,13 @@ def test_every_sample_of_the_page_runs_as_it_stands(open_zona, title, command):
     begun = requests.post(zona.url + '/api/v1/processes', json=start, headers={'X-API-Key': zona.key}, timeout=20).json()['data']['id']
     example = document['paths']['/api/v1/executions/{id}']['get']['parameters'][0]['example']
 
+    number = zona.run('job', 'run', 'purge', '--json').data['number']
+    zona.wait_until(lambda: not zona.run('job', 'show', 'purge', '--json').data['running'])
+
     for name, text in ran:
-        if name in ENDLESS:
+        if name in ENDLESS or name == 'cancelJob':   # of which nothing runs
             continue
-        text = text.replace(example, begun)
+        text = text.replace(example, begun).replace('/runs/17', f'/runs/{number}')
         text = text.replace('curl ', 'curl -sS --fail-with-body ', 1).replace('http://127.0.0.1:8063', zona.url)
         done = subprocess.run([*command, text], env=zona.environment({'ZONA_KEY': zona.key}), capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, (name, text, done.stdout, done.stderr)
