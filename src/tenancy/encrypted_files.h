@@ -19,7 +19,12 @@
 #include "core/secret.h"
 #include "store/database.h"
 
+namespace zona::store {
+class ImageWriter;
+}
+
 namespace zona::vault {
+class DataKeys;
 class FieldSealer;
 class RootKeyProvider;
 }  // namespace zona::vault
@@ -54,6 +59,20 @@ class EncryptedFiles {
     virtual core::Result<std::shared_ptr<store::Database>> open_database(
         const std::string& path, std::string_view owner,
         const std::vector<const store::CollectionSpec*>& collections) = 0;
+
+    /// Begins a database file from an image, encrypted as open_database() would. It may be opened
+    /// once the writer is gone. Errors: those of the ring and of ImageWriter::create().
+    virtual core::Result<std::unique_ptr<store::ImageWriter>> write_image(
+        const std::string& path, std::string_view owner) = 0;
+    /// An owner's keys. Errors: kNotFound: it has none, or they were erased.
+    virtual core::Result<std::shared_ptr<const vault::DataKeys>> find_keys(
+        std::string_view owner) const = 0;
+    /// The same; an owner without keys gets some. Errors: those of the ring.
+    virtual core::Result<std::shared_ptr<const vault::DataKeys>> keys(std::string_view owner) = 0;
+    /// Forgets an owner's keys for good, as KeyRing::erase(); one without keys is success.
+    virtual core::Result<void> erase_keys(std::string_view owner) = 0;
+    /// The ring's file.
+    virtual const std::string& ring() const = 0;
 
     /// For the flagged fields of the core database.
     virtual const vault::FieldSealer& core_fields() const = 0;

@@ -85,6 +85,16 @@ class SessionMap {
     ///         it has no session now (TEN-29).
     void find(std::string_view code, store::Callback<TenantData> done);
 
+    /// The database itself, of a tenant of any status, for operations on all of its documents.
+    /// Blocks. Errors: kNotFound: no such tenant. Those of TenantDatabases::open().
+    core::Result<std::shared_ptr<store::Database>> database(std::string_view code);
+    /// Serves the tenant no more until release(): what was asked for is waited for, the database is
+    /// let go of, and whoever asks meanwhile gets `reason`. Blocks; not on a thread of the
+    /// database's own. Once per tenant at a time. Errors: kNotFound: no such tenant.
+    core::Result<void> hold(std::string_view code, core::Error reason);
+    /// Takes in what has become of the tenant; it is served again if it is active. Blocks.
+    ConnectionStatus release(const Tenant& tenant);
+
     /// Who is served, and who should be and is not.
     SessionReport report() const;
 
@@ -97,6 +107,7 @@ class SessionMap {
     ConnectionStatus succeed(const SessionPtr& session);
     void tell(const std::string& code, ConnectionStatus status) const;
     std::chrono::milliseconds pause_after(std::size_t tries);
+    core::Result<std::shared_ptr<store::Database>> use(const SessionPtr& session);
     core::Result<SessionPtr> served(std::string_view code) const;
 
     SessionDeps deps_;

@@ -85,6 +85,27 @@ class Tenants {
     /// One tenant's documents: as SessionMap::find().
     void data_of(std::string_view code, store::Callback<TenantData> done);
 
+    /// What operations on whole tenants work with (tenant_operations.h); valid as long as `alive`
+    /// is kept, which keeps the destructor waiting.
+    struct Parts {
+        std::shared_ptr<store::Database> core;
+        TenantDatabases* databases = nullptr;
+        TenantRegistry* registry = nullptr;
+        SessionMap* sessions = nullptr;
+        std::shared_ptr<EncryptedFiles> files;
+        /// Opens or makes a file with the collections of tenants.
+        std::function<core::Result<std::shared_ptr<store::Database>>(const std::string& path,
+                                                                     std::string_view owner)>
+            open_file;
+        /// Blocks until nobody has it open; not on a thread of run_blocking's.
+        std::function<void(const std::string& path)> wait_until_closed;
+        BuildType build_type = BuildType::kMssp;
+        std::string directory;
+        std::shared_ptr<const void> alive;
+    };
+    /// Errors: kUnavailable, with the reason, unless open() has succeeded.
+    core::Result<Parts> parts() const;
+
     /// Why nothing can be asked; nothing once open() has succeeded.
     std::optional<std::string> problem() const;
     /// Who is served, and who should be and is not.
