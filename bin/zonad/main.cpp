@@ -46,6 +46,7 @@
 #include "process/table.h"
 #include "tenancy/admission.h"
 #include "tenancy/encrypted_files.h"
+#include "tenancy/tenant_operations.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
 
@@ -56,6 +57,8 @@ namespace {
 
 /// How often it is looked whether a tenant whose database was gone is due for a try.
 constexpr std::chrono::seconds kTenantsRetry{1};
+/// Operations on whole tenants at once; each may keep a disk busy.
+constexpr std::size_t kLongThreads = 2;
 constexpr int kExitConfiguration = 78;  // EX_CONFIG of sysexits.h
 constexpr std::uint64_t kWantedFds = 131072;
 /// How old what is known of the last use of a key may be after a crash.
@@ -202,8 +205,10 @@ class Daemon {
     std::unique_ptr<process::Containment> containment_;
     asio::io_context supervision_{1};
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
+    std::optional<asio::thread_pool> long_;      ///< for what takes seconds and more
     std::unique_ptr<vault::RootKeyProvider> root_keys_;
     std::optional<tenancy::Tenants> tenants_;
+    std::optional<tenancy::TenantOperations> operations_;
     asio::steady_timer tenants_retry_{supervision_};
     asio::steady_timer store_uses_{supervision_};
     std::unique_ptr<identity::ApiKeys> keys_;
@@ -532,6 +537,14 @@ core::Result<void> Daemon::build_tenants() {
                     admission_.set_quota(tenant.code, tenant.quota);
                 },
             .outage = [this] { asio::post(supervision_, [this] { retry_tenants(); }); }});
+    operations_.emplace(
+        tenancy::OperationsOptions{.backups = settings_.backup_directory,
+                                   .zona = ZONA_VERSION,
+                                   .keep = static_cast<std::size_t>(settings_.backups_kept)},
+        tenancy::OperationsDeps{.tenants = *tenants_,
+                                .clock = clock_,
+                                .random = random_,
+                                .log = logging_.logger("tenancy")});
     return {};
 }
 
@@ -550,7 +563,11 @@ core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
 /// On the blocking thread. Without the core database supervision goes on.
 void Daemon::open_tenants() {
     if (auto opened = tenants_->open(); !opened)
-        logging_.logger("tenancy").report("tenants cannot be served", opened.error());
+        return logging_.logger("tenancy").report("tenants cannot be served", opened.error());
+    asio::post(*long_, [this] {
+        if (auto resumed = operations_->resume(); !resumed)
+            logging_.logger("tenancy").report("unfinished work stays", resumed.error());
+    });
 }
 
 /// While somebody waits for a database that is gone.
@@ -591,6 +608,9 @@ core::Result<void> Daemon::build_api() {
                           asio::post(*blocking_, std::move(work));
                       }},
          .tenants = *tenants_,
+         .operations = *operations_,
+         .run_long =
+             [this](std::move_only_function<void()> work) { asio::post(*long_, std::move(work)); },
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
          .network = [this] { return this->network(); },
@@ -712,6 +732,7 @@ void Daemon::run() {
     supervisor_->recover(std::move(loaded.processes), loaded.next_pm_id);
     // Its thread inherits this one's mask: by now it blocks every signal that somebody waits for.
     blocking_.emplace(1);
+    long_.emplace(kLongThreads);
     asio::post(*blocking_, [this] { open_tenants(); });
     // Not before the loop has turned once: what recovery left for it to do comes first.
     asio::post(supervision_, [this] {
@@ -729,6 +750,8 @@ void Daemon::run() {
     std::promise<void> idle;
     asio::post(*blocking_, [&idle] { idle.set_value(); });
     idle.get_future().wait();
+    operations_->stop();
+    long_->join();
     tenants_.reset();
     blocking_->join();
     if (keys_) {

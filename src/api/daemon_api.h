@@ -28,8 +28,9 @@ class ApiKeys;
 }
 
 namespace zona::tenancy {
+class TenantOperations;
 class Tenants;
-}
+}  // namespace zona::tenancy
 
 namespace zona::process {
 class Capture;
@@ -74,6 +75,9 @@ struct DaemonApiDeps {
     core::Random& random;  ///< any thread
     KeyDeps keys;
     tenancy::Tenants& tenants;
+    tenancy::TenantOperations& operations;
+    /// Runs what takes seconds or more on a thread for that, which `operations` may block.
+    std::function<void(std::move_only_function<void()>)> run_long;
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
     std::function<Network()> network;
