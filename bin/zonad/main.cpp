@@ -26,6 +26,7 @@
 #include "identity/api_keys.h"
 #include "identity/authentication.h"
 #include "identity/exposure.h"
+#include "maintenance.h"
 #include "net/network_policy.h"
 #include "net/server_pool.h"
 #include "net/tls.h"
@@ -764,6 +765,7 @@ void Daemon::run() {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (const auto status = zona::daemon::do_maintenance(argc, argv)) return *status;
     const std::string home = home_of(argc, argv);
     if (home.empty() || home.front() != '/') {
         constexpr std::string_view kUsage =

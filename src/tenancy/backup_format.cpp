@@ -338,7 +338,7 @@ std::string_view to_string(BackupContent content) {
 }
 
 std::string render_title(const BackupTitle& title) {
-    const json::object line = {{"zona_backup", kFormat},
+    const json::object line = {{"backup_format", kFormat},
                                {"owner", title.owner},
                                {"id", title.id.to_string()},
                                {"made_at", core::to_rfc3339(title.made_at)},
@@ -350,9 +350,9 @@ Result<BackupTitle> parse_title(std::string_view line) {
     boost::system::error_code failed;
     const json::value value = json::parse(line, failed);
     const json::object* said = failed ? nullptr : value.if_object();
-    if (said == nullptr || !said->contains("zona_backup"))
+    if (said == nullptr || !said->contains("backup_format"))
         return Error(Code::kConflict, "this is no backup of zona");
-    if (const auto format = number_in(*said, "zona_backup"); format != kFormat) {
+    if (const auto format = number_in(*said, "backup_format"); format != kFormat) {
         return Error(Code::kConflict, fmt::format("this backup has the format {}, and this zona "
                                                   "knows {}: take a newer one",
                                                   format, kFormat));

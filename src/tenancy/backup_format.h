@@ -2,7 +2,7 @@
 /// The format of a backup: one file that holds the documents of one tenant, or of the installation,
 /// as they were at one moment.
 ///
-///     {"zona_backup":1,"owner":"acme","id":"...","made_at":"...","zona":"..."}\n    clear
+///     {"backup_format":1,"owner":"acme","id":"...","made_at":"...","zona":"..."}\n    clear
 ///     a sealed file (vault/sealed_file.h), whose purpose is the line above, of frames:
 ///         type 1, length 4 (little endian), payload
 ///         'H' JSON: build_type, content, log           first

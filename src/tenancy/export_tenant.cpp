@@ -161,7 +161,7 @@ Result<std::vector<CollectionSum>> TenantOperations::export_data(const ExportReq
                                    {"sha256", sum.sha256}});
         }
         const json::object manifest = {
-            {"zona_export", 1},
+            {"format", 1},
             {"tenant", tenant.code},
             {"made_at", core::to_rfc3339(deps_.clock.system())},
             {"zona", options_.zona},

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "core/fault.h"
 #include "tenancy/detail/operation_parts.h"
@@ -46,11 +45,6 @@ BackupVisitor records_to(
     return visitor;
 }
 
-Result<void> rewind(const os::UniqueFd& file) {
-    if (::lseek(file.get(), 0, SEEK_SET) == 0) return {};
-    return Error(Code::kUnavailable, "the backup cannot be read twice");
-}
-
 Error being(std::string_view what, const std::string& code) {
     return Error(Code::kUnavailable, fmt::format("the tenant {} is being {}", code, what))
         .detail({"", "", "ask again when that is over"});
@@ -66,6 +60,14 @@ struct TenantOperations::Restoring {
     Steps& steps;
     Existing existing;
 };
+
+/// To its beginning, behind the title, which must be the same as before.
+Result<void> TenantOperations::read_again(Opened& opened) {
+    ZONA_TRY(opened.file, os::open_file(opened.path, O_RDONLY));
+    ZONA_TRY(const BackupTitle title, read_title(opened.file.get()));
+    if (title.id == opened.title.id) return {};
+    return Error(Code::kConflict, "the backup was exchanged while it was read");
+}
 
 Result<BackupSummary> TenantOperations::restore(const RestoreRequest& request,
                                                 const core::ProgressSink& tell) {
@@ -138,8 +140,7 @@ Result<BackupSummary> TenantOperations::fill_new(Restoring& work, const std::str
         return Error(Code::kCancelled, "");
     };
     (void)read_backup(work.opened.file.get(), work.opened.title, *work.opened.keys, peek);
-    ZONA_TRY_VOID(rewind(work.opened.file));
-    ZONA_TRY_VOID(read_title(work.opened.file.get()));
+    ZONA_TRY_VOID(read_again(work.opened));
     if (content == BackupContent::kImage && own) return unpack(work, directory, owner);
 
     ZONA_TRY(const auto database, work.parts.open_file(directory + "/data.db", made.code));
@@ -215,7 +216,6 @@ Result<BackupSummary> TenantOperations::fill_shared(Restoring& work) {
     const std::string code = work.tenant.code;
     ZONA_TRY(const store::Scope scope, scope_of(code));
     ZONA_TRY(const auto database, work.parts.sessions->database(code));
-    const int fd = work.opened.file.get();
     work.steps.begin("verify", work.opened.bytes, "bytes");
     BackupVisitor looking = records_to([](const auto&, const auto&) -> Result<void> { return {}; });
     looking.progress = [&](std::uint64_t bytes) { return work.steps.at(bytes); };
@@ -226,11 +226,11 @@ Result<BackupSummary> TenantOperations::fill_shared(Restoring& work) {
                      "installation has one for all")
             .detail({"", "", "export-data in the installation that made it, or restore it there"});
     };
-    ZONA_TRY_VOID(read_backup(fd, work.opened.title, *work.opened.keys, looking));
+    ZONA_TRY_VOID(
+        read_backup(work.opened.file.get(), work.opened.title, *work.opened.keys, looking));
     work.steps.begin("store", work.opened.bytes, "bytes");
     return store::write_and_wait(*database, [&](store::Writer& w) -> Result<BackupSummary> {
-        ZONA_TRY_VOID(rewind(work.opened.file));
-        ZONA_TRY_VOID(read_title(fd));
+        ZONA_TRY_VOID(read_again(work.opened));
         for (const store::CollectionSpec* spec : tenant_collections())
             ZONA_TRY_VOID(remove_all(w, store::Collection(*spec, scope)));
         BackupVisitor storing = records_to([&](const auto& spec, const store::Record& record) {
@@ -238,7 +238,7 @@ Result<BackupSummary> TenantOperations::fill_shared(Restoring& work) {
         });
         storing.progress = [&](std::uint64_t bytes) { return work.steps.at(bytes); };
         ZONA_FAULT("tenancy.restore_shared");
-        return read_backup(fd, work.opened.title, *work.opened.keys, storing);
+        return read_backup(work.opened.file.get(), work.opened.title, *work.opened.keys, storing);
     });
 }
 

@@ -235,6 +235,7 @@ Result<TenantOperations::Opened> TenantOperations::open_backup(const Tenants::Pa
     }
     Opened out;
     ZONA_TRY(out.file, os::open_file(path, O_RDONLY));
+    out.path = std::move(path);
     ZONA_TRY(const os::FileStat status, os::stat_fd(out.file.get()));
     out.bytes = status.size;
     ZONA_TRY(out.title, read_title(out.file.get()));

@@ -169,6 +169,7 @@ Tenants::~Tenants() {
         waiting = std::move(waiting_);
         phase_ = Phase::kFailed;
         problem_ = "zona is stopping";
+        settled_.notify_all();
     }
     for (auto& ask : waiting)
         ask();
@@ -189,6 +190,7 @@ Result<void> Tenants::open() {
         }
         waiting = std::move(waiting_);
         waiting_.clear();
+        settled_.notify_all();
     }
     for (auto& ask : waiting)
         ask();
@@ -387,8 +389,13 @@ SessionReport Tenants::report() const {
 }
 
 Result<Tenants::Parts> Tenants::parts() const {
-    const auto open = opened();
-    if (!open) return Error(Code::kUnavailable, problem().value_or("zona is stopping"));
+    std::shared_ptr<Open> open;
+    {
+        std::unique_lock lock(mutex_);
+        settled_.wait(lock, [this] { return phase_ != Phase::kOpening; });
+        if (!open_) return Error(Code::kUnavailable, problem_);
+        open = open_;
+    }
     return Parts{.core = open->core,
                  .databases = open->databases.get(),
                  .registry = open->registry.get(),

@@ -5,6 +5,7 @@
 /// then each active tenant, of which any may fail without holding up the others.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -103,7 +104,7 @@ class Tenants {
         std::string directory;
         std::shared_ptr<const void> alive;
     };
-    /// Errors: kUnavailable, with the reason, unless open() has succeeded.
+    /// Waits until open() has ended; blocks. Errors: kUnavailable, with the reason, if it failed.
     core::Result<Parts> parts() const;
 
     /// Why nothing can be asked; nothing once open() has succeeded.
@@ -129,6 +130,7 @@ class Tenants {
     TenantsDeps deps_;
     std::shared_ptr<Files> files_;
     mutable std::mutex mutex_;
+    mutable std::condition_variable settled_;  // phase_ is another one
     // All guarded by mutex_.
     Phase phase_ = Phase::kOpening;
     std::shared_ptr<Open> open_;  // kOpen

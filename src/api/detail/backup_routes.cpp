@@ -32,10 +32,10 @@ const char* const kBackupExample = R"({"id": 3, "uuid": "5b0c1e8e-43f5-4c5e-9d53
     "name": "Acme Ltd.", "tenantcode": "acme", "status": "active", "connection_status": "connected",
     "db_host": "embedded", "db_name": "", "db_username": "", "db_password": "",
     "made_at": "2026-01-31T12:00:00.000Z", "zona": "0.1.0", "content": "image", "documents": 12,
-    "bytes": 73728, "sha256": "", "file": "acme/5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37.zbk"})";
+    "size_bytes": 73728, "sha256": "", "file": "acme/5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37.zbk"})";
 const char* const kWholeExample = R"({"uuid": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37",
     "made_at": "2026-01-31T12:00:00.000Z", "zona": "0.1.0", "tenants": 2, "documents": 40,
-    "bytes": 147456})";
+    "size_bytes": 147456})";
 const char* const kDatabaseExample = R"({"id": 2, "uuid": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37",
     "tenantcode": "acme", "db_host": "embedded", "db_name": "", "db_username": "",
     "db_password": ""})";
@@ -64,7 +64,7 @@ Shape backup_shape() {
          required("content", Shape::text("`image`: the tenant's own file; `documents`: from any "
                                          "database, for any.")
                                  .choices({"documents", "image"})),
-         required("documents", count("In it.")), required("bytes", count("Of the file.")),
+         required("documents", count("In it.")), required("size_bytes", count("Of the file.")),
          required("sha256", Shape::text("Of what is in it.")),
          required("file", Shape::text("Below the setting backup.directory."))},
         "A backup of a tenant.");
@@ -77,7 +77,7 @@ Shape whole_shape() {
          required("made_at", Shape::text("When it was begun.").format(Format::kTime)),
          required("zona", Shape::text("The version that made it.")),
          required("tenants", count("In it.")), required("documents", count("In it.")),
-         required("bytes", count("Of what is in it."))},
+         required("size_bytes", count("Of what is in it."))},
         "A backup of the core database, all tenants and their keys, which the root key, that is "
         "not in it, opens.");
 }
@@ -262,7 +262,7 @@ Operation erase_tenant() {
                  "keep_backups",
                  Shape::boolean("And the keys, which they open with.").default_value("false"))},
             "That it is meant."),
-        {{"acme", "All of it", R"({"code": "acme"})"}}};
+        {{"all", "All of it", R"({"code": "default"})"}}};
     return out;
 }
 
@@ -309,7 +309,7 @@ Operation delete_whole() {
 }
 
 Operation check_store() {
-    return task("/api/v1/store/checks", "checkStore", "Check all databases",
+    return task("/api/v1/checks", "checkStore", "Check all databases",
                 "Each against its own structure, its counts, its keys, whom its documents belong "
                 "to, and what is recorded of backups. The outcome has `databases`, `documents` and "
                 "`findings`, each with `where` and `what`.");
@@ -330,7 +330,7 @@ json::object shown(const BackupRecord& record) {
             {"zona", record.zona},
             {"content", to_string(record.content)},
             {"documents", record.documents},
-            {"bytes", record.bytes},
+            {"size_bytes", record.bytes},
             {"sha256", record.sha256},
             {"file", record.file}};
 }
@@ -341,7 +341,7 @@ json::object shown(const WholeBackup& whole) {
             {"zona", whole.zona},
             {"tenants", whole.tenants},
             {"documents", whole.documents},
-            {"bytes", whole.bytes}};
+            {"size_bytes", whole.bytes}};
 }
 
 json::array shown(const std::vector<tenancy::CollectionSum>& sums) {

@@ -76,6 +76,10 @@ ApiRequest get_executions(std::string_view id);
 ApiRequest follow_execution(std::string_view id);
 /// One of the operations on /api/v1/tenants.
 ApiRequest manage_tenants(const TenantOptions& options);
+/// One of the operations on /api/v1/backups; not of kRestore, which asks no zona.
+ApiRequest manage_backups(const BackupOptions& options);
+/// POST /api/v1/checks.
+ApiRequest check_store();
 /// One of the operations on /api/v1/keys.
 ApiRequest manage_keys(const KeyOptions& options);
 

@@ -47,7 +47,7 @@ class SqliteImage : public testing::Test {
                 return id;
             },
             [this, &database](const Result<std::int64_t>& id) {
-                written_ = 2 * (id.value() + 1);
+                written_ = static_cast<std::uint64_t>(2 * (id.value() + 1));
                 if (over_) {
                     last_.set_value();
                 } else {

@@ -89,6 +89,7 @@ class TenantOperations::Busy {
 
 /// A backup that is open behind its title.
 struct TenantOperations::Opened {
+    std::string path;
     os::UniqueFd file;
     std::uint64_t bytes = 0;
     BackupTitle title;
