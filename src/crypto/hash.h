@@ -30,7 +30,9 @@ class Sha256 {
     Sha256(const Sha256&) = delete;
     Sha256& operator=(const Sha256&) = delete;
 
+    /// The next piece.
     void add(std::span<const std::byte> data);
+    /// The bytes of a text as the next piece.
     void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
     /// Of all that was added; afterwards it begins anew.
     Digest finish();

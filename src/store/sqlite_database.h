@@ -75,7 +75,7 @@ class Image {
     virtual Reader& reader() = 0;
     /// How large the file is: a multiple of page_bytes().
     virtual std::uint64_t bytes() const = 0;
-    virtual std::size_t page_bytes() const = 0;
+    virtual std::size_t page_bytes() const = 0;  ///< of each page
     /// Reads whole pages, in clear, whatever encrypts the file. Errors: those of the disk;
     /// kInternal: damaged.
     virtual core::Result<void> read(std::span<std::byte> into, std::uint64_t offset) = 0;

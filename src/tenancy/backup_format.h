@@ -98,7 +98,7 @@ class BackupWriter {
     /// Errors of all: those of writing.
     virtual core::Result<void> begin_collection(const std::string& name, int version) = 0;
     virtual core::Result<void> add(const store::Record& record) = 0;  ///< to the present collection
-    virtual core::Result<void> add_pages(std::span<const std::byte> pages) = 0;
+    virtual core::Result<void> add_pages(std::span<const std::byte> pages) = 0;  ///< the next ones
     /// Of an image: how many documents are in it.
     virtual void count(CollectionSum sum) = 0;
     /// Writes the end. The caller syncs the file and gives it its name.

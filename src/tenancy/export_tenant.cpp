@@ -104,6 +104,47 @@ class Fields {
 
 }  // namespace
 
+namespace {
+
+/// Writes a file of lines for a collection.
+Result<CollectionSum> export_collection(store::Reader& reader, const store::Collection& collection,
+                                        const std::string& directory, const Fields& fields,
+                                        const std::function<Result<void>()>& progress) {
+    CollectionSum sum{.name = collection.name(), .documents = 0, .sha256 = {}};
+    ZONA_TRY(const os::UniqueFd fd,
+             os::open_file(fmt::format("{}/{}.jsonl", directory, collection.name()),
+                           O_WRONLY | O_CREAT | O_EXCL, 0600));
+    LinesFile lines(fd);
+    const auto add = [&](const Record& record) -> Result<void> {
+        ZONA_TRY(json::object document, fields.shown(collection.spec(), record));
+        ZONA_TRY_VOID(lines.add(json::object{{"id", id_of(record.id)},
+                                             {"version", record.version},
+                                             {"created", core::to_rfc3339(record.created)},
+                                             {"updated", core::to_rfc3339(record.updated)},
+                                             {"document", std::move(document)}}));
+        ++sum.documents;
+        return progress();
+    };
+    ZONA_TRY_VOID(for_each_record(reader, collection, add));
+    ZONA_TRY(sum.sha256, lines.finish());
+    return sum;
+}
+
+Result<void> write_manifest(const std::string& directory, json::object manifest,
+                            const std::vector<CollectionSum>& sums) {
+    json::array collections;
+    for (const CollectionSum& sum : sums) {
+        collections.push_back({{"name", sum.name},
+                               {"file", sum.name + ".jsonl"},
+                               {"documents", sum.documents},
+                               {"sha256", sum.sha256}});
+    }
+    manifest["collections"] = std::move(collections);
+    return os::replace_file(directory + "/manifest.json", json::serialize(manifest) + "\n", 0600);
+}
+
+}  // namespace
+
 Result<std::vector<CollectionSum>> TenantOperations::export_data(const ExportRequest& request,
                                                                  const core::ProgressSink& tell) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
@@ -120,55 +161,9 @@ Result<std::vector<CollectionSum>> TenantOperations::export_data(const ExportReq
     ZONA_TRY_VOID(remove_tree(making));
     ZONA_TRY_VOID(os::make_directories(making, 0700));
     Steps steps(tell, 1, stopping_);
-    ZONA_TRY(const store::Scope scope, scope_of(tenant.code));
-    ZONA_TRY(const auto keys, parts.files->keys(tenant.code));
-    const Fields fields(request.secrets, tenant.code, keys, deps_.random);
     std::vector<CollectionSum> sums;
-    const auto write = [&](store::Reader& reader) -> Result<void> {
-        const Specs specs = tenant_collections();
-        ZONA_TRY(const std::uint64_t total, count_all(reader, specs, scope));
-        steps.begin("export", total, "documents");
-        std::uint64_t done = 0;
-        for (const store::CollectionSpec* spec : specs) {
-            CollectionSum sum{.name = spec->name, .documents = 0, .sha256 = {}};
-            ZONA_TRY(const os::UniqueFd fd, os::open_file(making + "/" + spec->name + ".jsonl",
-                                                          O_WRONLY | O_CREAT | O_EXCL, 0600));
-            LinesFile lines(fd);
-            const auto add = [&](const Record& record) -> Result<void> {
-                ZONA_TRY(json::object document, fields.shown(*spec, record));
-                ZONA_TRY_VOID(lines.add(json::object{{"id", id_of(record.id)},
-                                                     {"version", record.version},
-                                                     {"created", core::to_rfc3339(record.created)},
-                                                     {"updated", core::to_rfc3339(record.updated)},
-                                                     {"document", std::move(document)}}));
-                ++sum.documents;
-                return steps.at(++done);
-            };
-            ZONA_TRY_VOID(for_each_record(reader, store::Collection(*spec, scope), add));
-            ZONA_TRY(sum.sha256, lines.finish());
-            sums.push_back(std::move(sum));
-        }
-        return {};
-    };
     const auto whole = [&]() -> Result<void> {
-        ZONA_TRY(const auto database, parts.sessions->database(tenant.code));
-        ZONA_TRY_VOID(read_snapshot(*database, write));
-        json::array collections;
-        for (const CollectionSum& sum : sums) {
-            collections.push_back({{"name", sum.name},
-                                   {"file", sum.name + ".jsonl"},
-                                   {"documents", sum.documents},
-                                   {"sha256", sum.sha256}});
-        }
-        const json::object manifest = {
-            {"format", 1},
-            {"tenant", tenant.code},
-            {"made_at", core::to_rfc3339(deps_.clock.system())},
-            {"zona", options_.zona},
-            {"secret_fields", request.secrets == SecretFields::kMask ? "masked" : "open"},
-            {"collections", std::move(collections)}};
-        ZONA_TRY_VOID(
-            os::replace_file(making + "/manifest.json", json::serialize(manifest) + "\n", 0600));
+        ZONA_TRY_VOID(export_documents(parts, tenant, request, making, sums, steps));
         ZONA_TRY_VOID(os::rename_file(making, request.directory));
         return os::sync_directory(request.directory.substr(0, request.directory.rfind('/') + 1));
     };
@@ -178,6 +173,37 @@ Result<std::vector<CollectionSum>> TenantOperations::export_data(const ExportReq
         return done.take_error();
     }
     return sums;
+}
+
+Result<void> TenantOperations::export_documents(const Tenants::Parts& parts, const Tenant& tenant,
+                                                const ExportRequest& request,
+                                                const std::string& directory,
+                                                std::vector<CollectionSum>& sums, Steps& steps) {
+    ZONA_TRY(const store::Scope scope, scope_of(tenant.code));
+    ZONA_TRY(const auto keys, parts.files->keys(tenant.code));
+    const Fields fields(request.secrets, tenant.code, keys, deps_.random);
+    ZONA_TRY(const auto database, parts.sessions->database(tenant.code));
+    ZONA_TRY_VOID(read_snapshot(*database, [&](store::Reader& reader) -> Result<void> {
+        const Specs specs = tenant_collections();
+        ZONA_TRY(const std::uint64_t total, count_all(reader, specs, scope));
+        steps.begin("export", total, "documents");
+        std::uint64_t done = 0;
+        for (const store::CollectionSpec* spec : specs) {
+            ZONA_TRY(CollectionSum sum,
+                     export_collection(reader, store::Collection(*spec, scope), directory, fields,
+                                       [&] { return steps.at(++done); }));
+            sums.push_back(std::move(sum));
+        }
+        return {};
+    }));
+    const bool masked = request.secrets == SecretFields::kMask;
+    return write_manifest(directory,
+                          {{"format", 1},
+                           {"tenant", tenant.code},
+                           {"made_at", core::to_rfc3339(deps_.clock.system())},
+                           {"zona", options_.zona},
+                           {"secret_fields", masked ? "masked" : "open"}},
+                          sums);
 }
 
 Result<CheckReport> TenantOperations::check(const core::ProgressSink& tell) {

@@ -76,13 +76,14 @@ class TenantGuard {
 /// them: for the moment at which a tenant's documents are exchanged, moved or erased. Any thread.
 class TenantDoor {
   public:
+    /// Open, and keeps `database` open.
     explicit TenantDoor(std::shared_ptr<store::Database> database)
         : database_(std::move(database)) {}
 
     /// The database, for one piece of work, after which leave() is called. Errors: what close() was
     /// given.
     core::Result<std::shared_ptr<store::Database>> enter();
-    void leave();
+    void leave();  ///< after enter(), once the work is done
     /// Lets nobody in any more; the database is let go of by the last who leaves. For good: whoever
     /// comes later asks for the tenant's data anew.
     void shut(core::Error reason);

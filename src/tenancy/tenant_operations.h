@@ -102,6 +102,7 @@ struct WholeBackup {
 /// and disks; after an error what was there before is there still, unless it says otherwise.
 class TenantOperations {
   public:
+    /// Does nothing yet.
     TenantOperations(OperationsOptions options, OperationsDeps deps);
     TenantOperations(const TenantOperations&) = delete;
     TenantOperations& operator=(const TenantOperations&) = delete;
@@ -194,6 +195,9 @@ class TenantOperations {
                                        const std::string& owner);
     core::Result<void> switch_to(const Tenants::Parts& parts, Tenant& tenant,
                                  const std::string& name);
+    core::Result<void> export_documents(const Tenants::Parts& parts, const Tenant& tenant,
+                                        const ExportRequest& request, const std::string& directory,
+                                        std::vector<CollectionSum>& sums, Steps& steps);
     core::Result<void> erase_held(const Tenants::Parts& parts, const Tenant& tenant,
                                   Backups backups, Steps& steps);
     core::Result<void> erase_backups(const std::string& code);
