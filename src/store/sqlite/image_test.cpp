@@ -89,6 +89,31 @@ TEST_F(SqliteImage, IsOfOneMomentWhileWritesGoOn) {
     last_.get_future().wait();
 }
 
+// REL-07
+TEST_F(SqliteImage, WaitsForReadersThatBeganBeforeTheLastWrites) {
+    const auto database = file_.open().value();
+    const auto add = [&](std::int64_t id) {
+        return write_and_wait(*database,
+                              [&](Writer& w) { return w.insert(tasks_, id, task("open")); });
+    };
+    ASSERT_TRUE(add(1).has_value());
+    SqliteFile copied;
+    std::future<Result<std::uint64_t>> copying;
+
+    const auto read = database->with_snapshot([&](Reader&) -> Result<void> {
+        for (std::int64_t id = 2; id <= 200; ++id)
+            EXPECT_TRUE(add(id).has_value());
+        copying = std::async(std::launch::async, [&] { return copy(*database, copied.path()); });
+        // Time enough for one that does not wait.
+        copying.wait_for(std::chrono::milliseconds(300));
+        return {};
+    });
+
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(copying.get().value(), 200U);
+    EXPECT_EQ(count(*copied.open().value()), 200U);
+}
+
 TEST_F(SqliteImage, SnapshotStaysAsItWas) {
     const auto database = file_.open().value();
     const auto add = [&](std::int64_t id) {
