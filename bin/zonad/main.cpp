@@ -27,6 +27,7 @@
 #include "identity/authentication.h"
 #include "identity/exposure.h"
 #include "jobs/scheduler.h"
+#include "maintenance.h"
 #include "net/network_policy.h"
 #include "net/server_pool.h"
 #include "net/tls.h"
@@ -48,6 +49,7 @@
 #include "tenancy/admission.h"
 #include "tenancy/encrypted_files.h"
 #include "tenancy/tenant_jobs.h"
+#include "tenancy/tenant_operations.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
 
@@ -56,6 +58,8 @@ using namespace zona;
 
 namespace {
 
+/// Operations on whole tenants at once; each may keep a disk busy.
+constexpr std::size_t kLongThreads = 2;
 constexpr int kExitConfiguration = 78;  // EX_CONFIG of sysexits.h
 constexpr std::uint64_t kWantedFds = 131072;
 /// How old what is known of the last use of a key may be after a crash.
@@ -202,9 +206,11 @@ class Daemon {
     std::unique_ptr<process::Containment> containment_;
     asio::io_context supervision_{1};
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
+    std::optional<asio::thread_pool> long_;      ///< for what takes seconds and more
     std::unique_ptr<vault::RootKeyProvider> root_keys_;
     std::optional<tenancy::Tenants> tenants_;
     std::optional<jobs::Scheduler> jobs_;
+    std::optional<tenancy::TenantOperations> operations_;
     asio::steady_timer store_uses_{supervision_};
     std::unique_ptr<identity::ApiKeys> keys_;
     std::string keys_problem_;              ///< why they cannot be used
@@ -530,6 +536,14 @@ core::Result<void> Daemon::build_tenants() {
                                                   admission_.set_quota(tenant.code, tenant.quota);
                                               },
                                           .changed = [this] { jobs_->poke(); }});
+    operations_.emplace(
+        tenancy::OperationsOptions{.backups = settings_.backup_directory,
+                                   .zona = ZONA_VERSION,
+                                   .keep = static_cast<std::size_t>(settings_.backups_kept)},
+        tenancy::OperationsDeps{.tenants = *tenants_,
+                                .clock = clock_,
+                                .random = random_,
+                                .log = logging_.logger("tenancy")});
     return build_jobs();
 }
 
@@ -550,6 +564,10 @@ void Daemon::open_tenants() {
     if (auto opened = tenants_->open(); !opened)
         return logging_.logger("tenancy").report("tenants cannot be served", opened.error());
     jobs_->start(tenants_->core());
+    asio::post(*long_, [this] {
+        if (auto resumed = operations_->resume(); !resumed)
+            logging_.logger("tenancy").report("unfinished work stays", resumed.error());
+    });
 }
 
 /// What tells this zona from others on the same core database.
@@ -609,6 +627,9 @@ core::Result<void> Daemon::build_api() {
                       }},
          .tenants = *tenants_,
          .jobs = *jobs_,
+         .operations = *operations_,
+         .run_long =
+             [this](std::move_only_function<void()> work) { asio::post(*long_, std::move(work)); },
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
          .keeper_pid = [this] { return table_->header().keeper_pid.load(); },
          .network = [this] { return this->network(); },
@@ -730,6 +751,7 @@ void Daemon::run() {
     supervisor_->recover(std::move(loaded.processes), loaded.next_pm_id);
     // Its thread inherits this one's mask: by now it blocks every signal that somebody waits for.
     blocking_.emplace(1);
+    long_.emplace(kLongThreads);
     asio::post(*blocking_, [this] { open_tenants(); });
     // Not before the loop has turned once: what recovery left for it to do comes first.
     asio::post(supervision_, [this] {
@@ -751,6 +773,8 @@ void Daemon::run() {
     std::promise<void> idle;
     asio::post(*blocking_, [&idle] { idle.set_value(); });
     idle.get_future().wait();
+    operations_->stop();
+    long_->join();
     tenants_.reset();
     blocking_->join();
     if (keys_) {
@@ -763,6 +787,7 @@ void Daemon::run() {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (const auto status = zona::daemon::do_maintenance(argc, argv)) return *status;
     const std::string home = home_of(argc, argv);
     if (home.empty() || home.front() != '/') {
         constexpr std::string_view kUsage =

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "api/detail/await.h"
+#include "api/detail/backup_routes.h"
 #include "api/detail/daemon_operations.h"
 #include "api/detail/event_route.h"
 #include "api/detail/execution_routes.h"
@@ -343,6 +344,7 @@ class DaemonRoutes {
 
     ProcessHub& hub() { return hub_; }
     Executions& executions() { return *executions_; }
+    const DaemonApiDeps& deps() const { return deps_; }
 
   private:
     asio::awaitable<Result<void>> run_stream(const net::Request& request, net::WebSocket& socket) {
@@ -463,6 +465,8 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_job_routes(service, deps != nullptr ? &deps->jobs : nullptr));
     ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr,
                                  deps != nullptr ? &deps->tenants : nullptr));
+    ZONA_TRY_VOID(add_backup_routes(service, routes ? &routes->deps() : nullptr,
+                                    routes ? &routes->executions() : nullptr));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));
     return service.add_documents();
 }

@@ -32,8 +32,9 @@ class Scheduler;
 }
 
 namespace zona::tenancy {
+class TenantOperations;
 class Tenants;
-}
+}  // namespace zona::tenancy
 
 namespace zona::process {
 class Capture;
@@ -79,6 +80,9 @@ struct DaemonApiDeps {
     KeyDeps keys;
     tenancy::Tenants& tenants;
     jobs::Scheduler& jobs;
+    tenancy::TenantOperations& operations;
+    /// Runs what takes seconds or more on a thread for that, which `operations` may block.
+    std::function<void(std::move_only_function<void()>)> run_long;
     std::function<void()> settings_changed;  ///< after a reload that changed something
     std::function<std::int32_t()> keeper_pid;
     std::function<Network()> network;

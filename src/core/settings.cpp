@@ -107,6 +107,23 @@ std::vector<Setting> tenancy_settings() {
     };
 }
 
+std::vector<Setting> backup_settings() {
+    return {
+        {.key = "backup.directory",
+         .type = SettingType::kPath,
+         .default_value = "state/backups",
+         .description = "Where backups lie: a directory for each tenant, and `_all` for those of "
+                        "the whole installation. Better on another disk than the data."},
+        {.key = "backup.keep",
+         .type = SettingType::kInteger,
+         .default_value = "7",
+         .description = "Backups of each tenant that stay, and whole ones, the newest; 0: all. "
+                        "`backups_kept` in a tenant's compliance_settings goes before it.",
+         .least = 0,
+         .most = 1'000'000},
+    };
+}
+
 std::vector<Setting> api_access() {
     return {
         {.key = "api.listen",
@@ -315,7 +332,7 @@ const SettingTable& daemon_settings() {
         std::vector<Setting> all = general_settings();
         for (std::vector<Setting> part :
              {api_access(), api_limits(), api_timeouts(), api_network(), supervisor_settings(),
-              tenancy_settings(), job_settings()}) {
+              tenancy_settings(), job_settings(), backup_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -367,6 +384,8 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .tenant_requests_per_second = snapshot.integer("tenancy.requests_per_second"),
         .tenant_concurrent_requests = snapshot.integer("tenancy.concurrent_requests"),
         .concurrent_requests_of_all = snapshot.integer("tenancy.concurrent_requests_of_all"),
+        .backup_directory = snapshot.text("backup.directory"),
+        .backups_kept = snapshot.integer("backup.keep"),
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),
         .max_processes = snapshot.integer("limits.max_processes"),

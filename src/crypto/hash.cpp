@@ -32,13 +32,44 @@ unsigned char* raw_out(std::span<std::byte> bytes) {
                                                bytes.size());
 }
 
+/// Asked for with each request: looking it up would cost as much as it does.
+const ::EVP_MD* sha256_algorithm() {
+    static const ::EVP_MD* const kAlgorithm = ::EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return kAlgorithm;
+}
+
 }  // namespace
 
 Digest sha256(std::span<const std::byte> data) {
-    // Asked for with each request: looking up the algorithm would cost as much as it does.
-    static const ::EVP_MD* const kAlgorithm = ::EVP_MD_fetch(nullptr, "SHA256", nullptr);
     Digest out;
-    must(::EVP_Digest(data.data(), data.size(), raw_out(out), nullptr, kAlgorithm, nullptr) == 1);
+    must(::EVP_Digest(data.data(), data.size(), raw_out(out), nullptr, sha256_algorithm(),
+                      nullptr) == 1);
+    return out;
+}
+
+Sha256::Sha256() : context_(::EVP_MD_CTX_new()) {
+    must(context_ != nullptr);
+    begin();
+}
+
+Sha256::~Sha256() {
+    ::EVP_MD_CTX_free(static_cast<::EVP_MD_CTX*>(context_));
+}
+
+void Sha256::begin() {
+    auto* const context = static_cast<::EVP_MD_CTX*>(context_);
+    must(::EVP_DigestInit_ex2(context, sha256_algorithm(), nullptr) == 1);
+}
+
+void Sha256::add(std::span<const std::byte> data) {
+    auto* const context = static_cast<::EVP_MD_CTX*>(context_);
+    must(::EVP_DigestUpdate(context, data.data(), data.size()) == 1);
+}
+
+Digest Sha256::finish() {
+    Digest out;
+    must(::EVP_DigestFinal_ex(static_cast<::EVP_MD_CTX*>(context_), raw_out(out), nullptr) == 1);
+    begin();
     return out;
 }
 

@@ -22,6 +22,26 @@ Digest sha256(std::span<const std::byte> data);
 /// The same of a text's bytes.
 Digest sha256(std::string_view text);
 
+/// SHA-256 of what comes piece by piece. One thread at a time.
+class Sha256 {
+  public:
+    Sha256();
+    ~Sha256();
+    Sha256(const Sha256&) = delete;
+    Sha256& operator=(const Sha256&) = delete;
+
+    /// The next piece.
+    void add(std::span<const std::byte> data);
+    /// The bytes of a text as the next piece.
+    void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
+    /// Of all that was added; afterwards it begins anew.
+    Digest finish();
+
+  private:
+    void begin();
+    void* context_;  ///< EVP_MD_CTX
+};
+
 /// HMAC-SHA256 under a key. Source: RFC 2104, FIPS 198-1.
 Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data);
 /// The same under one of our keys.

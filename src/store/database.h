@@ -101,6 +101,11 @@ class Writer : public Reader {
     /// Errors  kNotFound: no such id. kConflict: another version than expected.
     virtual core::Result<Record> replace(const Collection& collection, const Id& id,
                                          const Document& document, Expected expected = {}) = 0;
+    /// Stores a record as it is: with its id, version and moments, in place of what is there. For
+    /// what was read from this or another database: backups, moves. Its scope is the handle's,
+    /// whatever the record says. Errors: those of insert() but kConflict of the id;
+    /// kInvalidArgument: a version below 1; kUnsupported: a backend that cannot.
+    virtual core::Result<void> restore(const Collection& collection, const Record& record);
     /// Gives the changed record. Errors: those of replace() and Update::apply().
     virtual core::Result<Record> modify(const Collection& collection, const Id& id,
                                         const Update& update, Expected expected = {}) = 0;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,24 @@ struct SqliteStats {
     std::uint64_t wal_frames = 0;  ///< in the WAL now
 };
 
+/// The whole file as it is at one moment, while others go on writing.
+class Image {
+  public:
+    Image() = default;
+    Image(const Image&) = delete;
+    Image& operator=(const Image&) = delete;
+    virtual ~Image() = default;
+
+    /// The documents of that moment.
+    virtual Reader& reader() = 0;
+    /// How large the file is: a multiple of page_bytes().
+    virtual std::uint64_t bytes() const = 0;
+    virtual std::size_t page_bytes() const = 0;  ///< of each page
+    /// Reads whole pages, in clear, whatever encrypts the file. Errors: those of the disk;
+    /// kInternal: damaged.
+    virtual core::Result<void> read(std::span<std::byte> into, std::uint64_t offset) = 0;
+};
+
 /// An open file.
 class SqliteDatabase : public Database {
   public:
@@ -71,6 +90,47 @@ class SqliteDatabase : public Database {
     /// Reads the whole file and holds it against its own structure; takes a second for each few
     /// hundred MB. `done` gets success, or kInternal with the first findings.
     virtual void check(Callback<void> done) = 0;
+
+    /// @{
+    /// Runs `work` on the calling thread, over one state of the database and connections of its
+    /// own: however long it takes, nobody waits for it, but the log grows meanwhile. Of an image
+    /// the log is moved into the file first, for which readers that began earlier are waited for.
+    /// Blocks; not on a thread of the database's own. Errors: those of the work; kUnavailable: the
+    /// readers did not end within half a minute.
+    virtual core::Result<void> with_snapshot(
+        std::move_only_function<core::Result<void>(Reader&)> work) = 0;
+    virtual core::Result<void> with_image(
+        std::move_only_function<core::Result<void>(Image&)> work) = 0;
+    /// @}
+
+    /// Moves the log into the file and cuts it to nothing, so that what was removed is nowhere on
+    /// the disk. Blocks until nobody reads what was. Errors: as with_image().
+    virtual core::Result<void> scrub() = 0;
+};
+
+/// Writes a database file from the pages of an Image.
+class ImageWriter {
+  public:
+    /// Makes the file at the absolute `path` (mode 0600) through this VFS; empty: the default.
+    /// Errors: kConflict: something is there. Those of the disk.
+    static core::Result<std::unique_ptr<ImageWriter>> create(const std::string& path,
+                                                             const std::string& vfs);
+    ImageWriter() = default;
+    ImageWriter(const ImageWriter&) = delete;
+    ImageWriter& operator=(const ImageWriter&) = delete;
+    /// Without finish() the file is worthless, and stays.
+    virtual ~ImageWriter() = default;
+
+    /// Adds the next pages, whole ones. Errors: kInvalidArgument: no pages of a database.
+    /// kResourceExhausted: a full disk. Others of the disk.
+    virtual core::Result<void> write(std::span<const std::byte> pages) = 0;
+    /// Syncs the file and its directory. Errors: those of the disk; kConflict: the file says that
+    /// it has another size.
+    virtual core::Result<void> finish() = 0;
+    /// How large it is so far.
+    virtual std::uint64_t bytes() const = 0;
+    /// Reads back whole pages of what was written. Errors: as Image::read().
+    virtual core::Result<void> read(std::span<std::byte> into, std::uint64_t offset) = 0;
 };
 
 /// Opens or makes the file (mode 0600), brings it to the declared collections, starts its threads.

@@ -95,6 +95,13 @@ const CollectionSpec& tenant_backups_spec() {
     return kSpec;
 }
 
+const CollectionSpec& tenant_work_spec() {
+    static const CollectionSpec kSpec{.name = "tenant_work",
+                                      .fields = {one_of("kind", {"restore", "erase", "move"})},
+                                      .indexes = {{.name = "by_created"}}};
+    return kSpec;
+}
+
 const CollectionSpec& license_info_spec() {
     static const CollectionSpec kSpec{
         .name = "license_info",
@@ -118,8 +125,8 @@ const CollectionSpec& system_config_spec() {
 std::vector<const CollectionSpec*> core_collections() {
     std::vector<const CollectionSpec*> all = {&tenants_spec(),          &tenant_history_spec(),
                                               &tenant_databases_spec(), &tenant_backups_spec(),
-                                              &license_info_spec(),     &system_config_spec(),
-                                              &store::counters_spec()};
+                                              &tenant_work_spec(),      &license_info_spec(),
+                                              &system_config_spec(),    &store::counters_spec()};
     for (const CollectionSpec* spec : jobs::core_collections())
         all.push_back(spec);
     return all;

@@ -17,6 +17,8 @@ const store::CollectionSpec& tenant_history_spec();
 const store::CollectionSpec& tenant_databases_spec();
 /// `tenant_backups`: TENANTBACKUP, by number.
 const store::CollectionSpec& tenant_backups_spec();
+/// `tenant_work`: what is being done to a tenant as a whole and goes on after a restart, by code.
+const store::CollectionSpec& tenant_work_spec();
 /// `license_info`: by license_type.
 const store::CollectionSpec& license_info_spec();
 /// `system_config`: by key.

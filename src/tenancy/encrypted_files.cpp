@@ -34,6 +34,30 @@ core::Uuid identity_of(std::string_view owner, std::string_view name) {
     return id;
 }
 
+/// Makes the VFS forget the path when the writer is gone.
+class KnownFile final : public store::ImageWriter {
+  public:
+    KnownFile(std::unique_ptr<store::ImageWriter> inner, vault::EncryptingVfs& vfs,
+              std::string path)
+        : inner_(std::move(inner)), vfs_(vfs), path_(std::move(path)) {}
+    ~KnownFile() override {
+        inner_.reset();
+        vfs_.remove(path_);
+    }
+
+    Result<void> write(std::span<const std::byte> pages) override { return inner_->write(pages); }
+    Result<void> finish() override { return inner_->finish(); }
+    std::uint64_t bytes() const override { return inner_->bytes(); }
+    Result<void> read(std::span<std::byte> into, std::uint64_t offset) override {
+        return inner_->read(into, offset);
+    }
+
+  private:
+    std::unique_ptr<store::ImageWriter> inner_;
+    vault::EncryptingVfs& vfs_;
+    const std::string path_;
+};
+
 class RingFiles final : public EncryptedFiles {
   public:
     RingFiles(EncryptedFilesOptions options, std::unique_ptr<vault::KeyRing> ring,
@@ -41,7 +65,7 @@ class RingFiles final : public EncryptedFiles {
         : options_(std::move(options)), ring_(std::move(ring)), vfs_(std::move(vfs)) {}
 
     Result<void> begin() {
-        ZONA_TRY(auto keys, keys_of(kCore));
+        ZONA_TRY(auto keys, keys(kCore));
         core_fields_.emplace(std::string(kCore), std::move(keys), options_.random);
         return {};
     }
@@ -49,9 +73,8 @@ class RingFiles final : public EncryptedFiles {
     Result<std::shared_ptr<store::Database>> open_database(
         const std::string& path, std::string_view owner,
         const std::vector<const store::CollectionSpec*>& collections) override {
-        ZONA_TRY(auto keys, keys_of(owner));
-        const std::string name = path.substr(path.rfind('/') + 1);
-        ZONA_TRY_VOID(vfs_->add(path, identity_of(owner, name), std::move(keys)));
+        ZONA_TRY(auto keys, keys(owner));
+        ZONA_TRY_VOID(vfs_->add(path, identity_of(owner, name_of(path)), std::move(keys)));
         auto opened = store::open_sqlite({.path = path,
                                           .collections = collections,
                                           .page_token_key = options_.page_token_key,
@@ -96,14 +119,41 @@ class RingFiles final : public EncryptedFiles {
 
     const vault::FieldSealer& core_fields() const override { return *core_fields_; }
 
-  private:
-    Result<std::shared_ptr<const vault::DataKeys>> keys_of(std::string_view owner) {
+    Result<std::unique_ptr<store::ImageWriter>> write_image(const std::string& path,
+                                                            std::string_view owner) override {
+        ZONA_TRY(auto keys, this->keys(owner));
+        ZONA_TRY_VOID(vfs_->add(path, identity_of(owner, name_of(path)), std::move(keys)));
+        auto writer = store::ImageWriter::create(path, vfs_->name());
+        if (!writer) {
+            vfs_->remove(path);
+            return writer.take_error();
+        }
+        return std::make_unique<KnownFile>(*std::move(writer), *vfs_, path);
+    }
+
+    Result<std::shared_ptr<const vault::DataKeys>> find_keys(
+        std::string_view owner) const override {
+        return ring_->tenant(owner);
+    }
+
+    Result<std::shared_ptr<const vault::DataKeys>> keys(std::string_view owner) override {
         auto keys = ring_->tenant(owner);
         if (keys || keys.error().code() != Code::kNotFound) return keys;
         // What was erased is refused here.
         ZONA_TRY_VOID(ring_->add_tenant(owner));
         return ring_->tenant(owner);
     }
+
+    Result<void> erase_keys(std::string_view owner) override {
+        auto erased = ring_->erase(owner);
+        if (!erased && erased.error().code() == Code::kNotFound) return {};
+        return erased;
+    }
+
+    const std::string& ring() const override { return options_.ring; }
+
+  private:
+    static std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
     EncryptedFilesOptions options_;
     std::unique_ptr<vault::KeyRing> ring_;

@@ -19,8 +19,13 @@
 #include "core/secret.h"
 #include "store/database.h"
 
+namespace zona::store {
+class ImageWriter;
+}
+
 namespace zona::vault {
 class EncryptingVfs;
+class DataKeys;
 class FieldSealer;
 class KeyRing;
 class RootKeyProvider;
@@ -65,6 +70,19 @@ class EncryptedFiles {
     virtual vault::KeyRing& key_ring() = 0;
     virtual vault::EncryptingVfs& vfs() = 0;
     /// @}
+    /// Begins a database file from an image, encrypted as open_database() would. It may be opened
+    /// once the writer is gone. Errors: those of the ring and of ImageWriter::create().
+    virtual core::Result<std::unique_ptr<store::ImageWriter>> write_image(
+        const std::string& path, std::string_view owner) = 0;
+    /// An owner's keys. Errors: kNotFound: it has none, or they were erased.
+    virtual core::Result<std::shared_ptr<const vault::DataKeys>> find_keys(
+        std::string_view owner) const = 0;
+    /// The same; an owner without keys gets some. Errors: those of the ring.
+    virtual core::Result<std::shared_ptr<const vault::DataKeys>> keys(std::string_view owner) = 0;
+    /// Forgets an owner's keys for good, as KeyRing::erase(); one without keys is success.
+    virtual core::Result<void> erase_keys(std::string_view owner) = 0;
+    /// The ring's file.
+    virtual const std::string& ring() const = 0;
 
     /// For the flagged fields of the core database.
     virtual const vault::FieldSealer& core_fields() const = 0;

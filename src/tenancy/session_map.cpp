@@ -16,6 +16,8 @@ struct SessionMap::Session {
     Tenant tenant;
     bool ready = false;
     std::shared_ptr<store::Database> database;  ///< once it was used
+    std::shared_ptr<TenantDoor> door;           ///< of that database
+    std::optional<Error> held;                  ///< why it is not served for now
     std::optional<Error> problem;
     std::size_t tries = 0;  ///< that failed, one after the other
     SystemTime next_try{};
@@ -38,8 +40,15 @@ ConnectionStatus SessionMap::put(const Tenant& tenant) {
         const bool moved = place && (place->tenant.database.host != tenant.database.host ||
                                      place->tenant.database.name != tenant.database.name);
         if (!place || moved || !active) before = std::exchange(place, std::make_shared<Session>());
+        if (before) place->held = before->held;
         place->tenant = tenant;
         session = place;
+    }
+    // Who has a handle of before asks for another.
+    if (before && before->door) {
+        before->door->shut(
+            Error(Code::kForbidden, fmt::format("the tenant {} is {}, or its database was changed",
+                                                tenant.code, to_string(tenant.status))));
     }
     if (active) return probe(session);
     if (before && before->ready) tell(tenant.code, ConnectionStatus::kDisconnected);
@@ -91,10 +100,12 @@ ConnectionStatus SessionMap::fail(const SessionPtr& session, const Error& error)
     bool is_news = false;
     std::size_t tries = 0;
     std::shared_ptr<store::Database> closed;  // after the lock
+    std::shared_ptr<TenantDoor> door;
     {
         const std::lock_guard lock(mutex_);
         is_news = std::exchange(session->ready, false) || session->tries == 0;
         closed = std::move(session->database);
+        door = std::move(session->door);
         session->problem = error;
         tries = ++session->tries;
         session->next_try = deps_.clock.system() + pause_after(tries);
@@ -147,6 +158,7 @@ Result<SessionMap::SessionPtr> SessionMap::served(std::string_view code) const {
         return Error(Code::kForbidden, fmt::format("the tenant {} is {}", session.tenant.code,
                                                    to_string(session.tenant.status)));
     }
+    if (session.held) return *session.held;
     if (!session.ready) {
         return Error(Code::kInternal,
                      fmt::format("the tenant {} has no session", session.tenant.code))
@@ -167,7 +179,7 @@ void SessionMap::find(std::string_view code, store::Callback<TenantData> done) {
         session = *std::move(found);
         if (session->database) {
             auto scope = scope_of(session->tenant.code);
-            TenantData data(*std::move(scope), session->database, deps_.hook, deps_.log);
+            TenantData data(*std::move(scope), session->door, deps_.hook, deps_.log);
             lock.unlock();
             return done(std::move(data));
         }
@@ -178,30 +190,81 @@ void SessionMap::find(std::string_view code, store::Callback<TenantData> done) {
 }
 
 Result<TenantData> SessionMap::open(const SessionPtr& session) {
+    auto used = use(session);
+    std::unique_lock lock(mutex_);
+    const std::string code = session->tenant.code;
+    if (session->held) return *session->held;
+    if (!used || !session->door) {
+        lock.unlock();
+        Error told(Code::kInternal, fmt::format("the tenant {} has no session", code));
+        if (!used) fail(session, used.error());
+        return told;
+    }
+    ZONA_TRY(store::Scope scope, scope_of(code));
+    return TenantData(std::move(scope), session->door, deps_.hook, deps_.log);
+}
+
+/// The session's database, which is opened if it was not.
+Result<std::shared_ptr<store::Database>> SessionMap::use(const SessionPtr& session) {
     const std::lock_guard opening(session->opening);
     Tenant tenant;
-    std::shared_ptr<store::Database> database;
     {
         const std::lock_guard lock(mutex_);
+        if (session->database) return session->database;  // somebody else was faster
         tenant = session->tenant;
-        database = session->database;  // somebody else was faster
     }
-    if (!database) {
-        auto opened = deps_.databases.open(tenant);
-        if (!opened) {
-            Error told(Code::kInternal, fmt::format("the tenant {} has no session", tenant.code));
-            fail(session, opened.error());
-            return told;
-        }
-        database = *std::move(opened);
-        {
-            const std::lock_guard lock(mutex_);
-            session->database = database;
-        }
-        if (deps_.opened) deps_.opened();
+    ZONA_TRY(auto database, deps_.databases.open(tenant));
+    {
+        const std::lock_guard lock(mutex_);
+        session->database = database;
+        session->door = std::make_shared<TenantDoor>(database);
     }
-    ZONA_TRY(store::Scope scope, scope_of(tenant.code));
-    return TenantData(std::move(scope), std::move(database), deps_.hook, deps_.log);
+    if (deps_.opened) deps_.opened();
+    return database;
+}
+
+Result<std::shared_ptr<store::Database>> SessionMap::database(std::string_view code) {
+    SessionPtr session;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = sessions_.find(code);
+        if (found == sessions_.end())
+            return Error(Code::kNotFound, fmt::format("there is no tenant '{}'", code));
+        session = found->second;
+    }
+    return use(session);
+}
+
+Result<void> SessionMap::hold(std::string_view code, Error reason) {
+    std::shared_ptr<store::Database> database;  // let go of after the lock
+    std::shared_ptr<TenantDoor> door;
+    SessionPtr session;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = sessions_.find(code);
+        if (found == sessions_.end())
+            return Error(Code::kNotFound, fmt::format("there is no tenant '{}'", code));
+        session = found->second;
+        session->held = reason;
+    }
+    // Whoever opens it now is waited for, too.
+    const std::lock_guard opening(session->opening);
+    {
+        const std::lock_guard lock(mutex_);
+        database = std::move(session->database);
+        door = std::move(session->door);
+    }
+    if (door) door->close(std::move(reason));
+    return {};
+}
+
+ConnectionStatus SessionMap::release(const Tenant& tenant) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (const auto found = sessions_.find(tenant.code); found != sessions_.end())
+            found->second->held.reset();
+    }
+    return put(tenant);
 }
 
 std::vector<std::string> SessionMap::in_use() const {

@@ -91,6 +91,15 @@ class SessionMap {
     /// What a use of the tenant's open database has shown: after an error it is tried as any other
     /// that cannot be had.
     void note(std::string_view code, const core::Result<void>& used);
+    /// The database itself, of a tenant of any status, for operations on all of its documents.
+    /// Blocks. Errors: kNotFound: no such tenant. Those of TenantDatabases::open().
+    core::Result<std::shared_ptr<store::Database>> database(std::string_view code);
+    /// Serves the tenant no more until release(): what was asked for is waited for, the database is
+    /// let go of, and whoever asks meanwhile gets `reason`. Blocks; not on a thread of the
+    /// database's own. Once per tenant at a time. Errors: kNotFound: no such tenant.
+    core::Result<void> hold(std::string_view code, core::Error reason);
+    /// Takes in what has become of the tenant; it is served again if it is active. Blocks.
+    ConnectionStatus release(const Tenant& tenant);
 
     /// Who is served, and who should be and is not.
     SessionReport report() const;
@@ -104,6 +113,7 @@ class SessionMap {
     ConnectionStatus succeed(const SessionPtr& session);
     void tell(const std::string& code, ConnectionStatus status) const;
     std::chrono::milliseconds pause_after(std::size_t tries);
+    core::Result<std::shared_ptr<store::Database>> use(const SessionPtr& session);
     core::Result<SessionPtr> served(std::string_view code) const;
 
     SessionDeps deps_;

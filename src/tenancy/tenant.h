@@ -90,6 +90,7 @@ struct Tenant {
     OwnQuota quota;
     core::SystemTime created_at{};
     core::SystemTime updated_at{};
+    std::optional<core::SystemTime> erased_at{};  ///< all that was stored of it is gone
 };
 
 /// What is told of a tenant that is to be made.

@@ -71,6 +71,10 @@ class GuardedWriter final : public GuardedReading<Writer> {
         ZONA_TRY_VOID(guard_.permit(Change::kWrite, collection));
         return inner_.upsert(collection, id, document);
     }
+    Result<void> restore(const Collection& collection, const Record& record) override {
+        ZONA_TRY_VOID(guard_.permit(Change::kWrite, collection));
+        return inner_.restore(collection, record);
+    }
     Result<Record> replace(const Collection& collection, const Id& id, const Document& document,
                            Expected expected) override {
         ZONA_TRY_VOID(guard_.permit(Change::kWrite, collection));
@@ -106,10 +110,43 @@ class GuardedWriter final : public GuardedReading<Writer> {
 
 TenantData::TenantData(store::Scope scope, std::shared_ptr<store::Database> database,
                        PermissionHook hook, core::Logger log)
+    : TenantData(std::move(scope), std::make_shared<TenantDoor>(std::move(database)),
+                 std::move(hook), std::move(log)) {}
+
+TenantData::TenantData(store::Scope scope, std::shared_ptr<TenantDoor> door, PermissionHook hook,
+                       core::Logger log)
     : scope_(scope),
-      database_(std::move(database)),
+      door_(std::move(door)),
       guard_(
           std::make_shared<const TenantGuard>(std::move(scope), std::move(hook), std::move(log))) {}
+
+Result<std::shared_ptr<store::Database>> TenantDoor::enter() {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return *closed_;
+    ++inside_;
+    return database_;
+}
+
+void TenantDoor::leave() {
+    std::shared_ptr<store::Database> database;  // let go of after the lock
+    const std::lock_guard lock(mutex_);
+    --inside_;
+    if (closed_ && inside_ == 0) database = std::move(database_);
+    changed_.notify_all();
+}
+
+void TenantDoor::shut(core::Error reason) {
+    std::shared_ptr<store::Database> database;  // let go of after the lock
+    const std::lock_guard lock(mutex_);
+    closed_ = std::move(reason);
+    if (inside_ == 0) database = std::move(database_);
+}
+
+void TenantDoor::close(core::Error reason) {
+    shut(std::move(reason));
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return inside_ == 0; });
+}
 
 Result<void> TenantGuard::check(const Collection& collection) const {
     if (collection.scope() == scope_) return {};

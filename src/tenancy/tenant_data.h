@@ -13,9 +13,13 @@
 /// Copies are cheap, and keep the database open. Any thread.
 #pragma once
 
+#include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -68,12 +72,42 @@ class TenantGuard {
     core::Logger log_;
 };
 
+/// What all the TenantData of one session go through to the database, so that it can be taken from
+/// them: for the moment at which a tenant's documents are exchanged, moved or erased. Any thread.
+class TenantDoor {
+  public:
+    /// Open, and keeps `database` open.
+    explicit TenantDoor(std::shared_ptr<store::Database> database)
+        : database_(std::move(database)) {}
+
+    /// The database, for one piece of work, after which leave() is called. Errors: what close() was
+    /// given.
+    core::Result<std::shared_ptr<store::Database>> enter();
+    void leave();  ///< after enter(), once the work is done
+    /// Lets nobody in any more; the database is let go of by the last who leaves. For good: whoever
+    /// comes later asks for the tenant's data anew.
+    void shut(core::Error reason);
+    /// shut(), and waits until all are out. Not on a thread of the database's own.
+    void close(core::Error reason);
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    // All guarded by mutex_.
+    std::shared_ptr<store::Database> database_;
+    std::size_t inside_ = 0;
+    std::optional<core::Error> closed_;
+};
+
 /// One tenant's part of a database. Source: TEN-12..TEN-14, TEN-30..TEN-34.
 class TenantData {
   public:
     /// `database` must have been opened with every collection that is asked for. An empty `hook`
     /// permits everything.
     TenantData(store::Scope scope, std::shared_ptr<store::Database> database, PermissionHook hook,
+               core::Logger log);
+    /// The same through a door that may be closed: then reads and writes fail with its reason.
+    TenantData(store::Scope scope, std::shared_ptr<TenantDoor> door, PermissionHook hook,
                core::Logger log);
 
     const std::string& code() const { return scope_.code(); }
@@ -85,27 +119,43 @@ class TenantData {
     /// Runs `body(store::Reader&) -> Result<T>` as store::read() does.
     template <class Body>
     void read(Body body, store::Callback<store::AnswerOf<Body, store::Reader>> done) const {
+        auto database = door_->enter();
+        if (!database) return done(database.take_error());
         store::read(
-            *database_,
+            **database,
             [guard = guard_, body = std::move(body)](store::Reader& reader) mutable {
                 return guard->with(reader, body);
             },
-            std::move(done));
+            leaving<store::AnswerOf<Body, store::Reader>>(*database, std::move(done)));
     }
     /// Runs `body(store::Writer&) -> Result<T>` as one transaction, as store::write() does.
     template <class Body>
     void write(Body body, store::Callback<store::AnswerOf<Body, store::Writer>> done) const {
+        auto database = door_->enter();
+        if (!database) return done(database.take_error());
         store::write(
-            *database_,
+            **database,
             [guard = guard_, body = std::move(body)](store::Writer& writer) mutable {
                 return guard->with(writer, body);
             },
-            std::move(done));
+            leaving<store::AnswerOf<Body, store::Writer>>(*database, std::move(done)));
     }
 
   private:
+    /// Keeps the database open until the answer was given.
+    template <class T>
+    store::Callback<T> leaving(std::shared_ptr<store::Database> database,
+                               store::Callback<T> done) const {
+        return [door = door_, database = std::move(database),
+                done = std::move(done)](core::Result<T> answer) mutable {
+            done(std::move(answer));
+            database.reset();
+            door->leave();
+        };
+    }
+
     store::Scope scope_;
-    std::shared_ptr<store::Database> database_;
+    std::shared_ptr<TenantDoor> door_;
     std::shared_ptr<const TenantGuard> guard_;  // shared with the work that goes on
 };
 

@@ -27,9 +27,24 @@ class SeparateDatabases final : public TenantDatabases {
         return open_(directory_of(tenant) + "/data.db", tenant.code);
     }
 
+    /// A code is a name for a file: scope_of() sees to that; and so is the name of a database.
+    std::string directory_of(const Tenant& tenant) const override {
+        if (tenant.database.host != kEmbedded) return {};
+        const std::string own = fmt::format("{}/{}", directory_, tenant.code);
+        if (tenant.database.name.empty()) return own;
+        return fmt::format("{}/{}", own, tenant.database.name);
+    }
+
   private:
     static Result<void> check_host(const Tenant& tenant) {
-        if (tenant.database.host == kEmbedded) return {};
+        if (tenant.database.host == kEmbedded) {
+            const std::string& name = tenant.database.name;
+            if (name.empty() || store::Scope::tenant(name)) return {};
+            return Error(Code::kInvalidArgument,
+                         fmt::format("the tenant {} has a database called '{}', which is no name "
+                                     "for a directory",
+                                     tenant.code, name));
+        }
         if (tenant.database.host.empty()) {
             return Error(Code::kInvalidArgument,
                          fmt::format("the tenant {} has no database host", tenant.code));
@@ -39,11 +54,6 @@ class SeparateDatabases final : public TenantDatabases {
                                  "driver for databases elsewhere",
                                  tenant.code, tenant.database.host));
     }
-    /// A code is a name for a file: scope_of() sees to that.
-    std::string directory_of(const Tenant& tenant) const {
-        return fmt::format("{}/{}", directory_, tenant.code);
-    }
-
     std::string directory_;
     OpenFile open_;
 };

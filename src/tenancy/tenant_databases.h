@@ -33,13 +33,18 @@ class TenantDatabases {
     /// Opens it, and makes it if it is not there. It may be let go of on any thread, one of the
     /// database's own included. Errors: those of probe(), and of the backend.
     virtual core::Result<std::shared_ptr<store::Database>> open(const Tenant& tenant) = 0;
+
+    /// The directory of the file that is this tenant's database; empty: it is no file of its own.
+    virtual std::string directory_of(const Tenant&) const { return {}; }
 };
 
 /// Opens or makes the database file of the tenant with this code at `path`.
 using OpenFile = std::function<core::Result<std::shared_ptr<store::Database>>(
     const std::string& path, std::string_view code)>;
 
-/// MSSP: a file of its own for each tenant, DIRECTORY/CODE/data.db.
+/// MSSP: a file of its own for each tenant, DIRECTORY/CODE/data.db, or DIRECTORY/CODE/NAME/data.db
+/// for a database with a name: what was restored or moved has one, so that old and new can both be
+/// there and the registry says which of them is meant.
 std::unique_ptr<TenantDatabases> separate_databases(std::string directory, OpenFile open);
 /// SINGLE_TENANT: `database` for all of them; its documents are stamped with their tenant.
 std::unique_ptr<TenantDatabases> shared_database(std::shared_ptr<store::Database> database);

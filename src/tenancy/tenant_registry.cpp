@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
+#include "core/random.h"
 #include "store/counters.h"
 #include "tenancy/core_collections.h"
 #include "vault/field_sealer.h"
@@ -28,6 +29,7 @@ constexpr const char* kPassword = "db_password";
 constexpr const char* kQuotas = "quotas";
 constexpr const char* kRequestsPerSecond = "requests_per_second";
 constexpr const char* kConcurrentRequests = "concurrent_requests";
+constexpr const char* kErasedAt = "erased_at";
 
 Collection in_core(const store::CollectionSpec& spec) {
     return Collection(spec, Scope::core());
@@ -82,6 +84,7 @@ Error no_tenant(std::string_view code) {
 struct TenantRegistry::Work {
     const core::Clock& clock;
     const vault::FieldSealer* sealer;
+    mutable core::SystemRandom random{};  ///< any thread
 
     static vault::FieldPlace place(std::string_view code) {
         return {.collection = tenants_spec().name, .document = code, .field = kPassword};
@@ -106,6 +109,8 @@ struct TenantRegistry::Work {
         out.quota = quota_of(*object_of(from, kQuotas));
         out.created_at = record.created;
         out.updated_at = record.updated;
+        if (const json::value* erased = from.if_contains(kErasedAt); erased && erased->is_int64())
+            out.erased_at = core::SystemTime(std::chrono::microseconds(erased->get_int64()));
         if (const std::string sealed = text_of(from, kPassword);
             !sealed.empty() && passwords == Passwords::kOpened) {
             if (sealer == nullptr) return no_sealer();
@@ -163,6 +168,7 @@ struct TenantRegistry::Work {
             store::next_number(writer, in_core(store::counters_spec()), "tenants", clock.system()));
         ZONA_TRY(const json::object document, document_of(wanted, scope.code(), number));
         ZONA_TRY(const Record record, writer.insert(tenants, scope.code(), document));
+        ZONA_TRY_VOID(add_database(writer, document));
         return tenant_of(record, Passwords::kOpened);
     }
 
@@ -175,6 +181,10 @@ struct TenantRegistry::Work {
 
     Result<Tenant> set_status(Writer& writer, const std::string& code, TenantStatus status) const {
         ZONA_TRY(const Record before, record_of(writer, code));
+        if (before.document->contains(kErasedAt)) {
+            return Error(Code::kConflict,
+                         fmt::format("the tenant {} was erased, and stays inactive", code));
+        }
         if (text_of(*before.document, "status") == to_string(status))
             return tenant_of(before, Passwords::kOpened);
         ZONA_TRY_VOID(keep_state(writer, before));
@@ -186,6 +196,10 @@ struct TenantRegistry::Work {
                           const TenantChange& wanted) const {
         if (wanted.name) ZONA_TRY_VOID(check_name(*wanted.name));
         ZONA_TRY(const Record before, record_of(writer, code));
+        if (before.document->contains(kErasedAt)) {
+            return Error(Code::kConflict,
+                         fmt::format("the tenant {} was erased, and stays as it is", code));
+        }
         json::object after = *before.document;
         if (wanted.name)
             after["tenant_name"] =
@@ -213,6 +227,62 @@ struct TenantRegistry::Work {
         old.erase(kPassword);
         ZONA_TRY_VOID(writer.insert(in_core(tenant_history_spec()), number, old));
         return {};
+    }
+
+    /// TENANTDB: a record of the database that the tenant's own record names.
+    Result<void> add_database(Writer& writer, const json::object& tenant) const {
+        ZONA_TRY(const std::int64_t number,
+                 store::next_number(writer, in_core(store::counters_spec()), "tenant_databases",
+                                    clock.system()));
+        json::object record = {{"id", number}, {"uuid", core::Uuid::v4(random).to_string()}};
+        for (const char* field : {"tenant_code", "tenant_name", "status", "connection_status",
+                                  "db_host", "db_name", "db_username"})
+            record[field] = tenant.at(field);
+        ZONA_TRY_VOID(writer.insert(in_core(tenant_databases_spec()), number, record));
+        return {};
+    }
+
+    static store::Query of_tenant(std::string_view code) {
+        return {.filter = store::Filter::eq("tenant_code", json::string(code)), .sort = {}};
+    }
+
+    Result<Tenant> set_database(Writer& writer, const std::string& code, const std::string& host,
+                                const std::string& name) const {
+        ZONA_TRY(const Record before, record_of(writer, code));
+        ZONA_TRY_VOID(keep_state(writer, before));
+        ZONA_TRY_VOID(writer.remove_many(in_core(tenant_databases_spec()), of_tenant(code)));
+        json::object after = *before.document;
+        after["db_host"] = host;
+        after["db_name"] = name;
+        ZONA_TRY_VOID(add_database(writer, after));
+        return change(
+            writer, before,
+            store::Update().set("db_host", json::string(host)).set("db_name", json::string(name)));
+    }
+
+    static store::Update forgotten(std::string_view code) {
+        return store::Update()
+            .set("tenant_name", json::string(code))
+            .set("contact_email", "")
+            .set("configuration", json::object())
+            .set("compliance_settings", json::object())
+            .set("db_host", "")
+            .set("db_name", "")
+            .set("db_username", "")
+            .unset(kPassword);
+    }
+
+    Result<Tenant> forget(Writer& writer, const std::string& code) const {
+        ZONA_TRY(const Record before, record_of(writer, code));
+        ZONA_TRY_VOID(writer.remove_many(in_core(tenant_databases_spec()), of_tenant(code)));
+        ZONA_TRY_VOID(
+            writer.update_many(in_core(tenant_history_spec()), of_tenant(code), forgotten(code)));
+        const auto now = std::chrono::floor<std::chrono::microseconds>(clock.system());
+        store::Update update = forgotten(code);
+        update.set("status", json::string(to_string(TenantStatus::kInactive)));
+        if (!before.document->contains(kErasedAt))
+            update.set(kErasedAt, now.time_since_epoch().count());
+        return change(writer, before, update);
     }
 
     Result<Tenant> change(Writer& writer, const Record& before, const store::Update& update) const {
@@ -326,6 +396,21 @@ void TenantRegistry::set_connection(const std::string& code, ConnectionStatus st
                 store::Update().set("connection_status", json::string(to_string(status))));
         },
         std::move(done));
+}
+
+void TenantRegistry::set_database(const std::string& code, const std::string& host,
+                                  const std::string& name, store::Callback<Tenant> done) {
+    store::write(
+        *core_,
+        [work = work_, code, host, name](Writer& w) {
+            return work->set_database(w, code, host, name);
+        },
+        std::move(done));
+}
+
+void TenantRegistry::forget(const std::string& code, store::Callback<Tenant> done) {
+    store::write(
+        *core_, [work = work_, code](Writer& w) { return work->forget(w, code); }, std::move(done));
 }
 
 void TenantRegistry::history(const std::string& code, store::Callback<std::vector<Tenant>> done) {

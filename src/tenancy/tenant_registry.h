@@ -43,13 +43,19 @@ class TenantRegistry {
     void find(const std::string& code, store::Callback<std::optional<Tenant>> done);
     /// All, also those that are not served, in the order of their making.
     void list(store::Callback<std::vector<Tenant>> done);
-    /// Errors: kNotFound.
+    /// Errors: kNotFound. kConflict: it was erased.
     void set_status(const std::string& code, TenantStatus status, store::Callback<Tenant> done);
     /// Errors: kNotFound, kInvalidArgument for a name that is too long.
     void update(const std::string& code, TenantChange change, store::Callback<Tenant> done);
     /// What a try of its database has shown. It is no part of the history. Errors: kNotFound.
     void set_connection(const std::string& code, ConnectionStatus status,
                         store::Callback<Tenant> done);
+    /// Says where its database is from now on, and keeps TENANTDB true with it. Errors: kNotFound.
+    void set_database(const std::string& code, const std::string& host, const std::string& name,
+                      store::Callback<Tenant> done);
+    /// Takes out all that is about people from its record, every former state of it, and TENANTDB;
+    /// it stays as a number, a code and times. Errors: kNotFound.
+    void forget(const std::string& code, store::Callback<Tenant> done);
     /// Every state that the record had before the present one, the oldest first; passwords are left
     /// out. Errors: kNotFound.
     void history(const std::string& code, store::Callback<std::vector<Tenant>> done);

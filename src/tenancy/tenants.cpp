@@ -2,6 +2,9 @@
 
 #include <array>
 #include <condition_variable>
+#include <future>
+#include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -40,6 +43,10 @@ std::vector<const store::CollectionSpec*> tenant_collections() {
 /// The databases that are open. Closing one waits for its threads, and the last to let go of it may
 /// be one of these: so it is closed on a thread for that.
 class Tenants::Files : public std::enable_shared_from_this<Files> {
+    /// The file goes after its database.
+    using OpenDatabase =
+        std::pair<std::shared_ptr<EncryptedFiles>, std::shared_ptr<store::Database>>;
+
   public:
     explicit Files(const TenantsDeps& deps) : deps_(deps) {}
 
@@ -54,29 +61,45 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
     Result<std::shared_ptr<store::Database>> open(
         const std::string& path, std::string_view owner,
         const std::vector<const store::CollectionSpec*>& collections) {
+        close(path);
         std::shared_ptr<EncryptedFiles> files;
         {
-            const std::lock_guard lock(mutex_);
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, [&] { return !being_closed_.contains(path); });
             files = files_;
         }
         ZONA_TRY(std::shared_ptr<store::Database> database,
                  files->open_database(path, owner, collections));
         {
             const std::lock_guard lock(mutex_);
-            ++open_;
+            open_.insert(path);
         }
         store::Database* const shown = database.get();
-        auto close = [self = shared_from_this(), files = std::move(files),
-                      database = std::move(database)](store::Database*) mutable {
+        // Its last owner may be a thread of the database's own, so it is closed on another one, or
+        // by whoever wants the file first.
+        auto owned = std::make_shared<OpenDatabase>(std::move(files), std::move(database));
+        auto close = [self = shared_from_this(), path,
+                      owned = std::move(owned)](store::Database*) mutable {
+            {
+                const std::lock_guard lock(self->mutex_);
+                self->closing_.emplace(path, std::move(owned));
+            }
             auto& run_blocking = self->deps_.run_blocking;
-            run_blocking([self = std::move(self), files = std::move(files),
-                          database = std::move(database)]() mutable {
-                database.reset();
-                files.reset();
-                self->closed();
-            });
+            run_blocking([self = std::move(self), path] { self->close(path); });
         };
         return std::shared_ptr<store::Database>(shown, std::move(close));
+    }
+
+    void wait_until_closed() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return open_.empty(); });
+        files_.reset();
+    }
+
+    void wait_until_closed(const std::string& path) {
+        close(path);
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return !open_.contains(path); });
     }
 
     std::shared_ptr<EncryptedFiles> files() {
@@ -84,16 +107,23 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
         return files_;
     }
 
-    void wait_until_closed() {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return open_ == 0; });
-        files_.reset();
-    }
-
   private:
-    void closed() {
+    /// Closes it, if nobody uses it any more and nobody closes it already.
+    void close(const std::string& path) {
+        std::shared_ptr<OpenDatabase> owned;
+        {
+            std::unique_lock lock(mutex_);
+            const auto found = closing_.find(path);
+            if (found == closing_.end()) return;
+            owned = std::move(found->second);
+            closing_.erase(found);
+            being_closed_.insert(path);
+        }
+        owned->second.reset();
+        owned.reset();
         const std::lock_guard lock(mutex_);
-        --open_;
+        being_closed_.erase(path);
+        open_.erase(open_.find(path));
         changed_.notify_all();
     }
 
@@ -102,7 +132,9 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
     std::condition_variable changed_;
     // All guarded by mutex_.
     std::shared_ptr<EncryptedFiles> files_;
-    std::size_t open_ = 0;
+    std::multiset<std::string> open_;  // paths
+    std::set<std::string> being_closed_;
+    std::map<std::string, std::shared_ptr<OpenDatabase>> closing_;  // used by nobody
 };
 
 /// What there is once the core database is open.
@@ -128,6 +160,7 @@ Tenants::~Tenants() {
         waiting = std::move(waiting_);
         phase_ = Phase::kFailed;
         problem_ = "zona is stopping";
+        settled_.notify_all();
     }
     for (auto& ask : waiting)
         ask();
@@ -148,6 +181,7 @@ Result<void> Tenants::open() {
         }
         waiting = std::move(waiting_);
         waiting_.clear();
+        settled_.notify_all();
     }
     for (auto& ask : waiting)
         ask();
@@ -414,6 +448,30 @@ std::optional<core::SystemTime> Tenants::next_retry() const {
 SessionReport Tenants::report() const {
     const auto open = opened();
     return open ? open->sessions->report() : SessionReport();
+}
+
+Result<Tenants::Parts> Tenants::parts() const {
+    std::shared_ptr<Open> open;
+    {
+        std::unique_lock lock(mutex_);
+        settled_.wait(lock, [this] { return phase_ != Phase::kOpening; });
+        if (!open_) return Error(Code::kUnavailable, problem_);
+        open = open_;
+    }
+    return Parts{.core = open->core,
+                 .databases = open->databases.get(),
+                 .registry = open->registry.get(),
+                 .sessions = open->sessions.get(),
+                 .files = files_->files(),
+                 .open_file =
+                     [files = files_](const std::string& path, std::string_view owner) {
+                         return files->open(path, owner, tenant_collections());
+                     },
+                 .wait_until_closed =
+                     [files = files_](const std::string& path) { files->wait_until_closed(path); },
+                 .build_type = options_.build_type,
+                 .directory = options_.directory,
+                 .alive = open};
 }
 
 void Tenants::retry_due() {

@@ -5,6 +5,7 @@
 /// then each active tenant, of which any may fail without holding up the others.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -105,6 +106,26 @@ class Tenants {
     void note(std::string_view code, const core::Result<void>& used);
     std::optional<core::SystemTime> next_retry() const;
     /// @}
+    /// What operations on whole tenants work with (tenant_operations.h); valid as long as `alive`
+    /// is kept, which keeps the destructor waiting.
+    struct Parts {
+        std::shared_ptr<store::Database> core;
+        TenantDatabases* databases = nullptr;
+        TenantRegistry* registry = nullptr;
+        SessionMap* sessions = nullptr;
+        std::shared_ptr<EncryptedFiles> files;
+        /// Opens or makes a file with the collections of tenants.
+        std::function<core::Result<std::shared_ptr<store::Database>>(const std::string& path,
+                                                                     std::string_view owner)>
+            open_file;
+        /// Blocks until nobody has it open; not on a thread of run_blocking's.
+        std::function<void(const std::string& path)> wait_until_closed;
+        BuildType build_type = BuildType::kMssp;
+        std::string directory;
+        std::shared_ptr<const void> alive;
+    };
+    /// Waits until open() has ended; blocks. Errors: kUnavailable, with the reason, if it failed.
+    core::Result<Parts> parts() const;
 
     /// Why nothing can be asked; nothing once open() has succeeded.
     std::optional<std::string> problem() const;
@@ -129,6 +150,7 @@ class Tenants {
     TenantsDeps deps_;
     std::shared_ptr<Files> files_;
     mutable std::mutex mutex_;
+    mutable std::condition_variable settled_;  // phase_ is another one
     // All guarded by mutex_.
     Phase phase_ = Phase::kOpening;
     std::shared_ptr<Open> open_;  // kOpen

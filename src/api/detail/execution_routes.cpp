@@ -32,6 +32,7 @@ std::string example_fields(const std::string& operation) {
     return R"("id": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37", "operation": ")" + operation +
            R"(", "action": "start", "status": "running", "started_at": "2026-01-31T12:00:00.000Z", "ended_at": null,
         "processes": 1, "finished": 0, "failed": 0, "warnings": [], "error": null,
+        "subject": "", "progress": null, "outcome": null,
         "correlation_id": "0f3a9c1d5e7b2468-1")";
 }
 
@@ -45,9 +46,16 @@ const char* const kResultExample =
 std::vector<Field> execution_fields() {
     return {required("id", Shape::text("Of this execution.").format(Format::kUuid)),
             required("operation", Shape::text("The operationId of what was asked.")),
-            required("action", Shape::text("What is done to each process.")
-                                   .choices({"start", "stop", "restart", "delete", "reset", "scale",
-                                             "signal", "send", "restore"})),
+            required("action", Shape::text("What is done, in a word: to each process, or by a task "
+                                           "on its subject.")),
+            required("subject", Shape::text("What a task is about: a tenant's code. Empty for "
+                                            "changes of processes.")),
+            required("progress", Shape::component("Progress", "Of a task.").nullable()),
+            required("outcome", Shape::map("What a task that succeeded has made or found; the "
+                                           "operation that began it says what.",
+                                           Shape::any("A value."))
+                                    .example(R"({"documents": 12})")
+                                    .nullable()),
             required("status", Shape::text("`failure` if any part of it failed.")
                                    .choices({"running", "success", "failure"})),
             required("started_at", Shape::text("When it was asked for.").format(Format::kTime)),
@@ -63,6 +71,17 @@ std::vector<Field> execution_fields() {
             required("error",
                      Shape::component("PartialFailure", "Why it ended as a whole.").nullable()),
             required("correlation_id", Shape::text("Of the request that asked for it."))};
+}
+
+Shape progress_shape() {
+    return Shape::object({required("percent", Shape::integer("Of all of it.").range(0, 100)),
+                          required("step", Shape::text("What is being done, for people.")),
+                          required("number", Shape::integer("Of this step, from 1.")),
+                          required("steps", Shape::integer("How many there are.")),
+                          required("done", Shape::integer("Of this step.")),
+                          required("total", Shape::integer("Of this step; 0 if nobody knows.")),
+                          required("unit", Shape::text("What is counted: `bytes`, `documents`."))},
+                         "How far a task is.");
 }
 
 Shape result_shape() {
@@ -130,8 +149,9 @@ Operation follow_execution() {
             .summary = "Follow one execution to its end",
             .description =
                 "Server-sent events: `result` with what has become of each process, first those "
-                "that are over already, in the shape of an ExecutionResult; then `ended` with the "
-                "Execution, and the stream ends. Ids count from 1; a client that comes back with "
+                "that are over already, in the shape of an ExecutionResult; of a task `progress` "
+                "now and then, without an id; then `ended` with the Execution, and the stream "
+                "ends. Ids count from 1; a client that comes back with "
                 "Last-Event-ID goes on behind it, and one that has seen the end is told to stay "
                 "away by a 204.",
             .parameters = {id_parameter()},
@@ -145,6 +165,14 @@ Operation follow_execution() {
                          .shape = Shape::text("Nothing."),
                          .media_type = ""}},
             .errors = unknown()};
+}
+
+json::value shown(const std::optional<core::Progress>& progress) {
+    if (!progress) return nullptr;
+    return json::object{{"percent", progress->percent()}, {"step", progress->step},
+                        {"number", progress->number},     {"steps", progress->steps},
+                        {"done", progress->done},         {"total", progress->total},
+                        {"unit", progress->unit}};
 }
 
 json::object shown(const ExecutionView& view, const net::Request& request) {
@@ -161,6 +189,9 @@ json::object shown(const ExecutionView& view, const net::Request& request) {
     out["failed"] = view.failed;
     out["warnings"] = render(view.warnings);
     out["error"] = view.error ? render(net::shown_to(request, *view.error)) : json::value(nullptr);
+    out["subject"] = view.subject;
+    out["progress"] = shown(view.progress);
+    out["outcome"] = view.outcome ? json::value(*view.outcome) : json::value(nullptr);
     out["correlation_id"] = view.correlation_id;
     return out;
 }
@@ -177,6 +208,7 @@ struct Following {
     ExecutionPtr execution;
     net::Subscription news;
     std::size_t seen = 0;  ///< results
+    json::value told{};    ///< the progress
 };
 
 asio::awaitable<Result<void>> send(net::EventStream& out, std::string_view name, std::size_t id,
@@ -199,7 +231,16 @@ asio::awaitable<Result<bool>> send_present(Following& following, const net::Requ
             ZONA_CO_TRY_VOID(co_await send(out, "result", following.seen, shown(result, request)));
         }
     }
-    if (!ended) co_return false;
+    if (!ended) {
+        const json::value progress = shown(following.execution->view().progress);
+        if (!progress.is_null() && progress != following.told) {
+            following.told = progress;
+            const std::string text = core::to_json(progress);
+            const net::ServerEvent event{.id = {}, .event = "progress", .data = text, .retry = {}};
+            ZONA_CO_TRY_VOID(co_await out.send(event));
+        }
+        co_return false;
+    }
     const json::value data = shown(following.execution->view(), request);
     ZONA_CO_TRY_VOID(co_await send(out, "ended", following.seen + 1, data));
     co_return true;
@@ -320,10 +361,14 @@ Answer execute(Executions& executions, const Call& call, NotWaitedFor asked) {
         executions.begin(std::move(request), std::move(change), std::move(accepted));
     };
     ZONA_CO_TRY(const ExecutionPtr execution, co_await answer_of<ExecutionPtr>(std::move(begin)));
-    const json::value data = shown(execution->view(), call.request());
+    co_return accepted(execution, call.request());
+}
+
+Result<Response> accepted(const ExecutionPtr& execution, const net::Request& request) {
+    const json::value data = shown(execution->view(), request);
     Response response = Response::success(core::to_json(data), {}, 202);
     response.headers.set("Location", "/api/v1/executions/" + execution->id().to_string());
-    co_return response;
+    return response;
 }
 
 Result<void> add_execution_routes(Service& service, Executions* executions,
@@ -337,6 +382,7 @@ Result<void> add_execution_routes(Service& service, Executions* executions,
                  Shape::object(std::move(with_results),
                                "A change that goes on after its answer, process by process."));
     service.name("ExecutionResult", result_shape());
+    service.name("Progress", progress_shape());
     const auto routes = executions == nullptr
                             ? nullptr
                             : std::make_shared<const ExecutionRoutes>(*executions, *clock);

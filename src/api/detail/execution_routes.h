@@ -1,4 +1,4 @@
-// Changes whose end nobody waits for: what is declared of them, and the routes that show them.
+// Work whose end nobody waits for: what is declared of it, and the routes that show it.
 #pragma once
 
 #include <memory>
@@ -25,6 +25,9 @@ struct NotWaitedFor {
 /// Begins it and answers 202 with its execution. The operation is that of the call.
 net::asio::awaitable<core::Result<net::Response>> execute(Executions& executions, const Call& call,
                                                           NotWaitedFor asked);
+
+/// The answer 202 with an execution.
+core::Result<net::Response> accepted(const ExecutionPtr& execution, const net::Request& request);
 
 /// Adds the routes of /api/v1/executions, and the shapes that they use. `executions` outlives the
 /// service; null where nobody asks, and so may `clock` be.

@@ -61,28 +61,36 @@ Executions::Executions(const core::Clock& clock, core::Random& random,
                        core::MetricRegistry& metrics, Limits limits)
     : clock_(clock), random_(random), limits_(limits), news_({}, "executions", metrics) {}
 
-void Executions::begin(Request request, Change change, process::Callback<ExecutionPtr> accepted) {
+Result<ExecutionPtr> Executions::make(Request request) {
     {
         const std::lock_guard lock(mutex_);
         if (running_ >= limits_.running) {
-            return accepted(
-                Error(Code::kTooManyRequests,
-                      fmt::format("{} executions are under way, and that is the limit", running_))
-                    .detail(
-                        {"wait", "", "ask again when some have ended, or without wait: false"}));
+            return Error(
+                       Code::kTooManyRequests,
+                       fmt::format("{} executions are under way, and that is the limit", running_))
+                .detail({"wait", "", "ask again when some have ended, or without wait: false"});
         }
         ++running_;
     }
-    auto beginning = std::make_shared<Beginning>();
     ExecutionView view{.id = core::Uuid::v4(random_),
                        .operation = std::move(request.operation),
                        .action = std::move(request.action),
+                       .subject = std::move(request.subject),
                        .correlation_id = std::move(request.correlation_id),
                        .started_at = clock_.system(),
                        .ended_at = {},
                        .warnings = std::move(request.warnings),
-                       .error = {}};
-    beginning->execution = ExecutionPtr(new Execution(std::move(view)));
+                       .error = {},
+                       .progress = {},
+                       .outcome = {}};
+    return ExecutionPtr(new Execution(std::move(view)));
+}
+
+void Executions::begin(Request request, Change change, process::Callback<ExecutionPtr> accepted) {
+    auto made = make(std::move(request));
+    if (!made) return accepted(made.take_error());
+    auto beginning = std::make_shared<Beginning>();
+    beginning->execution = *std::move(made);
     beginning->accepted = std::move(accepted);
     change(progress_of(beginning), [self = shared_from_this(), beginning](Result<void> result) {
         if (auto answer = std::exchange(beginning->accepted, nullptr)) {
@@ -96,6 +104,32 @@ void Executions::begin(Request request, Change change, process::Callback<Executi
         }
         self->end(beginning->execution, std::move(result));
     });
+}
+
+Result<ExecutionPtr> Executions::run(Request request, Task task, const Runner& runner) {
+    ZONA_TRY(ExecutionPtr execution, make(std::move(request)));
+    add(execution);
+    runner([self = shared_from_this(), execution, task = std::move(task)]() mutable {
+        auto done = task(self->sink_of(execution));
+        if (!done) return self->end(execution, done.take_error());
+        {
+            const std::lock_guard lock(execution->mutex_);
+            execution->view_.outcome =
+                std::make_shared<const boost::json::object>(*std::move(done));
+        }
+        self->end(execution, Result<void>());
+    });
+    return execution;
+}
+
+core::ProgressSink Executions::sink_of(const ExecutionPtr& execution) {
+    return [self = shared_from_this(), execution](const core::Progress& progress) {
+        {
+            const std::lock_guard lock(execution->mutex_);
+            execution->view_.progress = progress;
+        }
+        self->tell(*execution);
+    };
 }
 
 process::Progress Executions::progress_of(const std::shared_ptr<Beginning>& beginning) {

@@ -1,7 +1,9 @@
-// Executions: changes whose end their client does not wait for, and what has become of them.
+// Executions: work whose end its client does not wait for, and what has become of it.
 //
-// They live as long as the daemon: what they change is on the disk, they themselves are not. The
-// newest of those that have ended are kept, within limits.
+// Two kinds: a change of processes, which has a result for each of them, and a task, anything that
+// takes long, which has steps, a progress and an outcome. They live as long as the daemon: what
+// they change is on the disk, they themselves are not. The newest of those that have ended are
+// kept, within limits.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +18,11 @@
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/json/object.hpp>
 
 #include "core/clock.h"
 #include "core/metrics.h"
+#include "core/progress.h"
 #include "core/random.h"
 #include "core/result.h"
 #include "net/broadcast.h"
@@ -39,7 +43,8 @@ std::string_view to_string(ExecutionStatus status);
 struct ExecutionView {
     core::Uuid id;
     std::string operation;       ///< the operationId of what was asked
-    std::string action;          ///< in a word: "start", "stop", ...
+    std::string action;          ///< in a word: "start", "backup", ...
+    std::string subject;         ///< of a task, what it is about: a tenant's code; may be empty
     std::string correlation_id;  ///< of the request that asked for it
     ExecutionStatus status = ExecutionStatus::kRunning;
     core::SystemTime started_at{};
@@ -48,7 +53,9 @@ struct ExecutionView {
     std::size_t finished = 0;   ///< of them
     std::size_t failed = 0;     ///< of those that finished
     std::vector<std::string> warnings;
-    std::optional<core::Error> error;  ///< why it ended as a whole
+    std::optional<core::Error> error;                    ///< why it ended as a whole
+    std::optional<core::Progress> progress;              ///< of a task, once it has told
+    std::shared_ptr<const boost::json::object> outcome;  ///< of a task that succeeded; else null
 };
 
 /// One execution. Any thread.
@@ -83,6 +90,12 @@ class Executions : public std::enable_shared_from_this<Executions> {
     /// A change: it tells how it comes along, and at its end whether it failed as a whole.
     using Change = std::move_only_function<void(process::Progress, process::Callback<void> ended)>;
 
+    /// A task: it blocks, tells how it comes along from its thread, and gives what has come of it.
+    using Task =
+        std::move_only_function<core::Result<boost::json::object>(const core::ProgressSink&)>;
+    /// Runs what blocks, on another thread.
+    using Runner = std::function<void(std::move_only_function<void()>)>;
+
     /// `clock`, `random` and `metrics` outlive it and whatever it began.
     Executions(const core::Clock& clock, core::Random& random, core::MetricRegistry& metrics,
                Limits limits);
@@ -95,11 +108,16 @@ class Executions : public std::enable_shared_from_this<Executions> {
         std::string action;
         std::string correlation_id;
         std::vector<std::string> warnings{};
+        std::string subject{};
     };
     /// Begins `change` and calls `accepted` once it is on the disk. Errors, given to `accepted`:
     /// kTooManyRequests when too many run; those of the change when it was refused, and then there
     /// is no execution.
     void begin(Request request, Change change, process::Callback<ExecutionPtr> accepted);
+
+    /// Gives `task` to `runner`; it is an execution from now on.
+    /// Errors: kTooManyRequests when too many run.
+    core::Result<ExecutionPtr> run(Request request, Task task, const Runner& runner);
 
     /// Null: it is not known, or not any more.
     ExecutionPtr find(const core::Uuid& id) const;
@@ -111,6 +129,8 @@ class Executions : public std::enable_shared_from_this<Executions> {
 
   private:
     struct Beginning;
+    core::Result<ExecutionPtr> make(Request request);
+    core::ProgressSink sink_of(const ExecutionPtr& execution);
     process::Progress progress_of(const std::shared_ptr<Beginning>& beginning);
     void end(const ExecutionPtr& execution, core::Result<void> result);
     void add(const ExecutionPtr& execution);

@@ -70,7 +70,10 @@ Shape tenant_shape() {
          required("compliance_settings", settings_shape("Of retention and masking.")),
          required("quotas", quotas_shape()),
          required("created_at", Shape::text("When it was made.").format(Format::kTime)),
-         required("updated_at", Shape::text("When its record changed.").format(Format::kTime))},
+         required("updated_at", Shape::text("When its record changed.").format(Format::kTime)),
+         required("erased_at", Shape::text("When all that was stored of it was erased.")
+                                   .format(Format::kTime)
+                                   .nullable())},
         "Somebody who the platform works for.");
 }
 
@@ -93,7 +96,7 @@ const char* const kTenantExample = R"({"id": 2, "code": "acme", "name": "Acme Lt
     "db_username": "", "contact_email": "ops@acme.example", "configuration": {},
     "compliance_settings": {}, "quotas": {"requests_per_second": 200},
     "created_at": "2026-01-31T12:00:00.000Z",
-    "updated_at": "2026-01-31T12:00:00.000Z"})";
+    "updated_at": "2026-01-31T12:00:00.000Z", "erased_at": null})";
 
 ParameterSpec code_parameter() {
     return {.name = "code",
@@ -218,7 +221,8 @@ Operation set_tenant_status() {
             .answers = {{.description = "The tenant as it is now.",
                          .shape = Shape::component("Tenant"),
                          .example = kTenantExample}},
-            .errors = one_tenant()};
+            .errors = {{Code::kNotFound, "There is no such tenant."},
+                       {Code::kConflict, "It was erased."}}};
 }
 
 Operation list_tenants_plainly() {
@@ -263,7 +267,9 @@ json::object shown(const Tenant& tenant) {
             {"compliance_settings", *tenant.compliance_settings},
             {"quotas", shown(tenant.quota)},
             {"created_at", core::to_rfc3339(tenant.created_at)},
-            {"updated_at", core::to_rfc3339(tenant.updated_at)}};
+            {"updated_at", core::to_rfc3339(tenant.updated_at)},
+            {"erased_at", tenant.erased_at ? json::value(core::to_rfc3339(*tenant.erased_at))
+                                           : json::value(nullptr)}};
 }
 
 json::object shown_plainly(const Tenant& tenant) {

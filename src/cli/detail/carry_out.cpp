@@ -68,6 +68,10 @@ Status carry_out_verb(Context& context, const Command& command) {
             return jobs(context, std::get<JobOptions>(options));
         case Verb::kTenant:
             return tenants(context, std::get<TenantOptions>(options));
+        case Verb::kBackup:
+            return backups(context, std::get<BackupOptions>(options));
+        case Verb::kStore:
+            return check_store(context, std::get<StoreOptions>(options));
         case Verb::kContext:
         case Verb::kHelp:
             break;

@@ -1,6 +1,10 @@
 #include "cli/detail/model.h"
 
+#include <algorithm>
+#include <array>
+
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include "core/time_format.h"
 
@@ -196,6 +200,41 @@ bool is_execution(const json::value& data) {
     return from.contains("operation") && from.contains("finished");
 }
 
+namespace {
+
+/// What a task has made or found, for people: its texts and numbers.
+void read_task(const json::object& from, Execution& execution) {
+    static constexpr std::array kTasks = {"backup", "verify", "restore", "export",
+                                          "move",   "erase",  "check"};
+    // "restore" is also what is done to processes, of which a count is told.
+    execution.is_task =
+        std::ranges::find(kTasks, execution.action) != kTasks.end() && execution.processes == 0;
+    const json::value* progress = from.if_contains("progress");
+    if (progress != nullptr && progress->is_object())
+        execution.percent = integer_of(progress->get_object(), "percent").value_or(0);
+    const json::value* outcome = from.if_contains("outcome");
+    if (outcome == nullptr || !outcome->is_object()) return;
+    execution.is_task = true;
+    for (const auto& [key, value] : outcome->get_object()) {
+        if (value.is_string() && !value.get_string().empty()) {
+            execution.outcome.push_back(fmt::format("{:<17} {}", std::string_view(key),
+                                                    std::string_view(value.get_string())));
+        } else if (value.is_int64()) {
+            execution.outcome.push_back(
+                fmt::format("{:<17} {}", std::string_view(key), value.get_int64()));
+        } else if (key == "findings" && value.is_array()) {
+            for (const json::value& one : value.get_array()) {
+                if (!one.is_object()) continue;
+                execution.findings.push_back(fmt::format("{}: {}",
+                                                         text_of(one.get_object(), "where"),
+                                                         text_of(one.get_object(), "what")));
+            }
+        }
+    }
+}
+
+}  // namespace
+
 Execution read_execution(const json::value& data) {
     const json::object& from = object_of(data);
     Execution execution;
@@ -211,6 +250,8 @@ Execution read_execution(const json::value& data) {
     if (const json::value* error = present(from, "error")) {
         execution.error = read_error_object(*error);
     }
+    execution.subject = text_of(from, "subject");
+    read_task(from, execution);
     return execution;
 }
 

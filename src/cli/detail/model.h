@@ -135,6 +135,11 @@ struct Execution {
     std::int64_t failed = 0;
     std::vector<OperationResult> results;
     std::optional<core::Error> error;
+    std::string subject;  ///< of a task: a tenant's code; may be empty
+    bool is_task = false;
+    std::int64_t percent = 0;           ///< of a task
+    std::vector<std::string> outcome;   ///< of a task that succeeded: a line for each thing
+    std::vector<std::string> findings;  ///< of a check
 };
 
 struct ProcessList {

@@ -134,7 +134,14 @@ struct ConfigOptions {
     std::string level;
 };
 
-enum class KeyAction : std::uint8_t { kList, kCreate, kRotate, kRevoke };
+enum class KeyAction : std::uint8_t {
+    kList,
+    kCreate,
+    kRotate,
+    kRevoke,
+    kExportShares,  ///< of the root key; no zona is asked
+    kImportShares
+};
 
 /// Texts as typed: the API checks them.
 struct KeyOptions {
@@ -144,6 +151,10 @@ struct KeyOptions {
     std::string tenant;   ///< kCreate; empty: it reaches all
     std::string expires;  ///< kCreate; empty: never
     std::string overlap;  ///< kRotate; empty: the API's own
+    std::string needed;   ///< kExportShares: how many make the key; empty: 2
+    std::string total;    ///< kExportShares; empty: 3
+    std::string file;     ///< kImportShares: holds the shares, one a line
+    std::string to;       ///< kImportShares: the file of the key that is made
 };
 
 enum class ExecutionAction : std::uint8_t { kList, kShow, kWait };
@@ -161,7 +172,16 @@ enum class TenantAction : std::uint8_t {
     kUpdate,
     kActivate,
     kSuspend,
-    kDeactivate
+    kDeactivate,
+    kDatabases,
+    kBackup,
+    kBackups,
+    kVerify,
+    kDropBackup,
+    kRestore,
+    kExport,
+    kMove,
+    kErase
 };
 
 /// Texts as typed: the API checks them.
@@ -172,6 +192,28 @@ struct TenantOptions {
     std::string email;                ///< kCreate, kUpdate; may be empty
     std::string requests_per_second;  ///< kUpdate; empty: as it is
     std::string concurrent_requests;  ///< kUpdate; empty: as it is
+    std::string what;           ///< kVerify, kDropBackup, kRestore: a backup; kExport: a directory
+    std::string of;             ///< kRestore; may be empty
+    std::string confirm;        ///< kErase: the code once more
+    bool replace = false;       ///< kRestore
+    bool keep_backups = false;  ///< kErase
+    bool open_secrets = false;  ///< kExport
+    bool no_wait = false;       ///< of those that go on as an execution
+};
+
+enum class BackupAction : std::uint8_t { kList, kCreate, kShow, kVerify, kDelete, kRestore };
+
+struct BackupOptions {
+    BackupAction action = BackupAction::kList;
+    std::string id;        ///< of all but kList and kCreate; kRestore: or a directory
+    std::string to;        ///< kRestore: the new home
+    std::string root_key;  ///< kRestore: a file; empty: that of this home
+    bool no_wait = false;
+};
+
+/// zona store check.
+struct StoreOptions {
+    bool no_wait = false;
 };
 
 enum class JobAction : std::uint8_t { kList, kShow, kHistory, kRun, kPause, kResume, kCancel };
@@ -202,7 +244,8 @@ struct NoOptions {};
 using VerbOptions =
     std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
-                 TenantOptions, JobOptions, ExecutionOptions, ContextOptions, WebOptions>;
+                 TenantOptions, JobOptions, BackupOptions, StoreOptions, ExecutionOptions,
+                 ContextOptions, WebOptions>;
 
 /// A command to carry out.
 struct Command {

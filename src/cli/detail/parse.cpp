@@ -266,25 +266,36 @@ Result<VerbOptions> config_options(const RawWords& raw) {
 
 Result<VerbOptions> key_options(const RawWords& raw) {
     using Row = std::pair<string_view, KeyAction>;
-    static constexpr std::array kActions = {
-        Row{"list", KeyAction::kList},     Row{"ls", KeyAction::kList},
-        Row{"create", KeyAction::kCreate}, Row{"rotate", KeyAction::kRotate},
-        Row{"revoke", KeyAction::kRevoke}, Row{"rm", KeyAction::kRevoke}};
+    static constexpr std::array kActions = {Row{"list", KeyAction::kList},
+                                            Row{"ls", KeyAction::kList},
+                                            Row{"create", KeyAction::kCreate},
+                                            Row{"rotate", KeyAction::kRotate},
+                                            Row{"revoke", KeyAction::kRevoke},
+                                            Row{"rm", KeyAction::kRevoke},
+                                            Row{"export-shares", KeyAction::kExportShares},
+                                            Row{"import-shares", KeyAction::kImportShares}};
     const vector<string>& words = raw.positionals;
     KeyOptions out;
     if (!words.empty()) {
         const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
         if (row == kActions.end()) {
-            const vector<string> known{"list", "create", "rotate", "revoke"};
+            const vector<string> known{"list",   "create",        "rotate",
+                                       "revoke", "export-shares", "import-shares"};
             return wrong(fmt::format("zona key has no '{}'{}", escape_control(words[0]),
                                      core::suggestion(words[0], known)))
                 .detail({"", "", fmt::format("usage: zona key {}", info(Verb::kKey).synopsis)});
         }
         out.action = row->second;
-        const bool is_named = out.action != KeyAction::kList;
+        const bool is_named =
+            out.action != KeyAction::kList && out.action != KeyAction::kExportShares;
         ZONA_TRY_VOID(check_count(Verb::kKey, words, is_named ? 2 : 1, is_named ? 2 : 1));
-        if (is_named) out.name = words[1];
+        if (is_named) (out.action == KeyAction::kImportShares ? out.file : out.name) = words[1];
     }
+    if (out.action == KeyAction::kImportShares && raw.to.empty())
+        return wrong("zona key import-shares makes a file: give --to FILE");
+    out.needed = raw.needed;
+    out.total = raw.total;
+    out.to = raw.to;
     const auto only_of = [&](string_view flag, const string& value,
                              KeyAction action) -> Result<void> {
         if (value.empty() || out.action == action) return {};
@@ -302,38 +313,7 @@ Result<VerbOptions> key_options(const RawWords& raw) {
     return out;
 }
 
-Result<VerbOptions> tenant_options(const RawWords& raw) {
-    using Row = std::pair<string_view, TenantAction>;
-    static constexpr std::array kActions = {Row{"list", TenantAction::kList},
-                                            Row{"ls", TenantAction::kList},
-                                            Row{"show", TenantAction::kShow},
-                                            Row{"states", TenantAction::kStates},
-                                            Row{"create", TenantAction::kCreate},
-                                            Row{"update", TenantAction::kUpdate},
-                                            Row{"activate", TenantAction::kActivate},
-                                            Row{"suspend", TenantAction::kSuspend},
-                                            Row{"deactivate", TenantAction::kDeactivate}};
-    const vector<string>& words = raw.positionals;
-    TenantOptions out{.code = {},
-                      .name = raw.tenant_name,
-                      .email = raw.email,
-                      .requests_per_second = raw.requests_per_second,
-                      .concurrent_requests = raw.concurrent_requests};
-    if (!words.empty()) {
-        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
-        if (row == kActions.end()) {
-            const vector<string> known{"list",   "show",     "states",  "create",
-                                       "update", "activate", "suspend", "deactivate"};
-            return wrong(fmt::format("zona tenant has no '{}'{}", escape_control(words[0]),
-                                     core::suggestion(words[0], known)))
-                .detail(
-                    {"", "", fmt::format("usage: zona tenant {}", info(Verb::kTenant).synopsis)});
-        }
-        out.action = row->second;
-        const bool is_one = out.action != TenantAction::kList;
-        ZONA_TRY_VOID(check_count(Verb::kTenant, words, is_one ? 2 : 1, is_one ? 2 : 1));
-        if (is_one) out.code = words[1];
-    }
+Result<void> check_words(const TenantOptions& out) {
     const bool is_update = out.action == TenantAction::kUpdate;
     const bool has_quota = !(out.requests_per_second.empty() && out.concurrent_requests.empty());
     const bool has_words = !(out.name.empty() && out.email.empty());
@@ -346,6 +326,81 @@ Result<VerbOptions> tenant_options(const RawWords& raw) {
         return wrong(
             "zona tenant update needs what is to change: --name, --email, "
             "--requests-per-second or --concurrent-requests");
+    return {};
+}
+
+Result<void> check_tenant_flags(const TenantOptions& out) {
+    const auto only_of = [&](bool given, TenantAction action, string_view what) -> Result<void> {
+        if (!given || out.action == action) return {};
+        return wrong(string(what));
+    };
+    ZONA_TRY_VOID(only_of(out.replace || !out.of.empty(), TenantAction::kRestore,
+                          "--replace and --of belong to zona tenant restore"));
+    ZONA_TRY_VOID(only_of(out.open_secrets, TenantAction::kExport,
+                          "--open-secrets belongs to zona tenant export-data"));
+    ZONA_TRY_VOID(only_of(out.keep_backups || !out.confirm.empty(), TenantAction::kErase,
+                          "--confirm and --keep-backups belong to zona tenant erase"));
+    if (out.action == TenantAction::kErase && out.confirm.empty()) {
+        return wrong(fmt::format("what is erased is gone: give --confirm {}, if you mean it",
+                                 escape_control(out.code)));
+    }
+    return {};
+}
+
+Result<VerbOptions> tenant_options(const RawWords& raw) {
+    struct Row {
+        string_view name;
+        TenantAction action;
+        std::size_t words;  // with the name
+    };
+    static constexpr std::array kActions = {Row{"list", TenantAction::kList, 1},
+                                            Row{"ls", TenantAction::kList, 1},
+                                            Row{"show", TenantAction::kShow, 2},
+                                            Row{"states", TenantAction::kStates, 2},
+                                            Row{"create", TenantAction::kCreate, 2},
+                                            Row{"update", TenantAction::kUpdate, 2},
+                                            Row{"activate", TenantAction::kActivate, 2},
+                                            Row{"suspend", TenantAction::kSuspend, 2},
+                                            Row{"deactivate", TenantAction::kDeactivate, 2},
+                                            Row{"databases", TenantAction::kDatabases, 2},
+                                            Row{"backup", TenantAction::kBackup, 2},
+                                            Row{"backups", TenantAction::kBackups, 2},
+                                            Row{"verify", TenantAction::kVerify, 3},
+                                            Row{"drop-backup", TenantAction::kDropBackup, 3},
+                                            Row{"restore", TenantAction::kRestore, 3},
+                                            Row{"export-data", TenantAction::kExport, 3},
+                                            Row{"move", TenantAction::kMove, 2},
+                                            Row{"erase", TenantAction::kErase, 2}};
+    const vector<string>& words = raw.positionals;
+    TenantOptions out{.code = {},
+                      .name = raw.tenant_name,
+                      .email = raw.email,
+                      .requests_per_second = raw.requests_per_second,
+                      .concurrent_requests = raw.concurrent_requests};
+    out.of = raw.of;
+    out.confirm = raw.confirm;
+    out.replace = raw.replace;
+    out.keep_backups = raw.keep_backups;
+    out.open_secrets = raw.open_secrets;
+    out.no_wait = raw.no_wait;
+    if (!words.empty()) {
+        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::name);
+        if (row == kActions.end()) {
+            vector<string> known;
+            for (const Row& one : kActions)
+                known.emplace_back(one.name);
+            return wrong(fmt::format("zona tenant has no '{}'{}", escape_control(words[0]),
+                                     core::suggestion(words[0], known)))
+                .detail(
+                    {"", "", fmt::format("usage: zona tenant {}", info(Verb::kTenant).synopsis)});
+        }
+        out.action = row->action;
+        ZONA_TRY_VOID(check_count(Verb::kTenant, words, row->words, row->words));
+        if (row->words > 1) out.code = words[1];
+        if (row->words > 2) out.what = words[2];
+    }
+    ZONA_TRY_VOID(check_words(out));
+    ZONA_TRY_VOID(check_tenant_flags(out));
     return out;
 }
 
@@ -375,6 +430,47 @@ Result<VerbOptions> job_options(const RawWords& raw) {
     if (out.action != JobAction::kHistory && !out.cursor.empty())
         return wrong("--cursor belongs to zona job history");
     return out;
+}
+
+Result<VerbOptions> backup_options(const RawWords& raw) {
+    using Row = std::pair<string_view, BackupAction>;
+    static constexpr std::array kActions = {
+        Row{"list", BackupAction::kList},     Row{"ls", BackupAction::kList},
+        Row{"create", BackupAction::kCreate}, Row{"show", BackupAction::kShow},
+        Row{"verify", BackupAction::kVerify}, Row{"delete", BackupAction::kDelete},
+        Row{"rm", BackupAction::kDelete},     Row{"restore", BackupAction::kRestore}};
+    const vector<string>& words = raw.positionals;
+    BackupOptions out{.to = raw.to, .root_key = raw.root_key, .no_wait = raw.no_wait};
+    if (!words.empty()) {
+        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
+        if (row == kActions.end()) {
+            const vector<string> known{"list", "create", "show", "verify", "delete", "restore"};
+            return wrong(fmt::format("zona backup has no '{}'{}", escape_control(words[0]),
+                                     core::suggestion(words[0], known)))
+                .detail(
+                    {"", "", fmt::format("usage: zona backup {}", info(Verb::kBackup).synopsis)});
+        }
+        out.action = row->second;
+        const bool is_one =
+            out.action != BackupAction::kList && out.action != BackupAction::kCreate;
+        ZONA_TRY_VOID(check_count(Verb::kBackup, words, is_one ? 2 : 1, is_one ? 2 : 1));
+        if (is_one) out.id = words[1];
+    }
+    const bool restores = out.action == BackupAction::kRestore;
+    if (restores && out.to.empty())
+        return wrong("zona backup restore makes a new home: give --to HOME");
+    if (!restores && !(out.to.empty() && out.root_key.empty()))
+        return wrong("--to and --root-key belong to zona backup restore");
+    return out;
+}
+
+Result<VerbOptions> store_options(const RawWords& raw) {
+    ZONA_TRY_VOID(check_count(Verb::kStore, raw.positionals, 1, 1));
+    if (raw.positionals[0] != "check") {
+        return wrong(fmt::format("zona store has no '{}'", escape_control(raw.positionals[0])))
+            .detail({"", "", fmt::format("usage: zona store {}", info(Verb::kStore).synopsis)});
+    }
+    return StoreOptions{.no_wait = raw.no_wait};
 }
 
 Result<VerbOptions> execution_options(const RawWords& raw) {
@@ -454,6 +550,10 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return job_options(raw);
         case Verb::kTenant:
             return tenant_options(raw);
+        case Verb::kBackup:
+            return backup_options(raw);
+        case Verb::kStore:
+            return store_options(raw);
         case Verb::kContext:
             return context_options(raw);
         case Verb::kWeb:

@@ -286,6 +286,31 @@ ApiRequest manage_tenants(const TenantOptions& options) {
             return get(one);
         case TenantAction::kStates:
             return get(one + "/states");
+        case TenantAction::kDatabases:
+            return get(one + "/databases");
+        case TenantAction::kBackups:
+            return get(one + "/backups");
+        case TenantAction::kBackup:
+            return {"POST", one + "/backups", {}};
+        case TenantAction::kMove:
+            return {"POST", one + "/moves", {}};
+        case TenantAction::kVerify:
+            return {
+                "POST", one + "/backups/" + percent_encoded(options.what) + "/verifications", {}};
+        case TenantAction::kDropBackup:
+            return {"DELETE", one + "/backups/" + percent_encoded(options.what), {}};
+        case TenantAction::kRestore: {
+            json::object body = {{"backup", options.what}, {"replace", options.replace}};
+            if (!options.of.empty()) body["of"] = options.of;
+            return post(one + "/restorations", body);
+        }
+        case TenantAction::kExport:
+            return post(one + "/exports",
+                        {{"directory", options.what},
+                         {"secret_fields", options.open_secrets ? "open" : "masked"}});
+        case TenantAction::kErase:
+            return post(one + "/erasures",
+                        {{"code", options.confirm}, {"keep_backups", options.keep_backups}});
         case TenantAction::kList:
             break;
     }
@@ -316,6 +341,28 @@ ApiRequest manage_jobs(const JobOptions& options) {
     return get(all);
 }
 
+ApiRequest manage_backups(const BackupOptions& options) {
+    const std::string all = "/api/v1/backups";
+    const std::string one = all + '/' + percent_encoded(options.id);
+    switch (options.action) {
+        case BackupAction::kCreate:
+            return {"POST", all, {}};
+        case BackupAction::kVerify:
+            return {"POST", one + "/verifications", {}};
+        case BackupAction::kDelete:
+            return {"DELETE", one, {}};
+        case BackupAction::kList:
+        case BackupAction::kShow:
+        case BackupAction::kRestore:
+            break;
+    }
+    return get(all);
+}
+
+ApiRequest check_store() {
+    return {"POST", "/api/v1/checks", {}};
+}
+
 ApiRequest manage_keys(const KeyOptions& options) {
     const std::string one = "/api/v1/keys/" + percent_encoded(options.name);
     json::object body;
@@ -335,6 +382,8 @@ ApiRequest manage_keys(const KeyOptions& options) {
         case KeyAction::kRevoke:
             return {"DELETE", one, {}};
         case KeyAction::kList:
+        case KeyAction::kExportShares:
+        case KeyAction::kImportShares:
             break;
     }
     return get("/api/v1/keys");

@@ -78,6 +78,10 @@ ApiRequest follow_execution(std::string_view id);
 ApiRequest manage_tenants(const TenantOptions& options);
 /// One of the operations on /api/v1/jobs.
 ApiRequest manage_jobs(const JobOptions& options);
+/// One of the operations on /api/v1/backups; not of kRestore, which asks no zona.
+ApiRequest manage_backups(const BackupOptions& options);
+/// POST /api/v1/checks.
+ApiRequest check_store();
 /// One of the operations on /api/v1/keys.
 ApiRequest manage_keys(const KeyOptions& options);
 

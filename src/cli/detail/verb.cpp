@@ -266,30 +266,46 @@ std::vector<VerbInfo> zona_verbs() {
          {"keys"},
          kZona,
          kNeverStarts,
-         "[list | create NAME | rotate NAME | revoke NAME] [OPTIONS]",
+         "[list | create NAME | rotate NAME | revoke NAME | export-shares | import-shares FILE "
+         "--to "
+         "KEYFILE] [OPTIONS]",
          "Manage the API keys with which others reach this zona over the network",
          "The first key, `default`, lies in the home's file api-key. `create` and `rotate` print "
          "the "
-         "new key alone and once; zona keeps only its hash. A viewer may only read.",
+         "new key alone and once; zona keeps only its hash. A viewer may only read. "
+         "`export-shares` "
+         "prints the root key of this home as shares for several people, of whom some together "
+         "make the key again with `import-shares`.",
          {{"zona key create ci --scope admin > ci.key", "a new key; umask 077 first"},
           {"zona key create wall --expires 30d", "for a dashboard that only reads"},
           {"zona key rotate ci --overlap 10m", "a successor; the old one ends in ten minutes"},
-          {"zona key revoke ci", "at once"}}},
+          {"zona key revoke ci", "at once"},
+          {"zona key export-shares --needed 2 --total 3", "one for each of three people"},
+          {"zona key import-shares shares --to /srv/root-key", "two of them, one a line"}}},
         {kTenant,
          "tenant",
          {"tenants"},
          kZona,
          kStartsIt,
-         "[list | create CODE | show CODE | states CODE | update CODE | suspend CODE | "
-         "activate CODE | deactivate CODE] [OPTIONS]",
+         "[list | create CODE | show CODE | states CODE | update CODE | suspend CODE | activate "
+         "CODE | "
+         "deactivate CODE | databases CODE | backup CODE | backups CODE | verify CODE BACKUP | "
+         "drop-backup CODE BACKUP | restore CODE BACKUP | export-data CODE DIRECTORY | move CODE | "
+         "erase CODE --confirm CODE] [OPTIONS]",
          "Manage the tenants",
          "Each has a database of its own, or its part of a shared one, as the setting "
          "tenancy.build_type says. Only an active tenant is served; the data of the others stays. "
-         "`states` shows what a tenant's record was before.",
+         "`states` shows what a tenant's record was before. `restore` puts a backup, by its uuid "
+         "or "
+         "the path of its file, in the place of what the tenant has; `erase` takes all that is "
+         "stored of it away for good.",
          {{"zona tenant create acme --name 'Acme Ltd.'", "it is served from then on"},
           {"zona tenant list", "all of them, those that are not served included"},
           {"zona tenant update acme --requests-per-second 200", "a quota of its own"},
-          {"zona tenant suspend acme", "until `zona tenant activate acme`"}}},
+          {"zona tenant suspend acme", "until `zona tenant activate acme`"},
+          {"zona tenant backup acme", "while it is served"},
+          {"zona tenant restore acme UUID --replace", "in the place of what it has"},
+          {"zona tenant erase acme --confirm acme", "its backups and keys, too"}}},
         {kJob,
          "job",
          {"jobs"},
@@ -304,6 +320,30 @@ std::vector<VerbInfo> zona_verbs() {
          {{"zona job list", "when each is due, and what its last run came to"},
           {"zona job run purge", "now"},
           {"zona job history key-rotation", "what it did, and why it failed"}}},
+        {kBackup,
+         "backup",
+         {"backups"},
+         kZona,
+         kStartsIt,
+         "[list | create | show ID | verify ID | delete ID | restore ID --to HOME] [OPTIONS]",
+         "Back up the whole installation",
+         "The core database, each tenant, and their keys, wrapped by the root key, which is not in "
+         "it. `restore` makes a new home of a backup, by its uuid or its directory, reads it once "
+         "more, and compares; it asks no zona.",
+         {{"zona backup create", "while all are served"},
+          {"zona backup restore UUID --to /srv/zona2", "with the root key of this home"},
+          {"zona backup restore /mnt/UUID --to /srv/zona2 --root-key /mnt/key",
+           "where the old home is gone"}}},
+        {kStore,
+         "store",
+         {},
+         kZona,
+         kStartsIt,
+         "check [OPTIONS]",
+         "Check the databases of all tenants",
+         "Each against its own structure, its counts, its keys, and whom its documents belong to. "
+         "The exit status is 4 if something is wrong.",
+         {{"zona store check", "what is wrong, and where"}}},
         {kContext,
          "context",
          {"contexts", "ctx"},

@@ -38,6 +38,8 @@ enum class Verb : std::uint8_t {
     kKey,
     kTenant,
     kJob,
+    kBackup,
+    kStore,
     kContext,
     kHelp,
 };

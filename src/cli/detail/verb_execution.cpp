@@ -17,6 +17,9 @@ using core::Code;
 using core::Result;
 
 std::string progress_of(const Execution& execution) {
+    if (execution.is_task) {
+        return execution.status == "success" ? "all" : fmt::format("{} %", execution.percent);
+    }
     return fmt::format("{} of {}", execution.finished, execution.processes);
 }
 
@@ -39,6 +42,24 @@ std::string executions_text(const json::value& data, const Context& context) {
     return layout(table, context.console.screen());
 }
 
+/// What a task has made or found, and the status that it asks for.
+Status show_outcome(Context& context, const Execution& execution) {
+    if (execution.error) return *execution.error;
+    if (!context.wants_json()) {
+        for (const std::string& line : execution.outcome)
+            context.console.out(escape_control(line) + '\n');
+        for (const std::string& line : execution.findings)
+            context.console.out(escape_control(line) + '\n');
+        const std::string subject =
+            execution.subject.empty() ? "" : " of " + escape_control(execution.subject);
+        if (execution.findings.empty()) {
+            context.console.remark(
+                fmt::format("{}{}: done\n", escape_control(execution.action), subject));
+        }
+    }
+    return execution.findings.empty() ? kAllWell : core::info(Code::kConflict).exit_status;
+}
+
 /// What has become of one, and the status that it asks for: that of its change, once it has ended.
 Status show(Context& context, const std::string& id) {
     ZONA_TRY(const Answer answer, context.session.ask(get_executions(id)));
@@ -51,6 +72,7 @@ Status show(Context& context, const std::string& id) {
         context.console.out(fmt::format("{} goes on: {} done\n", escape_control(execution.action),
                                         progress_of(execution)));
     }
+    if (execution.is_task && !runs) return show_outcome(context, execution);
     const Telling telling{.doing = {},
                           .before = {},
                           .behind = fmt::format("  {}: done", escape_control(execution.action)),
@@ -71,16 +93,26 @@ class EventCounter {
             const auto line = std::string_view(rest_).substr(begin, end - begin);
             if (line == "event: result") ++results_;
             if (line == "event: ended") ended_ = true;
+            constexpr std::string_view kPercent = "data: {\"percent\":";
+            if (line.starts_with(kPercent)) {
+                const auto text = line.substr(kPercent.size());
+                progress_ = escape_control(text.substr(0, text.find(','))) + " %";
+            }
             begin = end + 1;
         }
         rest_.erase(0, begin);
     }
     std::size_t results() const { return results_; }
     bool ended() const { return ended_; }
+    /// For people.
+    std::string progress() const {
+        return progress_.empty() ? fmt::format("{} done", results_) : progress_;
+    }
 
   private:
     std::string rest_;
     std::size_t results_ = 0;
+    std::string progress_;
     bool ended_ = false;
 };
 
@@ -93,7 +125,7 @@ Result<void> wait_for_end(Context& context, const std::string& id) {
         EventCounter events;
         const auto sink = [&](std::string_view piece) -> Result<void> {
             events.add(piece);
-            context.console.progress(fmt::format("{} done ...", events.results()));
+            context.console.progress(events.progress() + " ...");
             return {};
         };
         ApiWait wait;
@@ -112,10 +144,28 @@ Result<void> wait_for_end(Context& context, const std::string& id) {
 void tell_begun(Context& context, const json::value& data) {
     if (!is_execution(data) || context.wants_json()) return;
     const Execution execution = read_execution(data);
+    if (execution.is_task) {
+        context.console.remark(fmt::format("{} goes on\n  try: zona execution wait {}\n",
+                                           escape_control(execution.action),
+                                           escape_control(execution.id)));
+        return;
+    }
     context.console.remark(fmt::format(
         "{} goes on for {}\n  try: zona execution wait {}\n", escape_control(execution.action),
         count_of(static_cast<std::size_t>(execution.processes), "process"),
         escape_control(execution.id)));
+}
+
+Status end_of_task(Context& context, const Answer& begun, Waiting waiting) {
+    ZONA_TRY(const json::value data, begun.data());
+    const Execution execution = read_execution(data);
+    if (waiting == Waiting::kNo) {
+        if (context.wants_json()) context.console.out(begun.body + '\n');
+        tell_begun(context, data);
+        return kAllWell;
+    }
+    ZONA_TRY_VOID(wait_for_end(context, execution.id));
+    return show(context, execution.id);
 }
 
 Status executions(Context& context, const ExecutionOptions& options) {

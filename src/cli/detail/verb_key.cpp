@@ -47,6 +47,17 @@ std::string keys_text(const json::value& data, const Screen& screen) {
 }  // namespace
 
 Status keys(Context& context, const KeyOptions& options) {
+    if (options.action == KeyAction::kExportShares) {
+        return become_maintenance(context,
+                                  {"--export-shares", "--home", context.home, "--needed",
+                                   options.needed.empty() ? "2" : options.needed, "--total",
+                                   options.total.empty() ? "3" : options.total});
+    }
+    if (options.action == KeyAction::kImportShares) {
+        return become_maintenance(context, {"--import-shares", "--home", context.home, "--file",
+                                            absolute(options.file, context.caller.cwd), "--to",
+                                            absolute(options.to, context.caller.cwd)});
+    }
     ZONA_TRY(const Answer answer, context.session.ask(manage_keys(options)));
     if (context.wants_json()) {
         context.console.out(answer.body + '\n');
@@ -54,6 +65,8 @@ Status keys(Context& context, const KeyOptions& options) {
     }
     ZONA_TRY(const json::value data, answer.data());
     switch (options.action) {
+        case KeyAction::kExportShares:
+        case KeyAction::kImportShares:
         case KeyAction::kList:
             context.console.out(keys_text(data, context.console.screen()));
             break;

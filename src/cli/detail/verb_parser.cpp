@@ -147,22 +147,49 @@ class VerbParser {
                 text_flag("--cursor", raw_.cursor, "TEXT", "the page of a history after this one");
                 return;
             case Verb::kTenant:
-                text_flag("--name", raw_.tenant_name, "NAME", "for people (else its code)");
-                text_flag("--email", raw_.email, "ADDRESS", "whom to write to");
-                text_flag("--requests-per-second", raw_.requests_per_second, "N",
-                          "that its keys may send (update; 0: any number; default: as usual)");
-                text_flag("--concurrent-requests", raw_.concurrent_requests, "N",
-                          "that may be at work at the same time (update)");
+                return add_tenant_flags();
+            case Verb::kBackup:
+                return add_backup_flags();
+            case Verb::kStore:
+                app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
                 return;
             case Verb::kKey:
                 text_flag("--scope", raw_.scope, "SCOPE", "viewer (else) or admin");
                 text_flag("--tenant", raw_.tenant, "CODE", "reaches this tenant alone (else all)");
                 text_flag("--expires", raw_.expires, "TIME", "end after 30d, 12h (else never)");
                 text_flag("--overlap", raw_.overlap, "TIME", "both keys are valid for (else 1h)");
+                text_flag("--needed", raw_.needed, "N", "shares that make the root key (else 2)");
+                text_flag("--total", raw_.total, "N", "shares of the root key (else 3)");
+                text_flag("--to", raw_.to, "FILE", "import-shares: for the key, must not be there");
                 return;
             default:
                 return;
         }
+    }
+
+    void add_tenant_flags() {
+        text_flag("--name", raw_.tenant_name, "NAME", "for people (else its code)");
+        text_flag("--email", raw_.email, "ADDRESS", "whom to write to");
+        text_flag("--requests-per-second", raw_.requests_per_second, "N",
+                  "that its keys may send (update; 0: any number; default: as usual)");
+        text_flag("--concurrent-requests", raw_.concurrent_requests, "N",
+                  "that may be at work at the same time (update)");
+        app_.add_flag("--replace", raw_.replace,
+                      "restore: in the place of the documents that it has");
+        text_flag("--of", raw_.of, "CODE", "restore: the tenant that the backup is of");
+        app_.add_flag("--open-secrets", raw_.open_secrets,
+                      "export-data: secret fields in clear, and not masked");
+        text_flag("--confirm", raw_.confirm, "CODE", "erase: its code once more");
+        app_.add_flag("--keep-backups", raw_.keep_backups,
+                      "erase: all but its backups and their keys");
+        app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
+    }
+
+    void add_backup_flags() {
+        text_flag("--to", raw_.to, "HOME", "restore: the home to be made");
+        text_flag("--root-key", raw_.root_key, "FILE",
+                  "restore: the root key (else that of this home)");
+        app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
     }
 
     void add_global_flags() {

@@ -105,6 +105,15 @@ struct RawWords {
     std::string email;
     std::string requests_per_second;
     std::string concurrent_requests;
+    std::string of;
+    std::string confirm;
+    std::string to;
+    std::string root_key;
+    std::string needed;
+    std::string total;
+    bool replace = false;
+    bool keep_backups = false;
+    bool open_secrets = false;
     bool update_env = false;
     bool env_from_here = false;
     std::string run_cwd;

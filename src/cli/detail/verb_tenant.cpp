@@ -50,10 +50,69 @@ std::string tenant_text(const json::object& tenant) {
     return out;
 }
 
+std::string number(const json::object& from, std::string_view field) {
+    return std::to_string(integer_of(from, field).value_or(0));
+}
+
+std::string backups_text(const json::value& data, const Screen& screen) {
+    Table table;
+    table.columns = {{"backup", Align::kLeft, 0, 0},
+                     {"made (UTC)", Align::kLeft, 0, 10},
+                     {"documents", Align::kRight, 0, 0},
+                     {"bytes", Align::kRight, 1, 0},
+                     {"content", Align::kLeft, 2, 0}};
+    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
+        if (!entry.is_object()) continue;
+        const json::object& backup = entry.get_object();
+        table.rows.push_back({{shown(backup, "uuid")},
+                              {shown(backup, "made_at").substr(0, 19)},
+                              {number(backup, "documents")},
+                              {number(backup, "size_bytes")},
+                              {shown(backup, "content")}});
+    }
+    return layout(table, screen);
+}
+
+std::string databases_text(const json::value& data, const Screen& screen) {
+    Table table;
+    table.columns = {{"database", Align::kLeft, 0, 0},
+                     {"host", Align::kLeft, 0, 0},
+                     {"name", Align::kLeft, 0, 0}};
+    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
+        if (!entry.is_object()) continue;
+        const json::object& database = entry.get_object();
+        table.rows.push_back({{shown(database, "uuid")},
+                              {shown(database, "db_host")},
+                              {shown(database, "db_name")}});
+    }
+    return layout(table, screen);
+}
+
+bool is_task(TenantAction action) {
+    switch (action) {
+        case TenantAction::kBackup:
+        case TenantAction::kVerify:
+        case TenantAction::kRestore:
+        case TenantAction::kExport:
+        case TenantAction::kMove:
+        case TenantAction::kErase:
+            return true;
+        default:
+            return false;
+    }
+}
+
 }  // namespace
 
-Status tenants(Context& context, const TenantOptions& options) {
+Status tenants(Context& context, const TenantOptions& given) {
+    TenantOptions options = given;
+    // A path means what it means here.
+    const bool file = options.action == TenantAction::kRestore && options.what.contains('/');
+    if (!context.remote && (options.action == TenantAction::kExport || file))
+        options.what = absolute(options.what, context.caller.cwd);
     ZONA_TRY(const Answer answer, context.session.ask(manage_tenants(options)));
+    if (is_task(options.action))
+        return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
     if (context.wants_json()) {
         context.console.out(answer.body + '\n');
         return kAllWell;
@@ -68,6 +127,23 @@ Status tenants(Context& context, const TenantOptions& options) {
             break;
         case TenantAction::kShow:
             context.console.out(tenant_text(one));
+            break;
+        case TenantAction::kBackups:
+            context.console.out(backups_text(data, context.console.screen()));
+            break;
+        case TenantAction::kDatabases:
+            context.console.out(databases_text(data, context.console.screen()));
+            break;
+        case TenantAction::kDropBackup:
+            context.console.remark(
+                fmt::format("the backup {} is gone\n", escape_control(options.what)));
+            break;
+        case TenantAction::kBackup:
+        case TenantAction::kVerify:
+        case TenantAction::kRestore:
+        case TenantAction::kExport:
+        case TenantAction::kMove:
+        case TenantAction::kErase:
             break;
         case TenantAction::kCreate:
         case TenantAction::kUpdate:

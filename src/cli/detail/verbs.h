@@ -62,6 +62,8 @@ Status keys(Context& context, const KeyOptions& options);
 Status tenants(Context& context, const TenantOptions& options);
 Status jobs(Context& context, const JobOptions& options);
 Status executions(Context& context, const ExecutionOptions& options);
+Status backups(Context& context, const BackupOptions& options);
+Status check_store(Context& context, const StoreOptions& options);
 
 Status ping(Context& context);
 Status kill(Context& context);
@@ -96,6 +98,18 @@ struct Telling {
 /// of the outcomes. With --json it prints nothing.
 Status tell_results(Context& context, std::span<const OperationResult> results,
                     const Telling& telling);
+
+/// Whether the end of a task is waited for.
+enum class Waiting : std::uint8_t { kNo, kYes };
+/// Waits for the end of the task that `begun`, the answer, is about, and tells its outcome; or
+/// tells that it goes on.
+Status end_of_task(Context& context, const Answer& begun, Waiting waiting);
+
+/// A path as typed in `directory`, which is absolute.
+std::string absolute(std::string_view path, std::string_view directory);
+
+/// Becomes zonad, which does some things without a zona that runs. Returns only if that fails.
+Status become_maintenance(const Context& context, const std::vector<std::string>& arguments);
 
 /// Tells of executions that a change has begun, if `data`, its answer, is one.
 void tell_begun(Context& context, const boost::json::value& data);

@@ -23,6 +23,13 @@ Result<void> check_id(const Id& id) {
     return {};
 }
 
+Result<void> check_restored(const Record& record) {
+    ZONA_TRY_VOID(check_id(record.id));
+    if (record.version >= 1) return {};
+    return Error(Code::kInvalidArgument,
+                 fmt::format("a record of version {}: the first one is 1", record.version));
+}
+
 Result<void> check_page(const PageRequest& page) {
     if (page.limit >= 1 && page.limit <= kMaxPageSize) return {};
     return Error(Code::kInvalidArgument,

@@ -11,6 +11,8 @@ namespace zona::store::detail {
 
 /// Errors: kInvalidArgument for a text of no or more than kMaxIdBytes bytes, or not UTF-8.
 core::Result<void> check_id(const Id& id);
+/// Errors: those of check_id() for its id; kInvalidArgument for a version below 1.
+core::Result<void> check_restored(const Record& record);
 /// Errors: kInvalidArgument for a limit of 0 or above kMaxPageSize.
 core::Result<void> check_page(const PageRequest& page);
 /// Errors: kInvalidArgument unless `declared` has the collection's declaration.

@@ -10,6 +10,7 @@
 #include "store/sqlite/detail/checkpointer.h"
 #include "store/sqlite/detail/commit_queue.h"
 #include "store/sqlite/detail/connection.h"
+#include "store/sqlite/detail/image.h"
 #include "store/sqlite/detail/read_pool.h"
 #include "store/sqlite/detail/schema.h"
 #include "store/sqlite/detail/session.h"
@@ -36,7 +37,12 @@ class OpenFile final : public SqliteDatabase {
           checkpointer_(std::move(checkpoints), options.checkpoint_frames, options.reset_frames,
                         setup_.log),
           writes_(*writer_, setup_, checkpointer_,
-                  {.waiting = options.max_waiting_writes, .batch = options.max_batch}) {}
+                  {.waiting = options.max_waiting_writes, .batch = options.max_batch}),
+          copying_({.path = options.path,
+                    .vfs = options.vfs,
+                    .prepare = options.prepare,
+                    .cache = options.cache},
+                   setup_, *this) {}
 
     void submit_read(ReadWork work) override {
         readers_.submit([work = std::move(work)](Result<detail::Session*> session) mutable {
@@ -69,6 +75,14 @@ class OpenFile final : public SqliteDatabase {
         });
     }
 
+    Result<void> with_snapshot(std::move_only_function<Result<void>(Reader&)> work) override {
+        return copying_.with_snapshot(std::move(work));
+    }
+    Result<void> with_image(std::move_only_function<Result<void>(Image&)> work) override {
+        return copying_.with_image(std::move(work));
+    }
+    Result<void> scrub() override { return copying_.scrub(); }
+
   private:
     static Result<void> check_structure(Connection& connection) {
         ZONA_TRY(detail::Statement findings, connection.prepare("PRAGMA integrity_check(10)"));
@@ -87,6 +101,7 @@ class OpenFile final : public SqliteDatabase {
     detail::ReadPool readers_;
     detail::Checkpointer checkpointer_;
     detail::CommitQueue writes_;
+    detail::Copying copying_;
 };
 
 Error invalid(std::string message) {

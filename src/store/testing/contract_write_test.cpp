@@ -61,6 +61,52 @@ TEST_P(StoreContract, CountsVersionsAndKeepsTheMomentOfCreation) {
     EXPECT_EQ(find(7)->updated, clock().system());
 }
 
+// REL-08
+TEST_P(StoreContract, RestoresARecordAsItWas) {
+    ASSERT_TRUE(insert(7, task("open")).has_value());
+    clock().advance(milliseconds(5));
+    ASSERT_TRUE(write([&](Writer& w) {
+                    return w.modify(tasks_, 7, Update().set("priority", 4));
+                }).has_value());
+    const Record before = *find(7);
+    ASSERT_TRUE(write([&](Writer& w) { return w.remove(tasks_, 7); }).value());
+    ASSERT_TRUE(insert(7, task("done")).has_value());
+    clock().advance(milliseconds(5));
+
+    ASSERT_TRUE(write([&](Writer& w) { return w.restore(tasks_, before); }).has_value());
+
+    const Record after = *find(7);
+    EXPECT_EQ(after.version, 2);
+    EXPECT_EQ(after.created, before.created);
+    EXPECT_EQ(after.updated, before.updated);
+    EXPECT_EQ(*after.document, *before.document);
+    EXPECT_EQ(ids({.filter = Filter::eq("status", "open")}), std::vector<std::string>{"7"});
+    EXPECT_TRUE(ids({.filter = Filter::eq("status", "done")}).empty());
+    EXPECT_FALSE(find(others_, 7).has_value());
+    ASSERT_TRUE(write([&](Writer& w) { return w.restore(others_, before); }).has_value());
+    EXPECT_EQ(find(others_, 7)->scope, globex()) << "the handle's, not the record's";
+}
+
+TEST_P(StoreContract, RestoresNothingOfARecordThatIsRefused) {
+    auto with_email = task("open");
+    with_email["email"] = "a@example.org";
+    ASSERT_TRUE(insert(1, with_email).has_value());
+    ASSERT_TRUE(insert(2, task("open")).has_value());
+    Record record = *find(1);
+    record.id = 2;
+
+    write([&](Writer& w) -> Result<void> {
+        EXPECT_EQ(w.restore(tasks_, record).error().code(), Code::kConflict);
+        return {};
+    }).value();
+    record.id = 3;
+    record.version = 0;
+    EXPECT_EQ(write([&](Writer& w) { return w.restore(tasks_, record); }).error().code(),
+              Code::kInvalidArgument);
+
+    EXPECT_EQ(*find(2)->document, task("open"));
+}
+
 TEST_P(StoreContract, RefusesAChangeOfAnotherVersion) {
     ASSERT_TRUE(insert(7, task("open")).has_value());
     const auto update = Update().set("status", "done");

@@ -104,6 +104,15 @@ class MemoryDatabase::Work final : public Writer {
         return found ? change(collection, *found, document) : insert(collection, id, document);
     }
 
+    Result<void> restore(const Collection& collection, const Record& record) override {
+        ZONA_TRY_VOID(detail::check_declared(database_.collections_, collection));
+        ZONA_TRY_VOID(detail::check_restored(record));
+        Record stored = record;
+        stored.scope = collection.scope();
+        ZONA_TRY_VOID(put(collection, std::move(stored), *record.document));
+        return {};
+    }
+
     Result<Record> replace(const Collection& collection, const Id& id, const Document& document,
                            Expected expected) override {
         ZONA_TRY(const std::optional<Record> found, find(collection, id));

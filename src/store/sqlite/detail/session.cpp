@@ -252,23 +252,44 @@ Result<Record> Session::insert(const Collection& collection, const Id& id,
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY_VOID(check_id(id));
     ZONA_TRY(const std::string body, checked_text(collection.spec(), document));
-    const Layout& layout = this->layout(collection);
     const core::SystemTime now = this->now();
-    const std::string_view scope = collection.scope().code();
-    ZONA_TRY(Statement statement, connection_.prepare(layout.insert()));
-    statement.bind(scope).bind(id).bind(microseconds(now)).bind(microseconds(now));
-    statement.bind(std::int64_t{1}).bind(std::int64_t{collection.spec().version});
-    for (const IndexField& field : layout.columns())
-        statement.bind_value(detail::find(document, field.path));
-    statement.bind(scope).bind(std::string_view(body));
-    if (auto done = statement.run(); !done.has_value())
-        return refused(collection, id, done.take_error(), statement.code());
-    return Record{.scope = collection.scope(),
+    Record record{.scope = collection.scope(),
                   .id = id,
                   .version = 1,
                   .created = now,
                   .updated = now,
                   .document = std::make_shared<const Document>(document)};
+    ZONA_TRY_VOID(add(collection, record, body));
+    return record;
+}
+
+Result<void> Session::add(const Collection& collection, const Record& record,
+                          std::string_view body) {
+    const Layout& layout = this->layout(collection);
+    const std::string_view scope = collection.scope().code();
+    ZONA_TRY(Statement statement, connection_.prepare(layout.insert()));
+    statement.bind(scope).bind(record.id);
+    statement.bind(microseconds(record.created)).bind(microseconds(record.updated));
+    statement.bind(record.version).bind(std::int64_t{collection.spec().version});
+    for (const IndexField& field : layout.columns())
+        statement.bind_value(detail::find(*record.document, field.path));
+    statement.bind(scope).bind(body);
+    if (auto done = statement.run(); !done.has_value())
+        return refused(collection, record.id, done.take_error(), statement.code());
+    return {};
+}
+
+Result<void> Session::restore(const Collection& collection, const Record& record) {
+    ZONA_TRY_VOID(check_declared(setup_.collections, collection));
+    ZONA_TRY_VOID(check_restored(record));
+    ZONA_TRY(const std::string body, checked_text(collection.spec(), *record.document));
+    ZONA_TRY(const std::optional<Row> row, find_row(collection, record.id));
+    if (!row) return add(collection, record, body);
+    ZONA_TRY_VOID(erase(collection, row->k));
+    auto added = add(collection, record, body);
+    // All or nothing: what was there comes back.
+    if (!added) ZONA_TRY_VOID(add(collection, row->record, to_text(*row->record.document)));
+    return added;
 }
 
 Result<Record> Session::change(const Collection& collection, Row row, const Document& document) {

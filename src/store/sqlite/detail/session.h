@@ -47,6 +47,7 @@ class Session final : public Writer {
                                 const Document& document) override;
     core::Result<Record> upsert(const Collection& collection, const Id& id,
                                 const Document& document) override;
+    core::Result<void> restore(const Collection& collection, const Record& record) override;
     core::Result<Record> replace(const Collection& collection, const Id& id,
                                  const Document& document, Expected expected) override;
     core::Result<Record> modify(const Collection& collection, const Id& id, const Update& update,
@@ -71,6 +72,8 @@ class Session final : public Writer {
     };
     using Visit = std::function<core::Result<bool>(Row)>;
 
+    core::Result<void> add(const Collection& collection, const Record& record,
+                           std::string_view body);
     const Layout& layout(const Collection& collection) const;
     core::Result<Row> read_row(const Collection& collection, const Statement& statement) const;
     core::Result<std::optional<Row>> find_row(const Collection& collection, const Id& id);

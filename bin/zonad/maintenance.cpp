@@ -1,0 +1,169 @@
+#include "maintenance.h"
+
+#include <charconv>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/random.h"
+#include "core/settings.h"
+#include "os/fd.h"
+#include "os/spawn.h"
+#include "tenancy/whole_backup.h"
+#include "vault/key_shares.h"
+#include "vault/root_key.h"
+
+namespace zona::daemon {
+namespace {
+
+using core::Code;
+using core::Error;
+using core::Result;
+
+/// A share is far shorter.
+constexpr std::size_t kMostKeyFile = 65'536;
+
+class Flags {
+  public:
+    Flags(int argc, char** argv) : words_(argv + 1, argv + argc) {}
+    bool has(std::string_view name) const {
+        for (const std::string& word : words_) {
+            if (word == name) return true;
+        }
+        return false;
+    }
+    std::string value(std::string_view name) const {
+        for (std::size_t i = 0; i + 1 < words_.size(); ++i) {
+            if (words_[i] == name) return words_[i + 1];
+        }
+        return {};
+    }
+
+  private:
+    std::vector<std::string> words_;
+};
+
+int exit_of(const Error& error) {
+    std::string text = "zona: " + error.message() + "\n";
+    for (const core::Detail& detail : error.details()) {
+        if (!detail.problem.empty()) text += "  " + detail.problem + "\n";
+        if (!detail.hint.empty()) text += "  try: " + detail.hint + "\n";
+    }
+    (void)os::write_all(STDERR_FILENO, text);
+    return core::info(error.code()).exit_status;
+}
+
+void print(const std::string& text) {
+    (void)os::write_all(STDOUT_FILENO, text);
+}
+
+std::vector<std::string> lines_of(std::string_view text) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        const auto end = text.find('\n');
+        const std::string_view line = text.substr(0, end);
+        if (line.find_first_not_of(" \t\r") != std::string_view::npos) out.emplace_back(line);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    return out;
+}
+
+/// The newest key of a root key file is its last one.
+Result<crypto::Key> root_key_in(const std::string& file) {
+    ZONA_TRY(const std::string text, os::read_file(file, kMostKeyFile));
+    const std::vector<std::string> lines = lines_of(text);
+    if (lines.empty()) return Error(Code::kConflict, fmt::format("{} holds no root key", file));
+    auto key = vault::parse_root_key(lines.back());
+    if (!key) return key.take_error().context(file);
+    return key;
+}
+
+Result<int> restore(const Flags& flags) {
+    const std::string home = flags.value("--home");
+    const std::string key_file = flags.value("--root-key");
+    core::RealClock clock;
+    core::SystemRandom random;
+    ZONA_TRY_VOID(os::make_directories(home, 0700));
+    ZONA_TRY(const std::string keys, os::read_file(key_file, kMostKeyFile));
+    const auto provider = vault::make_file_provider(key_file, random);
+    const core::ProgressSink tell = [last = std::string()](const core::Progress& progress) mutable {
+        if (progress.step == last) return;
+        last = progress.step;
+        print(fmt::format("{} ({} of {})\n", progress.step, progress.number, progress.steps));
+    };
+    ZONA_TRY(const tenancy::WholeList list,
+             tenancy::restore_whole({.backup = flags.value("--restore-backup"),
+                                     .state = home + "/state",
+                                     .root_keys = *provider,
+                                     .clock = clock,
+                                     .random = random,
+                                     .log = {}},
+                                    tell));
+    ZONA_TRY(const auto there, os::stat_path(home + "/root-key"));
+    if (!there) ZONA_TRY_VOID(os::replace_file(home + "/root-key", keys, 0600));
+    print(
+        fmt::format("{} tenants and {} documents are in {}, the same as in the backup\n"
+                    "  try: zona --home {} tenant list\n",
+                    list.whole.tenants, list.whole.documents, home, home));
+    return 0;
+}
+
+Result<std::uint8_t> count_in(const Flags& flags, std::string_view name) {
+    const std::string text = flags.value(name);
+    std::uint8_t out = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (error == std::errc() && end == text.data() + text.size()) return out;
+    return Error(Code::kInvalidArgument, fmt::format("{} wants a number up to 100", name));
+}
+
+Result<int> export_shares(const Flags& flags) {
+    const std::string home = flags.value("--home");
+    ZONA_TRY(const auto config,
+             core::Config::load(core::daemon_settings(),
+                                {.home = home, .environment = os::environment(), .flags = {}}));
+    const core::Settings settings = core::Settings::from(*config->snapshot());
+    ZONA_TRY(const std::uint8_t needed, count_in(flags, "--needed"));
+    ZONA_TRY(const std::uint8_t total, count_in(flags, "--total"));
+    ZONA_TRY(const crypto::Key key, root_key_in(settings.root_key_file));
+    core::SystemRandom random;
+    ZONA_TRY(const auto shares, vault::split_key(key, {.needed = needed, .total = total}, random));
+    for (const core::Secret& share : shares)
+        print(std::string(share.reveal()) + "\n");
+    return 0;
+}
+
+Result<int> import_shares(const Flags& flags) {
+    const std::string to = flags.value("--to");
+    ZONA_TRY(const auto there, os::stat_path(to));
+    if (there) return Error(Code::kConflict, fmt::format("{} is there already", to));
+    ZONA_TRY(const std::string text, os::read_file(flags.value("--file"), kMostKeyFile));
+    std::vector<core::Secret> shares;
+    for (std::string& line : lines_of(text))
+        shares.emplace_back(std::move(line));
+    ZONA_TRY(const crypto::Key key, vault::combine_shares(shares));
+    const std::string line = std::string(vault::root_key_text(key).reveal()) + "\n";
+    ZONA_TRY_VOID(os::replace_file(to, line, 0600));
+    print(fmt::format("the root key {} is in {}\n", vault::root_key_id(key), to));
+    return 0;
+}
+
+}  // namespace
+
+std::optional<int> do_maintenance(int argc, char** argv) {
+    const Flags flags(argc, argv);
+    const auto run = [&](Result<int> (*what)(const Flags&)) {
+        const Result<int> done = what(flags);
+        return done ? *done : exit_of(done.error());
+    };
+    if (flags.has("--restore-backup")) return run(&restore);
+    if (flags.has("--export-shares")) return run(&export_shares);
+    if (flags.has("--import-shares")) return run(&import_shares);
+    return std::nullopt;
+}
+
+}  // namespace zona::daemon

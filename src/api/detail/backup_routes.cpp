@@ -1,0 +1,620 @@
+#include "api/detail/backup_routes.h"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "api/detail/await.h"
+#include "api/detail/execution_routes.h"
+#include "core/json.h"
+#include "core/time_format.h"
+#include "tenancy/tenant_operations.h"
+#include "tenancy/tenants.h"
+
+namespace zona::api {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using core::Code;
+using core::Error;
+using core::Result;
+using net::Method;
+using net::Response;
+using tenancy::BackupRecord;
+using tenancy::Tenant;
+using tenancy::WholeBackup;
+using Answer = asio::awaitable<Result<Response>>;
+
+namespace {
+
+constexpr const char* kUuid = "\"5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37\"";
+
+const char* const kBackupExample = R"({"id": 3, "uuid": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37",
+    "name": "Acme Ltd.", "tenantcode": "acme", "status": "active", "connection_status": "connected",
+    "db_host": "embedded", "db_name": "", "db_username": "", "db_password": "",
+    "made_at": "2026-01-31T12:00:00.000Z", "zona": "0.1.0", "content": "image", "documents": 12,
+    "size_bytes": 73728, "sha256": "", "file": "acme/5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37.zbk"})";
+const char* const kWholeExample = R"({"uuid": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37",
+    "made_at": "2026-01-31T12:00:00.000Z", "zona": "0.1.0", "tenants": 2, "documents": 40,
+    "size_bytes": 147456})";
+const char* const kDatabaseExample = R"({"id": 2, "uuid": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37",
+    "tenantcode": "acme", "db_host": "embedded", "db_name": "", "db_username": "",
+    "db_password": ""})";
+
+Shape count(std::string doc) {
+    return Shape::integer(std::move(doc)).range(0, std::numeric_limits<std::int64_t>::max());
+}
+
+/// The ten fields of the specification, and what zona knows besides.
+Shape backup_shape() {
+    return Shape::object(
+        {required("id", count("A number, never reused.")),
+         required("uuid", Shape::text("What it is called.").format(Format::kUuid)),
+         required("name", Shape::text("Of the tenant, then.")),
+         required("tenantcode", Shape::text("Of the tenant.")),
+         required("status",
+                  Shape::text("Of the tenant, then.").choices({"active", "inactive", "suspended"})),
+         required("connection_status", Shape::text("Of the tenant's database, then.")
+                                           .choices({"connected", "disconnected", "error"})),
+         required("db_host", Shape::text("`embedded`: a file of this host's.")),
+         required("db_name", Shape::text("May be empty.")),
+         required("db_username", Shape::text("May be empty.")),
+         required("db_password", Shape::text("Empty: none is kept with a backup.")),
+         required("made_at", Shape::text("Its moment.").format(Format::kTime)),
+         required("zona", Shape::text("The version that made it.")),
+         required("content", Shape::text("`image`: the tenant's own file; `documents`: from any "
+                                         "database, for any.")
+                                 .choices({"documents", "image"})),
+         required("documents", count("In it.")), required("size_bytes", count("Of the file.")),
+         required("sha256", Shape::text("Of what is in it.")),
+         required("file", Shape::text("Below the setting backup.directory."))},
+        "A backup of a tenant.");
+}
+
+Shape whole_shape() {
+    return Shape::object(
+        {required("uuid", Shape::text("Its directory below _all in the setting backup.directory.")
+                              .format(Format::kUuid)),
+         required("made_at", Shape::text("When it was begun.").format(Format::kTime)),
+         required("zona", Shape::text("The version that made it.")),
+         required("tenants", count("In it.")), required("documents", count("In it.")),
+         required("size_bytes", count("Of what is in it."))},
+        "A backup of the core database, all tenants and their keys, which the root key, that is "
+        "not in it, opens.");
+}
+
+Shape database_shape() {
+    return Shape::object({required("id", count("A number, never reused.")),
+                          required("uuid", Shape::text("What it is called.").format(Format::kUuid)),
+                          required("tenantcode", Shape::text("Of the tenant.")),
+                          required("db_host", Shape::text("`embedded`: a file of this host's.")),
+                          required("db_name", Shape::text("May be empty.")),
+                          required("db_username", Shape::text("May be empty.")),
+                          required("db_password", Shape::text("Never shown."))},
+                         "A database that a tenant has.");
+}
+
+ParameterSpec code_parameter() {
+    return {.name = "code",
+            .shape = Shape::text("The tenant's code; case does not matter.").example("\"default\""),
+            .place = Place::kPath,
+            .presence = Presence::kRequired};
+}
+
+ParameterSpec id_parameter() {
+    return {.name = "id",
+            .shape = Shape::text("The backup's uuid.").format(Format::kUuid).example(kUuid),
+            .place = Place::kPath,
+            .presence = Presence::kRequired};
+}
+
+std::vector<ErrorSpec> no_tenant() {
+    return {{Code::kNotFound, "There is no such tenant."}};
+}
+
+std::vector<ErrorSpec> no_backup() {
+    return {{Code::kNotFound, "There is no such tenant, or backup."}};
+}
+
+AnswerSpec begun(const std::string& operation) {
+    AnswerSpec out = not_waited_for(operation);
+    out.description = "It goes on as an execution, whose path the header Location names.";
+    return out;
+}
+
+/// One that goes on as an execution.
+Operation task(std::string path, std::string id, std::string summary, std::string description) {
+    Operation out{.method = Method::kPost,
+                  .path = std::move(path),
+                  .id = std::move(id),
+                  .tag = Tag::kTenants,
+                  .access = Access::kAdmin,
+                  .summary = std::move(summary),
+                  .description = std::move(description)};
+    out.answers = {begun(out.id)};
+    return out;
+}
+
+Operation of_a_tenant(Operation operation) {
+    operation.parameters = {code_parameter()};
+    operation.errors = no_tenant();
+    return operation;
+}
+
+Operation list_backups() {
+    return {.path = "/api/v1/tenants/{code}/backups",
+            .id = "listTenantBackups",
+            .tag = Tag::kTenants,
+            .summary = "List a tenant's backups",
+            .description = "The latest first.",
+            .parameters = {code_parameter()},
+            .answers = {{.description = "The backups.",
+                         .shape = Shape::array("The latest first.", Shape::component("Backup")),
+                         .example = std::string("[") + kBackupExample + "]"}},
+            .errors = no_tenant()};
+}
+
+Operation list_databases() {
+    return {.path = "/api/v1/tenants/{code}/databases",
+            .id = "listTenantDatabases",
+            .tag = Tag::kTenants,
+            .summary = "List a tenant's databases",
+            .description = "Where its documents are.",
+            .parameters = {code_parameter()},
+            .answers = {{.description = "The databases.",
+                         .shape = Shape::array("All of them.", Shape::component("TenantDatabase")),
+                         .example = std::string("[") + kDatabaseExample + "]"}},
+            .errors = no_tenant()};
+}
+
+Operation back_up() {
+    return of_a_tenant(task("/api/v1/tenants/{code}/backups", "backUpTenant", "Back a tenant up",
+                            "While it is served: all that was acknowledged before. The outcome is "
+                            "the Backup. Of more than backup.keep the oldest are deleted."));
+}
+
+Operation verify_backup() {
+    Operation out =
+        task("/api/v1/tenants/{code}/backups/{id}/verifications", "verifyTenantBackup",
+             "Verify a tenant's backup",
+             "Reads all of it and holds it against its counts and hashes; nothing is restored.");
+    out.parameters = {code_parameter(), id_parameter()};
+    out.errors = no_tenant();
+    return out;
+}
+
+Operation delete_backup() {
+    return {.method = Method::kDelete,
+            .path = "/api/v1/tenants/{code}/backups/{id}",
+            .id = "deleteTenantBackup",
+            .tag = Tag::kTenants,
+            .access = Access::kAdmin,
+            .summary = "Delete a tenant's backup",
+            .description = "Its file and its record.",
+            .parameters = {code_parameter(), id_parameter()},
+            .answers = {{.description = "It is gone.",
+                         .shape = Shape::object(
+                             {required("uuid", Shape::text("It.").format(Format::kUuid))}),
+                         .example = std::string("{\"uuid\": ") + kUuid + "}"}},
+            .errors = no_backup()};
+}
+
+Operation restore_tenant() {
+    Operation out = of_a_tenant(
+        task("/api/v1/tenants/{code}/restorations", "restoreTenant", "Restore a tenant",
+             "Puts a backup in the place of what the tenant has. Meanwhile requests for it are "
+             "refused as UNAVAILABLE; what it had stays until all of the new is there. The outcome "
+             "names the backup and its counts."));
+    out.body = BodySpec{
+        Shape::object(
+            {required("backup", Shape::text("A backup's uuid, or the absolute path of a file on "
+                                            "this host.")
+                                    .length(1, 4096)
+                                    .example(kUuid)),
+             optional("replace", Shape::boolean("Even if the tenant has documents, which are gone "
+                                                "then.")
+                                     .default_value("false")),
+             optional("of", Shape::text("The tenant that the backup is of, if it is another one.")
+                                .length(1, 64)
+                                .example("\"acme\""))},
+            "Which backup."),
+        {{"replace", "In the place of what is there",
+          std::string("{\"backup\": ") + kUuid + ", \"replace\": true}"}}};
+    return out;
+}
+
+Operation export_tenant() {
+    Operation out = of_a_tenant(
+        task("/api/v1/tenants/{code}/exports", "exportTenant", "Export a tenant's documents",
+             "Into a new directory of this host: a file of JSON lines for each collection, and "
+             "manifest.json with counts and hashes. The outcome has both, too."));
+    out.body =
+        BodySpec{Shape::object(
+                     {required("directory", Shape::text("Absolute; it must not be there.")
+                                                .length(1, 4096)
+                                                .example("\"/tmp/acme-export\"")),
+                      optional("secret_fields", Shape::text("Fields that are stored as ciphertext.")
+                                                    .choices({"masked", "open"})
+                                                    .default_value("\"masked\""))},
+                     "Where it goes."),
+                 {{"masked", "Without secrets", R"({"directory": "/tmp/acme-export"})"}}};
+    return out;
+}
+
+Operation move_tenant() {
+    return of_a_tenant(
+        task("/api/v1/tenants/{code}/moves", "moveTenant", "Move a tenant to a new database",
+             "Copies its documents, compares counts and hashes of both, and serves it from the new "
+             "one. Meanwhile requests for it are refused as UNAVAILABLE."));
+}
+
+Operation erase_tenant() {
+    Operation out = of_a_tenant(
+        task("/api/v1/tenants/{code}/erasures", "eraseTenant", "Erase a tenant",
+             "All that is stored of it: documents, files, backups, keys, and what its record says "
+             "of people. It cannot be undone; begun, it goes on over restarts. The record stays, "
+             "inactive."));
+    out.body = BodySpec{
+        Shape::object(
+            {required(
+                 "code",
+                 Shape::text("The tenant's code once more.").length(1, 64).example("\"acme\"")),
+             optional(
+                 "keep_backups",
+                 Shape::boolean("And the keys, which they open with.").default_value("false"))},
+            "That it is meant."),
+        {{"all", "All of it", R"({"code": "default"})"}}};
+    return out;
+}
+
+Operation list_whole() {
+    return {
+        .path = "/api/v1/backups",
+        .id = "listBackups",
+        .tag = Tag::kTenants,
+        .summary = "List the backups of the whole installation",
+        .description = "The latest first.",
+        .answers = {{.description = "The backups.",
+                     .shape = Shape::array("The latest first.", Shape::component("WholeBackup")),
+                     .example = std::string("[") + kWholeExample + "]"}}};
+}
+
+Operation back_up_all() {
+    return task("/api/v1/backups", "backUpAll", "Back the whole installation up",
+                "The core database, each tenant, and the wrapped keys; the root key is not in it. "
+                "The outcome is the WholeBackup.");
+}
+
+Operation verify_whole() {
+    Operation out = task("/api/v1/backups/{id}/verifications", "verifyBackup",
+                         "Verify a backup of the whole installation",
+                         "Reads all of it and holds it against its list, counts and hashes.");
+    out.parameters = {id_parameter()};
+    return out;
+}
+
+Operation delete_whole() {
+    return {.method = Method::kDelete,
+            .path = "/api/v1/backups/{id}",
+            .id = "deleteBackup",
+            .tag = Tag::kTenants,
+            .access = Access::kAdmin,
+            .summary = "Delete a backup of the whole installation",
+            .description = "All its files.",
+            .parameters = {id_parameter()},
+            .answers = {{.description = "It is gone.",
+                         .shape = Shape::object(
+                             {required("uuid", Shape::text("It.").format(Format::kUuid))}),
+                         .example = std::string("{\"uuid\": ") + kUuid + "}"}},
+            .errors = {{Code::kNotFound, "There is no such backup."}}};
+}
+
+Operation check_store() {
+    return task("/api/v1/checks", "checkStore", "Check all databases",
+                "Each against its own structure, its counts, its keys, whom its documents belong "
+                "to, and what is recorded of backups. The outcome has `databases`, `documents` and "
+                "`findings`, each with `where` and `what`.");
+}
+
+json::object shown(const BackupRecord& record) {
+    return {{"id", record.id},
+            {"uuid", record.uuid.to_string()},
+            {"name", record.name},
+            {"tenantcode", record.tenant},
+            {"status", to_string(record.status)},
+            {"connection_status", to_string(record.connection_status)},
+            {"db_host", record.database.host},
+            {"db_name", record.database.name},
+            {"db_username", record.database.username},
+            {"db_password", ""},
+            {"made_at", core::to_rfc3339(record.made_at)},
+            {"zona", record.zona},
+            {"content", to_string(record.content)},
+            {"documents", record.documents},
+            {"size_bytes", record.bytes},
+            {"sha256", record.sha256},
+            {"file", record.file}};
+}
+
+json::object shown(const WholeBackup& whole) {
+    return {{"uuid", whole.uuid.to_string()},
+            {"made_at", core::to_rfc3339(whole.made_at)},
+            {"zona", whole.zona},
+            {"tenants", whole.tenants},
+            {"documents", whole.documents},
+            {"size_bytes", whole.bytes}};
+}
+
+json::array shown(const std::vector<tenancy::CollectionSum>& sums) {
+    json::array out;
+    for (const tenancy::CollectionSum& sum : sums) {
+        out.push_back({{"name", sum.name}, {"documents", sum.documents}, {"sha256", sum.sha256}});
+    }
+    return out;
+}
+
+json::object shown(const tenancy::BackupSummary& summary) {
+    return {{"uuid", summary.title.id.to_string()},
+            {"of", summary.title.owner},
+            {"made_at", core::to_rfc3339(summary.title.made_at)},
+            {"content", to_string(summary.content)},
+            {"documents", summary.documents},
+            {"sha256", summary.sha256},
+            {"collections", shown(summary.collections)}};
+}
+
+json::object shown(const tenancy::CheckReport& report) {
+    json::array findings;
+    for (const tenancy::Finding& finding : report.findings)
+        findings.push_back({{"where", finding.where}, {"what", finding.what}});
+    return {{"databases", report.databases},
+            {"documents", report.documents},
+            {"findings", std::move(findings)}};
+}
+
+std::string text_in(const json::object& body, std::string_view key) {
+    const json::value* value = body.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+bool flag_in(const json::object& body, std::string_view key) {
+    const json::value* value = body.if_contains(key);
+    return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+/// The JSON of what an operation gives.
+template <class T>
+Result<json::object> outcome(Result<T> done) {
+    if (!done) return done.take_error();
+    return shown(*done);
+}
+
+class BackupRoutes {
+  public:
+    BackupRoutes(const DaemonApiDeps& deps, Executions& executions)
+        : deps_(deps), operations_(deps.operations), executions_(executions) {}
+
+    Answer list(Call& call) const {
+        ZONA_CO_TRY(const Tenant tenant, co_await find(call));
+        const std::string code = tenant.code;
+        auto work = [this, code] { return operations_.backups(code); };
+        ZONA_CO_TRY(const auto all, co_await blocking<std::vector<BackupRecord>>(std::move(work)));
+        json::array data;
+        for (const BackupRecord& record : all)
+            data.push_back(shown(record));
+        co_return Response::success(core::to_json(data));
+    }
+
+    Answer databases(Call& call) const {
+        ZONA_CO_TRY(const Tenant tenant, co_await find(call));
+        auto begin = [this, code = tenant.code](
+                         process::Callback<std::vector<tenancy::DatabaseRecord>> done) {
+            const auto parts = deps_.tenants.parts();
+            if (!parts) return done(parts.error());
+            tenancy::BackupRecords(parts->core, deps_.clock).databases(code, std::move(done));
+        };
+        ZONA_CO_TRY(const auto all,
+                    co_await answer_of<std::vector<tenancy::DatabaseRecord>>(std::move(begin)));
+        json::array data;
+        for (const tenancy::DatabaseRecord& one : all) {
+            data.push_back({{"id", one.id},
+                            {"uuid", one.uuid},
+                            {"tenantcode", one.tenant},
+                            {"db_host", one.database.host},
+                            {"db_name", one.database.name},
+                            {"db_username", one.database.username},
+                            {"db_password", ""}});
+        }
+        co_return Response::success(core::to_json(data));
+    }
+
+    Answer back_up(Call& call) const {
+        ZONA_CO_TRY(const Tenant tenant, co_await find(call));
+        co_return run(call, "backup", tenant.code,
+                      [this, code = tenant.code](const core::ProgressSink& tell) {
+                          return outcome(operations_.back_up_tenant(code, tell));
+                      });
+    }
+
+    Answer verify(Call& call) const {
+        ZONA_CO_TRY(const Tenant tenant, co_await find(call));
+        co_return run(
+            call, "verify", tenant.code,
+            [this, code = tenant.code, id = call.path("id")](const core::ProgressSink& tell) {
+                return outcome(operations_.verify(code, id, tell));
+            });
+    }
+
+    Answer remove(Call& call) const {
+        ZONA_CO_TRY(const Tenant tenant, co_await find(call));
+        const std::string id = call.path("id");
+        const std::string code = tenant.code;
+        auto work = [this, code, id] { return operations_.remove_backup(code, id); };
+        ZONA_CO_TRY_VOID(co_await blocking<void>(std::move(work)));
+        co_return Response::success(core::to_json(json::object{{"uuid", id}}));
+    }
+
+    Answer restore(Call& call) const {
+        ZONA_CO_TRY(const Tenant tenant, co_await find(call));
+        const json::object& body = call.body().get_object();
+        tenancy::RestoreRequest request{.tenant = tenant.code,
+                                        .backup = text_in(body, "backup"),
+                                        .existing = flag_in(body, "replace")
+                                                        ? tenancy::Existing::kReplace
+                                                        : tenancy::Existing::kRefuse,
+                                        .of = text_in(body, "of")};
+        co_return run(call, "restore", tenant.code,
+                      [this, request = std::move(request)](const core::ProgressSink& tell) {
+                          return outcome(operations_.restore(request, tell));
+                      });
+    }
+
+    Answer export_data(Call& call) const {
+        ZONA_CO_TRY(const Tenant tenant, co_await find(call));
+        const json::object& body = call.body().get_object();
+        tenancy::ExportRequest request{.tenant = tenant.code,
+                                       .directory = text_in(body, "directory"),
+                                       .secrets = text_in(body, "secret_fields") == "open"
+                                                      ? tenancy::SecretFields::kOpen
+                                                      : tenancy::SecretFields::kMask};
+        if (!request.directory.starts_with('/')) {
+            co_return Error(Code::kInvalidArgument, "the directory is no absolute path")
+                .detail({"directory", "it is on zona's host, where there is no current one",
+                         "begin it with /"});
+        }
+        co_return run(call, "export", tenant.code,
+                      [this, request = std::move(request)](
+                          const core::ProgressSink& tell) -> Result<json::object> {
+                          ZONA_TRY(const auto sums, operations_.export_data(request, tell));
+                          return json::object{{"collections", shown(sums)}};
+                      });
+    }
+
+    Answer move(Call& call) const {
+        ZONA_CO_TRY(const Tenant tenant, co_await find(call));
+        co_return run(
+            call, "move", tenant.code,
+            [this, code = tenant.code](const core::ProgressSink& tell) -> Result<json::object> {
+                ZONA_TRY(const auto sums, operations_.move(code, tell));
+                return json::object{{"collections", shown(sums)}};
+            });
+    }
+
+    Answer erase(Call& call) const {
+        ZONA_CO_TRY(const Tenant tenant, co_await find(call));
+        const json::object& body = call.body().get_object();
+        const auto repeated = tenancy::scope_of(text_in(body, "code"));
+        if (!repeated || repeated->code() != tenant.code) {
+            co_return Error(Code::kInvalidArgument, "the code in the body is not the tenant's")
+                .detail({"code", "it is repeated so that nobody is erased by mistake",
+                         fmt::format("write {}, if you mean it", tenant.code)});
+        }
+        const auto backups =
+            flag_in(body, "keep_backups") ? tenancy::Backups::kKeep : tenancy::Backups::kErase;
+        co_return run(call, "erase", tenant.code,
+                      [this, code = tenant.code,
+                       backups](const core::ProgressSink& tell) -> Result<json::object> {
+                          ZONA_TRY_VOID(operations_.erase(code, backups, tell));
+                          return json::object();
+                      });
+    }
+
+    Answer list_whole(Call&) const {
+        auto work = [this] { return operations_.whole_backups(); };
+        ZONA_CO_TRY(const auto all, co_await blocking<std::vector<WholeBackup>>(std::move(work)));
+        json::array data;
+        for (const WholeBackup& whole : all)
+            data.push_back(shown(whole));
+        co_return Response::success(core::to_json(data));
+    }
+
+    Answer back_up_all(Call& call) const {
+        co_return run(call, "backup", "", [this](const core::ProgressSink& tell) {
+            return outcome(operations_.back_up_all(tell));
+        });
+    }
+
+    Answer verify_whole(Call& call) const {
+        co_return run(call, "verify", "",
+                      [this, id = call.path("id")](const core::ProgressSink& tell) {
+                          return outcome(operations_.verify_all(id, tell));
+                      });
+    }
+
+    Answer remove_whole(Call& call) const {
+        const std::string id = call.path("id");
+        auto work = [this, id] { return operations_.remove_whole(id); };
+        ZONA_CO_TRY_VOID(co_await blocking<void>(std::move(work)));
+        co_return Response::success(core::to_json(json::object{{"uuid", id}}));
+    }
+
+    Answer check(Call& call) const {
+        co_return run(call, "check", "", [this](const core::ProgressSink& tell) {
+            return outcome(operations_.check(tell));
+        });
+    }
+
+  private:
+    asio::awaitable<Result<Tenant>> find(const Call& call) const {
+        auto begin = [this, code = call.path("code")](process::Callback<Tenant> done) {
+            deps_.tenants.find(code, std::move(done));
+        };
+        co_return co_await answer_of<Tenant>(std::move(begin));
+    }
+
+    template <class T, class Work>
+    asio::awaitable<Result<T>> blocking(Work work) const {
+        auto begin = [this, work = std::move(work)](process::Callback<T> done) mutable {
+            deps_.run_long(
+                [work = std::move(work), done = std::move(done)]() mutable { done(work()); });
+        };
+        co_return co_await answer_of<T>(std::move(begin));
+    }
+
+    Result<Response> run(const Call& call, std::string action, std::string subject,
+                         Executions::Task task) const {
+        Executions::Request request{.operation = call.operation().id,
+                                    .action = std::move(action),
+                                    .correlation_id = call.request().correlation_id,
+                                    .subject = std::move(subject)};
+        ZONA_TRY(const ExecutionPtr execution,
+                 executions_.run(std::move(request), std::move(task), deps_.run_long));
+        return accepted(execution, call.request());
+    }
+
+    const DaemonApiDeps& deps_;
+    tenancy::TenantOperations& operations_;
+    Executions& executions_;
+};
+
+}  // namespace
+
+Result<void> add_backup_routes(Service& service, const DaemonApiDeps* deps,
+                               Executions* executions) {
+    service.name("Backup", backup_shape());
+    service.name("WholeBackup", whole_shape());
+    service.name("TenantDatabase", database_shape());
+    const auto routes =
+        deps == nullptr ? nullptr : std::make_shared<const BackupRoutes>(*deps, *executions);
+    using Member = Answer (BackupRoutes::*)(Call&) const;
+    const std::pair<Operation, Member> rows[] = {{list_backups(), &BackupRoutes::list},
+                                                 {back_up(), &BackupRoutes::back_up},
+                                                 {verify_backup(), &BackupRoutes::verify},
+                                                 {delete_backup(), &BackupRoutes::remove},
+                                                 {list_databases(), &BackupRoutes::databases},
+                                                 {restore_tenant(), &BackupRoutes::restore},
+                                                 {export_tenant(), &BackupRoutes::export_data},
+                                                 {move_tenant(), &BackupRoutes::move},
+                                                 {erase_tenant(), &BackupRoutes::erase},
+                                                 {list_whole(), &BackupRoutes::list_whole},
+                                                 {back_up_all(), &BackupRoutes::back_up_all},
+                                                 {verify_whole(), &BackupRoutes::verify_whole},
+                                                 {delete_whole(), &BackupRoutes::remove_whole},
+                                                 {check_store(), &BackupRoutes::check}};
+    for (const auto& [operation, member] : rows) {
+        ZONA_TRY_VOID(service.add(
+            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
+    }
+    return {};
+}
+
+}  // namespace zona::api

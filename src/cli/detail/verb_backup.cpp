@@ -1,0 +1,116 @@
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "cli/detail/daemon_start.h"
+#include "cli/detail/model.h"
+#include "cli/detail/request.h"
+#include "cli/detail/table.h"
+#include "cli/detail/text.h"
+#include "cli/detail/verbs.h"
+#include "os/exec.h"
+#include "os/fd.h"
+
+namespace zona::cli {
+namespace {
+
+namespace json = boost::json;
+using core::Code;
+using core::Error;
+
+std::string number(const json::object& from, std::string_view field) {
+    return std::to_string(integer_of(from, field).value_or(0));
+}
+
+std::string backups_text(const json::value& data, const Screen& screen) {
+    Table table;
+    table.columns = {{"backup", Align::kLeft, 0, 0},
+                     {"made (UTC)", Align::kLeft, 0, 10},
+                     {"tenants", Align::kRight, 0, 0},
+                     {"documents", Align::kRight, 0, 0},
+                     {"bytes", Align::kRight, 1, 0}};
+    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
+        if (!entry.is_object()) continue;
+        const json::object& backup = entry.get_object();
+        table.rows.push_back({{escape_control(text_of(backup, "uuid"))},
+                              {escape_control(text_of(backup, "made_at")).substr(0, 19)},
+                              {number(backup, "tenants")},
+                              {number(backup, "documents")},
+                              {number(backup, "size_bytes")}});
+    }
+    return layout(table, screen);
+}
+
+/// One of the list.
+Status show(Context& context, const json::value& data, const std::string& id) {
+    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
+        if (!entry.is_object() || text_of(entry.get_object(), "uuid") != id) continue;
+        const json::object& backup = entry.get_object();
+        if (context.wants_json()) {
+            context.console.out(json::serialize(backup) + '\n');
+            return kAllWell;
+        }
+        std::string out;
+        for (const std::string_view field : {"uuid", "made_at", "zona"})
+            out += fmt::format("{:<17} {}\n", field, escape_control(text_of(backup, field)));
+        for (const std::string_view field : {"tenants", "documents", "size_bytes"})
+            out += fmt::format("{:<17} {}\n", field, number(backup, field));
+        context.console.out(out);
+        return kAllWell;
+    }
+    return Error(Code::kNotFound, fmt::format("there is no backup {}", escape_control(id)))
+        .detail({"", "", "zona backup list shows them"});
+}
+
+}  // namespace
+
+Status become_maintenance(const Context& context, const std::vector<std::string>& arguments) {
+    if (context.remote) {
+        return Error(Code::kUnsupported, "this is done on the host itself, where the files are");
+    }
+    ZONA_TRY(const std::string self, os::self_executable());
+    ZONA_TRY(const std::string program, find_companion(self, "zonad"));
+    std::vector<std::string> words = {program};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    return os::execute(program, words, context.caller.environment);
+}
+
+std::string absolute(std::string_view path, std::string_view directory) {
+    if (path.starts_with('/')) return std::string(path);
+    return fmt::format("{}/{}", directory, path);
+}
+
+Status backups(Context& context, const BackupOptions& options) {
+    if (options.action == BackupAction::kRestore) {
+        const std::string& cwd = context.caller.cwd;
+        const bool path = options.id.contains('/');
+        std::vector<std::string> arguments = {
+            "--restore-backup",
+            path ? absolute(options.id, cwd) : context.home + "/state/backups/_all/" + options.id,
+            "--home",
+            absolute(options.to, cwd),
+            "--root-key",
+            options.root_key.empty() ? context.home + "/root-key"
+                                     : absolute(options.root_key, cwd)};
+        return become_maintenance(context, arguments);
+    }
+    ZONA_TRY(const Answer answer, context.session.ask(manage_backups(options)));
+    if (options.action == BackupAction::kCreate || options.action == BackupAction::kVerify)
+        return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
+    ZONA_TRY(const json::value data, answer.data());
+    if (options.action == BackupAction::kShow) return show(context, data, options.id);
+    if (context.wants_json()) {
+        context.console.out(answer.body + '\n');
+    } else if (options.action == BackupAction::kDelete) {
+        context.console.remark(fmt::format("the backup {} is gone\n", escape_control(options.id)));
+    } else {
+        context.console.out(backups_text(data, context.console.screen()));
+    }
+    return kAllWell;
+}
+
+Status check_store(Context& context, const StoreOptions& options) {
+    ZONA_TRY(const Answer answer, context.session.ask(check_store()));
+    return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
+}
+
+}  // namespace zona::cli

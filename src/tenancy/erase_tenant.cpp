@@ -1,0 +1,95 @@
+// Erasing: nothing of what was stored is left, but that there was a tenant.
+#include "core/fault.h"
+#include "tenancy/detail/operation_parts.h"
+
+namespace zona::tenancy {
+
+using core::Code;
+using core::Error;
+using core::Result;
+
+Result<void> TenantOperations::erase(const std::string& code, Backups backups,
+                                     const core::ProgressSink& tell) {
+    ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
+    ZONA_TRY(Tenant tenant, tenant_of(parts, code));
+    if (tenant.code == kDefaultTenant) {
+        return Error(Code::kConflict, "the default tenant is always there, and is not erased")
+            .detail({"tenant", "", "what it has can be replaced by a restore"});
+    }
+    ZONA_TRY(const Busy busy, occupy(tenant.code));
+    Steps steps(tell, 3, stopping_);
+    const BackupRecords records(parts.core, deps_.clock);
+    ZONA_TRY_VOID(records.begin({.tenant = tenant.code,
+                                 .kind = TenantWork::Kind::kErase,
+                                 .name = backups == Backups::kKeep ? "keep" : ""}));
+    ZONA_FAULT("tenancy.erase_begun");
+    if (!tenant.erased_at) {
+        auto inactive = answer_to<Tenant>([&](auto done) {
+            parts.registry->set_status(tenant.code, TenantStatus::kInactive, std::move(done));
+        });
+        if (!inactive) return inactive.take_error();
+        tenant = *std::move(inactive);
+    }
+    parts.sessions->put(tenant);
+    ZONA_TRY_VOID(parts.sessions->hold(
+        tenant.code,
+        Error(Code::kUnavailable, fmt::format("the tenant {} is being erased", tenant.code))));
+    auto erased = erase_held(parts, tenant, backups, steps);
+    parts.sessions->release(tenant);
+    if (!erased) return erased;
+    auto forgotten =
+        answer_to<Tenant>([&](auto done) { parts.registry->forget(tenant.code, std::move(done)); });
+    if (!forgotten) return forgotten.take_error();
+    parts.sessions->put(*forgotten);
+    ZONA_FAULT("tenancy.erase_forgotten");
+    if (auto* file = dynamic_cast<store::SqliteDatabase*>(parts.core.get()))
+        ZONA_TRY_VOID(file->scrub());
+    return records.end(tenant.code);
+}
+
+/// Documents, then backups, then keys: as long as there is something to be read, it can be.
+Result<void> TenantOperations::erase_held(const Tenants::Parts& parts, const Tenant& tenant,
+                                          Backups backups, Steps& steps) {
+    ZONA_TRY(const store::Scope scope, scope_of(tenant.code));
+    Tenant unnamed = tenant;
+    unnamed.database.name.clear();
+    unnamed.database.host = kEmbedded;  // the registry may have forgotten it
+    const std::string root = parts.databases->directory_of(unnamed);
+    if (root.empty()) {
+        ZONA_TRY(const auto database, parts.sessions->database(tenant.code));
+        steps.begin("remove", 0, "documents");
+        ZONA_TRY_VOID(remove_all(*database, tenant_collections(), scope,
+                                 [&](std::uint64_t done) { return steps.at(done); }));
+        if (auto* file = dynamic_cast<store::SqliteDatabase*>(database.get()))
+            ZONA_TRY_VOID(file->scrub());
+    } else {
+        steps.begin("remove", 1, "files");
+        parts.wait_until_closed(parts.databases->directory_of(tenant) + "/data.db");
+        ZONA_TRY_VOID(remove_tree(root));
+    }
+    ZONA_FAULT("tenancy.erase_documents");
+    if (backups == Backups::kKeep) return {};
+    steps.begin("backups", 1, "files");
+    ZONA_TRY_VOID(erase_backups(tenant.code));
+    ZONA_FAULT("tenancy.erase_backups");
+    steps.begin("keys", 1, "keys");
+    return parts.files->erase_keys(tenant.code);
+}
+
+Result<void> TenantOperations::erase_backups(const std::string& code) {
+    ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
+    const BackupRecords records(parts.core, deps_.clock);
+    ZONA_TRY_VOID(remove_tree(path_of(code)));
+    ZONA_TRY(const auto all, records.list(code));
+    for (const BackupRecord& record : all)
+        ZONA_TRY_VOID(records.remove(record.id));
+    // Its part of whole backups.
+    ZONA_TRY(const auto there, os::stat_path(path_of("_all")));
+    if (!there) return {};
+    ZONA_TRY(const auto wholes, os::list_directory(path_of("_all")));
+    for (const std::string& whole : wholes)
+        ZONA_TRY_VOID(os::remove_file(path_of("_all/" + whole + "/" + code + ".zbk")));
+    return {};
+}
+
+}  // namespace zona::tenancy

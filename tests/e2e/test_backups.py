@@ -1,0 +1,127 @@
+"""Backups of a tenant and of everything, restored, exported, moved, erased and checked, by the command, in both modes."""
+import json
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from zona_home import BIN
+
+MODES = pytest.mark.parametrize('mode', ['MSSP', 'SINGLE_TENANT'])
+
+
+def choose(zona, mode):
+    zona.home.mkdir(exist_ok=True)
+    (zona.home / 'zona.toml').write_text(f'[tenancy]\nbuild_type = "{mode}"\n')
+
+
+def outcome(zona, *words):
+    execution = zona.run(*words, '--json').data
+    assert execution['status'] == 'success', execution
+    return execution['outcome']
+
+
+# TEN-03, TEN-41, DATA-17, DATA-18
+@MODES
+def test_a_tenant_is_backed_up_verified_restored_and_erased(zona, mode):
+    choose(zona, mode)
+    zona.run('tenant', 'create', 'acme', '--email', 'ops@acme.example')
+    backup = outcome(zona, 'tenant', 'backup', 'acme')
+    assert (backup['tenantcode'], backup['documents'], backup['content']) == ('acme', 0, 'image' if mode == 'MSSP' else 'documents')
+    file = zona.home / 'state/backups' / backup['file']
+    assert file.stat().st_size == backup['size_bytes'] and file.stat().st_mode & 0o777 == 0o600
+    listed = zona.run('tenant', 'backups', 'acme', '--json').data
+    assert [b['uuid'] for b in listed] == [backup['uuid']]
+    assert [d['tenantcode'] for d in zona.run('tenant', 'databases', 'acme', '--json').data] == ['acme']
+
+    assert outcome(zona, 'tenant', 'verify', 'acme', backup['uuid'])['sha256'] == backup['sha256']
+    assert outcome(zona, 'tenant', 'restore', 'acme', str(file), '--replace')['of'] == 'acme'
+    assert zona.run('tenant', 'restore', 'default', str(file), check=False).returncode == 4
+    content = file.read_bytes()
+    file.write_bytes(content[:-1])
+    damaged = zona.run('tenant', 'verify', 'acme', backup['uuid'], check=False)
+    assert damaged.returncode == 4 and damaged.stderr, damaged
+    file.write_bytes(content)
+
+    assert zona.run('tenant', 'erase', 'acme', check=False).returncode == 2
+    assert zona.run('tenant', 'erase', 'acme', '--confirm', 'default', check=False).returncode == 2
+    assert zona.run('tenant', 'erase', 'acme', '--confirm', 'acme').stdout == 'erase of acme: done\n'
+    record = zona.run('tenant', 'show', 'acme', '--json').data
+    assert record['erased_at'] and record['contact_email'] == '' and record['status'] == 'inactive'
+    assert not file.exists()
+    assert zona.run('tenant', 'activate', 'acme', check=False).returncode == 4
+
+
+# REL-07, REL-08, SEC-07
+@MODES
+def test_everything_is_restored_into_a_fresh_home_with_a_key_from_shares(zona, mode, tmp_path):
+    choose(zona, mode)
+    zona.run('tenant', 'create', 'acme', '--name', 'Acme Ltd.')
+    whole = outcome(zona, 'backup', 'create')
+    assert whole['tenants'] == 2
+    assert [b['uuid'] for b in zona.run('backup', 'list', '--json').data] == [whole['uuid']]
+    assert outcome(zona, 'backup', 'verify', whole['uuid'])['uuid'] == whole['uuid']
+    assert zona.run('store', 'check').returncode == 0
+    shares = zona.run('key', 'export-shares', '--needed', '2', '--total', '3').stdout.splitlines()
+    assert len(shares) == 3 and all(s.startswith('zona-share-') for s in shares)
+    root_key = (zona.home / 'root-key').read_text()
+    directory = zona.home / 'state/backups/_all' / whole['uuid']
+    for file in directory.iterdir():
+        assert root_key.strip().encode() not in file.read_bytes()
+
+    (tmp_path / 'shares').write_text(f'{shares[2]}\n{shares[0]}\n')
+    zona.run('key', 'import-shares', str(tmp_path / 'shares'), '--to', str(tmp_path / 'key'))
+    assert (tmp_path / 'key').read_text().strip() == root_key.strip()
+    fresh = tmp_path / 'fresh'
+    made = zona.run('backup', 'restore', str(directory), '--to', str(fresh), '--root-key', str(tmp_path / 'key'))
+    assert 'the same as in the backup' in made.stdout
+    again = zona.run('backup', 'restore', str(directory), '--to', str(fresh), '--root-key', str(tmp_path / 'key'), check=False)
+    assert again.returncode == 4, again
+    (tmp_path / 'shares').write_text(f'{shares[2]}\n')
+    one = zona.run('key', 'import-shares', str(tmp_path / 'shares'), '--to', str(tmp_path / 'key2'), check=False)
+    assert one.returncode == 2 and shares[2][11:20] not in one.stderr, one
+
+    (fresh / 'zona.toml').write_text(f'[tenancy]\nbuild_type = "{mode}"\n[api]\nlisten = "off"\n')
+    zona.run('kill')
+    listed = subprocess.run([BIN / 'zona', '--home', fresh, 'tenant', 'show', 'acme', '--json'], capture_output=True, text=True)
+    try:
+        assert json.loads(listed.stdout)['data']['name'] == 'Acme Ltd.', listed
+    finally:
+        subprocess.run([BIN / 'zona', '--home', fresh, 'kill'], check=True, capture_output=True)
+
+
+# TEN-12
+def test_a_tenant_is_moved_and_exported(zona, tmp_path):
+    zona.run('tenant', 'create', 'acme')
+    before = zona.run('tenant', 'databases', 'acme', '--json').data
+    assert [c['name'] for c in outcome(zona, 'tenant', 'move', 'acme')['collections']][:2] == ['integrations', 'tasks']
+    after = zona.run('tenant', 'databases', 'acme', '--json').data
+    assert len(after) == 1 and after[0]['uuid'] != before[0]['uuid'] and re.fullmatch(r'd[0-9a-f]{8}', after[0]['db_name'])
+    outcome(zona, 'tenant', 'export-data', 'acme', str(tmp_path / 'out'))
+    manifest = json.loads((tmp_path / 'out/manifest.json').read_text())
+    assert manifest['tenant'] == 'acme' and manifest['secret_fields'] == 'masked'
+    assert {p.name for p in pathlib.Path(tmp_path / 'out').iterdir()} == {'manifest.json'} | {c['file'] for c in manifest['collections']}
+    again = zona.run('tenant', 'export-data', 'acme', str(tmp_path / 'out'), check=False)
+    assert again.returncode == 4, again
+    assert zona.run('tenant', 'move', 'nobody', check=False).returncode == 3
+
+
+def test_a_task_goes_on_without_its_client(zona):
+    begun = zona.run('tenant', 'backup', 'default', '--no-wait', '--json').data
+    assert begun['subject'] == 'default' and begun['action'] == 'backup'
+    assert zona.run('execution', 'wait', begun['id']).returncode == 0
+    shown = zona.run('execution', 'show', begun['id'], '--json').data
+    assert shown['progress']['percent'] == 100 and shown['outcome']['tenantcode'] == 'default'
+
+
+# SEC-07, REL-08
+def test_without_the_root_key_nothing_is_restored(zona, tmp_path):
+    whole = outcome(zona, 'backup', 'create')
+    other = tmp_path / 'other'
+    (tmp_path / 'wrong').write_text('zona_root_' + 'A' * 48 + '\n')
+    (tmp_path / 'wrong').chmod(0o600)
+    for key in ('missing', 'wrong'):
+        refused = zona.run('backup', 'restore', whole['uuid'], '--to', str(other), '--root-key', str(tmp_path / key), check=False)
+        assert refused.returncode != 0 and 'key' in refused.stderr or 'missing' in refused.stderr, refused
+        assert not (other / 'state/core.db').exists()
