@@ -65,6 +65,7 @@ struct Settings {
     std::int64_t tenant_requests_per_second;
     std::int64_t tenant_concurrent_requests;
     std::int64_t concurrent_requests_of_all;
+    std::int64_t open_files;  ///< of databases
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;
