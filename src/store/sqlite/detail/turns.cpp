@@ -32,11 +32,12 @@ void TurnPool::add(Turn& turn) {
         wake_.notify_one();
         return;
     }
-    if (threads_.size() == most_) return;
+    if (threads_.size() >= most_) return;
     try {
         start_one();
     } catch (const std::system_error&) {
         // The host has no thread left; those that are there do the work.
+        most_ = threads_.size();
     }
 }
 

@@ -53,11 +53,11 @@ class TurnPool {
     void start_one();
 
     const char* const name_;
-    const std::size_t most_;
     std::atomic<std::size_t> waiting_ = 0;  // queue_.size()
 
     std::mutex mutex_;  // guards the next block
     std::condition_variable wake_;
+    std::size_t most_;  // threads
     std::deque<Turn*> queue_;
     std::size_t idle_ = 0;
     bool stop_ = false;
