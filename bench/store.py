@@ -1,11 +1,20 @@
-"""The embedded store against its disk: `bench/run store`. ZONA_BENCH_DIR says on which; the temporary directory otherwise."""
+"""The embedded store against its disk: `bench/run store`, and a daemon with many tenants: `bench/run tenants`.
+
+ZONA_BENCH_DIR says on which disk; that of the temporary directory otherwise.
+"""
 import json
 import os
+import pathlib
 import subprocess
+import tempfile
+import time
 
-from measures import row
+from measures import pss_kb, row
+from unix_api import Api
+from zona_home import Zona
 
 DOCUMENTS = 1_000_000
+TENANTS = 100
 
 
 def bench_store():
@@ -13,13 +22,16 @@ def bench_store():
     out = subprocess.run([binary, '--benchmark_format=json'], env={**os.environ, 'ZONA_BENCH_DOCUMENTS': str(DOCUMENTS)},
                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
     found = {b['name'].removesuffix('/iterations:1/manual_time'): b for b in json.loads(out.stdout)['benchmarks']}
-    one, many, more = (found[f'durable_insert/{clients}'] for clients in (1, 64, 256))
+    one, many, more, spread = (found[f'durable_insert/{case}'] for case in ('1/1', '64/1', '256/1', '64/100'))
     sync = 1000 / many['append_per_s']
     row('4 kB append + fdatasync, one thread', many['append_per_s'], '/s')
     row('durable insert, 1 kB, 3 indexes, 1 client, of that', one['of_append'], 'x', 0.6, 'more', f"{one['per_s']:.0f}/s")
     row('durable insert, 64 clients, of that', many['of_append'], 'x', 2, 'more', f"{many['per_s']:.0f}/s")
     row('durable insert, 64 clients, p99', many['p99_ms'], 'ms', round(10 + 2 * sync, 2), 'less', '10 ms and two syncs')
     row('durable insert, 256 clients, of that', more['of_append'], 'x', None, 'more', f"{more['per_s']:.0f}/s")
+    row('durable insert, 64 clients over 100 files, of that', spread['of_append'], 'x', 1.5, 'more', f"{spread['per_s']:.0f}/s")
+    sync = 1000 / spread['append_per_s']
+    row('durable insert, 64 clients over 100 files, p99', spread['p99_ms'], 'ms', round(10 + 2 * sync, 2), 'less', '10 ms and two syncs')
     row('document by id, 1,000,000 of 100 tenants, p99', found['point_read']['p99_us'] / 1000, 'ms', 0.3)
     row('the same with the way to the reader and back, mean', found['point_read_round_trip']['real_time'] / 1e6, 'ms')
     first, late = found['page_of_20/1'], found['page_of_20/1000']
@@ -27,4 +39,38 @@ def bench_store():
     row('page 1,000 against page 1, mean', late['real_time'] / first['real_time'], 'x', 1.5, 'less', f"{late['real_time'] / 1000:.0f} us")
 
 
-BENCHES = {'store': bench_store}
+def opened(zona):
+    """Seconds in which all tenants' databases are opened, one after the other."""
+    api = Api(zona)
+    begin = time.monotonic()
+    for number in range(TENANTS):
+        status, _, _ = api('PUT', f'/api/v1/tenants/t{number}/status', {'status': 'active'})
+        assert status == 200, status
+    return time.monotonic() - begin
+
+
+def bench_tenants():
+    zona = Zona(folder=tempfile.mkdtemp(prefix='zona-bench-', dir=os.environ.get('ZONA_BENCH_DIR')))
+    try:
+        zona.run('tenant', 'list')
+        before = pss_kb(zona.daemon_pid())
+        api = Api(zona)
+        for number in range(TENANTS):
+            status, _, _ = api('POST', '/api/v1/tenants', {'code': f't{number}'})
+            assert status == 201, status
+        zona.run('kill')
+
+        begin = time.monotonic()
+        zona.run('tenant', 'list')
+        ready = time.monotonic() - begin
+        taken = opened(zona)
+        pid = zona.daemon_pid()
+        row(f'start with {TENANTS} tenants → ready', ready * 1e3, 'ms', 300, note='the command included')
+        row(f'open the databases of {TENANTS} tenants, over the API', taken * 1e3, 'ms')
+        row(f'daemon with {TENANTS} open tenants, PSS', pss_kb(pid) / 1024, 'MB', 40, note=f'{before / 1024:.1f} without')
+        row('threads of that daemon', len(list(pathlib.Path(f'/proc/{pid}/task').iterdir())), '')
+    finally:
+        zona.close()
+
+
+BENCHES = {'store': bench_store, 'tenants': bench_tenants}

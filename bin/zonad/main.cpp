@@ -46,6 +46,7 @@
 #include "process/state_store.h"
 #include "process/supervisor.h"
 #include "process/table.h"
+#include "store/sqlite_process.h"
 #include "tenancy/admission.h"
 #include "tenancy/encrypted_files.h"
 #include "tenancy/tenant_jobs.h"
@@ -208,6 +209,7 @@ class Daemon {
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
     std::optional<asio::thread_pool> long_;      ///< for what takes seconds and more
     std::unique_ptr<vault::RootKeyProvider> root_keys_;
+    std::unique_ptr<store::SqliteProcess> sqlite_;
     std::optional<tenancy::Tenants> tenants_;
     std::optional<jobs::Scheduler> jobs_;
     std::optional<tenancy::TenantOperations> operations_;
@@ -521,6 +523,7 @@ core::Result<net::NetworkPolicy> Daemon::network_policy() {
 core::Result<void> Daemon::build_tenants() {
     ZONA_TRY(const tenancy::BuildType type, tenancy::parse_build_type(settings_.build_type));
     root_keys_ = vault::make_file_provider(settings_.root_key_file, random_);
+    ZONA_TRY(sqlite_, store::SqliteProcess::begin(logging_.logger("sqlite")));
     tenants_.emplace(tenancy::TenantsOptions{.directory = home_ + "/state", .build_type = type},
                      tenancy::TenantsDeps{.clock = clock_,
                                           .random = random_,
@@ -556,7 +559,8 @@ core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
                                           .clock = clock_,
                                           .random = random_,
                                           .log = logging_.logger("store"),
-                                          .page_token_key = core::Secret(std::move(token_key))});
+                                          .page_token_key = core::Secret(std::move(token_key)),
+                                          .open_files = budget_.databases});
 }
 
 /// On the blocking thread. Without the core database supervision goes on.
@@ -698,7 +702,7 @@ core::Result<void> Daemon::build() {
     const bool asked_for = connections.source != core::ConfigSource::kDefault;
     budget_ = process::DescriptorBudget::of(
         descriptors, asked_for ? static_cast<std::size_t>(settings_.api.max_connections) : 0,
-        server_count());
+        server_count(), static_cast<std::size_t>(settings_.open_files));
     ZONA_TRY_VOID(open_stores());
     ZONA_TRY_VOID(open_network());
     ZONA_TRY_VOID(build_supervisor());

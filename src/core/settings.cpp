@@ -104,6 +104,16 @@ std::vector<Setting> tenancy_settings() {
                         "those that wait get their turns tenant by tenant. `0`: any number.",
          .reload = ReloadMode::kHot,
          .most = 1'000'000},
+        {.key = "tenancy.open_files",
+         .type = SettingType::kInteger,
+         .default_value = "128",
+         .description =
+             "Database files that are open at one time; the one that was used longest "
+             "ago is closed for another, and opened again when it is needed. Each takes "
+             "about 200 kB and two descriptors, twice that while it is read; all of them at "
+             "most an eighth of the limit on open files.",
+         .least = 4,
+         .most = 4096},
     };
 }
 
@@ -386,6 +396,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .concurrent_requests_of_all = snapshot.integer("tenancy.concurrent_requests_of_all"),
         .backup_directory = snapshot.text("backup.directory"),
         .backups_kept = snapshot.integer("backup.keep"),
+        .open_files = snapshot.integer("tenancy.open_files"),
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),
         .max_processes = snapshot.integer("limits.max_processes"),

@@ -67,6 +67,7 @@ struct Settings {
     std::int64_t concurrent_requests_of_all;
     std::string backup_directory;  ///< absolute
     std::int64_t backups_kept;     ///< 0: all
+    std::int64_t open_files;  ///< of databases
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;

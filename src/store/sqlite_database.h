@@ -1,10 +1,16 @@
 /// @file
-/// The embedded store: one SQLite file in WAL mode.
+/// SqliteDatabase: the embedded store, one SQLite file in WAL mode.
 ///
-/// One thread writes: it takes all transactions that wait, runs each in a savepoint, commits them
-/// together with one sync (synchronous=FULL), then answers. A pool of threads reads, each with a
-/// connection of its own, and never waits for the writer. A third kind of thread moves the WAL into
-/// the file behind both. Deleted content is overwritten in the file (`secure_delete`).
+/// It is opened through an engine (sqlite_engine.h), whose threads do the work of all its files.
+/// One at a time writes to a file: it takes all transactions that wait, runs each in a savepoint,
+/// commits them together with one sync (synchronous=FULL), then answers. Several read, each with a
+/// connection of its own, and never wait for the writer. The WAL is moved into the file behind
+/// both. Deleted content is overwritten in the file (`secure_delete`).
+///
+/// A file without work may be closed for another, and is opened again by the next work. Whoever
+/// holds the database notices nothing; an error of opening again is the answer to that work, and
+/// the next one tries anew.
+///
 /// Measured in docs/perf.md; layout and formats: docs/adr/0007-document-store.md.
 ///
 /// A full disk: writes fail with kResourceExhausted and leave nothing behind, reads go on, writes
@@ -21,8 +27,6 @@
 #include <vector>
 
 #include "core/byte_count.h"
-#include "core/clock.h"
-#include "core/log.h"
 #include "core/result.h"
 #include "core/secret.h"
 #include "store/database.h"
@@ -44,7 +48,7 @@ struct SqliteOptions {
     /// Called with each new connection before its first statement, on the thread that opens it.
     std::function<core::Result<void>(sqlite3*)> prepare;
 
-    std::size_t readers = 2;                ///< threads, 1 to 64
+    std::size_t readers = 2;                ///< that read at one time, 1 to 64
     std::size_t max_waiting_reads = 4096;   ///< more are refused
     std::size_t max_waiting_writes = 4096;  ///< more are refused
     std::size_t max_batch = 1024;           ///< transactions of one commit
@@ -52,7 +56,10 @@ struct SqliteOptions {
     std::size_t max_examined = 100000;
     core::ByteCount cache = core::ByteCount::mib(16);  ///< of pages, each connection
     std::uint32_t checkpoint_frames = 4096;            ///< of WAL between two checkpoints
-    std::uint32_t reset_frames = 65536;                ///< of WAL from which it is begun anew
+    /// The same when nobody waits to write: a log that stays small is written over and over in the
+    /// same blocks, which a disk syncs two to three times as often as new ones.
+    std::uint32_t rest_frames = 512;
+    std::uint32_t reset_frames = 65536;  ///< of WAL from which it is begun anew under load
 };
 
 /// What it has done since it was opened.
@@ -61,6 +68,7 @@ struct SqliteStats {
     std::uint64_t batches = 0;       ///< syncs that they took
     std::uint64_t checkpoints = 0;
     std::uint64_t wal_frames = 0;  ///< in the WAL now
+    std::uint64_t opened = 0;      ///< how often it was opened for writing
 };
 
 /// The whole file as it is at one moment, while others go on writing.
@@ -81,9 +89,12 @@ class Image {
     virtual core::Result<void> read(std::span<std::byte> into, std::uint64_t offset) = 0;
 };
 
-/// An open file.
+/// A file. Destroying it waits for its work, not on a thread of the engine's.
 class SqliteDatabase : public Database {
   public:
+    /// What is done with a file that nobody has open.
+    using ClosedWork = std::move_only_function<core::Result<void>()>;
+
     /// The counters now; they are not of one moment.
     virtual SqliteStats stats() const = 0;
 
@@ -106,6 +117,14 @@ class SqliteDatabase : public Database {
     /// Moves the log into the file and cuts it to nothing, so that what was removed is nowhere on
     /// the disk. Blocks until nobody reads what was. Errors: as with_image().
     virtual core::Result<void> scrub() = 0;
+
+    /// Closes the file when what is under way is done, its log moved into it, calls `work`, which
+    /// may put another file in its place, and opens what is there then as SqliteEngine::open()
+    /// does. Work of others waits meanwhile. `work` runs on the engine's thread for checkpoints and
+    /// may take as long as it needs: other files' logs only grow. `done` gets the error of `work`,
+    /// else that of opening; after one of opening all work gets it until while_closed() is
+    /// called again and opens something.
+    virtual void while_closed(ClosedWork work, Callback<void> done) = 0;
 };
 
 /// Writes a database file from the pages of an Image.
@@ -132,18 +151,5 @@ class ImageWriter {
     /// Reads back whole pages of what was written. Errors: as Image::read().
     virtual core::Result<void> read(std::span<std::byte> into, std::uint64_t offset) = 0;
 };
-
-/// Opens or makes the file (mode 0600), brings it to the declared collections, starts its threads.
-///
-/// New indexes are filled and documents of older versions migrated before this returns, in
-/// transactions of 1,000 documents each; interrupted, the next open goes on where it was.
-/// `clock` must outlive the database.
-/// Errors  kInvalidArgument: an option, or a declaration that validate() refuses. kConflict: the
-///         file was written by a newer zona, or holds documents that a new unique or required index
-///         cannot take; it names the collection, and nothing of what was stored is lost.
-///         kInternal: not a database, or a damaged one. kResourceExhausted: a full disk.
-core::Result<std::unique_ptr<SqliteDatabase>> open_sqlite(const SqliteOptions& options,
-                                                          const core::Clock& clock,
-                                                          const core::Logger& log);
 
 }  // namespace zona::store

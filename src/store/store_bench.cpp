@@ -23,7 +23,8 @@
 #include "core/random.h"
 #include "os/fd.h"
 #include "store/blocking.h"
-#include "store/sqlite_database.h"
+#include "store/sqlite_engine.h"
+#include "store/sqlite_process.h"
 
 namespace zona::store {
 namespace {
@@ -86,30 +87,62 @@ double append_rate(const std::string& directory) {
     return count / seconds(Clock::now() - begin);
 }
 
+SqliteEngineOptions engine_options() {
+    SqliteEngineOptions options;
+    if (const char* writers = std::getenv("ZONA_BENCH_WRITERS"); writers != nullptr)
+        options.writers = static_cast<std::size_t>(std::atoi(writers));
+    if (const char* files = std::getenv("ZONA_BENCH_OPEN_FILES"); files != nullptr)
+        options.open_files = static_cast<std::size_t>(std::atoi(files));
+    return options;
+}
+
+/// As the daemon has it; the first store of the program makes it.
+void set_up_sqlite() {
+    static const auto kProcess = SqliteProcess::begin({}).value();
+}
+
+/// Files of one engine.
 class Store {
   public:
-    Store() : logging_(clock_) {
-        database_ = open_sqlite({.path = directory_.path() + "/store.db",
-                                 .collections = {&spec()},
-                                 .page_token_key = core::Secret(std::string(32, 'k'))},
-                                clock_, logging_.logger("store"))
-                        .value();
+    explicit Store(std::size_t files = 1)
+        : logging_(clock_),
+          engine_(
+              SqliteEngine::create(engine_options(), clock_, logging_.logger("store")).value()) {
+        set_up_sqlite();
+        for (std::size_t i = 0; i < files; ++i) {
+            databases_.push_back(
+                engine_
+                    ->open({.path = directory_.path() + "/" + std::to_string(i) + ".db",
+                            .collections = {&spec()},
+                            .page_token_key = core::Secret(std::string(32, 'k'))})
+                    .value());
+        }
     }
-    SqliteDatabase& database() { return *database_; }
+    SqliteDatabase& database(std::size_t number = 0) { return *databases_[number]; }
+    const std::vector<std::unique_ptr<SqliteDatabase>>& databases() const { return databases_; }
     const std::string& directory() const { return directory_.path(); }
+    SqliteStats stats() const {
+        SqliteStats sum;
+        for (const auto& database : databases_) {
+            sum.transactions += database->stats().transactions;
+            sum.batches += database->stats().batches;
+        }
+        return sum;
+    }
 
   private:
     Directory directory_;
     core::RealClock clock_;
     core::Logging logging_;
-    std::unique_ptr<SqliteDatabase> database_;
+    std::unique_ptr<SqliteEngine> engine_;
+    std::vector<std::unique_ptr<SqliteDatabase>> databases_;
 };
 
 /// Clients on one thread, as a thread of requests has them: each begins its next insert when the
-/// last one was answered.
+/// last one was answered, into a file that chance picks.
 class Clients {
   public:
-    Clients(Database& database, std::int64_t first_id) : database_(database), next_id_(first_id) {}
+    explicit Clients(Store& store) : store_(store) {}
 
     void run(std::size_t clients, std::size_t inserts) {
         latencies_.reserve(inserts);
@@ -143,7 +176,7 @@ class Clients {
     void begin() {
         const auto from = Clock::now();
         write(
-            database_,
+            store_.database(random_.below(store_.databases().size())),
             [this, id = next_id_++, event = document(random_, "open")](Writer& w) {
                 return w.insert(events_, id, event);
             },
@@ -155,23 +188,25 @@ class Clients {
             });
     }
 
-    Database& database_;
+    Store& store_;
     const Collection events_{spec(), Scope::tenant("acme").value()};
     core::SeededRandom random_{1};
-    std::int64_t next_id_;
+    std::int64_t next_id_ = 1;
     std::vector<double> latencies_;  // milliseconds
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<Clock::time_point> answered_;  // guarded by mutex_
 };
 
+/// Of so many clients, over so many files.
 void durable_insert(benchmark::State& state) {
     const auto clients = static_cast<std::size_t>(state.range(0));
+    const auto files = static_cast<std::size_t>(state.range(1));
     const std::size_t inserts = clients == 1 ? 10000 : 60000;
     for (auto _ : state) {
-        Store store;
+        Store store(files);
         const double before = append_rate(store.directory());
-        Clients load(store.database(), 1);
+        Clients load(store);
         const auto begin = Clock::now();
         load.run(clients, inserts);
         const double taken = seconds(Clock::now() - begin);
@@ -183,12 +218,18 @@ void durable_insert(benchmark::State& state) {
         state.counters["of_append"] = rate / floor;
         state.counters["p50_ms"] = load.quantile(0.5);
         state.counters["p99_ms"] = load.quantile(0.99);
-        const SqliteStats stats = store.database().stats();
+        const SqliteStats stats = store.stats();
         state.counters["batch"] =
             static_cast<double>(stats.transactions) / static_cast<double>(stats.batches);
     }
 }
-BENCHMARK(durable_insert)->Arg(1)->Arg(64)->Arg(256)->UseManualTime()->Iterations(1);
+BENCHMARK(durable_insert)
+    ->Args({1, 1})
+    ->Args({64, 1})
+    ->Args({256, 1})
+    ->Args({64, 100})
+    ->UseManualTime()
+    ->Iterations(1);
 
 /// 100,000 documents of 100 tenants and a large one, made once; a run with more:
 /// ZONA_BENCH_DOCUMENTS.

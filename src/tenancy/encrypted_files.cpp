@@ -10,7 +10,7 @@
 
 #include "crypto/hash.h"
 #include "os/fd.h"
-#include "store/sqlite_database.h"
+#include "store/sqlite_engine.h"
 #include "vault/encrypting_vfs.h"
 #include "vault/field_sealer.h"
 #include "vault/key_ring.h"
@@ -24,6 +24,8 @@ using core::Result;
 namespace {
 
 constexpr std::string_view kCore = "core";
+/// Of pages, for each connection: there are many.
+constexpr core::ByteCount kCache = core::ByteCount::mib(2);
 
 /// The identity of an owner's file of this name: bound into each of its pages.
 core::Uuid identity_of(std::string_view owner, std::string_view name) {
@@ -61,8 +63,12 @@ class KnownFile final : public store::ImageWriter {
 class RingFiles final : public EncryptedFiles {
   public:
     RingFiles(EncryptedFilesOptions options, std::unique_ptr<vault::KeyRing> ring,
-              std::unique_ptr<vault::EncryptingVfs> vfs)
-        : options_(std::move(options)), ring_(std::move(ring)), vfs_(std::move(vfs)) {}
+              std::unique_ptr<vault::EncryptingVfs> vfs,
+              std::unique_ptr<store::SqliteEngine> engine)
+        : options_(std::move(options)),
+          ring_(std::move(ring)),
+          vfs_(std::move(vfs)),
+          engine_(std::move(engine)) {}
 
     Result<void> begin() {
         ZONA_TRY(auto keys, keys(kCore));
@@ -75,12 +81,12 @@ class RingFiles final : public EncryptedFiles {
         const std::vector<const store::CollectionSpec*>& collections) override {
         ZONA_TRY(auto keys, keys(owner));
         ZONA_TRY_VOID(vfs_->add(path, identity_of(owner, name_of(path)), std::move(keys)));
-        auto opened = store::open_sqlite({.path = path,
-                                          .collections = collections,
-                                          .page_token_key = options_.page_token_key,
-                                          .vfs = vfs_->name(),
-                                          .prepare = &vault::prepare_encrypted},
-                                         options_.clock, options_.log);
+        auto opened = engine_->open({.path = path,
+                                     .collections = collections,
+                                     .page_token_key = options_.page_token_key,
+                                     .vfs = vfs_->name(),
+                                     .prepare = &vault::prepare_encrypted,
+                                     .cache = kCache});
         if (!opened) {
             vfs_->remove(path);
             return opened.take_error();
@@ -158,6 +164,7 @@ class RingFiles final : public EncryptedFiles {
     EncryptedFilesOptions options_;
     std::unique_ptr<vault::KeyRing> ring_;
     std::unique_ptr<vault::EncryptingVfs> vfs_;
+    std::unique_ptr<store::SqliteEngine> engine_;
     std::optional<vault::FieldSealer> core_fields_;
     std::mutex mutex_;
     std::map<std::string, store::SqliteDatabase*> open_;  // guarded by mutex_; by path
@@ -177,7 +184,10 @@ Result<std::unique_ptr<EncryptedFiles>> EncryptedFiles::open(EncryptedFilesOptio
     static std::atomic<std::uint64_t> made = 0;
     ZONA_TRY(auto vfs, vault::EncryptingVfs::create(
                            {.name = fmt::format("zona-encrypted-{}", ++made)}, options.random));
-    auto files = std::make_unique<RingFiles>(std::move(options), *std::move(ring), std::move(vfs));
+    ZONA_TRY(auto engine, store::SqliteEngine::create({.open_files = options.open_files},
+                                                      options.clock, options.log));
+    auto files = std::make_unique<RingFiles>(std::move(options), *std::move(ring), std::move(vfs),
+                                             std::move(engine));
     ZONA_TRY_VOID(files->begin());
     return std::unique_ptr<EncryptedFiles>(std::move(files));
 }

@@ -3,8 +3,9 @@
 /// belongs to.
 ///
 /// The keys are those of a key ring under a root key (vault/key_ring.h). The first start makes
-/// both; from then on a missing or wrong root key is an error, and nothing is opened. Source:
-/// SEC-04, SEC-07, design decision 6.
+/// both; from then on a missing or wrong root key is an error, and nothing is opened. The threads
+/// of one engine (store/sqlite_engine.h) do the work of all files. Source: SEC-04, SEC-07, design
+/// decision 6.
 #pragma once
 
 #include <memory>
@@ -40,7 +41,8 @@ struct EncryptedFilesOptions {
     const core::Clock& clock;
     core::Random& random;  ///< any thread
     core::Logger log;
-    core::Secret page_token_key;  ///< of the databases (store/sqlite_database.h)
+    core::Secret page_token_key;   ///< of the databases (store/sqlite_database.h)
+    std::size_t open_files = 128;  ///< at one time; others are closed until they are needed
 };
 
 /// Any thread. Blocks.
@@ -57,7 +59,7 @@ class EncryptedFiles {
     /// Opens or makes the database at the absolute `path`. `owner` is whose keys it is encrypted
     /// under, "core" or a tenant's code, which gets keys if it has none; a file opens for the owner
     /// and under the name that it was made with, and no other.
-    /// Errors: those of the ring and of store::open_sqlite().
+    /// Errors: those of the ring and of store::SqliteEngine::open().
     virtual core::Result<std::shared_ptr<store::Database>> open_database(
         const std::string& path, std::string_view owner,
         const std::vector<const store::CollectionSpec*>& collections) = 0;

@@ -269,6 +269,24 @@ TEST_F(Sqlite, BeginsTheLogAnewWhileWritesGoOn) {
     EXPECT_GT(database->stats().checkpoints, 0U);
 }
 
+TEST_F(Sqlite, MovesASmallLogWhenNobodyWaitsToWrite) {
+    SqliteOptions options = file_.options();
+    options.rest_frames = 16;
+    const auto database = file_.open(options).value();
+
+    std::uint64_t largest = 0;
+    bool began_anew = false;
+    for (int i = 0; i < 20000 && !began_anew; ++i) {
+        ASSERT_TRUE(insert(*database, tasks_, i, task("open")).has_value());
+        const std::uint64_t frames = database->stats().wal_frames;
+        began_anew = frames < largest;
+        largest = std::max(largest, frames);
+    }
+
+    EXPECT_TRUE(began_anew) << largest;
+    EXPECT_GT(database->stats().checkpoints, 0U);
+}
+
 // Of SEC-04 the part that is this module's: what was removed is not in the file any more.
 TEST_F(Sqlite, OverwritesWhatIsRemoved) {
     auto document = task("open");

@@ -10,7 +10,8 @@ namespace {
 class SqliteBackend final : public Backend {
   public:
     SqliteBackend()
-        : database_(open_sqlite(file_.options(), clock(), file_.log.logger()).value()) {}
+        : engine_(SqliteEngine::create({}, clock(), file_.log.logger()).value()),
+          database_(engine_->open(file_.options()).value()) {}
 
     Database& database() override { return *database_; }
 
@@ -23,6 +24,7 @@ class SqliteBackend final : public Backend {
 
   private:
     SqliteFile file_;
+    std::unique_ptr<SqliteEngine> engine_;
     std::unique_ptr<SqliteDatabase> database_;
 };
 

@@ -11,7 +11,7 @@
 #include "core/testing/fake_clock.h"
 #include "core/testing/memory_log.h"
 #include "core/testing/temporary_directory.h"
-#include "store/sqlite_database.h"
+#include "store/sqlite_engine.h"
 #include "store/testing/contract.h"
 
 namespace zona::store {
@@ -29,7 +29,12 @@ class SqliteFile {
     }
     Result<std::unique_ptr<SqliteDatabase>> open() { return open(options()); }
     Result<std::unique_ptr<SqliteDatabase>> open(const SqliteOptions& options) {
-        return open_sqlite(options, clock, log.logger("store"));
+        return engine().open(options);
+    }
+    /// Has its own threads; made when it is asked for first. Outlives what is opened.
+    SqliteEngine& engine() {
+        if (!engine_) engine_ = SqliteEngine::create({}, clock, log.logger("store")).value();
+        return *engine_;
     }
     const std::string& path() const { return path_; }
 
@@ -48,6 +53,7 @@ class SqliteFile {
   private:
     core::TemporaryDirectory own_;
     std::string path_;
+    std::unique_ptr<SqliteEngine> engine_;
 };
 
 }  // namespace zona::store

@@ -26,9 +26,7 @@ bool is_commit(std::span<const std::byte> header) {
 }  // namespace
 
 WalFile::WalFile(sqlite3_file* base, PageCipher cipher)
-    : VfsFile(base),
-      cipher_(std::move(cipher)),
-      gathered_(std::make_unique<std::byte[]>(kMostGathered * kFrameSize)) {}
+    : VfsFile(base), cipher_(std::move(cipher)) {}
 
 bool WalFile::has_good_frame() {
     for (sqlite3_int64 frame = kFirstFrame;; frame += kStride) {
@@ -179,7 +177,8 @@ int WalFile::gather(sqlite3_int64 frame) {
         sqlite3_log(SQLITE_IOERR_AUTH, "there is no key to encrypt with");
         return SQLITE_IOERR_AUTH;
     }
-    std::memcpy(gathered_.get() + gathered_frames_ * kFrameSize, frame_.data(), kFrameSize);
+    gathered_.resize(gathered_frames_ * kFrameSize);
+    gathered_.insert(gathered_.end(), frame_.begin(), frame_.end());
     ++gathered_frames_;
     return commits || gathered_frames_ == kMostGathered ? flush() : SQLITE_OK;
 }
@@ -204,7 +203,7 @@ int WalFile::settle_header() {
 int WalFile::flush() {
     if (const std::size_t frames = std::exchange(gathered_frames_, 0); frames != 0) {
         const std::size_t bytes = frames * kFrameSize;
-        const int code = VfsFile::write(std::span(gathered_.get(), bytes), gathered_at_);
+        const int code = VfsFile::write(std::span(gathered_).first(bytes), gathered_at_);
         if (code != SQLITE_OK) {
             header_at_ = -1;
             return code;

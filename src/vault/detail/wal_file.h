@@ -13,7 +13,7 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
+#include <vector>
 
 #include "vault/detail/page_cipher.h"
 #include "vault/detail/vfs_file.h"
@@ -68,8 +68,8 @@ class WalFile final : public VfsFile {
     /// A header whose page has not come yet, for the frame at header_at_; -1 is none.
     std::array<std::byte, kFrameHeaderSize> header_{};
     sqlite3_int64 header_at_ = -1;
-    /// Sealed frames, one behind the other, for gathered_at_ on.
-    std::unique_ptr<std::byte[]> gathered_;
+    /// Sealed frames, one behind the other, for gathered_at_ on; as large as was needed.
+    std::vector<std::byte> gathered_;
     std::size_t gathered_frames_ = 0;
     sqlite3_int64 gathered_at_ = 0;
     /// Up to where this connection wrote frames since the log began anew: a frame there that does

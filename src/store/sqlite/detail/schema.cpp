@@ -48,6 +48,7 @@ Result<void> prepare_file(Connection& connection) {
                         "the version that wrote it, or a newer one",
                         format, kFormat));
     }
+    if (application == kApplication && format == kFormat) return {};
     ZONA_TRY_VOID(connection.execute(
         fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplication, kFormat)
             .c_str()));
@@ -102,6 +103,8 @@ class Preparation {
         ZONA_TRY_VOID(connection_.execute(layout_.create_table().c_str()));
         ZONA_TRY(const std::optional<Known> known, this->known());
         if (!known) return note(Moved::kAll);
+        is_noted_ = known->version == spec_.version && known->columns == layout_.signature() &&
+                    known->target.empty();
         const std::int64_t newest = std::max(known->version, known->target_version);
         if (newest > spec_.version) {
             return Error(Code::kConflict,
@@ -208,6 +211,7 @@ class Preparation {
             return std::move(error).context(
                 fmt::format("collection {}: an index cannot be made", spec_.name));
         }
+        if (is_noted_) return {};
         return note(Moved::kAll);
     }
 
@@ -261,6 +265,7 @@ class Preparation {
     const Layout& layout_;
     const CollectionSpec& spec_;
     const core::Logger& log_;
+    bool is_noted_ = false;  // the file says that it is as declared; then that is not written again
     bool moving_ = false;
     std::int64_t moved_ = -1;  // rows up to here are done
 };

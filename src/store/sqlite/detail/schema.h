@@ -19,7 +19,7 @@ namespace zona::store::detail {
 /// Documents that are migrated in one transaction.
 inline constexpr int kBatch = 1000;
 
-/// Errors: as open_sqlite() (sqlite_database.h).
+/// Errors: as SqliteEngine::open().
 core::Result<void> prepare_schema(Connection& connection,
                                   const std::map<const CollectionSpec*, Layout>& layouts,
                                   const core::Logger& log);
