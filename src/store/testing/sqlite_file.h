@@ -50,4 +50,7 @@ class SqliteFile {
     std::string path_;
 };
 
+/// One in a file of its own.
+std::unique_ptr<Backend> make_sqlite_backend();
+
 }  // namespace zona::store
