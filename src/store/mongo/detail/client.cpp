@@ -162,6 +162,15 @@ Client::~Client() {
     if (client_ != nullptr) mongoc_client_destroy(client_);
 }
 
+void Client::renew_if_broken() {
+    if (failure_.kind != Failure::Kind::kNetwork && failure_.kind != Failure::Kind::kNoServer)
+        return;
+    abort();
+    if (client_ != nullptr) mongoc_client_destroy(client_);
+    client_ = factory_.make_client();
+    failure_ = {};
+}
+
 Error Client::failed(const bson_error_t& error, const bson_t* reply) {
     failure_ = failure_of(error, reply);
     return error_of(error, failure_, factory_.scrubbed(error.message));
@@ -270,11 +279,12 @@ Result<std::optional<Bson>> Client::find_one(const std::string& collection, cons
 }
 
 Result<std::int64_t> Client::batch(const char* command, const std::string& collection,
-                                   const char* field, const std::vector<Bson>& parts) {
+                                   const char* field, const std::vector<Bson>& parts,
+                                   std::size_t at_once) {
     std::int64_t count = 0;
     for (std::size_t at = 0; at < parts.size();) {
         std::vector<Bson> some;
-        for (std::size_t bytes = 0; at < parts.size() && some.size() < kBatchParts; ++at) {
+        for (std::size_t bytes = 0; at < parts.size() && some.size() < at_once; ++at) {
             bytes += parts[at].size();
             if (!some.empty() && bytes > kBatchBytes) break;
             some.push_back(parts[at]);
@@ -286,18 +296,21 @@ Result<std::int64_t> Client::batch(const char* command, const std::string& colle
 }
 
 Result<void> Client::insert(const std::string& collection, const std::vector<Bson>& documents) {
-    ZONA_TRY(const std::int64_t count, batch("insert", collection, "documents", documents));
+    ZONA_TRY(const std::int64_t count,
+             batch("insert", collection, "documents", documents, kBatchParts));
     if (count == static_cast<std::int64_t>(documents.size())) return {};
     return Error(Code::kInternal, "the server took some documents and said nothing of the others");
 }
 
 Result<Counted> Client::update(const std::string& collection, const std::vector<Bson>& updates) {
-    ZONA_TRY(const std::int64_t count, batch("update", collection, "updates", updates));
+    ZONA_TRY(const std::int64_t count,
+             batch("update", collection, "updates", updates, updates_at_once_));
     return Counted{count};
 }
 
 Result<Counted> Client::remove(const std::string& collection, const std::vector<Bson>& deletes) {
-    ZONA_TRY(const std::int64_t count, batch("delete", collection, "deletes", deletes));
+    ZONA_TRY(const std::int64_t count,
+             batch("delete", collection, "deletes", deletes, kBatchParts));
     return Counted{count};
 }
 

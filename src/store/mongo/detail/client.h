@@ -28,6 +28,7 @@ struct Failure {
         kTransient,      ///< the transaction is to be begun anew
         kUnknownCommit,  ///< whether it was committed is not known: the commit can be repeated
         kNetwork,        ///< no answer: whether it was done is not known
+        kNoServer,       ///< there is none to ask: it was not done
         kOther,
     };
     Kind kind = Kind::kNone;
@@ -145,8 +146,12 @@ class Client {
 
     /// Why the last command failed.
     const Failure& failure() const { return failure_; }
-    /// Whether it should not be used any more.
-    bool broken() const { return failure_.kind == Failure::Kind::kNetwork; }
+    /// Every update is a command of its own from now on: FerretDB stands still at the twentieth of
+    /// one.
+    void update_one_by_one() { updates_at_once_ = 1; }
+    /// Connects anew if the last command found no server. A client that has failed to connect does
+    /// not try again for five seconds, however often it is asked.
+    void renew_if_broken();
     mongoc_client_t* get() { return client_; }
     /// Of any reply or library call.
     core::Error failed(const bson_error_t& error, const bson_t* reply);
@@ -155,13 +160,15 @@ class Client {
     core::Result<Bson> run(bool writes, const Bson& command);
     core::Result<void> check_reply(const Bson& reply);
     core::Result<std::int64_t> batch(const char* command, const std::string& collection,
-                                     const char* field, const std::vector<Bson>& parts);
+                                     const char* field, const std::vector<Bson>& parts,
+                                     std::size_t at_once);
     Bson session_options() const;
 
     const ClientFactory& factory_;
     mongoc_client_t* client_;
     mongoc_client_session_t* session_ = nullptr;  // in a transaction
     Failure failure_;
+    std::size_t updates_at_once_ = 1000;
 };
 
 }  // namespace zona::store::detail

@@ -91,6 +91,8 @@ Failure failure_of(const bson_error_t& error, const bson_t* reply) {
     } else if (is_duplicate(error)) {
         out.kind = Kind::kDuplicate;
         out.index = index_in(error.message);
+    } else if (error.domain == MONGOC_ERROR_SERVER_SELECTION) {
+        out.kind = Kind::kNoServer;
     } else if (is_network(error) ||
                (error.domain == MONGOC_ERROR_SERVER && is_one_of(error.code, kNoPrimary))) {
         out.kind = Kind::kNetwork;

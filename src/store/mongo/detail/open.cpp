@@ -138,6 +138,7 @@ Result<std::unique_ptr<MongoDatabase>> open_here(const MongoOptions& options,
         Client client(*factory);
         ZONA_TRY(const ServerKind kind, ask_server(client));
         setup.transactions = kind.transactions;
+        if (!kind.transactions) client.update_one_by_one();
         Tags tags;
         if (auto ready = prepare_schema(client, options.collections, tags, log); !ready.has_value())
             return ready.take_error().context(options.database);

@@ -20,7 +20,7 @@
 namespace zona::store::detail {
 
 /// Documents that are migrated between two notes.
-inline constexpr int kMigrationBatch = 1000;
+inline constexpr int kMigrationBatch = 100;
 
 /// Errors: as open_mongo() (mongo_database.h).
 core::Result<void> prepare_schema(Client& client,

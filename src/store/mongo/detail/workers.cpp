@@ -160,6 +160,7 @@ void Workers::serve(std::unique_ptr<Client>& client, Work& work) {
     }
     work(client.get());
     client->abort();
+    client->renew_if_broken();
 }
 
 bool Workers::rest(std::unique_ptr<Client>& client, std::unique_lock<std::mutex>& lock,
@@ -186,6 +187,7 @@ bool Workers::rest(std::unique_ptr<Client>& client, std::unique_lock<std::mutex>
         --idle_;
         lock.unlock();
         task(*client);
+        client->renew_if_broken();
         lock.lock();
         ++idle_;
     } else if (now >= check) {
@@ -201,6 +203,7 @@ void Workers::ping(std::unique_ptr<Client>& client, std::unique_lock<std::mutex>
     const bool made = client == nullptr;
     if (made) client = std::make_unique<Client>(factory_);
     const Result<void> answered = client->ping();
+    client->renew_if_broken();
     const Time end = std::chrono::steady_clock::now();
     lock.lock();
     ++idle_;

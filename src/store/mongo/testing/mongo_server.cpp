@@ -164,6 +164,8 @@ void MongoServer::kill() {
 }
 
 void MongoServer::start_again() {
+    // One that was killed leaves its socket, and does not start beside it.
+    ::unlink((process_->directory.path() + "/ferretdb.sock").c_str());
     process_->start();
     while (!answers(*this)) {
         if (process_->has_ended()) {
