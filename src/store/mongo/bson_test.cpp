@@ -8,7 +8,7 @@
 
 #include "store/mongo/detail/pushdown.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 namespace {
 
 std::string shown(const Bson& bson) {
@@ -69,4 +69,4 @@ TEST(MongoBson, ShowsTheServerNoOperatorOfAFilter) {
 }
 
 }  // namespace
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

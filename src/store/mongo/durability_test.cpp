@@ -117,8 +117,7 @@ TEST_F(MongoKill, ChildWritesUntilItIsKilled) {
     core::RealClock clock;
     core::MemoryLog log;
     const auto database =
-        detail::open_here(MongoServer::shared().options(database_name), clock, log.logger())
-            .value();
+        mongo::open_here(MongoServer::shared().options(database_name), clock, log.logger()).value();
     const Query last{.direction = Direction::kDescending};
     const auto found =
         read_and_wait(*database, [&](Reader& r) { return r.find_one(tasks_, last); }).value();

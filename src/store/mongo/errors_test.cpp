@@ -14,7 +14,7 @@ using testing::Not;
 Error shown(mongoc_error_domain_t domain, std::uint32_t code, const char* message) {
     bson_error_t error{};
     bson_set_error(&error, domain, code, "%s", message);
-    return detail::error_of(error, detail::failure_of(error, nullptr), message);
+    return mongo::error_of(error, mongo::failure_of(error, nullptr), message);
 }
 
 TEST(MongoErrors, GivesEachItsCode) {
@@ -38,18 +38,18 @@ TEST(MongoErrors, GivesEachItsCode) {
 }
 
 TEST(MongoErrors, NamesTheIndexOfADuplicate) {
-    EXPECT_EQ(detail::index_in("E11000 duplicate key error collection: a.tasks index: by_email dup "
-                               "key: { x.by_email: \"acme\" }"),
+    EXPECT_EQ(mongo::index_in("E11000 duplicate key error collection: a.tasks index: by_email dup "
+                              "key: { x.by_email: \"acme\" }"),
               "by_email");
-    EXPECT_EQ(detail::index_in("something else"), "");
+    EXPECT_EQ(mongo::index_in("something else"), "");
 }
 
 TEST(MongoErrors, ScrubsPasswordsAndCredentialsInUris) {
-    EXPECT_EQ(detail::scrub("no p@ss: mongodb://u:p%40ss@host/?a=b p%40ss", "p@ss"),
+    EXPECT_EQ(mongo::scrub("no p@ss: mongodb://u:p%40ss@host/?a=b p%40ss", "p@ss"),
               "no ***: mongodb://***@host/?a=b ***");
-    EXPECT_EQ(detail::scrub("mongodb+srv://me:secret@h.example/db", ""),
+    EXPECT_EQ(mongo::scrub("mongodb+srv://me:secret@h.example/db", ""),
               "mongodb+srv://***@h.example/db");
-    EXPECT_EQ(detail::scrub("at mongodb://host/ somebody@x", ""), "at mongodb://host/ somebody@x");
+    EXPECT_EQ(mongo::scrub("at mongodb://host/ somebody@x", ""), "at mongodb://host/ somebody@x");
 }
 
 TEST(MongoErrors, SaysNothingOfThePasswordWhateverIsWrong) {
@@ -63,7 +63,7 @@ TEST(MongoErrors, SaysNothingOfThePasswordWhateverIsWrong) {
                          .connect_timeout = std::chrono::milliseconds(50),
                          .selection_timeout = std::chrono::milliseconds(50)};
     const auto refusal = [&] {
-        const auto database = detail::open_here(options, clock, log.logger());
+        const auto database = mongo::open_here(options, clock, log.logger());
         return database.has_value() ? Error(Code::kInternal, "opened") : database.error();
     };
 

@@ -10,7 +10,7 @@
 #include "core/text.h"
 #include "store/detail/compare.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 namespace {
 
 std::string key_of(const json::value& value) {
@@ -98,4 +98,4 @@ TEST(MongoKey, BoundsAPrefixByTheNextText) {
 }
 
 }  // namespace
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

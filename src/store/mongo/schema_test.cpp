@@ -132,7 +132,7 @@ TEST_F(MongoSchema, ChildMigratesUntilItIsKilled) {
     const CollectionSpec spec = second_spec();
     MongoOptions options = MongoServer::shared().options(name);
     options.collections = {&spec};
-    EXPECT_TRUE(detail::open_here(options, home_.clock, home_.log.logger()).has_value());
+    EXPECT_TRUE(mongo::open_here(options, home_.clock, home_.log.logger()).has_value());
 }
 
 // DATA-41

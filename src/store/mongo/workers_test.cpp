@@ -131,7 +131,7 @@ TEST_F(MongoWorkers, GivesUpAfterTheConnectTimeOut) {
     options.uri = "mongodb://" + host + "/";
     options.connect_timeout = milliseconds(50);
 
-    const auto probed = detail::probe_here(options);
+    const auto probed = mongo::probe_here(options);
 
     ASSERT_FALSE(probed.has_value());
     EXPECT_EQ(probed.error().code(), Code::kUnavailable);

@@ -7,7 +7,7 @@
 
 #include "store/detail/compare.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 namespace {
 
 constexpr std::string_view kEmptyKey = "%e";
@@ -293,4 +293,4 @@ core::Result<std::shared_ptr<const Document>> document_of(const bson_iter_t& fie
     return std::make_shared<const Document>(std::move(object));
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -22,7 +22,11 @@
 #include "core/result.h"
 #include "store/value.h"
 
-namespace zona::store::detail {
+namespace zona::store::detail {}
+namespace zona::store::mongo {
+
+// What all backends share; the classes of others stand in the same place, so these do not.
+using namespace detail;
 
 namespace json = boost::json;
 
@@ -93,4 +97,4 @@ std::optional<std::string> decoded_key(std::string_view key);
 /// What put_document() wrote. Errors: kInternal for anything that it cannot have written.
 core::Result<std::shared_ptr<const Document>> document_of(const bson_iter_t& field);
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -9,7 +9,7 @@
 #include "core/fault.h"
 #include "store/mongo/detail/errors.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 using core::Code;
 using core::Error;
@@ -370,4 +370,4 @@ void Client::abort() {
     session_ = nullptr;
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -18,7 +18,7 @@
 #include "store/mongo/detail/bson.h"
 #include "store/mongo_database.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// Why a command failed, for who can do something about it; the error is for people.
 struct Failure {
@@ -171,4 +171,4 @@ class Client {
     std::size_t updates_at_once_ = 1000;
 };
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -11,7 +11,7 @@
 #include "core/fault.h"
 #include "core/random.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 using core::Code;
 using core::Error;
@@ -286,4 +286,4 @@ Committer::Ended Committer::by_outbox(Client& client, const std::vector<Change>&
     return {};
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

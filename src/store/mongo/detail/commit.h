@@ -24,7 +24,7 @@
 #include "store/mongo/detail/outbox.h"
 #include "store/mongo/detail/session.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// How often a function is called at most.
 inline constexpr int kTries = 12;
@@ -96,4 +96,4 @@ class Committer {
     std::atomic<std::uint64_t> recovered_ = 0;
 };
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

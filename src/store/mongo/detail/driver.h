@@ -7,7 +7,7 @@
 
 #include "store/mongo_database.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// Its one symbol is of this type.
 struct MongoDriver {
@@ -23,4 +23,4 @@ inline constexpr const char* kMongoDriver = "zona_mongo_driver";
 /// The name of the file, which stands beside the program's.
 inline constexpr const char* kMongoLibrary = "zona-mongo.so";
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 using core::Code;
 using core::Error;
@@ -168,4 +168,4 @@ std::string scrub(std::string text, std::string_view password) {
     return text;
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -10,7 +10,7 @@
 #include "core/result.h"
 #include "store/mongo/detail/client.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// What can be done about it; the labels of `reply`, which may be null, have a say.
 Failure failure_of(const bson_error_t& error, const bson_t* reply);
@@ -29,4 +29,4 @@ std::string index_in(std::string_view message);
 /// of a URI.
 std::string scrub(std::string text, std::string_view password);
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

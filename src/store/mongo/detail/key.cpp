@@ -11,7 +11,7 @@
 #include "core/text.h"
 #include "store/detail/compare.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 namespace {
 
 // Ends a text; less than anything that a text becomes.
@@ -228,4 +228,4 @@ void go_behind(KeyRange& range, const Scope& scope, const Plan& plan, const json
     }
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -19,7 +19,10 @@
 #include "store/collection.h"
 #include "store/detail/plan.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
+
+// What all backends share; the classes of others stand in the same place, so these do not.
+using namespace detail;
 
 /// Keys from `from` on, before `to`.
 struct KeyRange {
@@ -58,4 +61,4 @@ void go_behind(KeyRange& range, const Scope& scope, const Plan& plan, const json
 /// Whether the keys of the plan's index hold the whole place.
 bool holds_place(const Plan& plan);
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

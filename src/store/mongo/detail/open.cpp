@@ -10,7 +10,7 @@
 #include "store/mongo/detail/schema.h"
 #include "store/mongo/detail/workers.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 namespace {
 
 using core::Code;
@@ -160,4 +160,4 @@ Result<void> probe_here(const MongoOptions& options) {
     return {};
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -9,7 +9,7 @@
 
 #include "store/mongo_database.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// A hook for tests, called with each client before it is used.
 using PrepareClient = std::function<void(mongoc_client_t*)>;
@@ -22,4 +22,4 @@ core::Result<std::unique_ptr<MongoDatabase>> open_here(const MongoOptions& optio
 /// As probe_mongo().
 core::Result<void> probe_here(const MongoOptions& options);
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

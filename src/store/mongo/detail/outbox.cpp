@@ -11,7 +11,7 @@
 #include "core/random.h"
 #include "store/detail/plan.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 using core::Code;
 using core::Error;
@@ -343,4 +343,4 @@ Result<std::size_t> Outbox::recover(Client& client, std::chrono::seconds older_t
     return count;
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -31,7 +31,7 @@
 #include "store/mongo/detail/session.h"
 #include "store/mongo/detail/tags.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// What became of a set.
 enum class SetOutcome : std::uint8_t {
@@ -94,4 +94,4 @@ class Outbox {
     std::atomic<bool> unfinished_ = false;
 };
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -6,7 +6,7 @@
 
 #include "core/text.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 namespace {
 
 using Kind = Filter::Kind;
@@ -107,4 +107,4 @@ std::vector<Bson> pushdown(const Filter& filter) {
     return out;
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -9,9 +9,9 @@
 #include "store/mongo/detail/bson.h"
 #include "store/query.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// All must hold; empty: every document has to be looked at here.
 std::vector<Bson> pushdown(const Filter& filter);
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -7,7 +7,7 @@
 #include "store/detail/refusals.h"
 #include "store/mongo/detail/pushdown.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 using core::Result;
 
@@ -137,4 +137,4 @@ Result<std::optional<Stored>> Scan::next() {
     return out;
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

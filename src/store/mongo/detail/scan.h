@@ -16,7 +16,7 @@
 #include "store/mongo/detail/key.h"
 #include "store/mongo/detail/stored.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// What is wanted; all referred to outlives the scan.
 struct ScanRequest {
@@ -66,4 +66,4 @@ class Scan {
 /// The filter by which the server finds what is in a range.
 Bson range_filter(const IndexSpec& index, const KeyRange& range);
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

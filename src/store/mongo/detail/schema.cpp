@@ -13,7 +13,7 @@
 #include "store/mongo/detail/errors.h"
 #include "store/mongo/detail/stored.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 namespace {
 
 using core::Code;
@@ -272,4 +272,4 @@ Result<void> prepare_schema(Client& client, const std::vector<const CollectionSp
     return {};
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -17,7 +17,7 @@
 #include "store/mongo/detail/client.h"
 #include "store/mongo/detail/tags.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// Documents that are migrated between two notes.
 inline constexpr int kMigrationBatch = 100;
@@ -27,4 +27,4 @@ core::Result<void> prepare_schema(Client& client,
                                   const std::vector<const CollectionSpec*>& collections, Tags& tags,
                                   const core::Logger& log);
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -13,7 +13,7 @@
 #include "store/mongo/detail/key.h"
 #include "store/mongo/detail/scan.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 using core::Code;
 using core::Error;
@@ -235,7 +235,7 @@ Result<bool> Session::is_taken(const Collection& collection, const IndexSpec& in
     for (const auto& [place, change] : changes_) {
         if (change.spec != &collection.spec() || change.key == key || !change.now) continue;
         const Record& other = *change.now;
-        if (detail::index_key(index, other.scope, *other.document, other.created, other.id) ==
+        if (mongo::index_key(index, other.scope, *other.document, other.created, other.id) ==
             index_key)
             return true;
     }
@@ -433,4 +433,4 @@ std::vector<Change> Session::take_changes() {
     return out;
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -26,7 +26,7 @@
 #include "store/mongo/detail/scan.h"
 #include "store/mongo/detail/stored.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// What all sessions of one database share; immutable.
 struct SessionSetup {
@@ -140,4 +140,4 @@ class Session final : public Writer {
     Failure failure_;
 };
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -8,7 +8,7 @@
 #include "store/detail/plan.h"
 #include "store/mongo/detail/key.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 using core::Code;
 using core::Error;
@@ -90,4 +90,4 @@ Result<Stored> read_stored(const CollectionSpec& spec, const Bson& document) {
                   .schema = document.integer(kSchemaField)};
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

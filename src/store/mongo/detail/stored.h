@@ -23,7 +23,7 @@
 #include "store/collection.h"
 #include "store/mongo/detail/bson.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// What is known of each collection: version and indexes (schema.h).
 inline constexpr const char* kCollections = "zona.collections";
@@ -59,4 +59,4 @@ Bson tombstone(const std::string& key, std::string_view tag);
 /// Errors: kInternal, naming the collection, for what stored_form() cannot have made.
 core::Result<Stored> read_stored(const CollectionSpec& spec, const Bson& document);
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// What takes part in a write set of the outbox, and may be unfinished.
 inline bool is_of_set(std::string_view tag) {
@@ -28,4 +28,4 @@ class Tags {
     std::atomic<std::uint64_t> last_ = 0;
 };
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

@@ -7,7 +7,7 @@
 
 #include "os/thread.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 using core::Code;
 using core::Error;
@@ -224,4 +224,4 @@ void Workers::ping(std::unique_ptr<Client>& client, std::unique_lock<std::mutex>
     lock.lock();
 }
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

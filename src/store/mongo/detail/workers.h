@@ -22,7 +22,7 @@
 #include "store/mongo/detail/client.h"
 #include "store/mongo_database.h"
 
-namespace zona::store::detail {
+namespace zona::store::mongo {
 
 /// What a worker is asked for.
 enum class WorkKind : std::uint8_t { kRead, kWrite };
@@ -87,4 +87,4 @@ class Workers {
     MongoStats stats_;
 };
 
-}  // namespace zona::store::detail
+}  // namespace zona::store::mongo

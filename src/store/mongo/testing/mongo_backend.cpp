@@ -9,25 +9,25 @@ namespace {
 class MongoBackend final : public Backend {
   public:
     MongoBackend()
-        : database_(
-              detail::open_here(home_.options(), clock(), home_.log.logger("store")).value()) {}
+        : database_(mongo::open_here(home_.options(), clock(), home_.log.logger("store")).value()) {
+    }
 
     Database& database() override { return *database_; }
 
     /// The document is filed under another scope; its stamp stays.
     void plant(const Collection& where, const Record& record) override {
-        using detail::Bson;
+        using mongo::Bson;
         const auto factory = home_.factory();
-        detail::Client client(*factory);
+        mongo::Client client(*factory);
         // Its keys are those of the scope that it is filed under.
         Record filed = record;
         filed.scope = where.scope();
-        const std::string key = detail::stored_key(where.scope(), record.id);
-        const Bson keys = detail::stored_form(where.spec(), key, filed, "").object("x");
-        const Bson planted = detail::stored_form(where.spec(), key, record, "planted");
+        const std::string key = mongo::stored_key(where.scope(), record.id);
+        const Bson keys = mongo::stored_form(where.spec(), key, filed, "").object("x");
+        const Bson planted = mongo::stored_form(where.spec(), key, record, "planted");
         ASSERT_TRUE(client.insert(where.name(), {planted}).has_value());
         const Bson change = Bson().put("$set", Bson().put("x", keys));
-        const Bson update = Bson().put("q", Bson().put(detail::kIdField, key)).put("u", change);
+        const Bson update = Bson().put("q", Bson().put(mongo::kIdField, key)).put("u", change);
         ASSERT_TRUE(client.update(where.name(), {update}).has_value());
     }
 

@@ -31,10 +31,10 @@ class MongoHome {
     }
     Result<std::unique_ptr<MongoDatabase>> open() { return open(options()); }
     Result<std::unique_ptr<MongoDatabase>> open(const MongoOptions& options) {
-        return detail::open_here(options, clock, log.logger("store"));
+        return mongo::open_here(options, clock, log.logger("store"));
     }
     const std::string& name() const { return name_; }
-    std::unique_ptr<detail::ClientFactory> factory() const { return server_.factory(name_); }
+    std::unique_ptr<mongo::ClientFactory> factory() const { return server_.factory(name_); }
 
     core::FakeClock clock;
     core::MemoryLog log;

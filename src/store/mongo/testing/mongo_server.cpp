@@ -60,7 +60,7 @@ int free_port() {
 
 bool answers(const MongoServer& server) {
     const auto factory = server.factory("admin");
-    return detail::Client(*factory).ping().has_value();
+    return mongo::Client(*factory).ping().has_value();
 }
 
 }  // namespace
@@ -191,13 +191,13 @@ MongoOptions MongoServer::options(const std::string& database) const {
             .selection_timeout = std::chrono::seconds(2)};
 }
 
-std::unique_ptr<detail::ClientFactory> MongoServer::factory(const std::string& database) const {
-    return detail::ClientFactory::make(options(database)).value();
+std::unique_ptr<mongo::ClientFactory> MongoServer::factory(const std::string& database) const {
+    return mongo::ClientFactory::make(options(database)).value();
 }
 
 void MongoServer::drop(const std::string& database) const {
     const auto factory = this->factory(database);
-    (void)detail::Client(*factory).write(detail::Bson().put("dropDatabase", 1));
+    (void)mongo::Client(*factory).write(mongo::Bson().put("dropDatabase", 1));
 }
 
 }  // namespace zona::store

@@ -36,7 +36,7 @@ class MongoServer {
     static std::string new_database_name();
     void drop(const std::string& database) const;
     /// For its own commands; the factory outlives it.
-    std::unique_ptr<detail::ClientFactory> factory(const std::string& database) const;
+    std::unique_ptr<mongo::ClientFactory> factory(const std::string& database) const;
     MongoOptions options(const std::string& database) const;
 
   private:
