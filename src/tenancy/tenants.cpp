@@ -82,6 +82,11 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
         files_.reset();
     }
 
+    std::shared_ptr<EncryptedFiles> files() {
+        const std::lock_guard lock(mutex_);
+        return files_;
+    }
+
   private:
     std::shared_ptr<store::Database> closed_elsewhere(std::shared_ptr<store::Database> database,
                                                       std::shared_ptr<EncryptedFiles> files) {
@@ -101,11 +106,6 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
             });
         };
         return std::shared_ptr<store::Database>(shown, std::move(close));
-    }
-
-    std::shared_ptr<EncryptedFiles> files() {
-        const std::lock_guard lock(mutex_);
-        return files_;
     }
 
     void closed() {
