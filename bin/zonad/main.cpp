@@ -538,22 +538,23 @@ store::MongoOptions Daemon::mongo_options() {
 core::Result<void> Daemon::build_tenants() {
     ZONA_TRY(const tenancy::BuildType type, tenancy::parse_build_type(settings_.build_type));
     root_keys_ = vault::make_file_provider(settings_.root_key_file, random_);
-    tenants_.emplace(tenancy::TenantsOptions{
-.directory = home_ + "/state", .build_type = type, .mongo = mongo_options()},
-                     tenancy::TenantsDeps{.clock = clock_,
-                                          .random = random_,
-                                          .log = logging_.logger("tenancy"),
-                                          .open_files = [this] { return open_files(); },
-                                          .run_blocking =
-                                              [this](std::move_only_function<void()> work) {
-                                                  asio::post(*blocking_, std::move(work));
-                                              },
-                                          .hook = {},
-                                          .tenant_changed =
-                                              [this](const tenancy::Tenant& tenant) {
-                                                  admission_.set_quota(tenant.code, tenant.quota);
-                                              },
-                                          .changed = [this] { jobs_->poke(); }});
+    tenants_.emplace(
+        tenancy::TenantsOptions{
+            .directory = home_ + "/state", .build_type = type, .mongo = mongo_options()},
+        tenancy::TenantsDeps{.clock = clock_,
+                             .random = random_,
+                             .log = logging_.logger("tenancy"),
+                             .open_files = [this] { return open_files(); },
+                             .run_blocking =
+                                 [this](std::move_only_function<void()> work) {
+                                     asio::post(*blocking_, std::move(work));
+                                 },
+                             .hook = {},
+                             .tenant_changed =
+                                 [this](const tenancy::Tenant& tenant) {
+                                     admission_.set_quota(tenant.code, tenant.quota);
+                                 },
+                             .changed = [this] { jobs_->poke(); }});
     return build_jobs();
 }
 

@@ -76,7 +76,7 @@ struct Settings {
     Api api;
     Supervisor supervisor;
     Jobs jobs;
-    std::string build_type;     ///< a tenancy::BuildType by name
+    std::string build_type;  ///< a tenancy::BuildType by name
     Mongo mongo;
     std::string root_key_file;  ///< vault::make_file_provider()
     std::int64_t tenant_requests_per_second;

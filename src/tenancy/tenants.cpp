@@ -301,9 +301,6 @@ void Tenants::create(NewTenant wanted, store::Callback<Tenant> done) {
         const Tenant probed{.code = wanted.code, .database = wanted.database};
         if (auto options = mongo_options_of(probed, options_.mongo); !options)
             return done(options.take_error());
-    } else if (wanted.database.host != kEmbedded) {
-        return done(Error(Code::kInvalidArgument,
-                          fmt::format("db_host: there are `{}` and `mongodb://HOST`", kEmbedded)));
     }
     auto use = [this, wanted = std::move(wanted)](const std::shared_ptr<Open>& open,
                                                   store::Callback<Tenant> answer) mutable {
