@@ -164,6 +164,7 @@ class Daemon {
     core::Result<void> may_resume(const os::TcpAddress& address);
     api::Network network() const;
     void open_keys();
+    store::MongoOptions mongo_options();
     core::Result<void> build_tenants();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
     void open_tenants();
@@ -520,25 +521,49 @@ core::Result<net::NetworkPolicy> Daemon::network_policy() {
     return policy;
 }
 
+/// What all databases in MongoDB have in common, and where the shared one is.
+store::MongoOptions Daemon::mongo_options() {
+    const core::Settings::Mongo& mongo = settings_.mongo;
+    // Page tokens of an earlier daemon are not taken.
+    std::string token_key(32, '\0');
+    random_.fill(std::as_writable_bytes(std::span(token_key)));
+    return {.uri = mongo.uri,
+            .database = mongo.database,
+            .username = mongo.username,
+            .password = mongo.password,
+            .tls_ca_file = mongo.tls_ca_file,
+            .page_token_key = core::Secret(std::move(token_key)),
+            .min_connections = static_cast<std::size_t>(mongo.min_connections),
+            .max_connections = static_cast<std::size_t>(mongo.max_connections),
+            .idle_timeout = mongo.idle_timeout,
+            .health_interval = mongo.health_interval,
+            .connect_timeout = mongo.connect_timeout,
+            .selection_timeout = mongo.selection_timeout,
+            .max_waiting_reads = static_cast<std::size_t>(mongo.max_waiting),
+            .max_waiting_writes = static_cast<std::size_t>(mongo.max_waiting)};
+}
+
 core::Result<void> Daemon::build_tenants() {
     ZONA_TRY(const tenancy::BuildType type, tenancy::parse_build_type(settings_.build_type));
     root_keys_ = vault::make_file_provider(settings_.root_key_file, random_);
     ZONA_TRY(sqlite_, store::SqliteProcess::begin(logging_.logger("sqlite")));
-    tenants_.emplace(tenancy::TenantsOptions{.directory = home_ + "/state", .build_type = type},
-                     tenancy::TenantsDeps{.clock = clock_,
-                                          .random = random_,
-                                          .log = logging_.logger("tenancy"),
-                                          .open_files = [this] { return open_files(); },
-                                          .run_blocking =
-                                              [this](std::move_only_function<void()> work) {
-                                                  asio::post(*blocking_, std::move(work));
-                                              },
-                                          .hook = {},
-                                          .tenant_changed =
-                                              [this](const tenancy::Tenant& tenant) {
-                                                  admission_.set_quota(tenant.code, tenant.quota);
-                                              },
-                                          .changed = [this] { jobs_->poke(); }});
+    tenants_.emplace(
+        tenancy::TenantsOptions{
+            .directory = home_ + "/state", .build_type = type, .mongo = mongo_options()},
+        tenancy::TenantsDeps{.clock = clock_,
+                             .random = random_,
+                             .log = logging_.logger("tenancy"),
+                             .open_files = [this] { return open_files(); },
+                             .run_blocking =
+                                 [this](std::move_only_function<void()> work) {
+                                     asio::post(*blocking_, std::move(work));
+                                 },
+                             .hook = {},
+                             .tenant_changed =
+                                 [this](const tenancy::Tenant& tenant) {
+                                     admission_.set_quota(tenant.code, tenant.quota);
+                                 },
+                             .changed = [this] { jobs_->poke(); }});
     operations_.emplace(
         tenancy::OperationsOptions{.backups = settings_.backup_directory,
                                    .zona = ZONA_VERSION,

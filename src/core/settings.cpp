@@ -134,6 +134,79 @@ std::vector<Setting> backup_settings() {
     };
 }
 
+std::vector<Setting> mongo_settings() {
+    return {
+        {.key = "mongo.uri",
+         .type = SettingType::kText,
+         .default_value = "",
+         .description = "Where the one database of `SINGLE_TENANT` is: "
+                        "`mongodb://HOST:27017/?replicaSet=NAME`, "
+                        "without user name and password. Empty: a file of this host's. With `MSSP` "
+                        "each tenant "
+                        "has its own address (`db_host`)."},
+        {.key = "mongo.database",
+         .type = SettingType::kText,
+         .default_value = "zona_shared",
+         .description = "The name of that database."},
+        {.key = "mongo.username",
+         .type = SettingType::kText,
+         .default_value = "",
+         .description = "Who zona is there; known in the database `admin`. Empty: nobody asks."},
+        {.key = "mongo.password",
+         .type = SettingType::kSecret,
+         .default_value = "",
+         .description = "The password of `mongo.username`."},
+        {.key = "mongo.tls_ca_file",
+         .type = SettingType::kText,
+         .default_value = "",
+         .description =
+             "Who signs the certificates of servers in MongoDB, PEM. Empty: the system's "
+             "authorities. TLS itself is asked for in the address: `?tls=true`."},
+        {.key = "mongo.min_connections",
+         .type = SettingType::kInteger,
+         .default_value = "0",
+         .description = "Connections to each database in MongoDB that are kept open, and checked.",
+         .most = 256},
+        {.key = "mongo.max_connections",
+         .type = SettingType::kInteger,
+         .default_value = "8",
+         .description = "Connections to each database in MongoDB at most, each with its thread.",
+         .least = 1,
+         .most = 256},
+        {.key = "mongo.max_waiting",
+         .type = SettingType::kInteger,
+         .default_value = "4096",
+         .description = "Reads, and changes, that wait for such a connection; more are refused.",
+         .least = 1,
+         .most = 1'000'000},
+        {.key = "mongo.idle_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "60s",
+         .description = "After which a connection above the minimum is closed.",
+         .least = 1,
+         .most = kHour},
+        {.key = "mongo.connect_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "5s",
+         .description = "How long a server may take to be connected to.",
+         .least = 1,
+         .most = kHour},
+        {.key = "mongo.selection_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "10s",
+         .description =
+             "How long a server that can answer is looked for, a new primary for example.",
+         .least = 1,
+         .most = kHour},
+        {.key = "mongo.health_interval",
+         .type = SettingType::kDuration,
+         .default_value = "10s",
+         .description = "Between two checks of an idle connection.",
+         .least = 1,
+         .most = kHour},
+    };
+}
+
 std::vector<Setting> api_access() {
     return {
         {.key = "api.listen",
@@ -342,7 +415,7 @@ const SettingTable& daemon_settings() {
         std::vector<Setting> all = general_settings();
         for (std::vector<Setting> part :
              {api_access(), api_limits(), api_timeouts(), api_network(), supervisor_settings(),
-              tenancy_settings(), job_settings(), backup_settings()}) {
+              tenancy_settings(), job_settings(), backup_settings(), mongo_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -390,6 +463,18 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                  .health_interval = snapshot.duration("jobs.pool_health.interval"),
                  .history_runs = snapshot.integer("jobs.history.runs")},
         .build_type = snapshot.text("tenancy.build_type"),
+        .mongo = {.uri = snapshot.text("mongo.uri"),
+                  .database = snapshot.text("mongo.database"),
+                  .username = snapshot.text("mongo.username"),
+                  .password = snapshot.secret("mongo.password"),
+                  .tls_ca_file = snapshot.text("mongo.tls_ca_file"),
+                  .min_connections = snapshot.integer("mongo.min_connections"),
+                  .max_connections = snapshot.integer("mongo.max_connections"),
+                  .max_waiting = snapshot.integer("mongo.max_waiting"),
+                  .idle_timeout = snapshot.duration("mongo.idle_timeout"),
+                  .connect_timeout = snapshot.duration("mongo.connect_timeout"),
+                  .selection_timeout = snapshot.duration("mongo.selection_timeout"),
+                  .health_interval = snapshot.duration("mongo.health_interval")},
         .root_key_file = snapshot.text("tenancy.root_key_file"),
         .tenant_requests_per_second = snapshot.integer("tenancy.requests_per_second"),
         .tenant_concurrent_requests = snapshot.integer("tenancy.concurrent_requests"),

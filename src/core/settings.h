@@ -53,6 +53,22 @@ struct Settings {
         std::chrono::milliseconds shutdown_timeout;  ///< for stopping all processes
     };
 
+    /// The settings `mongo.*`.
+    struct Mongo {
+        std::string uri;
+        std::string database;
+        std::string username;
+        Secret password;
+        std::string tls_ca_file;
+        std::int64_t min_connections;
+        std::int64_t max_connections;
+        std::int64_t max_waiting;
+        std::chrono::milliseconds idle_timeout;
+        std::chrono::milliseconds connect_timeout;
+        std::chrono::milliseconds selection_timeout;
+        std::chrono::milliseconds health_interval;
+    };
+
     std::string profile;
     LogLevel log_level;
     std::map<std::string, LogLevel> log_levels;  ///< by category
@@ -60,14 +76,15 @@ struct Settings {
     Api api;
     Supervisor supervisor;
     Jobs jobs;
-    std::string build_type;     ///< a tenancy::BuildType by name
+    std::string build_type;  ///< a tenancy::BuildType by name
+    Mongo mongo;
     std::string root_key_file;  ///< vault::make_file_provider()
     std::int64_t tenant_requests_per_second;
     std::int64_t tenant_concurrent_requests;
     std::int64_t concurrent_requests_of_all;
     std::string backup_directory;  ///< absolute
     std::int64_t backups_kept;     ///< 0: all
-    std::int64_t open_files;  ///< of databases
+    std::int64_t open_files;       ///< of databases
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;

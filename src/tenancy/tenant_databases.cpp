@@ -14,15 +14,23 @@ namespace {
 
 class SeparateDatabases final : public TenantDatabases {
   public:
-    SeparateDatabases(std::string directory, OpenFile open)
-        : directory_(std::move(directory)), open_(std::move(open)) {}
+    SeparateDatabases(std::string directory, OpenFile open, OpenMongo mongo)
+        : directory_(std::move(directory)), open_(std::move(open)), mongo_(std::move(mongo)) {}
 
     Result<void> probe(const Tenant& tenant) override {
+        if (is_elsewhere(tenant)) {
+            ZONA_TRY(const store::MongoOptions options, mongo_options_of(tenant, mongo_.defaults));
+            return mongo_.probe(options);
+        }
         ZONA_TRY_VOID(check_host(tenant));
         return os::make_directories(directory_of(tenant), 0700);
     }
 
     Result<std::shared_ptr<store::Database>> open(const Tenant& tenant) override {
+        if (is_elsewhere(tenant)) {
+            ZONA_TRY(const store::MongoOptions options, mongo_options_of(tenant, mongo_.defaults));
+            return mongo_.open(options);
+        }
         ZONA_TRY_VOID(probe(tenant));
         return open_(directory_of(tenant) + "/data.db", tenant.code);
     }
@@ -36,6 +44,9 @@ class SeparateDatabases final : public TenantDatabases {
     }
 
   private:
+    bool is_elsewhere(const Tenant& tenant) const {
+        return mongo_.open && is_mongo_host(tenant.database.host);
+    }
     static Result<void> check_host(const Tenant& tenant) {
         if (tenant.database.host == kEmbedded) {
             const std::string& name = tenant.database.name;
@@ -50,12 +61,13 @@ class SeparateDatabases final : public TenantDatabases {
                          fmt::format("the tenant {} has no database host", tenant.code));
         }
         return Error(Code::kUnsupported,
-                     fmt::format("the tenant {} has its database at {}, and this zona has no "
-                                 "driver for databases elsewhere",
-                                 tenant.code, tenant.database.host));
+                     fmt::format("the tenant {} has its database at a kind of host that this zona "
+                                 "has no driver for: there are `{}` and `mongodb://HOST`",
+                                 tenant.code, kEmbedded));
     }
     std::string directory_;
     OpenFile open_;
+    OpenMongo mongo_;
 };
 
 class SharedDatabase final : public TenantDatabases {
@@ -72,8 +84,32 @@ class SharedDatabase final : public TenantDatabases {
 
 }  // namespace
 
-std::unique_ptr<TenantDatabases> separate_databases(std::string directory, OpenFile open) {
-    return std::make_unique<SeparateDatabases>(std::move(directory), std::move(open));
+bool is_mongo_host(std::string_view host) {
+    return host.starts_with("mongodb://") || host.starts_with("mongodb+srv://");
+}
+
+Result<store::MongoOptions> mongo_options_of(const Tenant& tenant,
+                                             const store::MongoOptions& defaults) {
+    const DatabaseAddress& address = tenant.database;
+    if (address.host.contains('@')) {
+        return Error(
+            Code::kInvalidArgument,
+            fmt::format("the database host of the tenant {} holds a user name or password: "
+                        "they belong in db_username and db_password",
+                        tenant.code));
+    }
+    store::MongoOptions options = defaults;
+    options.uri = address.host;
+    options.database = address.name.empty() ? "zona_" + tenant.code : address.name;
+    options.username = address.username;
+    options.password = address.password;
+    return options;
+}
+
+std::unique_ptr<TenantDatabases> separate_databases(std::string directory, OpenFile open,
+                                                    OpenMongo mongo) {
+    return std::make_unique<SeparateDatabases>(std::move(directory), std::move(open),
+                                               std::move(mongo));
 }
 
 std::unique_ptr<TenantDatabases> shared_database(std::shared_ptr<store::Database> database) {

@@ -10,12 +10,16 @@
 
 #include "core/result.h"
 #include "store/database.h"
+#include "store/mongo_database.h"
 #include "tenancy/tenant.h"
 
 namespace zona::tenancy {
 
 /// The `db_host` of a tenant whose database is a file of this host's.
 inline constexpr std::string_view kEmbedded = "embedded";
+/// Whether a `db_host` is that of a database in MongoDB: a URI that begins with `mongodb://` or
+/// `mongodb+srv://`.
+bool is_mongo_host(std::string_view host);
 
 /// Both members block; on threads for that. Any thread.
 class TenantDatabases {
@@ -42,10 +46,26 @@ class TenantDatabases {
 using OpenFile = std::function<core::Result<std::shared_ptr<store::Database>>(
     const std::string& path, std::string_view code)>;
 
-/// MSSP: a file of its own for each tenant, DIRECTORY/CODE/data.db, or DIRECTORY/CODE/NAME/data.db
-/// for a database with a name: what was restored or moved has one, so that old and new can both be
-/// there and the registry says which of them is meant.
-std::unique_ptr<TenantDatabases> separate_databases(std::string directory, OpenFile open);
+/// Databases in MongoDB.
+struct OpenMongo {
+    /// As store::probe_mongo() and store::open_mongo(), of the tenants' collections.
+    std::function<core::Result<void>(const store::MongoOptions& options)> probe;
+    std::function<core::Result<std::shared_ptr<store::Database>>(const store::MongoOptions&)> open;
+    /// Pool, time-outs and TLS of all of them.
+    store::MongoOptions defaults;
+};
+
+/// Where the tenant's database in MongoDB is: host, user and password of its record, and the name
+/// there or `zona_CODE`. Errors: kInvalidArgument: credentials in the host, a name over 63 bytes.
+core::Result<store::MongoOptions> mongo_options_of(const Tenant& tenant,
+                                                   const store::MongoOptions& defaults);
+
+/// MSSP: a database of its own for each tenant, where its `db_host` says, or the file
+/// DIRECTORY/CODE/data.db, or DIRECTORY/CODE/NAME/data.db for a database with a name: what was
+/// restored or moved has one, so that old and new can both be there and the registry says which of
+/// them is meant.
+std::unique_ptr<TenantDatabases> separate_databases(std::string directory, OpenFile open,
+                                                    OpenMongo mongo = {});
 /// SINGLE_TENANT: `database` for all of them; its documents are stamped with their tenant.
 std::unique_ptr<TenantDatabases> shared_database(std::shared_ptr<store::Database> database);
 

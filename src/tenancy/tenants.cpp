@@ -1,10 +1,13 @@
 #include "tenancy/tenants.h"
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <future>
 #include <map>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -70,24 +73,16 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
         }
         ZONA_TRY(std::shared_ptr<store::Database> database,
                  files->open_database(path, owner, collections));
-        {
-            const std::lock_guard lock(mutex_);
-            open_.insert(path);
-        }
-        store::Database* const shown = database.get();
-        // Its last owner may be a thread of the database's own, so it is closed on another one, or
-        // by whoever wants the file first.
-        auto owned = std::make_shared<OpenDatabase>(std::move(files), std::move(database));
-        auto close = [self = shared_from_this(), path,
-                      owned = std::move(owned)](store::Database*) mutable {
-            {
-                const std::lock_guard lock(self->mutex_);
-                self->closing_.emplace(path, std::move(owned));
-            }
-            auto& run_blocking = self->deps_.run_blocking;
-            run_blocking([self = std::move(self), path] { self->close(path); });
-        };
-        return std::shared_ptr<store::Database>(shown, std::move(close));
+        return closed_elsewhere(path, std::move(database), std::move(files));
+    }
+
+    Result<std::shared_ptr<store::Database>> open(const store::MongoOptions& options) {
+        store::MongoOptions wanted = options;
+        wanted.collections = tenant_collections();
+        ZONA_TRY(std::shared_ptr<store::Database> database,
+                 store::open_mongo(wanted, deps_.clock, deps_.log));
+        const std::string name = fmt::format("database {} in MongoDB", ++in_mongo_);
+        return closed_elsewhere(name, std::move(database), nullptr);
     }
 
     void wait_until_closed() {
@@ -108,6 +103,30 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
     }
 
   private:
+    /// Known as `path` until it is closed, which is not on the thread of its last owner.
+    std::shared_ptr<store::Database> closed_elsewhere(const std::string& path,
+                                                      std::shared_ptr<store::Database> database,
+                                                      std::shared_ptr<EncryptedFiles> files) {
+        {
+            const std::lock_guard lock(mutex_);
+            open_.insert(path);
+        }
+        store::Database* const shown = database.get();
+        // Its last owner may be a thread of the database's own, so it is closed on another one, or
+        // by whoever wants the file first.
+        auto owned = std::make_shared<OpenDatabase>(std::move(files), std::move(database));
+        auto close = [self = shared_from_this(), path,
+                      owned = std::move(owned)](store::Database*) mutable {
+            {
+                const std::lock_guard lock(self->mutex_);
+                self->closing_.emplace(path, std::move(owned));
+            }
+            auto& run_blocking = self->deps_.run_blocking;
+            run_blocking([self = std::move(self), path] { self->close(path); });
+        };
+        return std::shared_ptr<store::Database>(shown, std::move(close));
+    }
+
     /// Closes it, if nobody uses it any more and nobody closes it already.
     void close(const std::string& path) {
         std::shared_ptr<OpenDatabase> owned;
@@ -128,6 +147,7 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
     }
 
     const TenantsDeps& deps_;
+    std::atomic<std::uint64_t> in_mongo_ = 0;  ///< opened so far
     std::mutex mutex_;
     std::condition_variable changed_;
     // All guarded by mutex_.
@@ -202,17 +222,7 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     if (!settled) return settled.take_error();
     const std::string folder = options_.directory + "/tenants";
     ZONA_TRY_VOID(os::make_directories(folder, 0700));
-    if (options_.build_type == BuildType::kMssp) {
-        made->databases = separate_databases(
-            folder, [files = files_.get()](const auto& path, std::string_view code) {
-                return files->open(path, code, tenant_collections());
-            });
-    } else {
-        ZONA_TRY(auto shared,
-                 files_->open(folder + "/shared.db", kCoreOwner, tenant_collections()));
-        made->shared = shared;
-        made->databases = shared_database(std::move(shared));
-    }
+    ZONA_TRY_VOID(open_databases(*made, folder));
     made->sessions = std::make_unique<SessionMap>(
         SessionDeps{.databases = *made->databases,
                     .clock = deps_.clock,
@@ -236,6 +246,47 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     return made;
 }
 
+Result<void> Tenants::open_databases(Open& made, const std::string& folder) {
+    const auto open_mongo = [files = files_.get()](const store::MongoOptions& options) {
+        return files->open(options);
+    };
+    if (options_.build_type == BuildType::kMssp) {
+        made.databases = separate_databases(
+            folder,
+            [files = files_.get()](const auto& path, std::string_view code) {
+                return files->open(path, code, tenant_collections());
+            },
+            {.probe = store::probe_mongo, .open = open_mongo, .defaults = options_.mongo});
+        return {};
+    }
+    std::shared_ptr<store::Database> shared;
+    if (options_.mongo.uri.empty()) {
+        ZONA_TRY(shared, files_->open(folder + "/shared.db", kCoreOwner, tenant_collections()));
+    } else {
+        ZONA_TRY(shared, open_mongo(options_.mongo));
+    }
+    made.shared = shared;
+    made.databases = shared_database(std::move(shared));
+    return {};
+}
+
+/// Several at a time: a host that does not answer takes its whole time-out.
+void Tenants::take_in(Open& open, const std::vector<Tenant>& all) {
+    std::atomic<std::size_t> next = 0;
+    const auto take = [&] {
+        for (std::size_t at = next++; at < all.size(); at = next++)
+            open.sessions->put(all[at]);
+    };
+    for (const Tenant& tenant : all)
+        if (deps_.tenant_changed) deps_.tenant_changed(tenant);
+    const auto elsewhere = std::ranges::count_if(
+        all, [](const Tenant& tenant) { return is_mongo_host(tenant.database.host); });
+    std::vector<std::jthread> others;
+    while (others.size() + 1 < std::min(static_cast<std::size_t>(elsewhere), kProbesAtOnce))
+        others.emplace_back(take);
+    take();
+}
+
 Result<void> Tenants::take_all_in(Open& open) {
     auto first = wait_for<std::optional<Tenant>>(
         [&](auto done) { open.registry->find(std::string(kDefaultTenant), std::move(done)); });
@@ -250,10 +301,7 @@ Result<void> Tenants::take_all_in(Open& open) {
     auto all =
         wait_for<std::vector<Tenant>>([&](auto done) { open.registry->list(std::move(done)); });
     if (!all) return all.take_error();
-    for (const Tenant& tenant : *all) {
-        if (deps_.tenant_changed) deps_.tenant_changed(tenant);
-        open.sessions->put(tenant);
-    }
+    take_in(open, *all);
     const SessionReport report = open.sessions->report();
     deps_.log.info("the tenants' data is open",
                    {{"build_type", to_string(options_.build_type)},
@@ -285,6 +333,12 @@ void Tenants::with_open(store::Callback<T> done, Use use) {
 
 void Tenants::create(NewTenant wanted, store::Callback<Tenant> done) {
     if (wanted.database.host.empty()) wanted.database.host = kEmbedded;
+    if (is_mongo_host(wanted.database.host)) {
+        // It would be stored and shown as it is.
+        const Tenant probed{.code = wanted.code, .database = wanted.database};
+        if (auto options = mongo_options_of(probed, options_.mongo); !options)
+            return done(options.take_error());
+    }
     auto use = [this, wanted = std::move(wanted)](const std::shared_ptr<Open>& open,
                                                   store::Callback<Tenant> answer) mutable {
         auto made = [this, open, answer = std::move(answer)](Result<Tenant> tenant) mutable {

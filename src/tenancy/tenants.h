@@ -18,6 +18,7 @@
 #include "core/random.h"
 #include "core/result.h"
 #include "store/database.h"
+#include "store/mongo_database.h"
 #include "tenancy/encrypted_files.h"
 #include "tenancy/session_map.h"
 #include "tenancy/tenant.h"
@@ -31,7 +32,13 @@ struct TenantsOptions {
     std::string directory;  ///< absolute: `core.db`, and `tenants/` with one folder for each
     BuildType build_type = BuildType::kMssp;
     Backoff backoff{};
+    /// Pool, time-outs, TLS and the key of page tokens of databases in MongoDB. With a URI, and
+    /// kSingleTenant, the shared database is there; a tenant's own has the address of its record.
+    store::MongoOptions mongo{};
 };
+
+/// Tenants whose databases are probed at the same time when they are taken in.
+inline constexpr std::size_t kProbesAtOnce = 16;
 
 /// What it works with; all outlive it, and what it has given out.
 struct TenantsDeps {
@@ -144,7 +151,9 @@ class Tenants {
     std::shared_ptr<Open> opened() const;
     void serve(const std::shared_ptr<Open>& open, Tenant tenant, store::Callback<Tenant> done);
     core::Result<std::shared_ptr<Open>> try_to_open();
+    core::Result<void> open_databases(Open& made, const std::string& folder);
     core::Result<void> take_all_in(Open& open);
+    void take_in(Open& open, const std::vector<Tenant>& all);
 
     TenantsOptions options_;
     TenantsDeps deps_;

@@ -62,7 +62,8 @@ Shape tenant_shape() {
          required("name", Shape::text("For people.")),
          required("status", status_shape("Only an active tenant is served.")),
          required("connection_status", connection_shape()),
-         required("db_host", Shape::text("`embedded`: a file of this host's.")),
+         required("db_host",
+                  Shape::text("`embedded`: a file of this host's; or `mongodb://HOST`.")),
          required("db_name", Shape::text("Of the database there; may be empty.")),
          required("db_username", Shape::text("May be empty; the password is never shown.")),
          required("contact_email", Shape::text("May be empty.")),
@@ -79,16 +80,18 @@ Shape tenant_shape() {
 
 /// The fields and their names are those of the specification.
 Shape listed_tenant_shape() {
-    return Shape::object({required("id", Shape::integer("A number, never reused.")),
-                          required("name", Shape::text("For people.")),
-                          required("tenantcode", Shape::text("What it is called everywhere.")),
-                          required("status", status_shape("Only an active tenant is served.")),
-                          required("db_host", Shape::text("`embedded`: a file of this host's.")),
-                          required("db_username", Shape::text("May be empty.")),
-                          required("db_password", Shape::text("`***` if there is one.")),
-                          required("db_name", Shape::text("May be empty.")),
-                          required("connection_status", connection_shape())},
-                         "A tenant as clients of the first interface know it.");
+    return Shape::object(
+        {required("id", Shape::integer("A number, never reused.")),
+         required("name", Shape::text("For people.")),
+         required("tenantcode", Shape::text("What it is called everywhere.")),
+         required("status", status_shape("Only an active tenant is served.")),
+         required("db_host",
+                  Shape::text("`embedded`: a file of this host's; or `mongodb://HOST`.")),
+         required("db_username", Shape::text("May be empty.")),
+         required("db_password", Shape::text("`***` if there is one.")),
+         required("db_name", Shape::text("May be empty.")),
+         required("connection_status", connection_shape())},
+        "A tenant as clients of the first interface know it.");
 }
 
 const char* const kTenantExample = R"({"id": 2, "code": "acme", "name": "Acme Ltd.",
@@ -129,6 +132,16 @@ Operation create_tenant() {
                               .length(1, 64)
                               .example("\"acme\"")),
          optional("name", Shape::text("For people; else the code.").length(1, 200)),
+         optional("db_host",
+                  Shape::text("Where its database is: `embedded`, the default, a file of "
+                              "this host's; or `mongodb://HOST:27017/?replicaSet=NAME`, "
+                              "without user name and password. Only with a database for "
+                              "each tenant.")
+                      .length(0, 1024)),
+         optional("db_name", Shape::text("Of the database there; else `zona_CODE`.").length(0, 63)),
+         optional("db_username", Shape::text("Who zona is there.").length(0, 256)),
+         optional("db_password",
+                  Shape::text("Kept as ciphertext, and never shown.").length(0, 1024)),
          optional("contact_email", Shape::text("Whom to write to.").length(0, 320)),
          optional("configuration", settings_shape("Its own settings.")),
          optional("compliance_settings", settings_shape("Of retention and masking."))},
@@ -304,11 +317,16 @@ class TenantRoutes {
 
     Answer create(Call& call) const {
         const json::object& body = call.body().get_object();
-        tenancy::NewTenant wanted{.code = text_in(body, "code"),
-                                  .name = text_in(body, "name"),
-                                  .contact_email = text_in(body, "contact_email"),
-                                  .configuration = object_in(body, "configuration"),
-                                  .compliance_settings = object_in(body, "compliance_settings")};
+        tenancy::NewTenant wanted{
+            .code = text_in(body, "code"),
+            .name = text_in(body, "name"),
+            .database = {.host = text_in(body, "db_host"),
+                         .name = text_in(body, "db_name"),
+                         .username = text_in(body, "db_username"),
+                         .password = core::Secret(text_in(body, "db_password"))},
+            .contact_email = text_in(body, "contact_email"),
+            .configuration = object_in(body, "configuration"),
+            .compliance_settings = object_in(body, "compliance_settings")};
         auto begin = [this, wanted = std::move(wanted)](process::Callback<Tenant> done) mutable {
             tenants_.create(std::move(wanted), std::move(done));
         };

@@ -174,9 +174,7 @@ TEST_P(StoreContract, RefusesCollectionsThatItWasNotOpenedWith) {
     EXPECT_FALSE(read([&](Reader& r) { return r.count(collection, {}); }).has_value());
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, StoreContract,
-                         testing::Values(BackendKind{"memory", make_memory_backend},
-                                         BackendKind{"sqlite", make_sqlite_backend}),
+INSTANTIATE_TEST_SUITE_P(Backends, StoreContract, testing::ValuesIn(contract_backends()),
                          [](const auto& kind) { return kind.param.name; });
 
 }  // namespace

@@ -239,12 +239,16 @@ TEST_P(StoreContract, SeesItsOwnChangesWithinATransaction) {
 TEST_P(StoreContract, GoesOnAfterARefusedStepIfTheFunctionDoes) {
     ASSERT_TRUE(insert(1, task("open")).has_value());
 
+    // Of the last call: a backend may call it again.
+    std::optional<Code> refused;
     const auto answer = write([&](Writer& w) -> Result<Record> {
-        EXPECT_EQ(w.insert(tasks_, 1, task("done")).error().code(), Code::kConflict);
+        const auto first = w.insert(tasks_, 1, task("done"));
+        refused = first.has_value() ? std::nullopt : std::optional(first.error().code());
         return w.insert(tasks_, 2, task("done"));
     });
 
     EXPECT_TRUE(answer.has_value());
+    EXPECT_EQ(refused, Code::kConflict);
     EXPECT_EQ(find(1)->document->at("status"), "open");
     EXPECT_TRUE(find(2).has_value());
 }

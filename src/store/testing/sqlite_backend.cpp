@@ -34,4 +34,12 @@ std::unique_ptr<Backend> make_sqlite_backend() {
     return std::make_unique<SqliteBackend>();
 }
 
+std::vector<BackendKind> contract_backends() {
+    return {{"memory", make_memory_backend}, {"sqlite", make_sqlite_backend}};
+}
+
+std::string why_no_backend() {
+    return "";
+}
+
 }  // namespace zona::store

@@ -56,4 +56,7 @@ class SqliteFile {
     std::unique_ptr<SqliteEngine> engine_;
 };
 
+/// One in a file of its own.
+std::unique_ptr<Backend> make_sqlite_backend();
+
 }  // namespace zona::store
