@@ -66,6 +66,12 @@ class RingFiles final : public EncryptedFiles {
         });
     }
 
+    Result<std::shared_ptr<const vault::FieldSealer>> fields(std::string_view owner) override {
+        ZONA_TRY(auto keys, keys_of(owner));
+        return std::make_shared<const vault::FieldSealer>(std::string(owner), std::move(keys),
+                                                          options_.random);
+    }
+
     const vault::FieldSealer& core_fields() const override { return *core_fields_; }
 
   private:

@@ -55,6 +55,10 @@ class EncryptedFiles {
         const std::string& path, std::string_view owner,
         const std::vector<const store::CollectionSpec*>& collections) = 0;
 
+    /// For the flagged fields of an owner, in whichever database they are; one without keys gets
+    /// some. Errors: those of the ring; kNotFound: its keys were erased.
+    virtual core::Result<std::shared_ptr<const vault::FieldSealer>> fields(
+        std::string_view owner) = 0;
     /// For the flagged fields of the core database.
     virtual const vault::FieldSealer& core_fields() const = 0;
 };

@@ -15,7 +15,8 @@ using core::SystemTime;
 struct SessionMap::Session {
     Tenant tenant;
     bool ready = false;
-    std::shared_ptr<store::Database> database;  ///< once it was used
+    std::shared_ptr<store::Database> database;         ///< once it was used
+    std::shared_ptr<const vault::FieldSealer> sealer;  ///< with it
     std::optional<Error> problem;
     std::size_t tries = 0;  ///< that failed, one after the other
     SystemTime next_try{};
@@ -167,7 +168,8 @@ void SessionMap::find(std::string_view code, store::Callback<TenantData> done) {
         session = *std::move(found);
         if (session->database) {
             auto scope = scope_of(session->tenant.code);
-            TenantData data(*std::move(scope), session->database, deps_.hook, deps_.log);
+            TenantData data(*std::move(scope), session->database, deps_.hook, deps_.log,
+                            {.sealer = session->sealer, .log = deps_.log});
             lock.unlock();
             return done(std::move(data));
         }
@@ -181,24 +183,33 @@ Result<TenantData> SessionMap::open(const SessionPtr& session) {
     const std::lock_guard opening(session->opening);
     Tenant tenant;
     std::shared_ptr<store::Database> database;
+    std::shared_ptr<const vault::FieldSealer> sealer;
     {
         const std::lock_guard lock(mutex_);
         tenant = session->tenant;
         database = session->database;  // somebody else was faster
+        sealer = session->sealer;
     }
     if (!database) {
+        const auto failed = [&](const Error& error) {
+            fail(session, error);
+            return Error(Code::kInternal, fmt::format("the tenant {} has no session", tenant.code));
+        };
         auto opened = deps_.databases.open(tenant);
-        if (!opened) {
-            Error told(Code::kInternal, fmt::format("the tenant {} has no session", tenant.code));
-            fail(session, opened.error());
-            return told;
+        if (!opened) return failed(opened.error());
+        if (deps_.fields) {
+            auto fields = deps_.fields(tenant.code);
+            if (!fields) return failed(fields.error());
+            sealer = *std::move(fields);
         }
         database = *std::move(opened);
         const std::lock_guard lock(mutex_);
         session->database = database;
+        session->sealer = sealer;
     }
     ZONA_TRY(store::Scope scope, scope_of(tenant.code));
-    return TenantData(std::move(scope), std::move(database), deps_.hook, deps_.log);
+    return TenantData(std::move(scope), std::move(database), deps_.hook, deps_.log,
+                      {.sealer = std::move(sealer), .log = deps_.log});
 }
 
 SessionReport SessionMap::report() const {

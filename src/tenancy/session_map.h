@@ -59,6 +59,10 @@ struct SessionDeps {
     /// Told when the connection of a tenant comes or goes (TEN-37); may be empty.
     std::function<void(const std::string& code, ConnectionStatus status)> connection_changed;
     PermissionHook hook;  ///< of every TenantData; may be empty
+    /// What seals a tenant's flagged fields; asked once for each database that is opened, on the
+    /// same thread. Empty: there are no keys, and collections with such fields are refused.
+    std::function<core::Result<std::shared_ptr<const vault::FieldSealer>>(const std::string& code)>
+        fields;
 };
 
 /// Any thread.

@@ -105,11 +105,34 @@ class GuardedWriter final : public GuardedReading<Writer> {
 }  // namespace
 
 TenantData::TenantData(store::Scope scope, std::shared_ptr<store::Database> database,
-                       PermissionHook hook, core::Logger log)
+                       PermissionHook hook, core::Logger log, SealedFields fields)
     : scope_(scope),
       database_(std::move(database)),
-      guard_(
-          std::make_shared<const TenantGuard>(std::move(scope), std::move(hook), std::move(log))) {}
+      guard_(std::make_shared<const TenantGuard>(std::move(scope), std::move(hook), std::move(log),
+                                                 std::move(fields))) {}
+
+TenantData TenantData::masked() const {
+    TenantData out = *this;
+    out.guard_ = guard_->showing(Secrets::kMasked);
+    return out;
+}
+
+void TenantData::reseal(const store::CollectionSpec& spec, store::PageRequest page,
+                        Unsealed unsealed, store::Callback<Resealed> done) const {
+    store::write(
+        *database_,
+        [guard = guard_, collection = collection(spec), page = std::move(page),
+         unsealed](Writer& writer) {
+            return reseal_page(writer, guard->fields(), collection, page, unsealed);
+        },
+        std::move(done));
+}
+
+std::shared_ptr<const TenantGuard> TenantGuard::showing(Secrets secrets) const {
+    auto out = std::make_shared<TenantGuard>(*this);
+    out->fields_.secrets = secrets;
+    return out;
+}
 
 Result<void> TenantGuard::check(const Collection& collection) const {
     if (collection.scope() == scope_) return {};

@@ -39,6 +39,12 @@ std::vector<const store::CollectionSpec*> tenant_collections() {
                                        "execution_history"};
         for (std::size_t i = 0; i < specs.size(); ++i)
             specs[i] = {.name = kNames[i], .indexes = {{.name = "by_created"}}};
+        // What an integration's definition flags as secret (GAP-18).
+        const store::FieldSpec secrets{.path = "secret_fields",
+                                       .type = store::FieldType::kObject,
+                                       .protection = store::Protection::kEncrypted};
+        specs[0].fields = {secrets};
+        specs[2].fields = {secrets};
         return specs;
     }();
     std::vector<const store::CollectionSpec*> out;
@@ -62,14 +68,19 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
         return &files_->core_fields();
     }
 
+    Result<std::shared_ptr<const vault::FieldSealer>> fields(std::string_view owner) {
+        return files()->fields(owner);
+    }
+
+    std::shared_ptr<EncryptedFiles> files() {
+        const std::lock_guard lock(mutex_);
+        return files_;
+    }
+
     Result<std::shared_ptr<store::Database>> open(
         const std::string& path, std::string_view owner,
         const std::vector<const store::CollectionSpec*>& collections) {
-        std::shared_ptr<EncryptedFiles> files;
-        {
-            const std::lock_guard lock(mutex_);
-            files = files_;
-        }
+        std::shared_ptr<EncryptedFiles> files = this->files();
         ZONA_TRY(std::shared_ptr<store::Database> database,
                  files->open_database(path, owner, collections));
         {
@@ -197,7 +208,9 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
                             const bool down = status != ConnectionStatus::kConnected;
                             if (down && deps_.outage) deps_.outage();
                         },
-                    .hook = deps_.hook},
+                    .hook = deps_.hook,
+                    .fields = [files = files_.get()](
+                                  const std::string& code) { return files->fields(code); }},
         options_.backoff);
     ZONA_TRY_VOID(take_all_in(*made));
     return made;
