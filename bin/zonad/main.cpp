@@ -48,6 +48,7 @@
 #include "tenancy/encrypted_files.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
+#include "vault/token_provider.h"
 
 namespace asio = boost::asio;
 using namespace zona;
@@ -159,6 +160,7 @@ class Daemon {
     core::Result<void> may_resume(const os::TcpAddress& address);
     api::Network network() const;
     void open_keys();
+    std::unique_ptr<vault::RootKeyProvider> root_key_providers();
     core::Result<void> build_tenants();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
     void open_tenants();
@@ -512,9 +514,47 @@ core::Result<net::NetworkPolicy> Daemon::network_policy() {
     return policy;
 }
 
+/// The one that is set, then those that the keys may still lie under.
+std::unique_ptr<vault::RootKeyProvider> Daemon::root_key_providers() {
+    const core::Settings::RootKey& wanted = settings_.root_key;
+    std::vector<std::unique_ptr<vault::RootKeyProvider>> out;
+    const auto add = [&](std::string_view name, auto make, bool is_given) {
+        if (wanted.provider == name) {
+            out.insert(out.begin(), make());
+        } else if (is_given) {
+            out.push_back(make());
+        }
+    };
+    add("file", [&] { return vault::make_file_provider(wanted.file, random_); }, true);
+    add(
+        "environment",
+        [&] {
+            return vault::make_text_provider(
+                wanted.keys, "the setting tenancy.root_keys (ZONA_TENANCY_ROOT_KEYS)", random_);
+        },
+        !wanted.keys.empty());
+    add(
+        "pkcs11",
+        [&] {
+            return vault::make_token_provider(
+                {.module = wanted.module,
+                 .token = wanted.token,
+                 .label = wanted.label,
+                 .pin = [pin = wanted.pin]() -> core::Result<core::Secret> {
+                     if (!pin.empty()) return pin;
+                     return core::Error(core::Code::kForbidden,
+                                        "the token's PIN is not given: set "
+                                        "tenancy.pkcs11_pin_file or ZONA_TENANCY_PKCS11_PIN");
+                 }},
+                random_);
+        },
+        !wanted.module.empty());
+    return vault::make_provider_chain(std::move(out));
+}
+
 core::Result<void> Daemon::build_tenants() {
     ZONA_TRY(const tenancy::BuildType type, tenancy::parse_build_type(settings_.build_type));
-    root_keys_ = vault::make_file_provider(settings_.root_key_file, random_);
+    root_keys_ = root_key_providers();
     tenants_.emplace(
         tenancy::TenantsOptions{.directory = home_ + "/state", .build_type = type},
         tenancy::TenantsDeps{

@@ -74,6 +74,14 @@ std::vector<Setting> tenancy_settings() {
              "stamped with its tenant. It is recorded with the first data, and is not changed by "
              "a setting then.",
          .choices = {"MSSP", "SINGLE_TENANT"}},
+        {.key = "tenancy.root_key",
+         .type = SettingType::kChoice,
+         .default_value = "file",
+         .description =
+             "Where the key is that all tenants' keys are wrapped with: in `tenancy.root_key_file`, "
+             "in `tenancy.root_keys` or in a PKCS#11 token. After a change `zona vault rewrap` "
+             "wraps them anew; until then the places of before are looked at, too.",
+         .choices = {"file", "environment", "pkcs11"}},
         {.key = "tenancy.root_key_file",
          .type = SettingType::kPath,
          .default_value = "root-key",
@@ -104,6 +112,30 @@ std::vector<Setting> tenancy_settings() {
                         "those that wait get their turns tenant by tenant. `0`: any number.",
          .reload = ReloadMode::kHot,
          .most = 1'000'000},
+        {.key = "tenancy.root_keys",
+         .type = SettingType::kSecret,
+         .description = "Root keys, separated by blanks, as the lines of `tenancy.root_key_file`; "
+                        "the first is what a new ring or a rewrapping takes."},
+        {.key = "tenancy.pkcs11_module",
+         .type = SettingType::kPath,
+         .description = "The PKCS#11 library of the token, e.g. "
+                        "`/usr/lib/softhsm/libsofthsm2.so`."},
+        {.key = "tenancy.pkcs11_token",
+         .default_value = "zona",
+         .description = "The label of the token."},
+        {.key = "tenancy.pkcs11_key",
+         .default_value = "zona-root",
+         .description = "The label of this installation's keys in it; no other may use it, for a "
+                        "rotation destroys old keys of this label."},
+        {.key = "tenancy.pkcs11_pin",
+         .type = SettingType::kSecret,
+         .description = "The token's user PIN."},
+        {.key = "tenancy.key_rotation_interval",
+         .type = SettingType::kDuration,
+         .default_value = "90d",
+         .description = "How old a tenant's current key may get; `zona doctor` names older ones.",
+         .least = 60'000,
+         .most = 315'360'000'000},
     };
 }
 
@@ -320,10 +352,17 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .build_type = snapshot.text("tenancy.build_type"),
-        .root_key_file = snapshot.text("tenancy.root_key_file"),
         .tenant_requests_per_second = snapshot.integer("tenancy.requests_per_second"),
         .tenant_concurrent_requests = snapshot.integer("tenancy.concurrent_requests"),
         .concurrent_requests_of_all = snapshot.integer("tenancy.concurrent_requests_of_all"),
+        .root_key = {.provider = snapshot.text("tenancy.root_key"),
+                     .file = snapshot.text("tenancy.root_key_file"),
+                     .keys = snapshot.secret("tenancy.root_keys"),
+                     .module = snapshot.text("tenancy.pkcs11_module"),
+                     .token = snapshot.text("tenancy.pkcs11_token"),
+                     .label = snapshot.text("tenancy.pkcs11_key"),
+                     .pin = snapshot.secret("tenancy.pkcs11_pin")},
+        .key_rotation_interval = snapshot.duration("tenancy.key_rotation_interval"),
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),
         .max_processes = snapshot.integer("limits.max_processes"),

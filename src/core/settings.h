@@ -9,6 +9,7 @@
 
 #include "core/byte_count.h"
 #include "core/config.h"
+#include "core/secret.h"
 #include "core/log_level.h"
 #include "core/setting.h"
 
@@ -45,17 +46,29 @@ struct Settings {
         std::chrono::milliseconds shutdown_timeout;  ///< for stopping all processes
     };
 
+    /// Where the root key is (vault/root_key.h).
+    struct RootKey {
+        std::string provider;  ///< file, environment or pkcs11
+        std::string file;
+        Secret keys;
+        std::string module;
+        std::string token;
+        std::string label;
+        Secret pin;
+    };
+
     std::string profile;
     LogLevel log_level;
     std::map<std::string, LogLevel> log_levels;  ///< by category
     std::string log_file;                        ///< empty: standard error
     Api api;
     Supervisor supervisor;
-    std::string build_type;     ///< a tenancy::BuildType by name
-    std::string root_key_file;  ///< vault::make_file_provider()
     std::int64_t tenant_requests_per_second;
     std::int64_t tenant_concurrent_requests;
     std::int64_t concurrent_requests_of_all;
+    std::string build_type;  ///< a tenancy::BuildType by name
+    RootKey root_key;
+    std::chrono::milliseconds key_rotation_interval;
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;

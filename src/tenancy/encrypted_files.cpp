@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <mutex>
 
 #include <fmt/format.h>
 
@@ -59,12 +61,41 @@ class RingFiles final : public EncryptedFiles {
             vfs_->remove(path);
             return opened.take_error();
         }
+        {
+            const std::lock_guard lock(mutex_);
+            open_.emplace(path, owner);
+        }
         store::Database* const database = opened->release();
         return std::shared_ptr<store::Database>(database, [this, path](store::Database* closing) {
+            {
+                const std::lock_guard lock(mutex_);
+                open_.erase(path);
+            }
+            // Who encrypts its pages anew is let finish.
+            const std::lock_guard rekeying(rekeying_);
             delete closing;
             vfs_->remove(path);
         });
     }
+
+    Result<bool> rekey(std::string_view owner, std::size_t most_pages) override {
+        const std::lock_guard rekeying(rekeying_);
+        std::vector<std::string> paths;
+        {
+            const std::lock_guard lock(mutex_);
+            for (const auto& [path, whose] : open_) {
+                if (whose == owner) paths.push_back(path);
+            }
+        }
+        for (const std::string& path : paths) {
+            ZONA_TRY(const bool is_done, vfs_->rekey(path, most_pages));
+            if (!is_done) return false;
+        }
+        return true;
+    }
+
+    vault::KeyRing& key_ring() override { return *ring_; }
+    vault::RootKeyProvider& root_keys() override { return options_.root_keys; }
 
     Result<std::shared_ptr<const vault::FieldSealer>> fields(std::string_view owner) override {
         ZONA_TRY(auto keys, keys_of(owner));
@@ -87,6 +118,9 @@ class RingFiles final : public EncryptedFiles {
     std::unique_ptr<vault::KeyRing> ring_;
     std::unique_ptr<vault::EncryptingVfs> vfs_;
     std::optional<vault::FieldSealer> core_fields_;
+    std::mutex rekeying_;  // held while pages are encrypted anew, and while a database is closed
+    std::mutex mutex_;
+    std::map<std::string, std::string> open_;  // path to owner; guarded by mutex_
 };
 
 }  // namespace

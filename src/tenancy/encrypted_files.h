@@ -21,6 +21,7 @@
 
 namespace zona::vault {
 class FieldSealer;
+class KeyRing;
 class RootKeyProvider;
 }  // namespace zona::vault
 
@@ -54,6 +55,13 @@ class EncryptedFiles {
     virtual core::Result<std::shared_ptr<store::Database>> open_database(
         const std::string& path, std::string_view owner,
         const std::vector<const store::CollectionSpec*>& collections) = 0;
+
+    /// Encrypts anew what is under older keys in the owner's open databases, at most `most_pages`
+    /// pages; true: there was no more. Errors: those of EncryptingVfs::rekey().
+    virtual core::Result<bool> rekey(std::string_view owner, std::size_t most_pages) = 0;
+    /// All keys, and where the one is that they are wrapped with; both live as long as this.
+    virtual vault::KeyRing& key_ring() = 0;
+    virtual vault::RootKeyProvider& root_keys() = 0;
 
     /// For the flagged fields of an owner, in whichever database they are; one without keys gets
     /// some. Errors: those of the ring; kNotFound: its keys were erased.

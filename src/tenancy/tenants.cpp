@@ -345,6 +345,20 @@ void Tenants::set_status(const std::string& code, TenantStatus status,
     with_open(std::move(done), std::move(use));
 }
 
+void Tenants::with_files(
+    std::move_only_function<void(Result<std::shared_ptr<EncryptedFiles>>)> use) {
+    using Given = std::shared_ptr<EncryptedFiles>;
+    auto done = [this, use = std::move(use)](Result<Given> files) mutable {
+        deps_.run_blocking([use = std::move(use), files = std::move(files)]() mutable {
+            use(std::move(files));
+        });
+    };
+    with_open(store::Callback<Given>(std::move(done)),
+              [this](const std::shared_ptr<Open>&, store::Callback<Given> answer) {
+                  answer(files_->files());
+              });
+}
+
 void Tenants::data_of(std::string_view code, store::Callback<TenantData> done) {
     auto use = [code = std::string(code)](const std::shared_ptr<Open>& open,
                                           store::Callback<TenantData> answer) {
