@@ -161,6 +161,7 @@ class Daemon {
     api::Network network() const;
     void open_keys();
     std::unique_ptr<vault::RootKeyProvider> root_key_providers();
+    core::Result<void> set_token_environment();
     core::Result<void> build_tenants();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
     void open_tenants();
@@ -196,6 +197,7 @@ class Daemon {
     std::unique_ptr<core::Config> config_;
     core::Settings settings_{};
     process::DescriptorBudget budget_;
+    std::optional<os::FdLimits> child_core_limit_;  ///< none: ours was left alone
     os::FdLimits child_limits_;  ///< as they were before ours were raised
     std::optional<process::Table> table_;
     std::unique_ptr<process::StateStore> state_;
@@ -438,6 +440,7 @@ core::Result<void> Daemon::build_supervisor() {
     }
     options.child_fd_limit_soft = child_limits_.soft;
     options.child_fd_limit_hard = child_limits_.hard;
+    options.child_core_limit = child_core_limit_;
     options.shutdown_timeout = settings_.supervisor.shutdown_timeout;
     options.descriptors = budget_.processes;
     options.max_processes = static_cast<std::uint32_t>(settings_.max_processes);
@@ -552,7 +555,22 @@ std::unique_ptr<vault::RootKeyProvider> Daemon::root_key_providers() {
     return vault::make_provider_chain(std::move(out));
 }
 
+/// Before there are other threads.
+core::Result<void> Daemon::set_token_environment() {
+    for (const std::string& entry : net::split_list(settings_.root_key.environment)) {
+        const std::size_t equals = entry.find('=');
+        if (equals == 0 || equals == std::string::npos) {
+            return core::Error(core::Code::kInvalidArgument,
+                               fmt::format("tenancy.pkcs11_environment: '{}' is not NAME=VALUE",
+                                           entry));
+        }
+        ::setenv(entry.substr(0, equals).c_str(), entry.c_str() + equals + 1, 1);
+    }
+    return {};
+}
+
 core::Result<void> Daemon::build_tenants() {
+    ZONA_TRY_VOID(set_token_environment());
     ZONA_TRY(const tenancy::BuildType type, tenancy::parse_build_type(settings_.build_type));
     root_keys_ = root_key_providers();
     tenants_.emplace(
@@ -695,6 +713,7 @@ core::Result<void> Daemon::build() {
     // A log file over RLIMIT_FSIZE is an error of writing like a full disk.
     os::ignore_signal(SIGXFSZ);
     ZONA_TRY_VOID(configure());
+    if (!settings_.core_dumps) child_core_limit_ = os::leave_no_core_dumps();
     const auto& connections = config_->snapshot()->items().at("api.max_connections");
     const bool asked_for = connections.source != core::ConfigSource::kDefault;
     budget_ = process::DescriptorBudget::of(

@@ -61,6 +61,11 @@ std::vector<Setting> general_settings() {
          .description = "How many processes one daemon takes.",
          .least = 1,
          .most = 1'000'000},
+        {.key = "limits.core_dumps",
+         .type = SettingType::kBoolean,
+         .default_value = "false",
+         .description = "Whether zona itself may leave core dumps, in which tenants' data and keys "
+                        "lie in clear. Processes that it manages keep their own limit."},
     };
 }
 
@@ -120,6 +125,9 @@ std::vector<Setting> tenancy_settings() {
          .type = SettingType::kPath,
          .description = "The PKCS#11 library of the token, e.g. "
                         "`/usr/lib/softhsm/libsofthsm2.so`."},
+        {.key = "tenancy.pkcs11_environment",
+         .description = "Variables that the library reads, separated by commas: "
+                        "`SOFTHSM2_CONF=/etc/softhsm/softhsm2.conf`. zona sees few of its caller's."},
         {.key = "tenancy.pkcs11_token",
          .default_value = "zona",
          .description = "The label of the token."},
@@ -359,6 +367,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                      .file = snapshot.text("tenancy.root_key_file"),
                      .keys = snapshot.secret("tenancy.root_keys"),
                      .module = snapshot.text("tenancy.pkcs11_module"),
+                     .environment = snapshot.text("tenancy.pkcs11_environment"),
                      .token = snapshot.text("tenancy.pkcs11_token"),
                      .label = snapshot.text("tenancy.pkcs11_key"),
                      .pin = snapshot.secret("tenancy.pkcs11_pin")},
@@ -366,6 +375,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),
         .max_processes = snapshot.integer("limits.max_processes"),
+        .core_dumps = snapshot.boolean("limits.core_dumps"),
     };
 }
 

@@ -52,6 +52,7 @@ struct Settings {
         std::string file;
         Secret keys;
         std::string module;
+        std::string environment;  ///< NAME=VALUE, separated by commas
         std::string token;
         std::string label;
         Secret pin;
@@ -72,6 +73,7 @@ struct Settings {
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;
+    bool core_dumps;  ///< of the daemon itself
 
     /// Precondition: `snapshot` was made with daemon_settings().
     static Settings from(const ConfigSnapshot& snapshot);

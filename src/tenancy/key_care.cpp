@@ -60,16 +60,35 @@ void KeyCare::report(store::Callback<KeyReport> done) const {
         std::move(done));
 }
 
-void KeyCare::rotate(std::string owner, store::Callback<KeyOwner> done) const {
-    ask<KeyOwner>(
-        *tenants_,
-        [owner = std::move(owner), log = log_](EncryptedFiles& files) -> Result<KeyOwner> {
-            ZONA_TRY(const vault::KeyId key, files.key_ring().rotate(owner));
+void KeyCare::rotate(std::string owner, store::Callback<std::vector<KeyOwner>> done) const {
+    auto rotate_all = [wanted = std::move(owner),
+                       log = log_](EncryptedFiles& files) -> Result<std::vector<KeyOwner>> {
+        std::vector<std::string> names;
+        for (KeyOwner& one : files.key_ring().owners()) {
+            if (!one.erased_at) names.push_back(std::move(one.tenant));
+        }
+        if (!wanted.empty()) names = {wanted};
+        std::vector<KeyOwner> out;
+        for (const std::string& name : names) {
+            ZONA_TRY(const vault::KeyId key, files.key_ring().rotate(name));
             log.info("an owner has a new key",
-                     {{"owner", owner}, {"key", fmt::format("{:08x}", std::to_underlying(key))}});
-            return owner_in(files, owner);
-        },
-        std::move(done));
+                     {{"owner", name}, {"key", fmt::format("{:08x}", std::to_underlying(key))}});
+            ZONA_TRY(KeyOwner now, owner_in(files, name));
+            out.push_back(std::move(now));
+        }
+        return out;
+    };
+    ask<std::vector<KeyOwner>>(*tenants_, std::move(rotate_all), std::move(done));
+}
+
+void KeyCare::begin_reencryption(std::string owner) const {
+    auto told = [owner, log = log_](const Result<Reencrypted>& ended) {
+        if (!ended)
+            return log.report("not all is under the new key", ended.error(), {{"owner", owner}});
+        log.info("all that is open is under the new key",
+                 {{"owner", owner}, {"documents", ended->documents}});
+    };
+    reencrypt(std::move(owner), std::move(told));
 }
 
 void KeyCare::rewrap(store::Callback<KeyReport> done) const {

@@ -47,15 +47,19 @@ class KeyCare {
     /// All owners with the ids and ages of their keys; asks the provider for the root key.
     void report(store::Callback<KeyReport> done) const;
 
-    /// Gives an owner another key for what is written from then on. What is there stays readable;
-    /// reencrypt() brings it under the new key. The old key stays, for backups of before.
-    /// Errors: kNotFound: no such owner, or its keys were revoked.
-    void rotate(std::string owner, store::Callback<vault::KeyOwner> done) const;
+    /// Gives an owner, or for an empty name each that has keys, another one for what is written
+    /// from then on, and tells who got one. What is there stays readable; reencrypt() brings it
+    /// under the new key. The old key stays, for backups of before. Errors: kNotFound: no such
+    /// owner, or its keys were revoked; of several those before an error have theirs.
+    void rotate(std::string owner, store::Callback<std::vector<vault::KeyOwner>> done) const;
 
     /// Encrypts anew what of an owner is under older keys: pages of its databases that are open,
     /// beside their use, and sealed fields. For a job after rotate(); it may be interrupted by any
     /// death, and called again. Of a tenant that is not served nothing is done.
     void reencrypt(std::string owner, store::Callback<Reencrypted> done) const;
+
+    /// reencrypt() without waiting; how it ended is in the log.
+    void begin_reencryption(std::string owner) const;
 
     /// Wraps all keys with a new root key of the provider that is set now, which is also how the
     /// provider is changed. No data is touched; a crash leaves the keys under the old root key or

@@ -66,6 +66,8 @@ Status carry_out_verb(Context& context, const Command& command) {
             return keys(context, std::get<KeyOptions>(options));
         case Verb::kTenant:
             return tenants(context, std::get<TenantOptions>(options));
+        case Verb::kVault:
+            return vault(context, std::get<VaultOptions>(options));
         case Verb::kContext:
         case Verb::kHelp:
             break;

@@ -174,6 +174,15 @@ struct TenantOptions {
     std::string concurrent_requests;  ///< kUpdate; empty: as it is
 };
 
+enum class VaultAction : std::uint8_t { kStatus, kKeys, kRotate, kRewrap, kRevoke };
+
+/// Texts as typed: the API checks them.
+struct VaultOptions {
+    VaultAction action = VaultAction::kStatus;
+    std::string owner;    ///< kRotate, empty: all; kRevoke
+    std::string confirm;  ///< kRevoke
+};
+
 enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };
 
 /// What kAdd adds stands in the global options.
@@ -193,7 +202,7 @@ struct NoOptions {};
 using VerbOptions =
     std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
-                 TenantOptions, ExecutionOptions, ContextOptions, WebOptions>;
+                 TenantOptions, VaultOptions, ExecutionOptions, ContextOptions, WebOptions>;
 
 /// A command to carry out.
 struct Command {

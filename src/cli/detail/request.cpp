@@ -292,6 +292,25 @@ ApiRequest manage_tenants(const TenantOptions& options) {
     return get(all);
 }
 
+ApiRequest manage_vault(const VaultOptions& options) {
+    const std::string all = "/api/v1/vault";
+    json::object body;
+    if (!options.owner.empty()) body["owner"] = options.owner;
+    switch (options.action) {
+        case VaultAction::kRotate:
+            return post(all + "/rotations", body);
+        case VaultAction::kRewrap:
+            return {"POST", all + "/rewrappings", {}};
+        case VaultAction::kRevoke:
+            body["confirm"] = options.confirm;
+            return post(all + "/revocations", body);
+        case VaultAction::kStatus:
+        case VaultAction::kKeys:
+            break;
+    }
+    return get(all);
+}
+
 ApiRequest manage_keys(const KeyOptions& options) {
     const std::string one = "/api/v1/keys/" + percent_encoded(options.name);
     json::object body;

@@ -37,6 +37,7 @@ enum class Verb : std::uint8_t {
     kConfig,
     kKey,
     kTenant,
+    kVault,
     kContext,
     kHelp,
 };

@@ -143,6 +143,10 @@ class VerbParser {
                               "end after the last line, do not follow");
                 app_.add_flag("--raw", raw_.raw, "the lines alone, without names");
                 return;
+            case Verb::kVault:
+                app_.add_flag("--all", raw_.all, "rotate: of the installation and all tenants");
+                text_flag("--confirm", raw_.confirm, "CODE", "revoke: the same code once more");
+                return;
             case Verb::kTenant:
                 text_flag("--name", raw_.tenant_name, "NAME", "for people (else its code)");
                 text_flag("--email", raw_.email, "ADDRESS", "whom to write to");

@@ -101,6 +101,8 @@ struct RawWords {
     std::vector<std::string> only;
     bool no_wait = false;
     std::string tenant_name;
+    std::string confirm;
+    bool all = false;
     std::string email;
     std::string requests_per_second;
     std::string concurrent_requests;
