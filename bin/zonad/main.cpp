@@ -198,7 +198,7 @@ class Daemon {
     core::Settings settings_{};
     process::DescriptorBudget budget_;
     std::optional<os::FdLimits> child_core_limit_;  ///< none: ours was left alone
-    os::FdLimits child_limits_;  ///< as they were before ours were raised
+    os::FdLimits child_limits_;                     ///< as they were before ours were raised
     std::optional<process::Table> table_;
     std::unique_ptr<process::StateStore> state_;
     std::unique_ptr<process::ExitHistory> history_;
@@ -560,9 +560,9 @@ core::Result<void> Daemon::set_token_environment() {
     for (const std::string& entry : net::split_list(settings_.root_key.environment)) {
         const std::size_t equals = entry.find('=');
         if (equals == 0 || equals == std::string::npos) {
-            return core::Error(core::Code::kInvalidArgument,
-                               fmt::format("tenancy.pkcs11_environment: '{}' is not NAME=VALUE",
-                                           entry));
+            return core::Error(
+                core::Code::kInvalidArgument,
+                fmt::format("tenancy.pkcs11_environment: '{}' is not NAME=VALUE", entry));
         }
         ::setenv(entry.substr(0, equals).c_str(), entry.c_str() + equals + 1, 1);
     }

@@ -27,8 +27,8 @@ std::string_view to_string(Reach reach) {
 
 std::string_view to_string(Tag tag) {
     constexpr std::array<std::string_view, 12> kNames = {
-        "processes", "executions", "logs",    "streams",   "snapshots", "configuration",
-        "system",    "keys",       "tenants", "vault",     "documents", "pmdaemon"};
+        "processes", "executions", "logs",    "streams", "snapshots", "configuration",
+        "system",    "keys",       "tenants", "vault",   "documents", "pmdaemon"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 

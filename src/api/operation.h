@@ -61,7 +61,7 @@ std::string_view meaning(Tag tag);
 inline constexpr Tag kAllTags[] = {Tag::kProcesses, Tag::kExecutions, Tag::kLogs,
                                    Tag::kStreams,   Tag::kSnapshots,  Tag::kConfiguration,
                                    Tag::kSystem,    Tag::kKeys,       Tag::kTenants,
-                                   Tag::kVault,     Tag::kDocuments, Tag::kPmdaemon};
+                                   Tag::kVault,     Tag::kDocuments,  Tag::kPmdaemon};
 
 /// Whose conventions an operation keeps.
 enum class Manner : std::uint8_t {

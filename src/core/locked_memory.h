@@ -2,9 +2,9 @@
 /// LockedMemory: small pieces of memory for keys, kept out of core dumps and off the swap.
 ///
 /// The pieces lie together in mappings of their own: not dumped (MADV_DONTDUMP), not given to
-/// children of fork (MADV_WIPEONFORK), locked in memory, and where the kernel has memfd_secret(2) out
-/// of its own sight, too. Locking is refused beyond RLIMIT_MEMLOCK; then the memory may be swapped
-/// out, and locked_memory() says so. Source: SEC-07; madvise(2), mlock(2).
+/// children of fork (MADV_WIPEONFORK), locked in memory, and where the kernel has memfd_secret(2)
+/// out of its own sight, too. Locking is refused beyond RLIMIT_MEMLOCK; then the memory may be
+/// swapped out, and locked_memory() says so. Source: SEC-07; madvise(2), mlock(2).
 #pragma once
 
 #include <cstddef>

@@ -83,7 +83,8 @@ std::vector<Setting> tenancy_settings() {
          .type = SettingType::kChoice,
          .default_value = "file",
          .description =
-             "Where the key is that all tenants' keys are wrapped with: in `tenancy.root_key_file`, "
+             "Where the key is that all tenants' keys are wrapped with: in "
+             "`tenancy.root_key_file`, "
              "in `tenancy.root_keys` or in a PKCS#11 token. After a change `zona vault rewrap` "
              "wraps them anew; until then the places of before are looked at, too.",
          .choices = {"file", "environment", "pkcs11"}},
@@ -126,8 +127,9 @@ std::vector<Setting> tenancy_settings() {
          .description = "The PKCS#11 library of the token, e.g. "
                         "`/usr/lib/softhsm/libsofthsm2.so`."},
         {.key = "tenancy.pkcs11_environment",
-         .description = "Variables that the library reads, separated by commas: "
-                        "`SOFTHSM2_CONF=/etc/softhsm/softhsm2.conf`. zona sees few of its caller's."},
+         .description =
+             "Variables that the library reads, separated by commas: "
+             "`SOFTHSM2_CONF=/etc/softhsm/softhsm2.conf`. zona sees few of its caller's."},
         {.key = "tenancy.pkcs11_token",
          .default_value = "zona",
          .description = "The label of the token."},

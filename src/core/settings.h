@@ -9,8 +9,8 @@
 
 #include "core/byte_count.h"
 #include "core/config.h"
-#include "core/secret.h"
 #include "core/log_level.h"
+#include "core/secret.h"
 #include "core/setting.h"
 
 namespace zona::core {

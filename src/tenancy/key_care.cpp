@@ -45,11 +45,11 @@ KeyReport report_of(EncryptedFiles& files) {
 /// Calls `work(EncryptedFiles&) -> Result<T>` and gives its answer.
 template <class T, class Work>
 void ask(Tenants& tenants, Work work, store::Callback<T> done) {
-    tenants.with_files([work = std::move(work), done = std::move(done)](
-                           Result<FilesPtr> files) mutable {
-        if (!files) return done(files.take_error());
-        done(work(**files));
-    });
+    tenants.with_files(
+        [work = std::move(work), done = std::move(done)](Result<FilesPtr> files) mutable {
+            if (!files) return done(files.take_error());
+            done(work(**files));
+        });
 }
 
 }  // namespace
@@ -156,16 +156,16 @@ class KeyCare::Round : public std::enable_shared_from_this<Round> {
     void fields() {
         const auto specs = tenant_collections();
         if (!data_ || collection_ == specs.size()) return done_(out_);
-        data_->reseal(*specs.at(collection_), {.limit = kDocumentsAtOnce, .token = token_},
-                      Unsealed::kRefuse, [self = shared_from_this()](Result<Resealed> page) {
-                          if (!page) return self->done_(page.take_error());
-                          self->out_.documents += page->changed;
-                          self->token_ = page->next;
-                          if (self->token_.empty()) ++self->collection_;
-                          // Not on the database's own thread, which has others to serve.
-                          self->tenants_.with_files(
-                              [self](const Result<FilesPtr>&) { self->fields(); });
-                      });
+        data_->reseal(
+            *specs.at(collection_), {.limit = kDocumentsAtOnce, .token = token_}, Unsealed::kRefuse,
+            [self = shared_from_this()](Result<Resealed> page) {
+                if (!page) return self->done_(page.take_error());
+                self->out_.documents += page->changed;
+                self->token_ = page->next;
+                if (self->token_.empty()) ++self->collection_;
+                // Not on the database's own thread, which has others to serve.
+                self->tenants_.with_files([self](const Result<FilesPtr>&) { self->fields(); });
+            });
     }
 
     Tenants& tenants_;

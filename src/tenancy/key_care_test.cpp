@@ -84,7 +84,9 @@ class KeyCareTest : public testing::TestWithParam<BuildType> {
         for (std::int64_t id = 1; id <= 5; ++id) {
             ASSERT_TRUE(wait<Record>([&](auto done) {
                 data.write(
-                    [&](Writer& w) { return w.insert(data.collection(integrations()), id, document); },
+                    [&](Writer& w) {
+                        return w.insert(data.collection(integrations()), id, document);
+                    },
                     std::move(done));
             }));
         }
@@ -120,13 +122,12 @@ TEST_P(KeyCareTest, RotatedKeysTakeOverAndEverythingIsEncryptedAnew) {
     const KeyOwner rotated = rotate("acme")->at(0);
     EXPECT_EQ(rotated.keys.size(), 2U);
     EXPECT_TRUE(secret_of("acme").value());
-    const auto round = wait<Reencrypted>(
-        [&](auto done) { care().reencrypt("acme", std::move(done)); });
+    const auto round =
+        wait<Reencrypted>([&](auto done) { care().reencrypt("acme", std::move(done)); });
     EXPECT_EQ(round->documents, 5U);
-    EXPECT_EQ(wait<Reencrypted>([&](auto done) {
-                  care().reencrypt("acme", std::move(done));
-              })->documents,
-              0U);
+    EXPECT_EQ(
+        wait<Reencrypted>([&](auto done) { care().reencrypt("acme", std::move(done)); })->documents,
+        0U);
     EXPECT_TRUE(wait<Reencrypted>([&](auto done) { care().reencrypt("core", std::move(done)); }));
     EXPECT_EQ(rotate("")->size(), 2U) << "core and acme; the default tenant was not used yet";
     EXPECT_EQ(rotate("nobody").error().code(), Code::kNotFound);
@@ -172,9 +173,8 @@ TEST_P(KeyCareTest, RevokedTenantIsReadByNobodyAndOthersAre) {
                   std::move(done));
     });
     EXPECT_FALSE(by_held.has_value()) << "what was given out before does not read it either";
-    EXPECT_TRUE(wait<Tenant>([&](auto done) {
-        tenants_->set_status("acme", TenantStatus::kActive, std::move(done));
-    }));
+    EXPECT_TRUE(wait<Tenant>(
+        [&](auto done) { tenants_->set_status("acme", TenantStatus::kActive, std::move(done)); }));
     EXPECT_FALSE(secret_of("acme")) << "and it does not come back";
     EXPECT_TRUE(secret_of("globex").value());
     EXPECT_TRUE(revoke("acme")) << "again is the same";

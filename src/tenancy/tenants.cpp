@@ -349,9 +349,8 @@ void Tenants::with_files(
     std::move_only_function<void(Result<std::shared_ptr<EncryptedFiles>>)> use) {
     using Given = std::shared_ptr<EncryptedFiles>;
     auto done = [this, use = std::move(use)](Result<Given> files) mutable {
-        deps_.run_blocking([use = std::move(use), files = std::move(files)]() mutable {
-            use(std::move(files));
-        });
+        deps_.run_blocking(
+            [use = std::move(use), files = std::move(files)]() mutable { use(std::move(files)); });
     };
     with_open(store::Callback<Given>(std::move(done)),
               [this](const std::shared_ptr<Open>&, store::Callback<Given> answer) {

@@ -43,7 +43,7 @@ struct Rotation {
 /// Whose keys are in a ring, or were.
 struct KeyOwner {
     std::string tenant;
-    std::vector<DataKeyInfo> keys;               ///< the current one last; none once erased
+    std::vector<DataKeyInfo> keys;  ///< the current one last; none once erased
     std::optional<core::SystemTime> erased_at;
 };
 

@@ -87,9 +87,9 @@ std::unique_ptr<RootKeyProvider> make_text_provider(core::Secret keys, std::stri
 
 /// Several providers: the first one's keys, and those of the others while something still lies
 /// under them. So the provider can be changed: what was wrapped is read with the old one until
-/// KeyRing::rotate_root() has wrapped it anew. make() and keep_only() are the first one's. get() asks
-/// one after the other; its error is the first one's, with what the others said that were not able to
-/// answer. name() is the first one's. Precondition: there is one at least.
+/// KeyRing::rotate_root() has wrapped it anew. make() and keep_only() are the first one's. get()
+/// asks one after the other; its error is the first one's, with what the others said that were not
+/// able to answer. name() is the first one's. Precondition: there is one at least.
 std::unique_ptr<RootKeyProvider> make_provider_chain(
     std::vector<std::unique_ptr<RootKeyProvider>> providers);
 

@@ -35,8 +35,9 @@ class TokenRootKey final : public RootKey {
 
     Result<std::string> wrap(const Key& key, std::string_view context) override {
         const crypto::Nonce nonce = nonces_.next();
-        ZONA_TRY(const std::string sealed,
-                 token_->encrypt(id_, {.nonce = nonce, .context = bytes_of(context)}, key.reveal()));
+        ZONA_TRY(
+            const std::string sealed,
+            token_->encrypt(id_, {.nonce = nonce, .context = bytes_of(context)}, key.reveal()));
         std::string out(reinterpret_cast<const char*>(nonce.data()), nonce.size());
         out += sealed;
         return crypto::base64url(bytes_of(out));
@@ -50,10 +51,9 @@ class TokenRootKey final : public RootKey {
         }
         const auto bytes = bytes_of(*in);
         ZONA_TRY(const core::Secret plain,
-                 token_->decrypt(id_,
-                                 {.nonce = bytes.first(crypto::kNonceSize),
-                                  .context = bytes_of(context)},
-                                 bytes.subspan(crypto::kNonceSize)));
+                 token_->decrypt(
+                     id_, {.nonce = bytes.first(crypto::kNonceSize), .context = bytes_of(context)},
+                     bytes.subspan(crypto::kNonceSize)));
         if (plain.reveal().size() != crypto::kKeySize)
             return Error(Code::kConflict, "what the token has opened is no key");
         return Key(bytes_of(plain.reveal()).first<crypto::kKeySize>());
@@ -77,12 +77,12 @@ class TokenProvider final : public RootKeyProvider {
     Result<std::unique_ptr<RootKey>> get(std::string_view id) override {
         ZONA_TRY(const std::vector<std::string> ids, token_->ids());
         if (std::ranges::find(ids, id) == ids.end()) {
-            return Error(Code::kNotFound,
-                         fmt::format("root key {} is not in {}, which holds {} under the label "
-                                     "'{}'; without it nothing that was encrypted can be read: put "
-                                     "in the token that has it",
-                                     id, name(), ids.empty() ? "none" : "others",
-                                     token_->options().label));
+            return Error(
+                Code::kNotFound,
+                fmt::format("root key {} is not in {}, which holds {} under the label "
+                            "'{}'; without it nothing that was encrypted can be read: put "
+                            "in the token that has it",
+                            id, name(), ids.empty() ? "none" : "others", token_->options().label));
         }
         return std::make_unique<TokenRootKey>(std::string(id), token_, random_);
     }

@@ -71,10 +71,7 @@ class TokenProviderTest : public testing::Test {
     }
 
     TokenOptions options(Result<Secret> pin = Secret(std::string(kPin))) {
-        return {.module = module(),
-                .token = token_,
-                .label = "zona-root",
-                .pin = [this, pin] {
+        return {.module = module(), .token = token_, .label = "zona-root", .pin = [this, pin] {
                     ++asked_;
                     return pin;
                 }};
@@ -171,7 +168,8 @@ TEST_F(TokenProviderTest, SaysWhatIsWrongAndNeverThePin) {
     };
     TokenOptions other = options();
     other.token = "elsewhere";
-    EXPECT_THAT(message(other, Code::kUnavailable), HasSubstr("the token 'elsewhere' is not there"));
+    EXPECT_THAT(message(other, Code::kUnavailable),
+                HasSubstr("the token 'elsewhere' is not there"));
     other = options();
     other.module = "/nowhere/module.so";
     EXPECT_THAT(message(other, Code::kInvalidArgument), HasSubstr("/nowhere/module.so"));
@@ -188,8 +186,7 @@ TEST_F(TokenProviderTest, SaysWhatIsWrongAndNeverThePin) {
 
 // SEC-07
 TEST_F(TokenProviderTest, WrongPinIsTriedOnce) {
-    const auto tokens =
-        make_token_provider(options(Secret(std::string("8264-wrong"))), random_);
+    const auto tokens = make_token_provider(options(Secret(std::string("8264-wrong"))), random_);
 
     EXPECT_THAT(tokens->make().error().message(), HasSubstr("is wrong"));
     for (int i = 0; i < 5; ++i)

@@ -111,36 +111,37 @@ Operation rewrap_keys() {
 }
 
 Operation revoke_keys() {
-    return {.method = Method::kPost,
-            .path = "/api/v1/vault/revocations",
-            .id = "revokeDataKeys",
-            .tag = Tag::kVault,
-            .access = Access::kAdmin,
-            .summary = "Forget a tenant's keys for good",
-            .description =
-                "The tenant is deactivated, and what was encrypted for it, copies and backups "
-                "included, is read by nobody any more. There is no way back.",
-            .body = BodySpec{Shape::object({required("owner", owner_shape("The tenant's code.")),
-                                            required("confirm", owner_shape("The same once more: "
-                                                                            "else it is refused."))}),
-                             {{"acme", "Forget acme's keys",
-                               R"({"owner": "acme", "confirm": "acme"})"}}},
-            .answers = {{.description = "What is left of it.",
-                         .shape = Shape::component("KeyOwner"),
-                         .example = R"({"owner": "acme", "keys": [],
+    return {
+        .method = Method::kPost,
+        .path = "/api/v1/vault/revocations",
+        .id = "revokeDataKeys",
+        .tag = Tag::kVault,
+        .access = Access::kAdmin,
+        .summary = "Forget a tenant's keys for good",
+        .description =
+            "The tenant is deactivated, and what was encrypted for it, copies and backups "
+            "included, is read by nobody any more. There is no way back.",
+        .body =
+            BodySpec{Shape::object({required("owner", owner_shape("The tenant's code.")),
+                                    required("confirm", owner_shape("The same once more: "
+                                                                    "else it is refused."))}),
+                     {{"acme", "Forget acme's keys", R"({"owner": "acme", "confirm": "acme"})"}}},
+        .answers = {{.description = "What is left of it.",
+                     .shape = Shape::component("KeyOwner"),
+                     .example = R"({"owner": "acme", "keys": [],
                              "revoked_at": "2026-05-01T12:00:00.000Z"})"}},
-            .errors = {{Code::kNotFound, "There is no such tenant, or it has no keys."}}};
+        .errors = {{Code::kNotFound, "There is no such tenant, or it has no keys."}}};
 }
 
 json::object shown(const KeyOwner& owner) {
     json::array keys;
     for (const vault::DataKeyInfo& key : owner.keys) {
-        keys.push_back(json::object{
-            {"id", fmt::format("{:08x}", std::to_underlying(key.id))},
-            {"state", key.id == owner.keys.back().id ? "current" : "old"},
-            {"made_at", core::to_rfc3339(key.made_at)}});
+        keys.push_back(json::object{{"id", fmt::format("{:08x}", std::to_underlying(key.id))},
+                                    {"state", key.id == owner.keys.back().id ? "current" : "old"},
+                                    {"made_at", core::to_rfc3339(key.made_at)}});
     }
-    json::object out = {{"owner", owner.tenant}, {"keys", std::move(keys)}, {"revoked_at", nullptr}};
+    json::object out = {
+        {"owner", owner.tenant}, {"keys", std::move(keys)}, {"revoked_at", nullptr}};
     if (owner.erased_at) out["revoked_at"] = core::to_rfc3339(*owner.erased_at);
     return out;
 }

@@ -366,8 +366,8 @@ Result<VerbOptions> vault_options(const RawWords& raw) {
                 .detail({"", "", fmt::format("usage: zona vault {}", info(Verb::kVault).synopsis)});
         }
         out.action = row->second;
-        const bool is_one = out.action == VaultAction::kRevoke ||
-                            (out.action == VaultAction::kRotate && !raw.all);
+        const bool is_one =
+            out.action == VaultAction::kRevoke || (out.action == VaultAction::kRotate && !raw.all);
         ZONA_TRY_VOID(check_count(Verb::kVault, words, is_one ? 2 : 1, is_one ? 2 : 1));
         if (is_one) out.owner = words[1];
     }
@@ -378,8 +378,9 @@ Result<VerbOptions> vault_options(const RawWords& raw) {
     if (out.action == VaultAction::kRevoke && out.confirm != out.owner) {
         return wrong(fmt::format("what was encrypted for '{}' could be read by nobody any more",
                                  escape_control(out.owner)))
-            .detail({"", "", fmt::format("if that is meant: zona vault revoke {0} --confirm {0}",
-                                         escape_control(out.owner))});
+            .detail({"", "",
+                     fmt::format("if that is meant: zona vault revoke {0} --confirm {0}",
+                                 escape_control(out.owner))});
     }
     return out;
 }

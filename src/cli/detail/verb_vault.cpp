@@ -49,9 +49,9 @@ std::string keys_text(const json::array& owners, const Screen& screen) {
 }
 
 std::string status_text(const json::object& vault) {
-    std::string out = fmt::format("root key  {}\nprovider  {}\n",
-                                  escape_control(text_of(vault, "root_key")),
-                                  escape_control(text_of(vault, "provider")));
+    std::string out =
+        fmt::format("root key  {}\nprovider  {}\n", escape_control(text_of(vault, "root_key")),
+                    escape_control(text_of(vault, "provider")));
     const std::string problem = text_of(vault, "problem");
     if (!problem.empty()) out += fmt::format("problem   {}\n", escape_control(problem));
     return out;

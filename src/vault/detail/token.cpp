@@ -34,7 +34,8 @@ std::string name_of(CK_RV code) {
         {CKR_SESSION_HANDLE_INVALID, "CKR_SESSION_HANDLE_INVALID"},
         {CKR_USER_PIN_NOT_INITIALIZED, "CKR_USER_PIN_NOT_INITIALIZED"},
     };
-    const auto* const found = std::ranges::find(kNames, code, &std::pair<CK_RV, std::string_view>::first);
+    const auto* const found =
+        std::ranges::find(kNames, code, &std::pair<CK_RV, std::string_view>::first);
     return found != std::end(kNames) ? std::string(found->second) : fmt::format("{:#x}", code);
 }
 
@@ -118,8 +119,8 @@ Result<CK_SLOT_ID> Token::look_for_slot() const {
     for (const CK_SLOT_ID slot : slots) {
         CK_TOKEN_INFO info{};
         if (calls_->C_GetTokenInfo(slot, &info) != CKR_OK) continue;
-        const std::string_view label = unpadded(
-            {reinterpret_cast<const char*>(info.label), sizeof(info.label)});
+        const std::string_view label =
+            unpadded({reinterpret_cast<const char*>(info.label), sizeof(info.label)});
         if (label == options_.token) return slot;
         if (!label.empty()) seen.emplace_back(label);
     }
@@ -133,10 +134,11 @@ Result<CK_SLOT_ID> Token::look_for_slot() const {
 Result<void> Token::log_in() {
     ZONA_TRY(const core::Secret pin, options_.pin());
     if (refused_pin_ && refused_pin_->same_as(pin)) {
-        return Error(Code::kForbidden,
-                     fmt::format("the token '{}' has refused the PIN, which is not tried again lest "
-                                 "the token lock itself: give the right one and restart zona",
-                                 options_.token));
+        return Error(
+            Code::kForbidden,
+            fmt::format("the token '{}' has refused the PIN, which is not tried again lest "
+                        "the token lock itself: give the right one and restart zona",
+                        options_.token));
     }
     const std::string_view text = pin.reveal();
     const CK_RV code = calls_->C_Login(session_, CKU_USER, in(text.data()), text.size());
@@ -299,10 +301,11 @@ CK_GCM_PARAMS parameters(const Token::Gcm& gcm) {
 }
 
 Error no_key(const TokenOptions& options, std::string_view id) {
-    return Error(Code::kNotFound,
-                 fmt::format("root key {} is not in the token '{}' under the label '{}'; without it "
-                             "nothing that was encrypted can be read: put in the token that has it",
-                             id, options.token, options.label));
+    return Error(
+        Code::kNotFound,
+        fmt::format("root key {} is not in the token '{}' under the label '{}'; without it "
+                    "nothing that was encrypted can be read: put in the token that has it",
+                    id, options.token, options.label));
 }
 
 }  // namespace

@@ -19,7 +19,8 @@
 namespace zona::vault::detail {
 
 /// All members from any thread, one at a time. Looking for a token that is not there begins the
-/// module anew, which ends the sessions of other objects in this process; they make new ones. Errors: those of make_token_provider().
+/// module anew, which ends the sessions of other objects in this process; they make new ones.
+/// Errors: those of make_token_provider().
 class Token {
   public:
     explicit Token(TokenOptions options) : options_(std::move(options)) {}
