@@ -64,12 +64,12 @@ struct Settings {
     std::string log_file;                        ///< empty: standard error
     Api api;
     Supervisor supervisor;
-    std::int64_t tenant_requests_per_second;
-    std::int64_t tenant_concurrent_requests;
-    std::int64_t concurrent_requests_of_all;
     std::string build_type;  ///< a tenancy::BuildType by name
     RootKey root_key;
     std::chrono::milliseconds key_rotation_interval;
+    std::int64_t tenant_requests_per_second;
+    std::int64_t tenant_concurrent_requests;
+    std::int64_t concurrent_requests_of_all;
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;
