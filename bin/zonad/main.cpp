@@ -53,6 +53,7 @@
 #include "tenancy/tenant_operations.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
+#include "vault/token_provider.h"
 
 namespace asio = boost::asio;
 using namespace zona;
@@ -165,6 +166,9 @@ class Daemon {
     api::Network network() const;
     void open_keys();
     store::MongoOptions mongo_options();
+    std::unique_ptr<vault::RootKeyProvider> root_key_providers();
+    core::Result<void> set_token_environment();
+    core::Result<bool> has_backups(const std::string& owner);
     core::Result<void> build_tenants();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
     void open_tenants();
@@ -200,7 +204,8 @@ class Daemon {
     std::unique_ptr<core::Config> config_;
     core::Settings settings_{};
     process::DescriptorBudget budget_;
-    os::FdLimits child_limits_;  ///< as they were before ours were raised
+    std::optional<os::FdLimits> child_core_limit_;  ///< none: ours was left alone
+    os::FdLimits child_limits_;                     ///< as they were before ours were raised
     std::optional<process::Table> table_;
     std::unique_ptr<process::StateStore> state_;
     std::unique_ptr<process::ExitHistory> history_;
@@ -445,6 +450,7 @@ core::Result<void> Daemon::build_supervisor() {
     }
     options.child_fd_limit_soft = child_limits_.soft;
     options.child_fd_limit_hard = child_limits_.hard;
+    options.child_core_limit = child_core_limit_;
     options.shutdown_timeout = settings_.supervisor.shutdown_timeout;
     options.descriptors = budget_.processes;
     options.max_processes = static_cast<std::uint32_t>(settings_.max_processes);
@@ -543,9 +549,62 @@ store::MongoOptions Daemon::mongo_options() {
             .max_waiting_writes = static_cast<std::size_t>(mongo.max_waiting)};
 }
 
+/// The one that is set, then those that the keys may still lie under.
+std::unique_ptr<vault::RootKeyProvider> Daemon::root_key_providers() {
+    const core::Settings::RootKey& wanted = settings_.root_key;
+    std::vector<std::unique_ptr<vault::RootKeyProvider>> out;
+    const auto add = [&](std::string_view name, auto make, bool is_given) {
+        if (wanted.provider == name) {
+            out.insert(out.begin(), make());
+        } else if (is_given) {
+            out.push_back(make());
+        }
+    };
+    add("file", [&] { return vault::make_file_provider(wanted.file, random_); }, true);
+    add(
+        "environment",
+        [&] {
+            return vault::make_text_provider(
+                wanted.keys, "the setting tenancy.root_keys (ZONA_TENANCY_ROOT_KEYS)", random_);
+        },
+        !wanted.keys.empty());
+    add(
+        "pkcs11",
+        [&] {
+            return vault::make_token_provider(
+                {.module = wanted.module,
+                 .token = wanted.token,
+                 .label = wanted.label,
+                 .pin = [pin = wanted.pin]() -> core::Result<core::Secret> {
+                     if (!pin.empty()) return pin;
+                     return core::Error(core::Code::kForbidden,
+                                        "the token's PIN is not given: set "
+                                        "tenancy.pkcs11_pin_file or ZONA_TENANCY_PKCS11_PIN");
+                 }},
+                random_);
+        },
+        !wanted.module.empty());
+    return vault::make_provider_chain(std::move(out));
+}
+
+/// Before there are other threads.
+core::Result<void> Daemon::set_token_environment() {
+    for (const std::string& entry : net::split_list(settings_.root_key.environment)) {
+        const std::size_t equals = entry.find('=');
+        if (equals == 0 || equals == std::string::npos) {
+            return core::Error(
+                core::Code::kInvalidArgument,
+                fmt::format("tenancy.pkcs11_environment: '{}' is not NAME=VALUE", entry));
+        }
+        ::setenv(entry.substr(0, equals).c_str(), entry.c_str() + equals + 1, 1);
+    }
+    return {};
+}
+
 core::Result<void> Daemon::build_tenants() {
+    ZONA_TRY_VOID(set_token_environment());
     ZONA_TRY(const tenancy::BuildType type, tenancy::parse_build_type(settings_.build_type));
-    root_keys_ = vault::make_file_provider(settings_.root_key_file, random_);
+    root_keys_ = root_key_providers();
     ZONA_TRY(sqlite_, store::SqliteProcess::begin(logging_.logger("sqlite")));
     tenants_.emplace(
         tenancy::TenantsOptions{
@@ -626,8 +685,21 @@ core::Result<void> Daemon::build_jobs() {
                               .key_age = wanted.key_age,
                               .check_interval = wanted.check_interval,
                               .health_interval = wanted.health_interval},
-                             {.tenants = *tenants_, .clock = clock_, .metrics = metrics_}));
+                             {.tenants = *tenants_,
+                              .clock = clock_,
+                              .metrics = metrics_,
+                              .needs_key = [this](const std::string& owner, vault::KeyId) {
+                                  return has_backups(owner);
+                              }}));
     return {};
+}
+
+/// Whether there is a backup that the owner's keys open.
+core::Result<bool> Daemon::has_backups(const std::string& owner) {
+    ZONA_TRY(const auto whole, operations_->whole_backups());
+    if (!whole.empty() || owner == tenancy::kCoreOwner) return !whole.empty();
+    ZONA_TRY(const auto own, operations_->backups(owner));
+    return !own.empty();
 }
 
 core::Result<void> Daemon::build_api() {
@@ -723,6 +795,7 @@ core::Result<void> Daemon::build() {
     // A log file over RLIMIT_FSIZE is an error of writing like a full disk.
     os::ignore_signal(SIGXFSZ);
     ZONA_TRY_VOID(configure());
+    if (!settings_.core_dumps) child_core_limit_ = os::leave_no_core_dumps();
     const auto& connections = config_->snapshot()->items().at("api.max_connections");
     const bool asked_for = connections.source != core::ConfigSource::kDefault;
     budget_ = process::DescriptorBudget::of(

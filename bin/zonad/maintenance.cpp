@@ -129,7 +129,7 @@ Result<int> export_shares(const Flags& flags) {
     const core::Settings settings = core::Settings::from(*config->snapshot());
     ZONA_TRY(const std::uint8_t needed, count_in(flags, "--needed"));
     ZONA_TRY(const std::uint8_t total, count_in(flags, "--total"));
-    ZONA_TRY(const crypto::Key key, root_key_in(settings.root_key_file));
+    ZONA_TRY(const crypto::Key key, root_key_in(settings.root_key.file));
     core::SystemRandom random;
     ZONA_TRY(const auto shares, vault::split_key(key, {.needed = needed, .total = total}, random));
     for (const core::Secret& share : shares)

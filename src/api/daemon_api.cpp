@@ -21,6 +21,7 @@
 #include "api/detail/stream_shapes.h"
 #include "api/detail/tenant_routes.h"
 #include "api/detail/tenant_setting_routes.h"
+#include "api/detail/vault_routes.h"
 #include "core/config.h"
 #include "core/fault.h"
 #include "core/json.h"
@@ -467,6 +468,9 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
                                  deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(add_backup_routes(service, routes ? &routes->deps() : nullptr,
                                     routes ? &routes->executions() : nullptr));
+    std::optional<tenancy::KeyCare> care;
+    if (deps != nullptr) care.emplace(deps->tenants, deps->logging.logger("vault"));
+    ZONA_TRY_VOID(add_vault_routes(service, std::move(care)));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));
     return service.add_documents();
 }

@@ -26,14 +26,14 @@ std::string_view to_string(Reach reach) {
 }
 
 std::string_view to_string(Tag tag) {
-    constexpr std::array<std::string_view, 12> kNames = {
-        "processes", "executions", "logs",    "streams", "snapshots", "configuration",
-        "system",    "keys",       "tenants", "jobs",    "documents", "pmdaemon"};
+    constexpr std::array<std::string_view, 13> kNames = {
+        "processes", "executions", "logs", "streams", "snapshots", "configuration", "system",
+        "keys",      "tenants",    "jobs", "vault",   "documents", "pmdaemon"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 
 std::string_view meaning(Tag tag) {
-    constexpr std::array<std::string_view, 12> kMeanings = {
+    constexpr std::array<std::string_view, 13> kMeanings = {
         "Processes: what runs, what should run, and how runs ended.",
         "Changes that go on after their answer, and what has become of them.",
         "What processes wrote, as lines with their times.",
@@ -44,6 +44,7 @@ std::string_view meaning(Tag tag) {
         "API keys: who may ask over the network.",
         "Tenants: who the platform works for.",
         "Jobs: what is done in the background, when, and what has become of it.",
+        "The keys that data is encrypted under: which there are, new ones, and their end.",
         "What this API is.",
         "PMDaemon's paths and shapes, for its clients."};
     return kMeanings.at(static_cast<std::size_t>(tag));

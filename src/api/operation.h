@@ -50,6 +50,7 @@ enum class Tag : std::uint8_t {
     kKeys,
     kTenants,
     kJobs,
+    kVault,
     kDocuments,
     kPmdaemon
 };
@@ -58,10 +59,10 @@ std::string_view to_string(Tag tag);
 /// The heading's one sentence.
 std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
-inline constexpr Tag kAllTags[] = {Tag::kProcesses, Tag::kExecutions, Tag::kLogs,
-                                   Tag::kStreams,   Tag::kSnapshots,  Tag::kConfiguration,
-                                   Tag::kSystem,    Tag::kKeys,       Tag::kTenants,
-                                   Tag::kJobs,      Tag::kDocuments,  Tag::kPmdaemon};
+inline constexpr Tag kAllTags[] = {
+    Tag::kProcesses,     Tag::kExecutions, Tag::kLogs,    Tag::kStreams, Tag::kSnapshots,
+    Tag::kConfiguration, Tag::kSystem,     Tag::kKeys,    Tag::kTenants, Tag::kJobs,
+    Tag::kVault,         Tag::kDocuments,  Tag::kPmdaemon};
 
 /// Whose conventions an operation keeps.
 enum class Manner : std::uint8_t {

@@ -61,6 +61,11 @@ std::vector<Setting> general_settings() {
          .description = "How many processes one daemon takes.",
          .least = 1,
          .most = 1'000'000},
+        {.key = "limits.core_dumps",
+         .type = SettingType::kBoolean,
+         .default_value = "false",
+         .description = "Whether zona itself may leave core dumps, in which tenants' data and keys "
+                        "lie in clear. Processes that it manages keep their own limit."},
     };
 }
 
@@ -74,6 +79,15 @@ std::vector<Setting> tenancy_settings() {
              "stamped with its tenant. It is recorded with the first data, and is not changed by "
              "a setting then.",
          .choices = {"MSSP", "SINGLE_TENANT"}},
+        {.key = "tenancy.root_key",
+         .type = SettingType::kChoice,
+         .default_value = "file",
+         .description =
+             "Where the key is that all tenants' keys are wrapped with: in "
+             "`tenancy.root_key_file`, "
+             "in `tenancy.root_keys` or in a PKCS#11 token. After a change `zona vault rewrap` "
+             "wraps them anew; until then the places of before are looked at, too.",
+         .choices = {"file", "environment", "pkcs11"}},
         {.key = "tenancy.root_key_file",
          .type = SettingType::kPath,
          .default_value = "root-key",
@@ -104,6 +118,28 @@ std::vector<Setting> tenancy_settings() {
                         "those that wait get their turns tenant by tenant. `0`: any number.",
          .reload = ReloadMode::kHot,
          .most = 1'000'000},
+        {.key = "tenancy.root_keys",
+         .type = SettingType::kSecret,
+         .description = "Root keys, separated by blanks, as the lines of `tenancy.root_key_file`; "
+                        "the first is what a new ring or a rewrapping takes."},
+        {.key = "tenancy.pkcs11_module",
+         .type = SettingType::kPath,
+         .description = "The PKCS#11 library of the token, e.g. "
+                        "`/usr/lib/softhsm/libsofthsm2.so`."},
+        {.key = "tenancy.pkcs11_environment",
+         .description =
+             "Variables that the library reads, separated by commas: "
+             "`SOFTHSM2_CONF=/etc/softhsm/softhsm2.conf`. zona sees few of its caller's."},
+        {.key = "tenancy.pkcs11_token",
+         .default_value = "zona",
+         .description = "The label of the token."},
+        {.key = "tenancy.pkcs11_key",
+         .default_value = "zona-root",
+         .description = "The label of this installation's keys in it; no other may use it, for a "
+                        "rotation destroys old keys of this label."},
+        {.key = "tenancy.pkcs11_pin",
+         .type = SettingType::kSecret,
+         .description = "The token's user PIN."},
         {.key = "tenancy.open_files",
          .type = SettingType::kInteger,
          .default_value = "128",
@@ -475,7 +511,14 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                   .connect_timeout = snapshot.duration("mongo.connect_timeout"),
                   .selection_timeout = snapshot.duration("mongo.selection_timeout"),
                   .health_interval = snapshot.duration("mongo.health_interval")},
-        .root_key_file = snapshot.text("tenancy.root_key_file"),
+        .root_key = {.provider = snapshot.text("tenancy.root_key"),
+                     .file = snapshot.text("tenancy.root_key_file"),
+                     .keys = snapshot.secret("tenancy.root_keys"),
+                     .module = snapshot.text("tenancy.pkcs11_module"),
+                     .environment = snapshot.text("tenancy.pkcs11_environment"),
+                     .token = snapshot.text("tenancy.pkcs11_token"),
+                     .label = snapshot.text("tenancy.pkcs11_key"),
+                     .pin = snapshot.secret("tenancy.pkcs11_pin")},
         .tenant_requests_per_second = snapshot.integer("tenancy.requests_per_second"),
         .tenant_concurrent_requests = snapshot.integer("tenancy.concurrent_requests"),
         .concurrent_requests_of_all = snapshot.integer("tenancy.concurrent_requests_of_all"),
@@ -485,6 +528,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),
         .max_processes = snapshot.integer("limits.max_processes"),
+        .core_dumps = snapshot.boolean("limits.core_dumps"),
     };
 }
 

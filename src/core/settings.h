@@ -10,6 +10,7 @@
 #include "core/byte_count.h"
 #include "core/config.h"
 #include "core/log_level.h"
+#include "core/secret.h"
 #include "core/setting.h"
 
 namespace zona::core {
@@ -68,6 +69,17 @@ struct Settings {
         std::chrono::milliseconds selection_timeout;
         std::chrono::milliseconds health_interval;
     };
+    /// Where the root key is (vault/root_key.h).
+    struct RootKey {
+        std::string provider;  ///< file, environment or pkcs11
+        std::string file;
+        Secret keys;
+        std::string module;
+        std::string environment;  ///< NAME=VALUE, separated by commas
+        std::string token;
+        std::string label;
+        Secret pin;
+    };
 
     std::string profile;
     LogLevel log_level;
@@ -78,7 +90,7 @@ struct Settings {
     Jobs jobs;
     std::string build_type;  ///< a tenancy::BuildType by name
     Mongo mongo;
-    std::string root_key_file;  ///< vault::make_file_provider()
+    RootKey root_key;
     std::int64_t tenant_requests_per_second;
     std::int64_t tenant_concurrent_requests;
     std::int64_t concurrent_requests_of_all;
@@ -88,6 +100,7 @@ struct Settings {
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;
+    bool core_dumps;  ///< of the daemon itself
 
     /// Precondition: `snapshot` was made with daemon_settings().
     static Settings from(const ConfigSnapshot& snapshot);

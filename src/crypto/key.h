@@ -2,7 +2,6 @@
 /// Key: 256 secret bits that leave no copy behind and cannot be printed.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <span>
 
@@ -19,8 +18,9 @@ void wipe(std::span<std::byte> secret) noexcept;
 /// A symmetric key.
 ///
 /// Moves only; clone() is a visible copy. The bytes are overwritten when the value dies, is moved
-/// from or replaced. There is no formatter, no operator<< and no conversion: a key gets into a text
-/// only by a call of reveal(). A moved-from key is all zeros and is not to be used.
+/// from or replaced, and lie in memory that is neither dumped nor swapped (core/locked_memory.h).
+/// There is no formatter, no operator<< and no conversion: a key gets into a text
+/// only by a call of reveal(). A moved-from key is not to be used.
 class Key {
   public:
     /// A new key. `random` is fit for keys: core::SystemRandom, but for tests.
@@ -37,13 +37,13 @@ class Key {
     /// A second key of the same bytes.
     Key clone() const;
     /// The bytes, valid as long as this object. For the one place that needs them.
-    std::span<const std::byte, kKeySize> reveal() const { return bytes_; }
+    std::span<const std::byte, kKeySize> reveal() const;
     /// Whether both hold the same bytes; takes the same time wherever they differ.
     bool same_as(const Key& other) const;
 
   private:
-    Key() = default;
-    std::array<std::byte, kKeySize> bytes_{};
+    Key();
+    std::byte* bytes_;  ///< a locked piece of memory; null once moved from
 };
 
 }  // namespace zona::crypto

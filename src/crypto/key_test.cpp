@@ -30,19 +30,19 @@ TEST(Key, CannotBePrintedCopiedOrComparedByAccident) {
 // SEC-01
 TEST(Key, IsOverwrittenWhenItDiesAndWhenItIsMovedFrom) {
     core::SeededRandom random(1);
-    alignas(Key) std::byte memory[sizeof(Key)];
-    Key* const key = new (memory) Key(Key::random(random));
+    auto key = std::make_unique<Key>(Key::random(random));
     const Key copy = key->clone();
+    // Stays mapped when the key is gone.
+    const auto bytes = key->reveal();
 
     Key moved = std::move(*key);
 
     EXPECT_TRUE(moved.same_as(copy));
-    EXPECT_EQ(std::ranges::count(key->reveal(), std::byte{0}), std::ptrdiff_t{kKeySize});
+    EXPECT_EQ(moved.reveal().data(), bytes.data()) << "no copy is left behind";
     *key = std::move(moved);
     EXPECT_TRUE(key->same_as(copy));
-    EXPECT_FALSE(moved.same_as(copy));
-    key->~Key();
-    EXPECT_EQ(std::ranges::count(std::span(memory), std::byte{0}), std::ptrdiff_t{sizeof memory});
+    key.reset();
+    EXPECT_EQ(std::ranges::count(bytes, std::byte{0}), std::ptrdiff_t{kKeySize});
 }
 
 TEST(Key, TellsKeysApart) {

@@ -50,6 +50,17 @@ std::uint64_t raise_fd_limit(std::uint64_t wanted) {
     return now.soft;
 }
 
+FdLimits leave_no_core_dumps() {
+    constexpr rlim_t kNone = 1;
+    struct rlimit limit;
+    if (::getrlimit(RLIMIT_CORE, &limit) < 0) return {};
+    const FdLimits before{limit.rlim_cur == kNone ? 0 : limit.rlim_cur, limit.rlim_max};
+    limit.rlim_cur = std::min(kNone, limit.rlim_max);
+    // Lowering a soft limit is never refused.
+    ::setrlimit(RLIMIT_CORE, &limit);
+    return before;
+}
+
 int usable_cpus(const std::string& cgroup_root) {
     cpu_set_t set;
     CPU_ZERO(&set);

@@ -19,6 +19,11 @@ FdLimits fd_limits();
 /// the soft limit in force.
 std::uint64_t raise_fd_limit(std::uint64_t wanted);
 
+/// Sees to it that this process leaves no core dump, which would hold what it has in memory, by a
+/// soft RLIMIT_CORE of 1: so a handler that the kernel pipes dumps to is not run either. Gives the
+/// limits of before, for those who it starts; a soft one of 1 counts as 0.
+FdLimits leave_no_core_dumps();
+
 /// CPUs that this process may use: by affinity, and by the CPU quota of its cgroup rounded up; at
 /// least 1. Source: sched_getaffinity(2), cgroup v2 cpu.max, cgroup v1 cpu.cfs_quota_us.
 int usable_cpus(const std::string& cgroup_root = "/sys/fs/cgroup");

@@ -25,6 +25,7 @@
 #include "core/clock.h"
 #include "core/random.h"
 #include "core/result.h"
+#include "os/resources.h"
 #include "process/app_spec.h"
 #include "process/process_view.h"
 #include "process/versions.h"
@@ -140,6 +141,8 @@ struct SupervisorOptions {
     std::uint64_t child_fd_limit_soft =
         1024;  ///< RLIMIT_NOFILE of children: the daemon's own is higher
     std::uint64_t child_fd_limit_hard = 1048576;
+    /// RLIMIT_CORE of children that ask for none; nothing: the daemon's own.
+    std::optional<os::FdLimits> child_core_limit = {};
     std::chrono::milliseconds shutdown_timeout{30000};
     /// File descriptors for processes (DescriptorBudget); no process is made that finds none left.
     std::size_t descriptors = std::numeric_limits<std::size_t>::max();

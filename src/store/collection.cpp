@@ -130,13 +130,17 @@ class Walk {
     std::size_t max_depth_;
 };
 
-Result<void> check_field(const FieldSpec& field, const Document& document) {
+Result<void> check_field(const FieldSpec& field, const Document& document, Form form) {
     const json::value* value = detail::find(document, field.path);
     if (value == nullptr || value->is_null()) {
         if (field.presence == Presence::kRequired)
             return wrong(field.path.pointer(),
                          fmt::format("is missing: {}", type_name(field.type)));
         return {};
+    }
+    if (form == Form::kStored && field.protection == Protection::kEncrypted) {
+        if (value->is_string() && value->get_string().starts_with(kSealedPrefix)) return {};
+        return wrong(field.path.pointer(), "is secret, and is not stored without being sealed");
     }
     if (!is_of(field.type, *value)) {
         return wrong(
@@ -179,9 +183,25 @@ Result<void> check_indexed(const IndexSpec& index, const IndexField& field,
 struct Seen {
     std::set<std::string> indexes;
     std::map<std::string, FieldType> types;
-    std::set<std::string> encrypted;
+    std::vector<Path> encrypted;
     std::map<std::string, std::string> spelling;  // of paths in indexes, by their lower case
 };
+
+/// Whether `path` is one of `others` or within it.
+bool lies_in_any(const Path& path, const std::vector<Path>& others) {
+    return std::ranges::any_of(others, [&path](const Path& other) { return path.is_in(other); });
+}
+
+Result<void> validate_encrypted(const CollectionSpec& spec, const std::vector<Path>& encrypted) {
+    for (const FieldSpec& field : spec.fields) {
+        for (const Path& other : encrypted) {
+            if (field.path == other || !field.path.is_in(other)) continue;
+            return invalid(fmt::format("collection {}: {} lies in {}, which is encrypted as one",
+                                       spec.name, field.path.pointer(), other.pointer()));
+        }
+    }
+    return {};
+}
 
 Result<void> validate_index(const CollectionSpec& spec, const IndexSpec& index, Seen& seen) {
     const auto refused = [&](std::string_view problem) {
@@ -203,7 +223,7 @@ Result<void> validate_index(const CollectionSpec& spec, const IndexSpec& index, 
         if (!own.insert(path).second) return bad_field(path, "stands in it twice");
         if (field.type == FieldType::kObject || field.type == FieldType::kArray)
             return bad_field(path, "is an object or array, which have no order");
-        if (seen.encrypted.contains(path))
+        if (lies_in_any(field.path, seen.encrypted))
             return bad_field(path, "is encrypted, and its ciphertext has no order");
         const auto [at, fresh] = seen.types.emplace(path, field.type);
         if (at->second != field.type) return bad_field(path, "has two types");
@@ -241,14 +261,16 @@ Result<void> validate(const CollectionSpec& spec) {
         const std::string path = field.path.pointer();
         if (!seen.types.emplace(path, field.type).second)
             return invalid(fmt::format("collection {}: {} is declared twice", spec.name, path));
-        if (field.protection == Protection::kEncrypted) seen.encrypted.insert(path);
+        if (field.protection == Protection::kEncrypted) seen.encrypted.push_back(field.path);
     }
+    ZONA_TRY_VOID(validate_encrypted(spec, seen.encrypted));
     for (const IndexSpec& index : spec.indexes)
         ZONA_TRY_VOID(validate_index(spec, index, seen));
     return {};
 }
 
-Result<std::string> detail::checked_text(const CollectionSpec& spec, const Document& document) {
+Result<std::string> detail::checked_text(const CollectionSpec& spec, const Document& document,
+                                         Form form) {
     // The depth first: what writes the text recurses.
     ZONA_TRY_VOID(Walk(spec.limits.max_depth).object(document, "", 1));
     std::string text = to_text(document);
@@ -258,17 +280,24 @@ Result<std::string> detail::checked_text(const CollectionSpec& spec, const Docum
                                  spec.name, core::format_size(spec.limits.max_bytes)));
     }
     for (const FieldSpec& field : spec.fields)
-        ZONA_TRY_VOID(check_field(field, document));
+        ZONA_TRY_VOID(check_field(field, document, form));
     for (const IndexSpec& index : spec.indexes) {
         for (const IndexField& field : index.fields)
             ZONA_TRY_VOID(check_indexed(index, field, document));
     }
-    if (spec.check) ZONA_TRY_VOID(spec.check(document));
+    const bool is_clear = form == Form::kClear || !has_encrypted_fields(spec);
+    if (spec.check && is_clear) ZONA_TRY_VOID(spec.check(document));
     return text;
 }
 
-Result<void> check_document(const CollectionSpec& spec, const Document& document) {
-    auto text = detail::checked_text(spec, document);
+bool has_encrypted_fields(const CollectionSpec& spec) {
+    return std::ranges::any_of(spec.fields, [](const FieldSpec& field) {
+        return field.protection == Protection::kEncrypted;
+    });
+}
+
+Result<void> check_document(const CollectionSpec& spec, const Document& document, Form form) {
+    auto text = detail::checked_text(spec, document, form);
     if (!text.has_value()) return text.take_error();
     return {};
 }

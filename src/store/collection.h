@@ -40,17 +40,21 @@ enum class FieldType : std::uint8_t {
 
 /// Whether a field must be there. JSON's null counts as absent.
 enum class Presence : std::uint8_t { kOptional, kRequired };
-/// Whether its value is stored as ciphertext. Data of the declaration: the layer that has the keys
-/// does it.
+/// Whether its value is stored as ciphertext. The layer that has the keys does it; a backend
+/// refuses what was not sealed, so a layer that was left out is an error and no leak.
 enum class Protection : std::uint8_t { kClear, kEncrypted };
+
+/// What a sealed value begins with, whatever the type of the field: it is stored as a text.
+inline constexpr std::string_view kSealedPrefix = "zenc1.";
 
 /// What is checked of one field on every write. Fields that are not declared are left alone.
 struct FieldSpec {
     Path path;
     FieldType type = FieldType::kText;
     Presence presence = Presence::kOptional;
-    Protection protection = Protection::kClear;  ///< an encrypted field cannot be in an index
-    std::vector<std::string> allowed;            ///< of a text; empty: any
+    /// An encrypted field is in no index, and in no other encrypted field.
+    Protection protection = Protection::kClear;
+    std::vector<std::string> allowed;  ///< of a text; empty: any
 };
 
 /// One field of an index.
@@ -97,7 +101,8 @@ struct CollectionSpec {
     std::optional<Retention> retention;
     DocumentLimits limits;
     /// What fields cannot say; called with every document before it is written, after the check of
-    /// the fields. Must not block.
+    /// the fields; in clear, so for a collection with encrypted fields not by the backend. Must not
+    /// block.
     std::function<core::Result<void>(const Document&)> check;
     std::vector<Migration> migrations;  ///< one for each version from 2 on, in order
 };
@@ -111,13 +116,21 @@ inline constexpr std::size_t kMaxIndexes = 16;
 /// field, and the rule. Backends call it when they open.
 core::Result<void> validate(const CollectionSpec& spec);
 
-/// Whether `document` may be written to the collection: limits, fields, indexes, then the hook.
+/// A document as it lies in a database, its encrypted fields sealed, or as code above has it.
+enum class Form : std::uint8_t { kStored, kClear };
+
+/// Whether `document` may be written to the collection: limits, fields, indexes, then the hook. Of
+/// an encrypted field the clear form has the declared type, the stored one is sealed.
 ///
 /// Errors  kTooLarge: over max_bytes. kInvalidArgument, with a JSON pointer: too deep, text or a
 ///         key that is not UTF-8, a number that is not finite or not within the 64 bits of a
 ///         signed integer, a field of another type, one that is missing, a text of an index over
 ///         kMaxIndexedBytes. Those of the hook.
-core::Result<void> check_document(const CollectionSpec& spec, const Document& document);
+core::Result<void> check_document(const CollectionSpec& spec, const Document& document,
+                                  Form form = Form::kStored);
+
+/// Whether a field of the collection is encrypted.
+bool has_encrypted_fields(const CollectionSpec& spec);
 
 /// One scope's part of a collection: the only way to name documents. It cannot be made without a
 /// scope; whatever it reads is of that scope, and whatever it writes is stamped with it, whatever

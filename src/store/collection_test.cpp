@@ -69,6 +69,14 @@ TEST(CollectionSpec, IsRefusedWhenItMakesNoSense) {
                          .fields = {{.path = "key", .protection = Protection::kEncrypted}},
                          .indexes = {{.name = "a", .fields = {{"key", FieldType::kText}}}}}),
                 HasSubstr("/key is encrypted"));
+    const FieldSpec secret{
+        .path = "key", .type = FieldType::kObject, .protection = Protection::kEncrypted};
+    EXPECT_THAT(refusal({.name = "tasks",
+                         .fields = {secret},
+                         .indexes = {{.name = "a", .fields = {{{"key", "a"}, FieldType::kText}}}}}),
+                HasSubstr("/key/a is encrypted"));
+    EXPECT_THAT(refusal({.name = "tasks", .fields = {{.path = {"key", "a"}}, secret}}),
+                HasSubstr("/key/a lies in /key"));
     EXPECT_THAT(refusal({.name = "tasks", .version = 2}), HasSubstr("one migration for each"));
     const auto nothing = [](Document&) -> core::Result<void> { return {}; };
     EXPECT_THAT(refusal({.name = "tasks", .version = 2, .migrations = {{3, nothing}}}),

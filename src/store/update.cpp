@@ -143,6 +143,12 @@ Result<void> change_field(json::object& parent, Update::Kind kind, const Path& p
 
 }  // namespace
 
+bool Update::touches(const Path& path) const {
+    return std::ranges::any_of(*steps_, [&path](const Step& step) {
+        return step.path.is_in(path) || path.is_in(step.path);
+    });
+}
+
 Result<void> Update::apply(Document& document) const {
     if (steps_->size() > kMaxUpdateSteps) {
         return Error(Code::kInvalidArgument, fmt::format("an update of {} steps: {} are allowed",

@@ -44,6 +44,9 @@ class Update {
     Update& add_to_set(Path path, const Value& value);  ///< push, unless an equal one is there
     Update& pull(Path path, const Value& value);        ///< takes out all that are equal
 
+    /// Whether a step changes the field at `path`, a part of it, or what it lies in.
+    bool touches(const Path& path) const;
+
     /// Applies it. On an error `document` holds what it held.
     /// Errors: kInvalidArgument, with the JSON pointer: inc of or by what is no number, a sum over
     /// 64 bits or not finite, push to or pull from what is no array, a way through what is no

@@ -44,6 +44,10 @@ std::string to_string(const Id& id) {
     return out;
 }
 
+bool Path::is_in(const Path& other) const {
+    return std::ranges::mismatch(keys_, other.keys_).in2 == other.keys_.end();
+}
+
 std::string Path::pointer() const {
     std::string out;
     for (const std::string& key : keys_)

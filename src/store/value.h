@@ -84,6 +84,8 @@ class Path {
     /// @}
 
     const std::vector<std::string>& keys() const { return keys_; }
+    /// Whether it is `other` or leads into it.
+    bool is_in(const Path& other) const;
     /// As a JSON pointer, "/a/b": for messages and names. Source: RFC 6901.
     std::string pointer() const;
 

@@ -94,13 +94,15 @@ class RingFiles final : public EncryptedFiles {
         store::SqliteDatabase* const database = opened->release();
         {
             const std::lock_guard lock(mutex_);
-            open_[path] = database;
+            open_[path] = {std::string(owner), database};
         }
         return std::shared_ptr<store::Database>(database, [this, path](store::Database* closing) {
             {
                 const std::lock_guard lock(mutex_);
                 open_.erase(path);
             }
+            // Who encrypts its pages anew is let finish.
+            const std::lock_guard rekeying(rekeying_);
             delete closing;
             vfs_->remove(path);
         });
@@ -111,7 +113,7 @@ class RingFiles final : public EncryptedFiles {
         {
             const std::lock_guard lock(mutex_);
             const auto found = open_.find(path);
-            if (found != open_.end()) database = found->second;
+            if (found != open_.end()) database = found->second.database;
         }
         if (database == nullptr) return Error(Code::kNotFound, "the database is not open");
         std::promise<Result<void>> answer;
@@ -120,8 +122,31 @@ class RingFiles final : public EncryptedFiles {
         return future.get();
     }
 
-    vault::KeyRing& key_ring() override { return *ring_; }
     vault::EncryptingVfs& vfs() override { return *vfs_; }
+    Result<bool> rekey(std::string_view owner, std::size_t most_pages) override {
+        const std::lock_guard rekeying(rekeying_);
+        std::vector<std::string> paths;
+        {
+            const std::lock_guard lock(mutex_);
+            for (const auto& [path, file] : open_) {
+                if (file.owner == owner) paths.push_back(path);
+            }
+        }
+        for (const std::string& path : paths) {
+            ZONA_TRY(const bool is_done, vfs_->rekey(path, most_pages));
+            if (!is_done) return false;
+        }
+        return true;
+    }
+
+    vault::KeyRing& key_ring() override { return *ring_; }
+    vault::RootKeyProvider& root_keys() override { return options_.root_keys; }
+
+    Result<std::shared_ptr<const vault::FieldSealer>> fields(std::string_view owner) override {
+        ZONA_TRY(auto keys, this->keys(owner));
+        return std::make_shared<const vault::FieldSealer>(std::string(owner), std::move(keys),
+                                                          options_.random);
+    }
 
     const vault::FieldSealer& core_fields() const override { return *core_fields_; }
 
@@ -166,8 +191,13 @@ class RingFiles final : public EncryptedFiles {
     std::unique_ptr<vault::EncryptingVfs> vfs_;
     std::unique_ptr<store::SqliteEngine> engine_;
     std::optional<vault::FieldSealer> core_fields_;
+    std::mutex rekeying_;  // held while pages are encrypted anew, and while a database is closed
     std::mutex mutex_;
-    std::map<std::string, store::SqliteDatabase*> open_;  // guarded by mutex_; by path
+    struct OpenFile {
+        std::string owner;
+        store::SqliteDatabase* database = nullptr;
+    };
+    std::map<std::string, OpenFile> open_;  // by path; guarded by mutex_
 };
 
 }  // namespace

@@ -69,7 +69,6 @@ class EncryptedFiles {
     virtual core::Result<void> check(const std::string& path) = 0;
     /// @{
     /// For those who change keys.
-    virtual vault::KeyRing& key_ring() = 0;
     virtual vault::EncryptingVfs& vfs() = 0;
     /// @}
     /// Begins a database file from an image, encrypted as open_database() would. It may be opened
@@ -86,6 +85,17 @@ class EncryptedFiles {
     /// The ring's file.
     virtual const std::string& ring() const = 0;
 
+    /// Encrypts anew what is under older keys in the owner's open databases, at most `most_pages`
+    /// pages; true: there was no more. Errors: those of EncryptingVfs::rekey().
+    virtual core::Result<bool> rekey(std::string_view owner, std::size_t most_pages) = 0;
+    /// All keys, and where the one is that they are wrapped with; both live as long as this.
+    virtual vault::KeyRing& key_ring() = 0;
+    virtual vault::RootKeyProvider& root_keys() = 0;
+
+    /// For the flagged fields of an owner, in whichever database they are; one without keys gets
+    /// some. Errors: those of the ring; kNotFound: its keys were erased.
+    virtual core::Result<std::shared_ptr<const vault::FieldSealer>> fields(
+        std::string_view owner) = 0;
     /// For the flagged fields of the core database.
     virtual const vault::FieldSealer& core_fields() const = 0;
 };

@@ -15,9 +15,10 @@ using core::SystemTime;
 struct SessionMap::Session {
     Tenant tenant;
     bool ready = false;
-    std::shared_ptr<store::Database> database;  ///< once it was used
-    std::shared_ptr<TenantDoor> door;           ///< of that database
-    std::optional<Error> held;                  ///< why it is not served for now
+    std::shared_ptr<store::Database> database;         ///< once it was used
+    std::shared_ptr<TenantDoor> door;                  ///< of that database
+    std::shared_ptr<const vault::FieldSealer> sealer;  ///< with it
+    std::optional<Error> held;                         ///< why it is not served for now
     std::optional<Error> problem;
     std::size_t tries = 0;  ///< that failed, one after the other
     SystemTime next_try{};
@@ -179,7 +180,8 @@ void SessionMap::find(std::string_view code, store::Callback<TenantData> done) {
         session = *std::move(found);
         if (session->database) {
             auto scope = scope_of(session->tenant.code);
-            TenantData data(*std::move(scope), session->door, deps_.hook, deps_.log);
+            TenantData data(*std::move(scope), session->door, deps_.hook, deps_.log,
+                            {.sealer = session->sealer, .log = deps_.log});
             lock.unlock();
             return done(std::move(data));
         }
@@ -201,7 +203,8 @@ Result<TenantData> SessionMap::open(const SessionPtr& session) {
         return told;
     }
     ZONA_TRY(store::Scope scope, scope_of(code));
-    return TenantData(std::move(scope), session->door, deps_.hook, deps_.log);
+    return TenantData(std::move(scope), session->door, deps_.hook, deps_.log,
+                      {.sealer = session->sealer, .log = deps_.log});
 }
 
 /// The session's database, which is opened if it was not.
@@ -214,9 +217,14 @@ Result<std::shared_ptr<store::Database>> SessionMap::use(const SessionPtr& sessi
         tenant = session->tenant;
     }
     ZONA_TRY(auto database, deps_.databases.open(tenant));
+    std::shared_ptr<const vault::FieldSealer> sealer;
+    if (deps_.fields) {
+        ZONA_TRY(sealer, deps_.fields(tenant.code));
+    }
     {
         const std::lock_guard lock(mutex_);
         session->database = database;
+        session->sealer = std::move(sealer);
         session->door = std::make_shared<TenantDoor>(database);
     }
     if (deps_.opened) deps_.opened();

@@ -109,16 +109,41 @@ class GuardedWriter final : public GuardedReading<Writer> {
 }  // namespace
 
 TenantData::TenantData(store::Scope scope, std::shared_ptr<store::Database> database,
-                       PermissionHook hook, core::Logger log)
+                       PermissionHook hook, core::Logger log, SealedFields fields)
     : TenantData(std::move(scope), std::make_shared<TenantDoor>(std::move(database)),
-                 std::move(hook), std::move(log)) {}
+                 std::move(hook), std::move(log), std::move(fields)) {}
 
 TenantData::TenantData(store::Scope scope, std::shared_ptr<TenantDoor> door, PermissionHook hook,
-                       core::Logger log)
+                       core::Logger log, SealedFields fields)
     : scope_(scope),
       door_(std::move(door)),
-      guard_(
-          std::make_shared<const TenantGuard>(std::move(scope), std::move(hook), std::move(log))) {}
+      guard_(std::make_shared<const TenantGuard>(std::move(scope), std::move(hook), std::move(log),
+                                                 std::move(fields))) {}
+
+TenantData TenantData::masked() const {
+    TenantData out = *this;
+    out.guard_ = guard_->showing(Secrets::kMasked);
+    return out;
+}
+
+void TenantData::reseal(const store::CollectionSpec& spec, store::PageRequest page,
+                        Unsealed unsealed, store::Callback<Resealed> done) const {
+    auto database = door_->enter();
+    if (!database) return done(database.take_error());
+    store::write(
+        **database,
+        [guard = guard_, collection = collection(spec), page = std::move(page),
+         unsealed](Writer& writer) {
+            return reseal_page(writer, guard->fields(), collection, page, unsealed);
+        },
+        leaving<Resealed>(*database, std::move(done)));
+}
+
+std::shared_ptr<const TenantGuard> TenantGuard::showing(Secrets secrets) const {
+    auto out = std::make_shared<TenantGuard>(*this);
+    out->fields_.secrets = secrets;
+    return out;
+}
 
 Result<std::shared_ptr<store::Database>> TenantDoor::enter() {
     const std::lock_guard lock(mutex_);

@@ -4,7 +4,8 @@
 /// It cannot be made without a tenant, and the code that uses it cannot tell in which mode the
 /// platform runs: whether the database behind it holds this tenant alone or all of them (TEN-13).
 /// What a read or a write is given is guarded: a collection of another scope is refused and
-/// reported, and the hook is asked before each write and each removal (§ 8.8).
+/// reported, and the hook is asked before each write and each removal (§ 8.8). Fields that a
+/// collection flags as encrypted are plain here and sealed in the database (sealed_fields.h).
 ///
 ///     tenant.write([tasks = tenant.collection(kTasks)](store::Writer& w) {
 ///         return w.insert(tasks, id, document);
@@ -26,6 +27,7 @@
 #include "core/log.h"
 #include "core/result.h"
 #include "store/database.h"
+#include "tenancy/sealed_fields.h"
 
 namespace zona::tenancy {
 
@@ -41,19 +43,24 @@ using PermissionHook =
 class TenantGuard {
   public:
     /// As TenantData.
-    TenantGuard(store::Scope scope, PermissionHook hook, core::Logger log)
-        : scope_(std::move(scope)), hook_(std::move(hook)), log_(std::move(log)) {}
+    TenantGuard(store::Scope scope, PermissionHook hook, core::Logger log, SealedFields fields)
+        : scope_(std::move(scope)),
+          hook_(std::move(hook)),
+          log_(std::move(log)),
+          fields_(std::move(fields)) {}
 
     /// @{
     /// Calls `body` with a guarded reader or writer in place of the database's own.
     template <class Body>
     auto with(store::Reader& reader, Body& body) const {
-        const std::unique_ptr<store::Reader> guarded = guard(reader);
+        const std::unique_ptr<store::Reader> opened = open_fields(reader, fields_);
+        const std::unique_ptr<store::Reader> guarded = guard(*opened);
         return body(*guarded);
     }
     template <class Body>
     auto with(store::Writer& writer, Body& body) const {
-        const std::unique_ptr<store::Writer> guarded = guard(writer);
+        const std::unique_ptr<store::Writer> opened = open_fields(writer, fields_);
+        const std::unique_ptr<store::Writer> guarded = guard(*opened);
         return body(*guarded);
     }
     /// @}
@@ -62,6 +69,9 @@ class TenantGuard {
     core::Result<void> check(const store::Collection& collection) const;
     /// check(), then the hook.
     core::Result<void> permit(Change change, const store::Collection& collection) const;
+    /// The same but for what is shown of secrets.
+    std::shared_ptr<const TenantGuard> showing(Secrets secrets) const;
+    const SealedFields& fields() const { return fields_; }
 
   private:
     std::unique_ptr<store::Reader> guard(store::Reader& reader) const;
@@ -70,6 +80,7 @@ class TenantGuard {
     store::Scope scope_;
     PermissionHook hook_;
     core::Logger log_;
+    SealedFields fields_;
 };
 
 /// What all the TenantData of one session go through to the database, so that it can be taken from
@@ -103,14 +114,17 @@ class TenantDoor {
 class TenantData {
   public:
     /// `database` must have been opened with every collection that is asked for. An empty `hook`
-    /// permits everything.
+    /// permits everything. `fields` is of this tenant.
     TenantData(store::Scope scope, std::shared_ptr<store::Database> database, PermissionHook hook,
-               core::Logger log);
+               core::Logger log, SealedFields fields = {});
     /// The same through a door that may be closed: then reads and writes fail with its reason.
     TenantData(store::Scope scope, std::shared_ptr<TenantDoor> door, PermissionHook hook,
-               core::Logger log);
+               core::Logger log, SealedFields fields = {});
 
     const std::string& code() const { return scope_.code(); }
+    /// The same data for somebody who may not see its secrets: kMask stands in place of each, in
+    /// what is read and in what a write gives back.
+    TenantData masked() const;
     /// The tenant's part of a collection; `spec` outlives it.
     store::Collection collection(const store::CollectionSpec& spec) const {
         return store::Collection(spec, scope_);
@@ -140,6 +154,11 @@ class TenantData {
             },
             leaving<store::AnswerOf<Body, store::Writer>>(*database, std::move(done)));
     }
+
+    /// reseal_page() of one collection, as one transaction that no hook is asked about: what it
+    /// changes is how things are stored. For a job that follows a rotation of keys.
+    void reseal(const store::CollectionSpec& spec, store::PageRequest page, Unsealed unsealed,
+                store::Callback<Resealed> done) const;
 
   private:
     /// Keeps the database open until the answer was given.

@@ -33,6 +33,12 @@ std::vector<const store::CollectionSpec*> tenant_collections() {
                                        "execution_history"};
         for (std::size_t i = 0; i < specs.size(); ++i)
             specs[i] = {.name = kNames[i], .indexes = {{.name = "by_created"}}};
+        // What an integration's definition flags as secret (GAP-18).
+        const store::FieldSpec secrets{.path = "secret_fields",
+                                       .type = store::FieldType::kObject,
+                                       .protection = store::Protection::kEncrypted};
+        specs[0].fields = {secrets};
+        specs[2].fields = {secrets};
         return specs;
     }();
     std::vector<const store::CollectionSpec*> out;
@@ -59,6 +65,15 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
         const std::lock_guard lock(mutex_);
         files_ = std::move(files);
         return &files_->core_fields();
+    }
+
+    Result<std::shared_ptr<const vault::FieldSealer>> fields(std::string_view owner) {
+        return files()->fields(owner);
+    }
+
+    std::shared_ptr<EncryptedFiles> files() {
+        const std::lock_guard lock(mutex_);
+        return files_;
     }
 
     Result<std::shared_ptr<store::Database>> open(
@@ -95,11 +110,6 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
         close(path);
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return !open_.contains(path); });
-    }
-
-    std::shared_ptr<EncryptedFiles> files() {
-        const std::lock_guard lock(mutex_);
-        return files_;
     }
 
   private:
@@ -240,7 +250,9 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
                             if (down && deps_.changed) deps_.changed();
                         },
                     .opened = deps_.changed,
-                    .hook = deps_.hook},
+                    .hook = deps_.hook,
+                    .fields = [files = files_.get()](
+                                  const std::string& code) { return files->fields(code); }},
         options_.backoff);
     ZONA_TRY_VOID(take_all_in(*made));
     return made;
@@ -417,6 +429,19 @@ void Tenants::set_status(const std::string& code, TenantStatus status,
         open->registry->set_status(code, status, std::move(kept));
     };
     with_open(std::move(done), std::move(use));
+}
+
+void Tenants::with_files(
+    std::move_only_function<void(Result<std::shared_ptr<EncryptedFiles>>)> use) {
+    using Given = std::shared_ptr<EncryptedFiles>;
+    auto done = [this, use = std::move(use)](Result<Given> files) mutable {
+        deps_.run_blocking(
+            [use = std::move(use), files = std::move(files)]() mutable { use(std::move(files)); });
+    };
+    with_open(store::Callback<Given>(std::move(done)),
+              [this](const std::shared_ptr<Open>&, store::Callback<Given> answer) {
+                  answer(files_->files());
+              });
 }
 
 void Tenants::data_of(std::string_view code, store::Callback<TenantData> done) {

@@ -90,6 +90,9 @@ class Tenants {
     /// Serves it or serves it no more, from before the answer on.
     void set_status(const std::string& code, TenantStatus status, store::Callback<Tenant> done);
 
+    /// Calls `use` on a thread for what waits, with the host's encrypted files once they are open.
+    void with_files(
+        std::move_only_function<void(core::Result<std::shared_ptr<EncryptedFiles>>)> use);
     /// One tenant's documents: as SessionMap::find().
     void data_of(std::string_view code, store::Callback<TenantData> done);
 

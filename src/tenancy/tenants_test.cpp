@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <set>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -10,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "core/testing/fake_clock.h"
+#include "store/blocking.h"
 #include "tenancy/encrypted_files.h"
 #include "vault/field_sealer.h"
 #include "vault/root_key.h"
@@ -125,6 +127,42 @@ class TenantsTest : public testing::TestWithParam<BuildType> {
         vault::make_file_provider(folder_ + "/root-key", random_);
     std::unique_ptr<Tenants> tenants_;
 };
+
+// SEC-01, SEC-03
+TEST_P(TenantsTest, FlaggedFieldsAreSealedUnderTheTenantsOwnKeysInEitherMode) {
+    ASSERT_TRUE(open());
+    ASSERT_TRUE(create("acme"));
+    ASSERT_TRUE(create("globex"));
+    const store::CollectionSpec& spec = *tenant_collections().at(0);
+    const json::object integration = {{"secret_fields", {{"token", "correct-horse"}}}};
+    for (const char* code : {"acme", "globex"}) {
+        const TenantData data = data_of(code).value();
+        const auto stored = wait<Record>([&](auto done) {
+            data.write([&](Writer& w) { return w.insert(data.collection(spec), 1, integration); },
+                       std::move(done));
+        });
+        EXPECT_EQ(*stored.value().document, integration);
+    }
+    close();
+
+    // Whoever has opened the file sees this.
+    const bool shared = GetParam() == BuildType::kSingleTenant;
+    std::set<std::uint32_t> keys;
+    for (const char* code : {"acme", "globex"}) {
+        const auto files = open_files().value();
+        const std::string folder = folder_ + "/state/tenants/";
+        const auto database =
+            shared ? files->open_database(folder + "shared.db", "core", tenant_collections())
+                   : files->open_database(folder + code + "/data.db", code, tenant_collections());
+        const store::Collection raw(spec, scope_of(code).value());
+        const auto found =
+            store::read_and_wait(**database, [&](Reader& r) { return r.find(raw, 1); });
+        const json::string text = found.value()->document->at("secret_fields").get_string();
+        EXPECT_EQ(text.find("correct-horse"), json::string::npos);
+        keys.insert(std::to_underlying(vault::FieldSealer::key_of(text).value()));
+    }
+    EXPECT_EQ(keys.size(), 2U);
+}
 
 /// Where each tenant has a file of its own.
 class SeparateTenantsTest : public TenantsTest {};

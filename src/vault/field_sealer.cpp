@@ -17,7 +17,7 @@ using core::Code;
 using core::Error;
 using core::Result;
 
-constexpr std::string_view kPrefix = "zenc1.";
+constexpr std::string_view kPrefix = FieldSealer::kPrefix;
 constexpr std::size_t kKeyIdSize = 4;
 constexpr std::size_t kBefore = kKeyIdSize + crypto::kNonceSize;
 constexpr std::size_t kAround = kBefore + crypto::kTagSize;
@@ -98,6 +98,10 @@ Result<core::Secret> FieldSealer::open(const FieldPlace& place, std::string_view
                               std::as_writable_bytes(std::span(plain))))
         return wrong;
     return core::Secret(std::move(plain));
+}
+
+Result<KeyId> FieldSealer::current_key() const {
+    return keys_->current();
 }
 
 std::optional<KeyId> FieldSealer::key_of(std::string_view sealed) {

@@ -41,6 +41,10 @@ class FieldSealer {
     /// this place; kNotFound when its key was retired or erased. No message repeats a value.
     core::Result<core::Secret> open(const FieldPlace& place, std::string_view sealed) const;
 
+    /// What every sealed value begins with.
+    static constexpr std::string_view kPrefix = "zenc1.";
+    /// The key that seal() takes now. Errors: kNotFound when the tenant's keys were erased.
+    core::Result<KeyId> current_key() const;
     /// The key of a sealed value, for those who look for values to encrypt anew; nullopt for any
     /// other text.
     static std::optional<KeyId> key_of(std::string_view sealed);

@@ -239,6 +239,14 @@ Result<WrappedKeys*> find_in(RingImage& image, std::string_view tenant) {
     return &*found;
 }
 
+std::vector<DataKeyInfo> told_of(const WrappedKeys& tenant) {
+    std::vector<DataKeyInfo> out;
+    out.reserve(tenant.keys.size());
+    for (const WrappedKey& key : tenant.keys)
+        out.push_back({.id = key.id, .made_at = key.made_at});
+    return out;
+}
+
 }  // namespace
 
 KeyRing::KeyRing(std::unique_ptr<Body> body) : body_(std::move(body)) {}
@@ -302,10 +310,17 @@ Result<std::shared_ptr<const DataKeys>> KeyRing::tenant(std::string_view tenant)
 Result<std::vector<DataKeyInfo>> KeyRing::keys(std::string_view tenant) const {
     RingImage image = body_->copy();
     ZONA_TRY(const WrappedKeys* const found, find_in(image, tenant));
-    std::vector<DataKeyInfo> out;
-    out.reserve(found->keys.size());
-    for (const WrappedKey& key : found->keys)
-        out.push_back({.id = key.id, .made_at = key.made_at});
+    return told_of(*found);
+}
+
+std::vector<KeyOwner> KeyRing::owners() const {
+    std::vector<KeyOwner> out;
+    RingImage image = body_->copy();
+    for (WrappedKeys& tenant : image.tenants) {
+        out.push_back({.tenant = std::move(tenant.tenant),
+                       .keys = told_of(tenant),
+                       .erased_at = tenant.erased_at});
+    }
     return out;
 }
 

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,13 @@ struct Rotation {
     std::string tenant;
     KeyId current{};
     std::vector<KeyId> old;  ///< to be retired when keys_in_use() and the fields name them no more
+};
+
+/// Whose keys are in a ring, or were.
+struct KeyOwner {
+    std::string tenant;
+    std::vector<DataKeyInfo> keys;  ///< the current one last; none once erased
+    std::optional<core::SystemTime> erased_at;
 };
 
 /// All members from any thread; what changes the ring waits for the disk.
@@ -70,6 +78,8 @@ class KeyRing {
     core::Result<std::shared_ptr<const DataKeys>> tenant(std::string_view tenant) const;
     /// In the order of their making, the current one last. Errors: as of tenant().
     core::Result<std::vector<DataKeyInfo>> keys(std::string_view tenant) const;
+    /// All that it has and had, in the order of their coming.
+    std::vector<KeyOwner> owners() const;
     /// Every tenant with more than one key.
     std::vector<Rotation> rotations() const;
     /// The id of the root key.

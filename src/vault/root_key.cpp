@@ -119,6 +119,8 @@ class FileProvider final : public RootKeyProvider {
     FileProvider(std::string path, core::Random& random)
         : path_(std::move(path)), random_(random) {}
 
+    std::string name() const override { return "the file " + path_; }
+
     Result<std::unique_ptr<RootKey>> get(std::string_view id) override {
         const std::scoped_lock lock(mutex_);
         ZONA_TRY(const std::vector<Key> keys, read());
@@ -186,6 +188,8 @@ class TextProvider final : public RootKeyProvider {
     TextProvider(core::Secret keys, std::string source, core::Random& random)
         : keys_(std::move(keys)), source_(std::move(source)), random_(random) {}
 
+    std::string name() const override { return source_; }
+
     Result<std::unique_ptr<RootKey>> get(std::string_view id) override {
         ZONA_TRY(const std::vector<Key> keys, parse_keys(keys_.reveal(), source_));
         return find_among(keys, id, source_, random_);
@@ -207,6 +211,36 @@ class TextProvider final : public RootKeyProvider {
     const core::Secret keys_;
     const std::string source_;
     core::Random& random_;
+};
+
+class ProviderChain final : public RootKeyProvider {
+  public:
+    explicit ProviderChain(std::vector<std::unique_ptr<RootKeyProvider>> providers)
+        : providers_(std::move(providers)) {}
+
+    std::string name() const override { return providers_.front()->name(); }
+
+    Result<std::unique_ptr<RootKey>> get(std::string_view id) override {
+        auto key = providers_.front()->get(id);
+        if (key) return key;
+        std::string others;
+        for (const auto& provider : std::span(providers_).subspan(1)) {
+            auto other = provider->get(id);
+            if (other) return other;
+            if (other.error().code() != Code::kNotFound)
+                others += fmt::format("; {}", other.error().message());
+        }
+        if (others.empty()) return key;
+        return Error(key.error().code(), key.error().message() + others);
+    }
+    Result<std::unique_ptr<RootKey>> make() override { return providers_.front()->make(); }
+    Result<void> keep_only(std::string_view id) override {
+        return providers_.front()->keep_only(id);
+    }
+    Result<void> check(std::string_view id) override { return providers_.front()->check(id); }
+
+  private:
+    const std::vector<std::unique_ptr<RootKeyProvider>> providers_;
 };
 
 }  // namespace
@@ -262,6 +296,11 @@ std::unique_ptr<RootKeyProvider> make_file_provider(std::string path, core::Rand
 std::unique_ptr<RootKeyProvider> make_text_provider(core::Secret keys, std::string source,
                                                     core::Random& random) {
     return std::make_unique<TextProvider>(std::move(keys), std::move(source), random);
+}
+
+std::unique_ptr<RootKeyProvider> make_provider_chain(
+    std::vector<std::unique_ptr<RootKeyProvider>> providers) {
+    return std::make_unique<ProviderChain>(std::move(providers));
 }
 
 }  // namespace zona::vault

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/random.h"
 #include "core/result.h"
@@ -54,6 +55,8 @@ class RootKeyProvider {
     RootKeyProvider& operator=(const RootKeyProvider&) = delete;
     virtual ~RootKeyProvider() = default;
 
+    /// What it is, for messages: "the file /etc/zona/root-key".
+    virtual std::string name() const = 0;
     /// The key with this id. Errors: kNotFound, saying where it was looked for and what to do;
     /// kForbidden and kConflict as the provider says.
     virtual core::Result<std::unique_ptr<RootKey>> get(std::string_view id) = 0;
@@ -62,6 +65,11 @@ class RootKeyProvider {
     virtual core::Result<std::unique_ptr<RootKey>> make() = 0;
     /// Forgets all keys but this one, after a rotation. Errors: those of writing.
     virtual core::Result<void> keep_only(std::string_view id) = 0;
+    /// Whether a key that is in use is where new ones would be made. Errors: those of get().
+    virtual core::Result<void> check(std::string_view id) {
+        auto found = get(id);
+        return found ? core::Result<void>() : found.take_error();
+    }
 };
 
 /// Keys in a file of mode 0600, one a line. While root keys are rotated there are two.
@@ -76,5 +84,13 @@ std::unique_ptr<RootKeyProvider> make_file_provider(std::string path, core::Rand
 /// environment variable ZONA_ROOT_KEY". The caller sees to it that children do not inherit it.
 std::unique_ptr<RootKeyProvider> make_text_provider(core::Secret keys, std::string source,
                                                     core::Random& random);
+
+/// Several providers: the first one's keys, and those of the others while something still lies
+/// under them. So the provider can be changed: what was wrapped is read with the old one until
+/// KeyRing::rotate_root() has wrapped it anew. make() and keep_only() are the first one's. get()
+/// asks one after the other; its error is the first one's, with what the others said that were not
+/// able to answer. name() is the first one's. Precondition: there is one at least.
+std::unique_ptr<RootKeyProvider> make_provider_chain(
+    std::vector<std::unique_ptr<RootKeyProvider>> providers);
 
 }  // namespace zona::vault

@@ -32,7 +32,7 @@ def test_sources_are_cpp(root):
 
     assert [f for f in files if re.search(r'(\.(go|rs)|(^|/)(go\.mod|Cargo\.toml))$', f)] == []
     product = [f for f in files if re.match(r'(src|bin)/.*\.[^.]+$', f) and not f.endswith(('.txt', '.md'))]
-    assert product and all(f.endswith(('.cpp', '.h', '.json', '.in', '.dict')) for f in product), product
+    assert product and all(f.endswith(('.cpp', '.h', '.json', '.in', '.dict', '.map')) for f in product), product
 
 
 # The keeper is trusted with everything, so it is small and loads nothing.

@@ -7,6 +7,7 @@
 #include "api/detail/execution_routes.h"
 #include "core/json.h"
 #include "core/time_format.h"
+#include "identity/api_keys.h"
 #include "tenancy/tenant_operations.h"
 #include "tenancy/tenants.h"
 
@@ -514,7 +515,11 @@ class BackupRoutes {
                       [this, code = tenant.code,
                        backups](const core::ProgressSink& tell) -> Result<json::object> {
                           ZONA_TRY_VOID(operations_.erase(code, backups, tell));
-                          return json::object();
+                          // Nobody gets in for a tenant that is gone.
+                          identity::ApiKeys* const keys = deps_.keys.keys;
+                          if (keys == nullptr) return json::object();
+                          ZONA_TRY(const std::size_t revoked, keys->revoke_of_tenant(code));
+                          return json::object{{"api_keys_revoked", revoked}};
                       });
     }
 

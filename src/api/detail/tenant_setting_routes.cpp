@@ -49,11 +49,11 @@ ParameterSpec key_parameter() {
             .presence = Presence::kRequired};
 }
 
-ParameterSpec version_parameter() {
+ParameterSpec version_parameter(const char* example) {
     return {.name = "version",
             .shape = Shape::integer("The version that it must have now; 0: there must be none.")
                          .range(0, std::numeric_limits<std::int64_t>::max())
-                         .example("1")};
+                         .example(example)};
 }
 
 std::vector<ErrorSpec> errors_with(std::vector<ErrorSpec> own) {
@@ -114,7 +114,7 @@ Operation put_operation() {
             .reach = Reach::kTenant,
             .summary = "Set one of a tenant's own settings",
             .description = "Made or replaced; on the disk before the answer.",
-            .parameters = {code_parameter(), key_parameter(), version_parameter()},
+            .parameters = {code_parameter(), key_parameter(), version_parameter("0")},
             .body = BodySpec{Shape::object({required("value", Shape::any("Any JSON value."))}),
                              {{"dark", "A text", R"({"value": "dark"})"}}},
             .answers = {{.description = "The setting as it is now.",
@@ -132,7 +132,7 @@ Operation remove_operation() {
             .reach = Reach::kTenant,
             .summary = "Remove one of a tenant's own settings",
             .description = "It is gone before the answer.",
-            .parameters = {code_parameter(), key_parameter(), version_parameter()},
+            .parameters = {code_parameter(), key_parameter(), version_parameter("1")},
             .answers = {{.description = "It is not there any more.",
                          .shape = Shape::object({required("key", Shape::text("Its key."))}),
                          .example = R"({"key": "theme"})"}},

@@ -72,6 +72,8 @@ Status carry_out_verb(Context& context, const Command& command) {
             return backups(context, std::get<BackupOptions>(options));
         case Verb::kStore:
             return check_store(context, std::get<StoreOptions>(options));
+        case Verb::kVault:
+            return vault(context, std::get<VaultOptions>(options));
         case Verb::kContext:
         case Verb::kHelp:
             break;

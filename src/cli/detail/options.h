@@ -225,6 +225,15 @@ struct JobOptions {
     std::string cursor;  ///< kHistory; empty: the newest
 };
 
+enum class VaultAction : std::uint8_t { kStatus, kKeys, kRotate, kRewrap, kRevoke };
+
+/// Texts as typed: the API checks them.
+struct VaultOptions {
+    VaultAction action = VaultAction::kStatus;
+    std::string owner;    ///< kRotate, empty: all; kRevoke
+    std::string confirm;  ///< kRevoke
+};
+
 enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };
 
 /// What kAdd adds stands in the global options.
@@ -244,8 +253,8 @@ struct NoOptions {};
 using VerbOptions =
     std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
-                 TenantOptions, JobOptions, BackupOptions, StoreOptions, ExecutionOptions,
-                 ContextOptions, WebOptions>;
+                 TenantOptions, JobOptions, VaultOptions, BackupOptions, StoreOptions,
+                 ExecutionOptions, ContextOptions, WebOptions>;
 
 /// A command to carry out.
 struct Command {

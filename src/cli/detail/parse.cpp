@@ -473,6 +473,42 @@ Result<VerbOptions> store_options(const RawWords& raw) {
     return StoreOptions{.no_wait = raw.no_wait};
 }
 
+Result<VerbOptions> vault_options(const RawWords& raw) {
+    using Row = std::pair<string_view, VaultAction>;
+    static constexpr std::array kActions = {
+        Row{"status", VaultAction::kStatus}, Row{"keys", VaultAction::kKeys},
+        Row{"rotate", VaultAction::kRotate}, Row{"rewrap", VaultAction::kRewrap},
+        Row{"revoke", VaultAction::kRevoke}};
+    const vector<string>& words = raw.positionals;
+    VaultOptions out{.owner = {}, .confirm = raw.confirm};
+    if (!words.empty()) {
+        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
+        if (row == kActions.end()) {
+            const vector<string> known{"status", "keys", "rotate", "rewrap", "revoke"};
+            return wrong(fmt::format("zona vault has no '{}'{}", escape_control(words[0]),
+                                     core::suggestion(words[0], known)))
+                .detail({"", "", fmt::format("usage: zona vault {}", info(Verb::kVault).synopsis)});
+        }
+        out.action = row->second;
+        const bool is_one =
+            out.action == VaultAction::kRevoke || (out.action == VaultAction::kRotate && !raw.all);
+        ZONA_TRY_VOID(check_count(Verb::kVault, words, is_one ? 2 : 1, is_one ? 2 : 1));
+        if (is_one) out.owner = words[1];
+    }
+    if (raw.all && out.action != VaultAction::kRotate)
+        return wrong("--all belongs to zona vault rotate");
+    if (out.action != VaultAction::kRevoke && !out.confirm.empty())
+        return wrong("--confirm belongs to zona vault revoke");
+    if (out.action == VaultAction::kRevoke && out.confirm != out.owner) {
+        return wrong(fmt::format("what was encrypted for '{}' could be read by nobody any more",
+                                 escape_control(out.owner)))
+            .detail({"", "",
+                     fmt::format("if that is meant: zona vault revoke {0} --confirm {0}",
+                                 escape_control(out.owner))});
+    }
+    return out;
+}
+
 Result<VerbOptions> execution_options(const RawWords& raw) {
     using Row = std::pair<string_view, ExecutionAction>;
     static constexpr std::array kActions = {
@@ -554,6 +590,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return backup_options(raw);
         case Verb::kStore:
             return store_options(raw);
+        case Verb::kVault:
+            return vault_options(raw);
         case Verb::kContext:
             return context_options(raw);
         case Verb::kWeb:

@@ -341,6 +341,25 @@ ApiRequest manage_jobs(const JobOptions& options) {
     return get(all);
 }
 
+ApiRequest manage_vault(const VaultOptions& options) {
+    const std::string all = "/api/v1/vault";
+    json::object body;
+    if (!options.owner.empty()) body["owner"] = options.owner;
+    switch (options.action) {
+        case VaultAction::kRotate:
+            return post(all + "/rotations", body);
+        case VaultAction::kRewrap:
+            return {"POST", all + "/rewrappings", {}};
+        case VaultAction::kRevoke:
+            body["confirm"] = options.confirm;
+            return post(all + "/revocations", body);
+        case VaultAction::kStatus:
+        case VaultAction::kKeys:
+            break;
+    }
+    return get(all);
+}
+
 ApiRequest manage_backups(const BackupOptions& options) {
     const std::string all = "/api/v1/backups";
     const std::string one = all + '/' + percent_encoded(options.id);

@@ -74,6 +74,8 @@ ApiRequest configure(const ConfigOptions& options);
 ApiRequest get_executions(std::string_view id);
 /// GET /api/v1/executions/{id}/events.
 ApiRequest follow_execution(std::string_view id);
+/// One of the operations on /api/v1/vault.
+ApiRequest manage_vault(const VaultOptions& options);
 /// One of the operations on /api/v1/tenants.
 ApiRequest manage_tenants(const TenantOptions& options);
 /// One of the operations on /api/v1/jobs.

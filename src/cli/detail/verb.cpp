@@ -344,6 +344,21 @@ std::vector<VerbInfo> zona_verbs() {
          "Each against its own structure, its counts, its keys, and whom its documents belong to. "
          "The exit status is 4 if something is wrong.",
          {{"zona store check", "what is wrong, and where"}}},
+        {kVault,
+         "vault",
+         {},
+         kZona,
+         kNeverStarts,
+         "[status | keys | rotate CODE | rotate --all | rewrap | revoke CODE --confirm CODE]",
+         "Manage the keys that tenants' data is encrypted under",
+         "They are never shown, only their ids and ages. `rotate` gives a tenant, or the "
+         "installation (`core`), a new key; old ones stay for what they encrypted. `rewrap` wraps "
+         "all with a new root key where tenancy.root_key says. `revoke` makes a tenant's data "
+         "unreadable for good. API keys are another thing: `zona key`.",
+         {{"zona vault keys", "ids, states and ages"},
+          {"zona vault rotate acme", "a new key for acme"},
+          {"zona vault rewrap", "after another tenancy.root_key was set"},
+          {"zona vault revoke acme --confirm acme", "there is no way back"}}},
         {kContext,
          "context",
          {"contexts", "ctx"},

@@ -40,6 +40,7 @@ enum class Verb : std::uint8_t {
     kJob,
     kBackup,
     kStore,
+    kVault,
     kContext,
     kHelp,
 };

@@ -145,6 +145,9 @@ class VerbParser {
                 return;
             case Verb::kJob:
                 text_flag("--cursor", raw_.cursor, "TEXT", "the page of a history after this one");
+            case Verb::kVault:
+                app_.add_flag("--all", raw_.all, "rotate: of the installation and all tenants");
+                text_flag("--confirm", raw_.confirm, "CODE", "revoke: the same code once more");
                 return;
             case Verb::kTenant:
                 return add_tenant_flags();

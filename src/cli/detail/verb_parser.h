@@ -102,11 +102,12 @@ struct RawWords {
     bool no_wait = false;
     std::string cursor;
     std::string tenant_name;
+    std::string confirm;
+    bool all = false;
     std::string email;
     std::string requests_per_second;
     std::string concurrent_requests;
     std::string of;
-    std::string confirm;
     std::string to;
     std::string root_key;
     std::string needed;

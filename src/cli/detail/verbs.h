@@ -59,6 +59,7 @@ Status print_jlist(Context& context);
 Status doctor(Context& context);
 Status config(Context& context, const ConfigOptions& options);
 Status keys(Context& context, const KeyOptions& options);
+Status vault(Context& context, const VaultOptions& options);
 Status tenants(Context& context, const TenantOptions& options);
 Status jobs(Context& context, const JobOptions& options);
 Status executions(Context& context, const ExecutionOptions& options);

@@ -24,6 +24,11 @@ void add_account(std::map<std::string, std::string>& env, const os::Credentials&
 std::vector<os::ResourceLimit> limits_of(const AppSpec& spec, const SupervisorOptions& options) {
     std::vector<os::ResourceLimit> out;
     out.push_back({RLIMIT_NOFILE, options.child_fd_limit_soft, options.child_fd_limit_hard});
+    const bool says_core = spec.limits.contains("core");
+    if (options.child_core_limit && !says_core) {
+        out.push_back(
+            {RLIMIT_CORE, options.child_core_limit->soft, options.child_core_limit->hard});
+    }
     for (const auto& [name, pair] : spec.limits) {
         const auto resource = limit_resource(name);
         if (!resource) continue;

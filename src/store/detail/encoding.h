@@ -17,7 +17,8 @@ namespace zona::store::detail {
 std::string to_text(const Document& document);
 
 /// check_document(), which has to write the text, and that text.
-core::Result<std::string> checked_text(const CollectionSpec& spec, const Document& document);
+core::Result<std::string> checked_text(const CollectionSpec& spec, const Document& document,
+                                       Form form = Form::kStored);
 
 /// What to_text() wrote. Errors: kInternal for any text that it cannot have written.
 core::Result<std::shared_ptr<const Document>> from_text(std::string_view text);

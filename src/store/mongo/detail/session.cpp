@@ -355,6 +355,25 @@ Result<Record> Session::replace(const Collection& collection, const Id& id,
     return change(collection, std::move(found), document);
 }
 
+Result<void> Session::restore(const Collection& collection, const Record& record) {
+    ZONA_TRY_VOID(check_declared(setup_.collections, collection));
+    ZONA_TRY_VOID(check_restored(record));
+    ZONA_TRY_VOID(check_id(record.id));
+    ZONA_TRY_VOID(check_document(collection.spec(), *record.document));
+    ZONA_TRY(const std::optional<Record> found, current(collection, record.id));
+    ZONA_TRY(auto stored, as_stored(*record.document));
+    const Record restored{.scope = collection.scope(),
+                          .id = record.id,
+                          .version = record.version,
+                          .created = record.created,
+                          .updated = record.updated,
+                          .document = std::move(stored)};
+    const std::string key = stored_key(collection.scope(), record.id);
+    ZONA_TRY_VOID(check_unique(collection, key, restored, found ? &*found : nullptr));
+    change_of(collection, record.id).now = restored;
+    return {};
+}
+
 Result<Record> Session::modify(const Collection& collection, const Id& id, const Update& update,
                                Expected expected) {
     ZONA_TRY(const Record found, existing(collection, id, expected));

@@ -74,6 +74,7 @@ class Session final : public Writer {
                                 const Document& document) override;
     core::Result<Record> replace(const Collection& collection, const Id& id,
                                  const Document& document, Expected expected) override;
+    core::Result<void> restore(const Collection& collection, const Record& record) override;
     core::Result<Record> modify(const Collection& collection, const Id& id, const Update& update,
                                 Expected expected) override;
     core::Result<std::optional<Record>> find_and_modify(const Collection& collection,

@@ -1,0 +1,235 @@
+#include "api/detail/vault_routes.h"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "api/detail/await.h"
+#include "core/json.h"
+#include "core/time_format.h"
+
+namespace zona::api {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using core::Code;
+using core::Result;
+using net::Method;
+using net::Response;
+using tenancy::KeyReport;
+using vault::KeyOwner;
+using Answer = asio::awaitable<Result<Response>>;
+
+namespace {
+
+Shape owner_shape(std::string doc) {
+    return Shape::text(std::move(doc)).length(1, 64).example("\"acme\"");
+}
+
+Shape key_owner_shape() {
+    const Shape key = Shape::object(
+        {required("id", Shape::text("8 digits, in clear beside what it encrypts.")),
+         required("state", Shape::text("What is written now is encrypted under the current key; an "
+                                       "old one opens what it encrypted.")
+                               .choices({"current", "old"})),
+         required("made_at", Shape::text("When it was made.").format(Format::kTime))},
+        "What is known of a key; the key itself is never shown.");
+    return Shape::object(
+        {required("owner", Shape::text("A tenant's code, or `core`: the installation.")),
+         required("keys", Shape::array("In the order of their making.", key)),
+         required("revoked_at", Shape::text("When its keys were forgotten; null: they were not.")
+                                    .format(Format::kTime)
+                                    .nullable())},
+        "Whose data is encrypted under which keys.");
+}
+
+Shape vault_shape() {
+    return Shape::object(
+        {required("root_key", Shape::text("The id of the key that all keys are wrapped with.")),
+         required("provider", Shape::text("Where a new root key would be made.")),
+         required("problem", Shape::text("Why the root key is not there now; null: it is. What is "
+                                         "open goes on, the next start needs it.")
+                                 .nullable()),
+         required("owners", Shape::array("`core` and tenants.", Shape::component("KeyOwner")))},
+        "The keys of this installation.");
+}
+
+const char* const kOwnerExample = R"({"owner": "acme", "keys": [
+    {"id": "5f3a9c01", "state": "old", "made_at": "2026-01-31T12:00:00.000Z"},
+    {"id": "c2710be4", "state": "current", "made_at": "2026-05-01T12:00:00.000Z"}],
+    "revoked_at": null})";
+
+std::string vault_example() {
+    return fmt::format(R"({{"root_key": "77b1d2e09a4c5f3e",
+        "provider": "the file /var/lib/zona/root-key", "problem": null, "owners": [{}]}})",
+                       kOwnerExample);
+}
+
+Operation get_vault() {
+    return {.path = "/api/v1/vault",
+            .id = "getVault",
+            .tag = Tag::kVault,
+            .summary = "Show the ids and ages of all keys",
+            .description = "And whether the root key is there. No key is ever shown.",
+            .answers = {{.description = "The keys.",
+                         .shape = Shape::component("Vault"),
+                         .example = vault_example()}}};
+}
+
+Operation rotate_keys() {
+    return {.method = Method::kPost,
+            .path = "/api/v1/vault/rotations",
+            .id = "rotateDataKeys",
+            .tag = Tag::kVault,
+            .access = Access::kAdmin,
+            .summary = "Give one owner, or all, a new key",
+            .description =
+                "What is written from then on is under the new key; what is there stays readable, "
+                "and is encrypted anew while it is used. Old keys are kept, for backups.",
+            .body = BodySpec{Shape::object({optional("owner", owner_shape("Else all."))}),
+                             {{"one", "One tenant", R"({"owner": "acme"})"}}},
+            .answers = {{.status = 201,
+                         .description = "Who has a new key.",
+                         .shape = Shape::array("Those.", Shape::component("KeyOwner")),
+                         .example = std::string("[") + kOwnerExample + "]"}},
+            .errors = {{Code::kNotFound, "It has no keys, or they were revoked."}}};
+}
+
+Operation rewrap_keys() {
+    return {.method = Method::kPost,
+            .path = "/api/v1/vault/rewrappings",
+            .id = "rewrapDataKeys",
+            .tag = Tag::kVault,
+            .access = Access::kAdmin,
+            .summary = "Wrap all keys with a new root key",
+            .description =
+                "Of the provider that the setting tenancy.root_key names, which is how the "
+                "provider is changed. No data is touched.",
+            .answers = {{.status = 201,
+                         .description = "The keys as they are now.",
+                         .shape = Shape::component("Vault"),
+                         .example = vault_example()}}};
+}
+
+Operation revoke_keys() {
+    return {
+        .method = Method::kPost,
+        .path = "/api/v1/vault/revocations",
+        .id = "revokeDataKeys",
+        .tag = Tag::kVault,
+        .access = Access::kAdmin,
+        .summary = "Forget a tenant's keys for good",
+        .description =
+            "The tenant is deactivated, and what was encrypted for it, copies and backups "
+            "included, is read by nobody any more. There is no way back.",
+        .body =
+            BodySpec{Shape::object({required("owner", owner_shape("The tenant's code.")),
+                                    required("confirm", owner_shape("The same once more: "
+                                                                    "else it is refused."))}),
+                     {{"acme", "Forget acme's keys", R"({"owner": "acme", "confirm": "acme"})"}}},
+        .answers = {{.description = "What is left of it.",
+                     .shape = Shape::component("KeyOwner"),
+                     .example = R"({"owner": "acme", "keys": [],
+                             "revoked_at": "2026-05-01T12:00:00.000Z"})"}},
+        .errors = {{Code::kNotFound, "There is no such tenant, or it has no keys."}}};
+}
+
+json::object shown(const KeyOwner& owner) {
+    json::array keys;
+    for (const vault::DataKeyInfo& key : owner.keys) {
+        keys.push_back(json::object{{"id", fmt::format("{:08x}", std::to_underlying(key.id))},
+                                    {"state", key.id == owner.keys.back().id ? "current" : "old"},
+                                    {"made_at", core::to_rfc3339(key.made_at)}});
+    }
+    json::object out = {
+        {"owner", owner.tenant}, {"keys", std::move(keys)}, {"revoked_at", nullptr}};
+    if (owner.erased_at) out["revoked_at"] = core::to_rfc3339(*owner.erased_at);
+    return out;
+}
+
+json::array shown(const std::vector<KeyOwner>& owners) {
+    json::array out;
+    for (const KeyOwner& owner : owners)
+        out.push_back(shown(owner));
+    return out;
+}
+
+json::object shown(const KeyReport& report) {
+    json::object out = {{"root_key", report.root},
+                        {"provider", report.provider},
+                        {"problem", nullptr},
+                        {"owners", shown(report.owners)}};
+    if (report.problem) out["problem"] = report.problem->message();
+    return out;
+}
+
+std::string text_in(const json::value& body, std::string_view key) {
+    const json::object* const object = body.if_object();
+    const json::value* const value = object == nullptr ? nullptr : object->if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+class VaultRoutes {
+  public:
+    explicit VaultRoutes(tenancy::KeyCare care) : care_(std::move(care)) {}
+
+    Answer show(Call&) const {
+        auto begin = [this](process::Callback<KeyReport> done) { care_.report(std::move(done)); };
+        ZONA_CO_TRY(const KeyReport report, co_await answer_of<KeyReport>(std::move(begin)));
+        co_return Response::success(core::to_json(shown(report)));
+    }
+
+    Answer rotate(Call& call) const {
+        using Owners = std::vector<KeyOwner>;
+        auto begin = [this, owner = text_in(call.body(), "owner")](process::Callback<Owners> done) {
+            care_.rotate(owner, std::move(done));
+        };
+        ZONA_CO_TRY(const Owners rotated, co_await answer_of<Owners>(std::move(begin)));
+        for (const KeyOwner& owner : rotated)
+            care_.begin_reencryption(owner.tenant);
+        co_return Response::success(core::to_json(shown(rotated)), {}, 201);
+    }
+
+    Answer rewrap(Call&) const {
+        auto begin = [this](process::Callback<KeyReport> done) { care_.rewrap(std::move(done)); };
+        ZONA_CO_TRY(const KeyReport report, co_await answer_of<KeyReport>(std::move(begin)));
+        co_return Response::success(core::to_json(shown(report)), {}, 201);
+    }
+
+    Answer revoke(Call& call) const {
+        const std::string owner = text_in(call.body(), "owner");
+        if (text_in(call.body(), "confirm") != owner) {
+            co_return core::Error(Code::kInvalidArgument,
+                                  "what cannot be undone needs the tenant's code twice")
+                .detail({"/confirm", "is not the same as /owner", "repeat the code exactly",
+                         core::Detail::Place::kPointer});
+        }
+        auto begin = [this, owner](process::Callback<KeyOwner> done) {
+            care_.revoke(owner, std::move(done));
+        };
+        ZONA_CO_TRY(const KeyOwner revoked, co_await answer_of<KeyOwner>(std::move(begin)));
+        co_return Response::success(core::to_json(shown(revoked)));
+    }
+
+  private:
+    tenancy::KeyCare care_;
+};
+
+}  // namespace
+
+Result<void> add_vault_routes(Service& service, std::optional<tenancy::KeyCare> care) {
+    service.name("KeyOwner", key_owner_shape());
+    service.name("Vault", vault_shape());
+    const auto routes = care ? std::make_shared<const VaultRoutes>(*std::move(care)) : nullptr;
+    using Member = Answer (VaultRoutes::*)(Call&) const;
+    const std::pair<Operation, Member> rows[] = {{get_vault(), &VaultRoutes::show},
+                                                 {rotate_keys(), &VaultRoutes::rotate},
+                                                 {rewrap_keys(), &VaultRoutes::rewrap},
+                                                 {revoke_keys(), &VaultRoutes::revoke}};
+    for (const auto& [operation, member] : rows) {
+        ZONA_TRY_VOID(service.add(
+            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
+    }
+    return {};
+}
+
+}  // namespace zona::api
