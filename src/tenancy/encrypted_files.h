@@ -89,8 +89,10 @@ class EncryptedFiles {
     /// pages; true: there was no more. Errors: those of EncryptingVfs::rekey().
     virtual core::Result<bool> rekey(std::string_view owner, std::size_t most_pages) = 0;
     /// All keys, and where the one is that they are wrapped with; both live as long as this.
+    /// @{
     virtual vault::KeyRing& key_ring() = 0;
     virtual vault::RootKeyProvider& root_keys() = 0;
+    /// @}
 
     /// For the flagged fields of an owner, in whichever database they are; one without keys gets
     /// some. Errors: those of the ring; kNotFound: its keys were erased.

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <future>
 #include <sstream>
+#include <thread>
 
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
@@ -87,6 +88,9 @@ class SealedFieldsTest : public testing::TestWithParam<Backend> {
         }
     }
     ~SealedFieldsTest() override {
+        // A thread of the database's own, which has just answered, must not be the last to hold it.
+        while (database_.use_count() > 1)
+            std::this_thread::yield();
         database_.reset();
         std::filesystem::remove_all(folder_);
     }

@@ -219,7 +219,12 @@ Result<std::shared_ptr<store::Database>> SessionMap::use(const SessionPtr& sessi
     ZONA_TRY(auto database, deps_.databases.open(tenant));
     std::shared_ptr<const vault::FieldSealer> sealer;
     if (deps_.fields) {
-        ZONA_TRY(sealer, deps_.fields(tenant.code));
+        auto fields = deps_.fields(tenant.code);
+        // Whose keys were erased has no secrets any more; all else of it can still be removed.
+        const bool is_erased = !fields && (fields.error().code() == Code::kNotFound ||
+                                           fields.error().code() == Code::kConflict);
+        if (!fields && !is_erased) return fields.take_error();
+        if (fields) sealer = *std::move(fields);
     }
     {
         const std::lock_guard lock(mutex_);

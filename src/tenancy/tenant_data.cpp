@@ -156,7 +156,8 @@ void TenantDoor::leave() {
     std::shared_ptr<store::Database> database;  // let go of after the lock
     const std::lock_guard lock(mutex_);
     --inside_;
-    if (closed_ && inside_ == 0) database = std::move(database_);
+    // Whoever waits for the last to leave lets go of it, before anything else.
+    if (closed_ && inside_ == 0 && !awaited_) database = std::move(database_);
     changed_.notify_all();
 }
 
@@ -168,9 +169,12 @@ void TenantDoor::shut(core::Error reason) {
 }
 
 void TenantDoor::close(core::Error reason) {
-    shut(std::move(reason));
+    std::shared_ptr<store::Database> database;  // let go of after the lock
     std::unique_lock lock(mutex_);
+    closed_ = std::move(reason);
+    awaited_ = true;
     changed_.wait(lock, [this] { return inside_ == 0; });
+    database = std::move(database_);
 }
 
 Result<void> TenantGuard::check(const Collection& collection) const {

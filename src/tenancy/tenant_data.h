@@ -107,6 +107,7 @@ class TenantDoor {
     // All guarded by mutex_.
     std::shared_ptr<store::Database> database_;
     std::size_t inside_ = 0;
+    bool awaited_ = false;  ///< somebody is in close()
     std::optional<core::Error> closed_;
 };
 

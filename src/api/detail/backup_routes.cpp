@@ -516,10 +516,11 @@ class BackupRoutes {
                        backups](const core::ProgressSink& tell) -> Result<json::object> {
                           ZONA_TRY_VOID(operations_.erase(code, backups, tell));
                           // Nobody gets in for a tenant that is gone.
-                          identity::ApiKeys* const keys = deps_.keys.keys;
-                          if (keys == nullptr) return json::object();
-                          ZONA_TRY(const std::size_t revoked, keys->revoke_of_tenant(code));
-                          return json::object{{"api_keys_revoked", revoked}};
+                          if (identity::ApiKeys* const keys = deps_.keys.keys) {
+                              if (auto gone = keys->revoke_of_tenant(code); !gone)
+                                  return gone.take_error();
+                          }
+                          return json::object();
                       });
     }
 

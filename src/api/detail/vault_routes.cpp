@@ -91,7 +91,8 @@ Operation rotate_keys() {
                          .description = "Who has a new key.",
                          .shape = Shape::array("Those.", Shape::component("KeyOwner")),
                          .example = std::string("[") + kOwnerExample + "]"}},
-            .errors = {{Code::kNotFound, "It has no keys, or they were revoked."}}};
+            .errors = {{Code::kNotFound, "It has no keys, or they were revoked."},
+                       {Code::kConflict, "The tenant was erased."}}};
 }
 
 Operation rewrap_keys() {
@@ -130,7 +131,8 @@ Operation revoke_keys() {
                      .shape = Shape::component("KeyOwner"),
                      .example = R"({"owner": "acme", "keys": [],
                              "revoked_at": "2026-05-01T12:00:00.000Z"})"}},
-        .errors = {{Code::kNotFound, "There is no such tenant, or it has no keys."}}};
+        .errors = {{Code::kNotFound, "There is no such tenant, or it has no keys."},
+                   {Code::kConflict, "The tenant was erased, or its keys were revoked."}}};
 }
 
 json::object shown(const KeyOwner& owner) {
