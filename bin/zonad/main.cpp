@@ -23,6 +23,8 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/settings.h"
+#include "data_settings.h"
+#include "flags.h"
 #include "identity/api_keys.h"
 #include "identity/authentication.h"
 #include "identity/exposure.h"
@@ -53,7 +55,6 @@
 #include "tenancy/tenant_operations.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
-#include "vault/token_provider.h"
 
 namespace asio = boost::asio;
 using namespace zona;
@@ -94,46 +95,12 @@ std::string search_path() {
     return "/usr/local/bin:/usr/bin:/bin";
 }
 
-std::string home_of(int argc, char** argv) {
-    for (int i = 1; i + 1 < argc; ++i) {
-        if (std::strcmp(argv[i], "--home") == 0) return argv[i + 1];
-    }
-    return {};
-}
-
-/// The settings given as flags: --set KEY=VALUE, as often as wanted.
-std::vector<std::string> settings_of(int argc, char** argv) {
-    std::vector<std::string> out;
-    for (int i = 1; i + 1 < argc; ++i) {
-        if (std::strcmp(argv[i], "--set") == 0) out.emplace_back(argv[++i]);
-    }
-    return out;
-}
-
-/// A number that the keeper gives with `flag`; 0 without it.
-std::uint64_t number_of(int argc, char** argv, const char* flag) {
-    for (int i = 1; i + 1 < argc; ++i) {
-        if (std::strcmp(argv[i], flag) == 0) return std::strtoull(argv[i + 1], nullptr, 10);
-    }
-    return 0;
-}
-
 /// The network's listening sockets that the keeper has handed over.
-std::vector<process::InheritedListener> listeners_of(int argc, char** argv) {
-    const std::uint64_t count = number_of(argc, argv, "--listeners");
+std::vector<process::InheritedListener> listeners_of(const daemon::Flags& flags) {
+    const std::uint64_t count = flags.number("--listeners");
     return process::inherited_listeners(
         static_cast<int>(std::min<std::uint64_t>(count, process::kMostListeners)),
-        number_of(argc, argv, "--requested-listeners"));
-}
-
-std::vector<std::pair<std::string, std::string>> split(const std::vector<std::string>& settings) {
-    std::vector<std::pair<std::string, std::string>> out;
-    for (const std::string& setting : settings) {
-        const std::size_t equals = setting.find('=');
-        const bool has_value = equals != std::string::npos;
-        out.emplace_back(setting.substr(0, equals), has_value ? setting.substr(equals + 1) : "");
-    }
-    return out;
+        flags.number("--requested-listeners"));
 }
 
 /// Whether requests should come.
@@ -165,9 +132,6 @@ class Daemon {
     core::Result<void> may_resume(const os::TcpAddress& address);
     api::Network network() const;
     void open_keys();
-    store::MongoOptions mongo_options();
-    std::unique_ptr<vault::RootKeyProvider> root_key_providers();
-    core::Result<void> set_token_environment();
     core::Result<bool> has_backups(const std::string& owner);
     core::Result<void> build_tenants();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
@@ -234,9 +198,10 @@ class Daemon {
 };
 
 core::Result<void> Daemon::configure() {
-    ZONA_TRY(config_, core::Config::load(core::daemon_settings(), {.home = home_,
-                                                                   .environment = os::environment(),
-                                                                   .flags = split(flags_)}));
+    ZONA_TRY(config_,
+             core::Config::load(core::daemon_settings(), {.home = home_,
+                                                          .environment = os::environment(),
+                                                          .flags = daemon::split(flags_)}));
     apply_settings();
     const std::string file =
         settings_.log_file.empty() ? home_ + "/logs/zonad.log" : settings_.log_file;
@@ -527,88 +492,15 @@ core::Result<net::NetworkPolicy> Daemon::network_policy() {
     return policy;
 }
 
-/// What all databases in MongoDB have in common, and where the shared one is.
-store::MongoOptions Daemon::mongo_options() {
-    const core::Settings::Mongo& mongo = settings_.mongo;
-    // Page tokens of an earlier daemon are not taken.
-    std::string token_key(32, '\0');
-    random_.fill(std::as_writable_bytes(std::span(token_key)));
-    return {.uri = mongo.uri,
-            .database = mongo.database,
-            .username = mongo.username,
-            .password = mongo.password,
-            .tls_ca_file = mongo.tls_ca_file,
-            .page_token_key = core::Secret(std::move(token_key)),
-            .min_connections = static_cast<std::size_t>(mongo.min_connections),
-            .max_connections = static_cast<std::size_t>(mongo.max_connections),
-            .idle_timeout = mongo.idle_timeout,
-            .health_interval = mongo.health_interval,
-            .connect_timeout = mongo.connect_timeout,
-            .selection_timeout = mongo.selection_timeout,
-            .max_waiting_reads = static_cast<std::size_t>(mongo.max_waiting),
-            .max_waiting_writes = static_cast<std::size_t>(mongo.max_waiting)};
-}
-
-/// The one that is set, then those that the keys may still lie under.
-std::unique_ptr<vault::RootKeyProvider> Daemon::root_key_providers() {
-    const core::Settings::RootKey& wanted = settings_.root_key;
-    std::vector<std::unique_ptr<vault::RootKeyProvider>> out;
-    const auto add = [&](std::string_view name, auto make, bool is_given) {
-        if (wanted.provider == name) {
-            out.insert(out.begin(), make());
-        } else if (is_given) {
-            out.push_back(make());
-        }
-    };
-    add("file", [&] { return vault::make_file_provider(wanted.file, random_); }, true);
-    add(
-        "environment",
-        [&] {
-            return vault::make_text_provider(
-                wanted.keys, "the setting tenancy.root_keys (ZONA_TENANCY_ROOT_KEYS)", random_);
-        },
-        !wanted.keys.empty());
-    add(
-        "pkcs11",
-        [&] {
-            return vault::make_token_provider(
-                {.module = wanted.module,
-                 .token = wanted.token,
-                 .label = wanted.label,
-                 .pin = [pin = wanted.pin]() -> core::Result<core::Secret> {
-                     if (!pin.empty()) return pin;
-                     return core::Error(core::Code::kForbidden,
-                                        "the token's PIN is not given: set "
-                                        "tenancy.pkcs11_pin_file or ZONA_TENANCY_PKCS11_PIN");
-                 }},
-                random_);
-        },
-        !wanted.module.empty());
-    return vault::make_provider_chain(std::move(out));
-}
-
-/// Before there are other threads.
-core::Result<void> Daemon::set_token_environment() {
-    for (const std::string& entry : net::split_list(settings_.root_key.environment)) {
-        const std::size_t equals = entry.find('=');
-        if (equals == 0 || equals == std::string::npos) {
-            return core::Error(
-                core::Code::kInvalidArgument,
-                fmt::format("tenancy.pkcs11_environment: '{}' is not NAME=VALUE", entry));
-        }
-        ::setenv(entry.substr(0, equals).c_str(), entry.c_str() + equals + 1, 1);
-    }
-    return {};
-}
-
 core::Result<void> Daemon::build_tenants() {
-    ZONA_TRY_VOID(set_token_environment());
+    ZONA_TRY_VOID(daemon::set_token_environment(settings_.root_key));
     ZONA_TRY(const tenancy::BuildType type, tenancy::parse_build_type(settings_.build_type));
-    root_keys_ = root_key_providers();
+    root_keys_ = daemon::root_key_providers(settings_.root_key, random_);
     ZONA_TRY(sqlite_, store::SqliteProcess::begin(logging_.logger("sqlite")));
     tenants_.emplace(
-        tenancy::TenantsOptions{
-            .directory = home_ + "/state", .build_type = type, .mongo = mongo_options()},
+        tenancy::TenantsOptions{.directory = home_ + "/state",
+                                .build_type = type,
+                                .mongo = daemon::mongo_options(settings_.mongo, random_)},
         tenancy::TenantsDeps{.clock = clock_,
                              .random = random_,
                              .log = logging_.logger("tenancy"),
@@ -635,15 +527,12 @@ core::Result<void> Daemon::build_tenants() {
 }
 
 core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
-    // Page tokens of an earlier daemon are not taken.
-    std::string token_key(32, '\0');
-    random_.fill(std::as_writable_bytes(std::span(token_key)));
     return tenancy::EncryptedFiles::open({.ring = home_ + "/state/keys.json",
                                           .root_keys = *root_keys_,
                                           .clock = clock_,
                                           .random = random_,
                                           .log = logging_.logger("store"),
-                                          .page_token_key = core::Secret(std::move(token_key)),
+                                          .page_token_key = daemon::new_page_token_key(random_),
                                           .open_files = budget_.databases});
 }
 
@@ -658,20 +547,8 @@ void Daemon::open_tenants() {
     });
 }
 
-/// What tells this zona from others on the same core database.
-core::Result<std::string> instance_of(const std::string& home, core::Random& random) {
-    const std::string file = home + "/state/instance";
-    if (auto kept = os::read_file(file)) {
-        if (const auto id = core::Uuid::parse(*kept)) return id->to_string();
-    }
-    ZONA_TRY_VOID(os::make_directories(home + "/state", 0700));
-    std::string made = core::Uuid::v4(random).to_string();
-    ZONA_TRY_VOID(os::replace_file(file, made, 0600));
-    return made;
-}
-
 core::Result<void> Daemon::build_jobs() {
-    ZONA_TRY(std::string instance, instance_of(home_, random_));
+    ZONA_TRY(std::string instance, daemon::instance_of(home_, random_));
     const core::Settings::Jobs& wanted = settings_.jobs;
     jobs_.emplace(
         jobs::SchedulerOptions{.instance = std::move(instance),
@@ -890,7 +767,8 @@ void Daemon::run() {
 
 int main(int argc, char** argv) {
     if (const auto status = zona::daemon::do_maintenance(argc, argv)) return *status;
-    const std::string home = home_of(argc, argv);
+    const zona::daemon::Flags flags(argc, argv);
+    const std::string home = flags.value("--home");
     if (home.empty() || home.front() != '/') {
         constexpr std::string_view kUsage =
             "zonad is started by zona-keeper, which the command `zona` starts.\n";
@@ -898,13 +776,13 @@ int main(int argc, char** argv) {
         return 2;
     }
     process::KeeperLink keeper(process::kFdKeeper);
-    std::vector<process::InheritedListener> listeners = listeners_of(argc, argv);
+    std::vector<process::InheritedListener> listeners = listeners_of(flags);
     const int inherited_end = process::kFdFirstListener + static_cast<int>(listeners.size());
     for (int fd = process::kFdKeeper; fd < inherited_end; ++fd)
         (void)os::set_close_on_exec(fd, 1);
     // Without them starts are slower, and the next thing that needs a descriptor says why.
     std::ignore = os::reserve_spawn_descriptors();
-    Daemon daemon(home, settings_of(argc, argv), keeper, std::move(listeners));
+    Daemon daemon(home, flags.values("--set"), keeper, std::move(listeners));
     if (auto built = daemon.build(); !built) {
         const std::string line = to_line(built.error());
         (void)::write(2, line.data(), line.size());

@@ -12,6 +12,7 @@
 #include "core/config.h"
 #include "core/random.h"
 #include "core/settings.h"
+#include "flags.h"
 #include "os/fd.h"
 #include "os/spawn.h"
 #include "tenancy/whole_backup.h"
@@ -27,26 +28,6 @@ using core::Result;
 
 /// A share is far shorter.
 constexpr std::size_t kMostKeyFile = 65'536;
-
-class Flags {
-  public:
-    Flags(int argc, char** argv) : words_(argv + 1, argv + argc) {}
-    bool has(std::string_view name) const {
-        for (const std::string& word : words_) {
-            if (word == name) return true;
-        }
-        return false;
-    }
-    std::string value(std::string_view name) const {
-        for (std::size_t i = 0; i + 1 < words_.size(); ++i) {
-            if (words_[i] == name) return words_[i + 1];
-        }
-        return {};
-    }
-
-  private:
-    std::vector<std::string> words_;
-};
 
 int exit_of(const Error& error) {
     std::string text = "zona: " + error.message() + "\n";

@@ -1,0 +1,35 @@
+/// @file
+/// What the settings say of tenants' data, as what the modules take.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/random.h"
+#include "core/result.h"
+#include "core/secret.h"
+#include "core/settings.h"
+#include "store/mongo_database.h"
+#include "vault/root_key.h"
+
+namespace zona::daemon {
+
+/// What signs page tokens until the daemon ends: those of an earlier one are not taken.
+core::Secret new_page_token_key(core::Random& random);
+
+/// What all databases in MongoDB have in common, and where the shared one is.
+store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Random& random);
+
+/// The provider that is set, then those that the keys may still lie under; `random` outlives it.
+std::unique_ptr<vault::RootKeyProvider> root_key_providers(const core::Settings::RootKey& wanted,
+                                                           core::Random& random);
+
+/// Gives this process the variables that a token's library reads. Before there are other threads.
+/// Errors: kInvalidArgument for what is not NAME=VALUE.
+core::Result<void> set_token_environment(const core::Settings::RootKey& wanted);
+
+/// What tells this zona from others on the same core database; made with the first start.
+/// Errors: those of writing `state/instance`.
+core::Result<std::string> instance_of(const std::string& home, core::Random& random);
+
+}  // namespace zona::daemon
