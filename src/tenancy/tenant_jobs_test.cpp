@@ -213,6 +213,40 @@ TEST_P(TenantJobsTest, RotationThatWasInterruptedIsFinishedAndNotBegunAnew) {
     EXPECT_FALSE(last_run("key-rotation").counters.contains("rotated"));
 }
 
+// SEC-02, SEC-06
+TEST_P(TenantJobsTest, NoSealedFieldIsUnderAKeyThatIsForgotten) {
+    open();
+    create({.code = "acme"});
+    const store::CollectionSpec& integrations = *tenant_collections().front();
+    const json::object secret = {{"secret_fields", {{"token", "correct horse"}}}};
+    const auto read = [&] {
+        const TenantData acme = data("acme");
+        return wait_for<std::optional<store::Record>>([&](auto done) {
+            acme.read([&](Reader& r) { return r.find(acme.collection(integrations), 7); },
+                      std::move(done));
+        });
+    };
+    {
+        const TenantData acme = data("acme");
+        ASSERT_TRUE(wait_for<store::Record>([&](auto done) {
+            acme.write(
+                [&](Writer& w) { return w.insert(acme.collection(integrations), 7, secret); },
+                std::move(done));
+        }));
+    }
+    const KeyId before = keys("acme").back().id;
+
+    const jobs::RunView rotated = run("key-rotation");
+
+    EXPECT_EQ(rotated.outcome, Outcome::kSucceeded) << rotated.error;
+    ASSERT_EQ(keys("acme").size(), 1U);
+    EXPECT_NE(keys("acme").back().id, before);
+    open();
+    const auto found = read();
+    ASSERT_TRUE(found.has_value()) << found.error().message();
+    EXPECT_EQ(*found->value().document, secret);
+}
+
 // SEC-06
 TEST_P(TenantJobsTest, KeyThatSomethingElseNeedsIsKept) {
     open();

@@ -8,6 +8,7 @@
 #include "core/fault.h"
 #include "store/blocking.h"
 #include "tenancy/core_collections.h"
+#include "tenancy/detail/wait.h"
 #include "tenancy/encrypted_files.h"
 #include "tenancy/tenants.h"
 #include "vault/encrypting_vfs.h"
@@ -139,6 +140,40 @@ Result<void> seal_passwords_anew(const Owner& owner) {
     return {};
 }
 
+/// The sealed fields of one collection; how many documents were changed.
+Result<std::uint64_t> seal_anew(const Owner& owner, const TenantData& data,
+                                const store::CollectionSpec& spec) {
+    std::uint64_t changed = 0;
+    std::string token;
+    do {
+        ZONA_TRY_VOID(owner.context.go_on());
+        ZONA_TRY(Resealed page, wait_for<Resealed>([&](auto done) {
+                     data.reseal(spec, {.limit = kRecordsAtOnce, .token = token}, Unsealed::kRefuse,
+                                 std::move(done));
+                 }));
+        changed += page.changed;
+        token = std::move(page.next);
+    } while (!token.empty());
+    return changed;
+}
+
+/// All sealed fields of a tenant, in whichever database they are, until a round has changed
+/// nothing: then none is under an old key.
+Result<void> seal_fields_anew(const Owner& owner) {
+    ZONA_TRY(const TenantData data, wait_for<TenantData>([&](auto done) {
+                 owner.deps.tenants.data_of(owner.name, std::move(done));
+             }));
+    while (true) {
+        std::uint64_t changed = 0;
+        for (const store::CollectionSpec* spec : tenant_collections()) {
+            ZONA_TRY(const std::uint64_t documents, seal_anew(owner, data, *spec));
+            changed += documents;
+        }
+        if (changed == 0) return {};
+        owner.context.count("resealed", static_cast<std::int64_t>(changed));
+    }
+}
+
 Result<bool> is_used(const Owner& owner, KeyId key) {
     for (const Tenants::File& file : owner.databases) {
         ZONA_TRY(const auto keys, owner.files.vfs().keys_in_use(file.path));
@@ -158,7 +193,7 @@ Result<void> rotate(const Owner& owner, std::chrono::milliseconds age) {
     if (old.empty()) return {};
     for (const Tenants::File& file : owner.databases)
         ZONA_TRY_VOID(encrypt_anew(owner, file));
-    if (owner.name == kCoreOwner) ZONA_TRY_VOID(seal_passwords_anew(owner));
+    ZONA_TRY_VOID(owner.name == kCoreOwner ? seal_passwords_anew(owner) : seal_fields_anew(owner));
     for (const KeyId key : old) {
         ZONA_TRY(const bool used, is_used(owner, key));
         if (used) {
@@ -181,8 +216,9 @@ Result<void> rotate_keys(const jobs::Context& context, const TenantJobsDeps& dep
     return jobs::for_each_part(context, names, [&](const std::string& name) -> Result<void> {
         const std::shared_ptr<EncryptedFiles> files = deps.tenants.files();
         if (!files) return Error(Code::kUnavailable, "the databases are not open");
+        // One whose database is shared or elsewhere has keys once it has sealed something.
+        if (!files->find_keys(name)) return {};
         ZONA_TRY(std::vector<Tenants::File> databases, deps.tenants.files_of(name));
-        if (databases.empty()) return {};
         return rotate({.context = context,
                        .deps = deps,
                        .files = *files,
