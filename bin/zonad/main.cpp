@@ -65,6 +65,8 @@ namespace {
 constexpr std::size_t kLongThreads = 2;
 constexpr int kExitConfiguration = 78;  // EX_CONFIG of sysexits.h
 constexpr std::uint64_t kWantedFds = 131072;
+/// The longest pause between two tries of a core database that cannot be used for now.
+constexpr std::chrono::seconds kReopenAfterAtMost(60);
 /// How old what is known of the last use of a key may be after a crash.
 constexpr std::chrono::seconds kUsesStoredAfter(60);
 
@@ -136,6 +138,7 @@ class Daemon {
     core::Result<void> build_tenants();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
     void open_tenants();
+    void open_tenants_later();
     core::Result<void> build_jobs();
     core::Result<void> open_tls();
     void reload_tls();
@@ -183,6 +186,8 @@ class Daemon {
     std::optional<tenancy::Tenants> tenants_;
     std::optional<jobs::Scheduler> jobs_;
     std::optional<tenancy::TenantOperations> operations_;
+    asio::steady_timer reopen_{supervision_};
+    std::chrono::seconds reopen_after_{1};  ///< the pause before the next try
     asio::steady_timer store_uses_{supervision_};
     std::unique_ptr<identity::ApiKeys> keys_;
     std::string keys_problem_;              ///< why they cannot be used
@@ -538,12 +543,26 @@ core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
 
 /// On the blocking thread. Without the core database supervision goes on.
 void Daemon::open_tenants() {
-    if (auto opened = tenants_->open(); !opened)
-        return logging_.logger("tenancy").report("tenants cannot be served", opened.error());
+    if (auto opened = tenants_->open(); !opened) {
+        logging_.logger("tenancy").report("tenants cannot be served", opened.error());
+        // A lock that somebody holds, a token that is gone, a full disk: that may pass.
+        const core::Code code = opened.error().code();
+        if (code == core::Code::kUnavailable || code == core::Code::kResourceExhausted)
+            asio::post(supervision_, [this] { open_tenants_later(); });
+        return;
+    }
     jobs_->start(tenants_->core());
     asio::post(*long_, [this] {
         if (auto resumed = operations_->resume(); !resumed)
             logging_.logger("tenancy").report("unfinished work stays", resumed.error());
+    });
+}
+
+void Daemon::open_tenants_later() {
+    reopen_.expires_after(reopen_after_);
+    reopen_after_ = std::min(2 * reopen_after_, kReopenAfterAtMost);
+    reopen_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) asio::post(*blocking_, [this] { open_tenants(); });
     });
 }
 

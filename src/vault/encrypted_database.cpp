@@ -20,9 +20,13 @@ Error error_of(sqlite3* connection, int result) {
     const int code = ::sqlite3_extended_errcode(connection);
     const bool unreadable =
         code == SQLITE_IOERR_DATA || code == SQLITE_IOERR_AUTH || result == SQLITE_NOTADB;
-    return Error(unreadable ? Code::kConflict : Code::kInternal,
-                 fmt::format("the database is not opened: {} ({})", ::sqlite3_errmsg(connection),
-                             ::sqlite3_errstr(code)));
+    const auto meaning = [&] {
+        if (unreadable) return Code::kConflict;
+        if ((code & 0xFF) == SQLITE_BUSY) return Code::kUnavailable;
+        return (code & 0xFF) == SQLITE_FULL ? Code::kResourceExhausted : Code::kInternal;
+    };
+    return Error(meaning(), fmt::format("the database is not opened: {} ({})",
+                                        ::sqlite3_errmsg(connection), ::sqlite3_errstr(code)));
 }
 
 /// Runs statements; the last column that any of them gives is the answer.

@@ -95,7 +95,8 @@ class EncryptingVfs {
 /// key.
 ///
 /// Errors here: kConflict when the database was made without encryption or does not open with
-/// the keys, kInternal for others of SQLite.
+/// the keys, kUnavailable when somebody else holds it, kResourceExhausted for a full disk,
+/// kInternal for others of SQLite.
 core::Result<void> prepare_encrypted(sqlite3* connection);
 
 /// Moves all of the database's log into its file and empties it, beside open connections, so that

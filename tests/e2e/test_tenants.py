@@ -1,4 +1,5 @@
 """Tenants: made, listed, suspended, kept over every death, in both modes; and what goes wrong with one of them."""
+import fcntl
 import json
 import os
 import pathlib
@@ -94,6 +95,20 @@ def test_without_the_core_database_supervision_goes_on_and_the_api_says_why(zona
     zona.kill_keeper_and_daemon()
     core.write_bytes(kept[0])
     pathlib.Path(f'{core}-wal').write_bytes(kept[1])
+    assert set(listed(zona)) == {'default', 'acme'}
+
+
+# TEN-21, TEN-26
+def test_a_core_database_that_somebody_holds_is_opened_when_it_is_free(zona):
+    zona.run('tenant', 'create', 'acme')
+    zona.kill_keeper_and_daemon()
+    with open(zona.home / 'state/core.db', 'r+b') as core:
+        fcntl.lockf(core, fcntl.LOCK_EX, 512, 0x40000000)   # where SQLite takes its locks
+        refused = zona.run('tenant', 'list', check=False)
+        assert refused.returncode == 6 and 'locked' in refused.stderr, refused
+        assert Api(zona)('GET', '/readyz')[0] == 503
+
+    zona.wait_until(lambda: Api(zona)('GET', '/readyz')[0] == 200)
     assert set(listed(zona)) == {'default', 'acme'}
 
 
