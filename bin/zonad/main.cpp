@@ -33,6 +33,7 @@
 #include "net/network_policy.h"
 #include "net/server_pool.h"
 #include "net/tls.h"
+#include "network_settings.h"
 #include "os/child.h"
 #include "os/fd.h"
 #include "os/proc.h"
@@ -147,13 +148,11 @@ class Daemon {
     core::Result<void> build_supervisor();
     core::Result<void> build_api();
     core::Result<void> build_servers();
-    net::ServerOptions server_options();
-    std::size_t server_count() const;
     std::vector<process::HostCheck> host_checks() const;
+    net::ServerOptions server_options();
     static identity::Demand demand(const core::Settings& settings) {
         return settings.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
     }
-    core::Result<net::NetworkPolicy> network_policy();
     std::optional<std::string> not_ready() const;
     void wait_for_termination();
     void begin_shutdown(process::Supervisor::Shutdown how,
@@ -443,29 +442,13 @@ core::Result<void> Daemon::build_supervisor() {
 }
 
 /// A thread each; more than eight would wait for the one of supervision.
-std::size_t Daemon::server_count() const {
-    constexpr int kMost = 8;
-    const auto wanted = static_cast<std::size_t>(settings_.api.threads);
-    if (wanted > 0) return wanted;
-    return static_cast<std::size_t>(std::clamp(os::usable_cpus(), 1, kMost));
-}
-
 net::ServerOptions Daemon::server_options() {
-    net::ServerOptions options;
-    const auto wanted = static_cast<std::size_t>(settings_.api.max_connections);
-    options.connections = std::min(wanted, budget_.connections);
-    if (options.connections < wanted) {
+    net::ServerOptions options = daemon::server_options(settings_.api, budget_.connections);
+    if (options.connections < static_cast<std::size_t>(settings_.api.max_connections)) {
         logging_.logger("config").info(
             "fewer connections than api.max_connections: the limit on open files is low",
             {{"connections", options.connections}});
     }
-    options.connections_per_address =
-        static_cast<std::size_t>(settings_.api.max_connections_per_address);
-    options.body = settings_.api.max_body_bytes;
-    options.head = settings_.api.max_header_bytes;
-    options.head_time = settings_.api.header_timeout;
-    options.idle_time = settings_.api.idle_timeout;
-    options.request_time = settings_.api.request_timeout;
     return options;
 }
 
@@ -482,19 +465,6 @@ std::vector<process::HostCheck> Daemon::host_checks() const {
         network.cure = "free that address or set another api.listen, then restart zona";
     }
     return checks;
-}
-
-core::Result<net::NetworkPolicy> Daemon::network_policy() {
-    net::NetworkPolicy policy;
-    auto hosts = net::HostList::parse(net::split_list(settings_.api.hosts));
-    if (!hosts) return hosts.take_error().context("api.hosts");
-    auto origins = net::OriginList::parse(net::split_list(settings_.api.cors_origins));
-    if (!origins) return origins.take_error().context("api.cors_origins");
-    policy.hosts = std::move(*hosts);
-    policy.origins = std::move(*origins);
-    policy.compress.above = settings_.api.compress_above;
-    policy.rate = &rate_;
-    return policy;
 }
 
 core::Result<void> Daemon::build_tenants() {
@@ -647,7 +617,7 @@ core::Result<void> Daemon::build_servers() {
             *keys_, {.demand = demand(settings_), .open_paths = service_->open_paths()}, clock_,
             logging_.logger("identity"), metrics_));
     }
-    ZONA_TRY(const net::NetworkPolicy policy, network_policy());
+    ZONA_TRY(const net::NetworkPolicy policy, daemon::network_policy(settings_.api, rate_));
     const net::ApplicationDeps deps{.clock = clock_,
                                     .random = random_,
                                     .metrics = metrics_,
@@ -660,7 +630,8 @@ core::Result<void> Daemon::build_servers() {
                                      net::network_middlewares(policy));
     };
     const core::Logger log = logging_.logger("http");
-    servers_.emplace(server_count(), server_options(), make, clock_, log, metrics_);
+    servers_.emplace(daemon::server_count(settings_.api), server_options(), make, clock_, log,
+                     metrics_);
     ZONA_TRY(std::vector<os::UniqueFd> network, listeners_.copies());
     for (os::UniqueFd& socket : network) {
         std::vector<os::UniqueFd> one;
@@ -696,7 +667,7 @@ core::Result<void> Daemon::build() {
     const bool asked_for = connections.source != core::ConfigSource::kDefault;
     budget_ = process::DescriptorBudget::of(
         descriptors, asked_for ? static_cast<std::size_t>(settings_.api.max_connections) : 0,
-        server_count(), static_cast<std::size_t>(settings_.open_files));
+        daemon::server_count(settings_.api), static_cast<std::size_t>(settings_.open_files));
     ZONA_TRY_VOID(open_stores());
     ZONA_TRY_VOID(open_network());
     ZONA_TRY_VOID(build_supervisor());

@@ -459,6 +459,44 @@ const SettingTable& daemon_settings() {
     return table;
 }
 
+namespace {
+
+Settings::Mongo mongo_from(const ConfigSnapshot& snapshot) {
+    return {.uri = snapshot.text("mongo.uri"),
+            .database = snapshot.text("mongo.database"),
+            .username = snapshot.text("mongo.username"),
+            .password = snapshot.secret("mongo.password"),
+            .tls_ca_file = snapshot.text("mongo.tls_ca_file"),
+            .min_connections = snapshot.integer("mongo.min_connections"),
+            .max_connections = snapshot.integer("mongo.max_connections"),
+            .max_waiting = snapshot.integer("mongo.max_waiting"),
+            .idle_timeout = snapshot.duration("mongo.idle_timeout"),
+            .connect_timeout = snapshot.duration("mongo.connect_timeout"),
+            .selection_timeout = snapshot.duration("mongo.selection_timeout"),
+            .health_interval = snapshot.duration("mongo.health_interval")};
+}
+
+Settings::RootKey root_key_from(const ConfigSnapshot& snapshot) {
+    return {.provider = snapshot.text("tenancy.root_key"),
+            .file = snapshot.text("tenancy.root_key_file"),
+            .keys = snapshot.secret("tenancy.root_keys"),
+            .module = snapshot.text("tenancy.pkcs11_module"),
+            .environment = snapshot.text("tenancy.pkcs11_environment"),
+            .token = snapshot.text("tenancy.pkcs11_token"),
+            .label = snapshot.text("tenancy.pkcs11_key"),
+            .pin = snapshot.secret("tenancy.pkcs11_pin")};
+}
+
+Settings::Jobs jobs_from(const ConfigSnapshot& snapshot) {
+    return {.purge_interval = snapshot.duration("jobs.purge.interval"),
+            .key_age = snapshot.duration("jobs.key_rotation.interval"),
+            .check_interval = snapshot.duration("jobs.store_check.interval"),
+            .health_interval = snapshot.duration("jobs.pool_health.interval"),
+            .history_runs = snapshot.integer("jobs.history.runs")};
+}
+
+}  // namespace
+
 Settings Settings::from(const ConfigSnapshot& snapshot) {
     std::map<std::string, LogLevel> levels;
     for (const auto& [category, level] : snapshot.family("log.levels")) {
@@ -493,32 +531,10 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                 .requests_burst = snapshot.integer("api.requests_burst")},
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
-        .jobs = {.purge_interval = snapshot.duration("jobs.purge.interval"),
-                 .key_age = snapshot.duration("jobs.key_rotation.interval"),
-                 .check_interval = snapshot.duration("jobs.store_check.interval"),
-                 .health_interval = snapshot.duration("jobs.pool_health.interval"),
-                 .history_runs = snapshot.integer("jobs.history.runs")},
+        .jobs = jobs_from(snapshot),
         .build_type = snapshot.text("tenancy.build_type"),
-        .mongo = {.uri = snapshot.text("mongo.uri"),
-                  .database = snapshot.text("mongo.database"),
-                  .username = snapshot.text("mongo.username"),
-                  .password = snapshot.secret("mongo.password"),
-                  .tls_ca_file = snapshot.text("mongo.tls_ca_file"),
-                  .min_connections = snapshot.integer("mongo.min_connections"),
-                  .max_connections = snapshot.integer("mongo.max_connections"),
-                  .max_waiting = snapshot.integer("mongo.max_waiting"),
-                  .idle_timeout = snapshot.duration("mongo.idle_timeout"),
-                  .connect_timeout = snapshot.duration("mongo.connect_timeout"),
-                  .selection_timeout = snapshot.duration("mongo.selection_timeout"),
-                  .health_interval = snapshot.duration("mongo.health_interval")},
-        .root_key = {.provider = snapshot.text("tenancy.root_key"),
-                     .file = snapshot.text("tenancy.root_key_file"),
-                     .keys = snapshot.secret("tenancy.root_keys"),
-                     .module = snapshot.text("tenancy.pkcs11_module"),
-                     .environment = snapshot.text("tenancy.pkcs11_environment"),
-                     .token = snapshot.text("tenancy.pkcs11_token"),
-                     .label = snapshot.text("tenancy.pkcs11_key"),
-                     .pin = snapshot.secret("tenancy.pkcs11_pin")},
+        .mongo = mongo_from(snapshot),
+        .root_key = root_key_from(snapshot),
         .tenant_requests_per_second = snapshot.integer("tenancy.requests_per_second"),
         .tenant_concurrent_requests = snapshot.integer("tenancy.concurrent_requests"),
         .concurrent_requests_of_all = snapshot.integer("tenancy.concurrent_requests_of_all"),

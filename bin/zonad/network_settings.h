@@ -1,0 +1,25 @@
+/// @file
+/// What the settings say of the API's network side, as what the modules take.
+#pragma once
+
+#include <cstddef>
+
+#include "core/result.h"
+#include "core/settings.h"
+#include "net/limit_rate.h"
+#include "net/network_policy.h"
+#include "net/server.h"
+
+namespace zona::daemon {
+
+/// How many servers there are, each with a thread.
+std::size_t server_count(const core::Settings::Api& api);
+
+/// Limits and time-outs of each; at most `most_connections` connections, whatever is set.
+net::ServerOptions server_options(const core::Settings::Api& api, std::size_t most_connections);
+
+/// Who may ask from where; `rate` outlives it. Errors: kInvalidArgument, naming the setting.
+core::Result<net::NetworkPolicy> network_policy(const core::Settings::Api& api,
+                                                net::RateLimiter& rate);
+
+}  // namespace zona::daemon
