@@ -487,7 +487,8 @@ Result<std::vector<Tenants::File>> Tenants::files_of(const std::string& owner) {
     };
     if (owner == kCoreOwner) {
         add(options_.directory + "/core.db", open->core);
-        if (open->shared) add(options_.directory + "/tenants/shared.db", open->shared);
+        const bool is_file = open->shared && options_.mongo.uri.empty();
+        if (is_file) add(options_.directory + "/tenants/shared.db", open->shared);
         return out;
     }
     auto tenant = wait_for<Tenant>([&](auto done) { find(owner, std::move(done)); });
@@ -502,7 +503,8 @@ Result<std::vector<Tenants::File>> Tenants::files_of(const std::string& owner) {
         if (!settled) return settled.take_error();
         return {};
     };
-    out.push_back({options_.directory + "/tenants/" + owner + "/data.db", std::move(settle)});
+    // Restored or moved it has another place than at first.
+    out.push_back({open->databases->directory_of(*tenant) + "/data.db", std::move(settle)});
     return out;
 }
 

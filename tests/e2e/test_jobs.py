@@ -2,6 +2,8 @@
 import os
 import signal
 
+import pytest
+
 from unix_api import Api
 
 JOBS = ['tenant-retry', 'purge', 'key-rotation', 'store-check', 'pool-health']
@@ -100,3 +102,26 @@ def test_keys_are_rotated_while_tenants_are_served(zona):
     zona.run('job', 'run', 'pool-health')
     zona.wait_until(lambda: job(zona, 'pool-health')['last_run']['outcome'] == 'succeeded')
     assert job(zona, 'pool-health')['last_run']['counters'] == {'answered': 2}
+
+
+# SEC-06, REL-08
+@pytest.mark.parametrize('mode', ['MSSP', 'SINGLE_TENANT'])
+def test_keys_are_changed_and_files_checked_of_a_tenant_that_was_restored_and_moved(new_zona, mode):
+    zona = new_zona(env={'ZONA_TENANCY_BUILD_TYPE': mode})
+    zona.run('tenant', 'create', 'acme')
+    setting = '/api/v1/tenants/acme/settings/theme'
+    assert Api(zona)('PUT', setting, {'value': 'dark'})[0] == 200
+    zona.run('tenant', 'backup', 'acme')
+    backup = zona.run('tenant', 'backups', 'acme', '--json').data[0]['uuid']
+    zona.run('tenant', 'restore', 'acme', backup, '--replace')
+    if mode == 'MSSP':
+        zona.run('tenant', 'move', 'acme')
+    zona.run('tenant', 'drop-backup', 'acme', backup)
+
+    for name in ('key-rotation', 'store-check'):
+        run = run_to_its_end(zona, name)
+        assert (run['outcome'], run['error']) == ('succeeded', None)
+    keys = {owner['owner']: owner['keys'] for owner in Api(zona)('GET', '/api/v1/vault')[1]['data']['owners']}
+    assert all(len(of_owner) == 1 for of_owner in keys.values()), keys
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+    assert Api(zona)('GET', setting)[1]['data']['value'] == 'dark'

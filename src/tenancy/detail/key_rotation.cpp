@@ -216,9 +216,9 @@ Result<void> rotate_keys(const jobs::Context& context, const TenantJobsDeps& dep
     return jobs::for_each_part(context, names, [&](const std::string& name) -> Result<void> {
         const std::shared_ptr<EncryptedFiles> files = deps.tenants.files();
         if (!files) return Error(Code::kUnavailable, "the databases are not open");
-        // One whose database is shared or elsewhere has keys once it has sealed something.
-        if (!files->find_keys(name)) return {};
         ZONA_TRY(std::vector<Tenants::File> databases, deps.tenants.files_of(name));
+        // One whose database is shared or elsewhere has keys once it has sealed something.
+        if (databases.empty() && !files->find_keys(name)) return {};
         return rotate({.context = context,
                        .deps = deps,
                        .files = *files,
