@@ -20,12 +20,37 @@ core::Secret new_page_token_key(core::Random& random) {
     return core::Secret(std::move(key));
 }
 
+namespace {
+
+store::ReadPreference read_preference(std::string_view name) {
+    using enum store::ReadPreference;
+    if (name == "primary_preferred") return kPrimaryPreferred;
+    if (name == "secondary") return kSecondary;
+    return name == "nearest" ? kNearest : kPrimary;
+}
+
+}  // namespace
+
+core::Result<tenancy::BackupJobsOptions> backup_options(const core::Settings& settings) {
+    tenancy::BackupJobsOptions out{.schedule = {},
+                                   .log_interval = settings.backup_log_interval,
+                                   .check_interval = settings.backup_check_interval,
+                                   .directory = settings.backup_directory,
+                                   .copy_to = settings.backup_copy_to};
+    if (settings.backup_schedule.empty()) return out;
+    auto schedule = core::CronExpression::parse(settings.backup_schedule);
+    if (!schedule) return schedule.take_error().context("backup.schedule");
+    out.schedule = *std::move(schedule);
+    return out;
+}
+
 store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Random& random) {
     return {.uri = mongo.uri,
             .database = mongo.database,
             .username = mongo.username,
             .password = mongo.password,
             .tls_ca_file = mongo.tls_ca_file,
+            .read_preference = read_preference(mongo.read_preference),
             .page_token_key = new_page_token_key(random),
             .min_connections = static_cast<std::size_t>(mongo.min_connections),
             .max_connections = static_cast<std::size_t>(mongo.max_connections),

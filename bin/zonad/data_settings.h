@@ -10,12 +10,16 @@
 #include "core/secret.h"
 #include "core/settings.h"
 #include "store/mongo_database.h"
+#include "tenancy/backup_jobs.h"
 #include "vault/root_key.h"
 
 namespace zona::daemon {
 
 /// What signs page tokens until the daemon ends: those of an earlier one are not taken.
 core::Secret new_page_token_key(core::Random& random);
+
+/// When backups are made by themselves. Errors: kInvalidArgument, naming the setting.
+core::Result<tenancy::BackupJobsOptions> backup_options(const core::Settings& settings);
 
 /// What all databases in MongoDB have in common, and where the shared one is.
 store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Random& random);

@@ -2,6 +2,9 @@
 
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,9 +15,11 @@
 #include "core/config.h"
 #include "core/random.h"
 #include "core/settings.h"
+#include "core/time_format.h"
 #include "flags.h"
 #include "os/fd.h"
 #include "os/spawn.h"
+#include "secret_checks.h"
 #include "tenancy/whole_backup.h"
 #include "vault/key_shares.h"
 #include "vault/root_key.h"
@@ -64,6 +69,20 @@ Result<crypto::Key> root_key_in(const std::string& file) {
     return key;
 }
 
+Result<std::optional<core::SystemTime>> moment_in(const Flags& flags, const core::Clock& clock) {
+    if (!flags.has("--at")) return std::nullopt;
+    ZONA_TRY(const core::SystemTime at, core::parse_moment(flags.value("--at"), clock.system()));
+    return std::optional(at);
+}
+
+Result<crypto::Key> key_of_shares(const std::string& file) {
+    ZONA_TRY(const std::string text, os::read_file(file, kMostKeyFile));
+    std::vector<core::Secret> shares;
+    for (std::string& line : lines_of(text))
+        shares.emplace_back(std::move(line));
+    return vault::combine_shares(shares);
+}
+
 Result<int> restore(const Flags& flags) {
     const std::string home = flags.value("--home");
     const std::string key_file = flags.value("--root-key");
@@ -77,20 +96,63 @@ Result<int> restore(const Flags& flags) {
         last = progress.step;
         print(fmt::format("{} ({} of {})\n", progress.step, progress.number, progress.steps));
     };
+    ZONA_TRY(const auto at, moment_in(flags, clock));
     ZONA_TRY(const tenancy::WholeList list,
              tenancy::restore_whole({.backup = flags.value("--restore-backup"),
                                      .state = home + "/state",
                                      .root_keys = *provider,
                                      .clock = clock,
                                      .random = random,
-                                     .log = {}},
+                                     .log = {},
+                                     .at = at},
                                     tell));
     ZONA_TRY(const auto there, os::stat_path(home + "/root-key"));
     if (!there) ZONA_TRY_VOID(os::replace_file(home + "/root-key", keys, 0600));
+    const std::string what =
+        at ? fmt::format("{} tenants are in {} as they were at {}", list.whole.tenants, home,
+                         core::to_rfc3339(*at))
+           : fmt::format("{} tenants and {} documents are in {}, the same as in the backup",
+                         list.whole.tenants, list.whole.documents, home);
+    print(fmt::format("{}\n  try: zona --home {} tenant list\n", what, home));
+    return 0;
+}
+
+/// Restores a backup with a root key put together from shares, or from a file, and takes all of it
+/// away again.
+Result<int> check_backup(const Flags& flags) {
+    core::RealClock clock;
+    core::SystemRandom random;
+    std::unique_ptr<vault::RootKeyProvider> provider;
+    if (flags.has("--shares")) {
+        ZONA_TRY(const crypto::Key key, key_of_shares(flags.value("--shares")));
+        provider = vault::make_text_provider(vault::root_key_text(key), "the shares", random);
+    } else {
+        provider = vault::make_file_provider(flags.value("--root-key"), random);
+    }
+    std::string scratch = std::filesystem::temp_directory_path().string() + "/zona-check-XXXXXX";
+    if (::mkdtemp(scratch.data()) == nullptr)
+        return Error::from_errno(errno, fmt::format("cannot make {}", scratch));
+    ZONA_TRY(const auto at, moment_in(flags, clock));
+    auto list = tenancy::restore_whole({.backup = flags.value("--check-backup"),
+                                        .state = scratch + "/state",
+                                        .root_keys = *provider,
+                                        .clock = clock,
+                                        .random = random,
+                                        .log = {},
+                                        .at = at},
+                                       {});
+    std::error_code failed;
+    std::filesystem::remove_all(scratch, failed);
+    if (!list) return list.take_error();
+    std::string text;
+    for (const tenancy::WholeMember& member : list->members)
+        text += fmt::format("{} {} {}\n", member.sha256, member.documents, member.owner);
+    print(text);
     print(
-        fmt::format("{} tenants and {} documents are in {}, the same as in the backup\n"
-                    "  try: zona --home {} tenant list\n",
-                    list.whole.tenants, list.whole.documents, home, home));
+        fmt::format("{} tenants and {} documents were restored{} and compared, and are gone "
+                    "again\n",
+                    list->whole.tenants, list->whole.documents,
+                    at ? " as of " + core::to_rfc3339(*at) : std::string()));
     return 0;
 }
 
@@ -115,6 +177,8 @@ Result<int> export_shares(const Flags& flags) {
     ZONA_TRY(const auto shares, vault::split_key(key, {.needed = needed, .total = total}, random));
     for (const core::Secret& share : shares)
         print(std::string(share.reveal()) + "\n");
+    core::RealClock clock;
+    ZONA_TRY_VOID(remember_shares(home + "/state", vault::root_key_id(key), clock.system()));
     return 0;
 }
 
@@ -122,11 +186,7 @@ Result<int> import_shares(const Flags& flags) {
     const std::string to = flags.value("--to");
     ZONA_TRY(const auto there, os::stat_path(to));
     if (there) return Error(Code::kConflict, fmt::format("{} is there already", to));
-    ZONA_TRY(const std::string text, os::read_file(flags.value("--file"), kMostKeyFile));
-    std::vector<core::Secret> shares;
-    for (std::string& line : lines_of(text))
-        shares.emplace_back(std::move(line));
-    ZONA_TRY(const crypto::Key key, vault::combine_shares(shares));
+    ZONA_TRY(const crypto::Key key, key_of_shares(flags.value("--file")));
     const std::string line = std::string(vault::root_key_text(key).reveal()) + "\n";
     ZONA_TRY_VOID(os::replace_file(to, line, 0600));
     print(fmt::format("the root key {} is in {}\n", vault::root_key_id(key), to));
@@ -142,6 +202,7 @@ std::optional<int> do_maintenance(int argc, char** argv) {
         return done ? *done : exit_of(done.error());
     };
     if (flags.has("--restore-backup")) return run(&restore);
+    if (flags.has("--check-backup")) return run(&check_backup);
     if (flags.has("--export-shares")) return run(&export_shares);
     if (flags.has("--import-shares")) return run(&import_shares);
     return std::nullopt;

@@ -468,9 +468,8 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
                                  deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(add_backup_routes(service, routes ? &routes->deps() : nullptr,
                                     routes ? &routes->executions() : nullptr));
-    std::optional<tenancy::KeyCare> care;
-    if (deps != nullptr) care.emplace(deps->tenants, deps->logging.logger("vault"));
-    ZONA_TRY_VOID(add_vault_routes(service, std::move(care)));
+    ZONA_TRY_VOID(add_vault_routes(service, routes ? &routes->deps() : nullptr,
+                                   routes ? &routes->executions() : nullptr));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));
     return service.add_documents();
 }

@@ -32,6 +32,7 @@ class Scheduler;
 }
 
 namespace zona::tenancy {
+class KeyRotation;
 class TenantOperations;
 class Tenants;
 }  // namespace zona::tenancy
@@ -81,6 +82,7 @@ struct DaemonApiDeps {
     tenancy::Tenants& tenants;
     jobs::Scheduler& jobs;
     tenancy::TenantOperations& operations;
+    tenancy::KeyRotation& rotation;
     /// Runs what takes seconds or more on a thread for that, which `operations` may block.
     std::function<void(std::move_only_function<void()>)> run_long;
     std::function<void()> settings_changed;  ///< after a reload that changed something

@@ -112,7 +112,8 @@ const std::vector<CodeInfo>& all_codes() {
          "Try again in a moment; `zona ping` and /readyz say how it is."},
         {Code::kResourceExhausted, "RESOURCE_EXHAUSTED", 507, 7, LogLevel::kWarn,
          "Disk, memory, file descriptors or process ids of the host are used up.",
-         "A full disk, no memory, or a limit on descriptors or processes.",
+         "A full disk, no memory, a limit on descriptors or processes, or a tenant's storage "
+         "quota.",
          "Free some, or raise the limit that the message names; `zona doctor` shows them."},
         {Code::kUnsupported, "UNSUPPORTED", 501, 9, LogLevel::kWarn,
          "This host or build cannot do it.",

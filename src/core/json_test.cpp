@@ -1,10 +1,14 @@
 #include "core/json.h"
 
+#include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
+
+#include "core/random.h"
 
 namespace zona::core {
 namespace {
@@ -30,6 +34,32 @@ TEST(ParseJson, ReadsDoublesExactly) {
         EXPECT_EQ(parse_json(text).value().as_double(), std::strtod(text, nullptr)) << text;
         EXPECT_EQ(to_json(parse_json(text).value()), text);
     }
+}
+
+TEST(ParseJson, ReadsWhatWasWrittenToTheLastBit) {
+    SeededRandom random(7);
+    for (int i = 0; i < 20'000; ++i) {
+        const auto number = std::bit_cast<double>(random.next());
+        if (!std::isfinite(number)) continue;
+        const boost::json::value value = {{"at", {number, 1}}};
+        const std::string text = to_json(value);
+        EXPECT_EQ(parse_written_json(text).value(), value) << text;
+        EXPECT_EQ(parse_written_json(boost::json::serialize(value)).value(), value) << text;
+        EXPECT_EQ(parse_json(text).value(), value) << text;
+    }
+}
+
+TEST(ParseJson, ReadsWhatWasWrittenAndNothingElse) {
+    EXPECT_EQ(
+        parse_written_json(R"({"a":[{},[],null,true,"x\u00e9",18446744073709551615]})").value(),
+        parse_json(R"({"a":[{},[],null,true,"xé",18446744073709551615]})").value());
+    for (const char* text : {"", "{", "{} {}", "1 2", "[1,]", "nul", "[1e999]"})
+        EXPECT_EQ(parse_written_json(text).error().code(), Code::kInvalidArgument) << text;
+    const auto nested = [](std::size_t depth) {
+        return std::string(depth, '[') + std::string(depth, ']');
+    };
+    EXPECT_TRUE(parse_written_json(nested(256)).has_value());
+    EXPECT_FALSE(parse_written_json(nested(257)).has_value());
 }
 
 TEST(ParseJson, NamesLineAndColumnOfASyntaxError) {

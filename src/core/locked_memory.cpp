@@ -1,8 +1,12 @@
 #include "core/locked_memory.h"
 
+#include <array>
+#include <bit>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -15,38 +19,76 @@ namespace {
 
 /// 2,048 keys; a few of them are what a host with thousands of tenants needs.
 constexpr std::size_t kMappingSize = std::size_t{64} << 10U;
+/// Larger ones have mappings of their own.
+constexpr std::size_t kLargestPiece = 4096;
+/// Pieces have 32, 64, ... 4,096 bytes.
+constexpr std::size_t kSizes = 8;
+
+constexpr std::size_t class_of(std::size_t size) {
+    return static_cast<std::size_t>(std::bit_width((size - 1) / kLockedPieceSize));
+}
+static_assert(class_of(1) == 0 && class_of(kLockedPieceSize) == 0 && class_of(33) == 1);
+static_assert(class_of(kLargestPiece) == kSizes - 1);
+
+std::size_t whole_pages(std::size_t size) {
+    static const auto kPage = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    return (size + kPage - 1) / kPage * kPage;
+}
 
 /// Memory that the kernel itself does not map; nullptr where there is none.
-void* map_secret() {
+void* map_secret(std::size_t size) {
 #ifdef SYS_memfd_secret
     const auto fd = static_cast<int>(::syscall(SYS_memfd_secret, O_CLOEXEC));
     if (fd < 0) return nullptr;
     void* memory = MAP_FAILED;
-    if (::ftruncate(fd, static_cast<off_t>(kMappingSize)) == 0)
-        memory = ::mmap(nullptr, kMappingSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (::ftruncate(fd, static_cast<off_t>(size)) == 0)
+        memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     ::close(fd);
     return memory == MAP_FAILED ? nullptr : memory;
 #else
+    (void)size;
     return nullptr;
 #endif
 }
 
+struct Mapping {
+    std::byte* memory = nullptr;
+    bool is_locked = false;
+};
+
+/// Throws std::bad_alloc.
+Mapping map(std::size_t size) {
+    void* memory = map_secret(size);
+    bool is_locked = memory != nullptr;  // such memory is never swapped
+    if (memory == nullptr) {
+        memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) throw std::bad_alloc();
+        is_locked = ::mlock(memory, size) == 0;
+        ::madvise(memory, size, MADV_WIPEONFORK);
+    }
+    ::madvise(memory, size, MADV_DONTDUMP);
+    return {static_cast<std::byte*>(memory), is_locked};
+}
+
 class Pieces {
   public:
-    std::byte* take() {
+    std::span<std::byte> take(std::size_t size) {
         const std::scoped_lock lock(mutex_);
-        if (free_.empty()) grow();
-        std::byte* const piece = free_.back();
-        free_.pop_back();
+        if (size > kLargestPiece) return take_large(size);
+        const std::size_t size_class = class_of(size);
+        if (free_[size_class].empty()) grow(size_class);
+        std::byte* const piece = free_[size_class].back();
+        free_[size_class].pop_back();
         ++state_.pieces;
-        return piece;
+        return {piece, size};
     }
 
-    void give_back(std::byte* piece) noexcept {
-        ::explicit_bzero(piece, kLockedPieceSize);
+    void give_back(std::span<std::byte> bytes) noexcept {
+        ::explicit_bzero(bytes.data(), bytes.size());
         const std::scoped_lock lock(mutex_);
-        free_.push_back(piece);  // within what grow() has reserved
         --state_.pieces;
+        if (bytes.size() > kLargestPiece) return give_back_large(bytes);
+        free_[class_of(bytes.size())].push_back(bytes.data());  // within what grow() has reserved
     }
 
     LockedMemory state() {
@@ -55,29 +97,49 @@ class Pieces {
     }
 
   private:
-    void grow() {
-        constexpr std::size_t kPieces = kMappingSize / kLockedPieceSize;
-        free_.reserve(state_.mapped / kLockedPieceSize + kPieces);
-        void* memory = map_secret();
-        bool is_locked = memory != nullptr;  // such memory is never swapped
-        if (memory == nullptr) {
-            memory = ::mmap(nullptr, kMappingSize, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-            if (memory == MAP_FAILED) throw std::bad_alloc();
-            is_locked = ::mlock(memory, kMappingSize) == 0;
-            ::madvise(memory, kMappingSize, MADV_WIPEONFORK);
-        }
-        ::madvise(memory, kMappingSize, MADV_DONTDUMP);
-        state_.mapped += kMappingSize;
-        if (!is_locked) state_.unlocked += kMappingSize;
-        auto* const bytes = static_cast<std::byte*>(memory);
-        for (std::size_t i = kPieces; i-- > 0;)
-            free_.push_back(bytes + i * kLockedPieceSize);
+    void grow(std::size_t size_class) {
+        const std::size_t piece = kLockedPieceSize << size_class;
+        const std::size_t pieces = kMappingSize / piece;
+        free_[size_class].reserve(made_[size_class] + pieces);
+        const Mapping made = map(kMappingSize);
+        made_[size_class] += pieces;
+        count(kMappingSize, made.is_locked);
+        for (std::size_t i = pieces; i-- > 0;)
+            free_[size_class].push_back(made.memory + i * piece);
+    }
+
+    std::span<std::byte> take_large(std::size_t size) {
+        const std::size_t mapped = whole_pages(size);
+        const auto place = large_.emplace(nullptr, Mapping()).first;
+        auto node = large_.extract(place);  // so that nothing can fail once there is memory
+        node.mapped() = map(mapped);
+        node.key() = node.mapped().memory;
+        count(mapped, node.mapped().is_locked);
+        ++state_.pieces;
+        const std::span<std::byte> out(node.mapped().memory, size);
+        large_.insert(std::move(node));
+        return out;
+    }
+
+    void give_back_large(std::span<std::byte> bytes) noexcept {
+        const auto found = large_.find(bytes.data());
+        const std::size_t mapped = whole_pages(bytes.size());
+        state_.mapped -= mapped;
+        if (!found->second.is_locked) state_.unlocked -= mapped;
+        large_.erase(found);
+        ::munmap(bytes.data(), mapped);
+    }
+
+    void count(std::size_t mapped, bool is_locked) {
+        state_.mapped += mapped;
+        if (!is_locked) state_.unlocked += mapped;
     }
 
     std::mutex mutex_;
     // All guarded by mutex_.
-    std::vector<std::byte*> free_;
+    std::array<std::vector<std::byte*>, kSizes> free_;
+    std::array<std::size_t, kSizes> made_{};
+    std::map<std::byte*, Mapping> large_;
     LockedMemory state_;
 };
 
@@ -90,11 +152,20 @@ Pieces& pieces() {
 }  // namespace
 
 std::span<std::byte, kLockedPieceSize> take_locked_piece() {
-    return std::span<std::byte, kLockedPieceSize>(pieces().take(), kLockedPieceSize);
+    return pieces().take(kLockedPieceSize).first<kLockedPieceSize>();
 }
 
 void give_back_locked_piece(std::byte* piece) noexcept {
-    pieces().give_back(piece);
+    pieces().give_back({piece, kLockedPieceSize});
+}
+
+std::span<std::byte> take_locked(std::size_t size) {
+    if (size == 0) return {};
+    return pieces().take(size);
+}
+
+void give_back_locked(std::span<std::byte> bytes) noexcept {
+    if (!bytes.empty()) pieces().give_back(bytes);
 }
 
 LockedMemory locked_memory() {

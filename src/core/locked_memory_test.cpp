@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/secret.h"
+
 namespace zona::core {
 namespace {
 
@@ -42,6 +44,37 @@ TEST(LockedMemory, IsNeitherDumpedNorSwapped) {
         EXPECT_NE(flags.find(" lo "), std::string::npos) << flags;
     }
     give_back_locked_piece(piece.data());
+}
+
+// SEC-07
+TEST(LockedMemory, AnySizeIsNeitherDumpedNorSharedAndIsGivenBack) {
+    const LockedMemory before = locked_memory();
+    for (const std::size_t size : {1UZ, 33UZ, 4096UZ, 4097UZ, 1'000'000UZ}) {
+        const auto one = take_locked(size);
+        const auto two = take_locked(size);
+        ASSERT_EQ(one.size(), size);
+        EXPECT_EQ(std::ranges::count(one, std::byte{0}), static_cast<std::ptrdiff_t>(size));
+        std::ranges::fill(one, std::byte{0xa5});
+        EXPECT_EQ(two.back(), std::byte{0});
+        EXPECT_NE(flags_of(one.data()).find(" dd "), std::string::npos) << size;
+        EXPECT_NE(flags_of(&one.back()).find(" dd "), std::string::npos) << size;
+        give_back_locked(one);
+        give_back_locked(two);
+    }
+    EXPECT_TRUE(take_locked(0).empty());
+    EXPECT_EQ(locked_memory().pieces, before.pieces);
+    EXPECT_EQ(locked_memory().unlocked, before.unlocked);
+}
+
+// SEC-07, SEC-27
+TEST(LockedMemory, HoldsTheBytesOfSecrets) {
+    const Secret secret(std::string(100, 's'));
+    const Secret copy = secret;
+    for (const Secret* const one : {&secret, &copy}) {
+        const std::string flags = flags_of(one->reveal().data());
+        EXPECT_NE(flags.find(" dd "), std::string::npos) << flags;
+    }
+    EXPECT_NE(secret.reveal().data(), copy.reveal().data());
 }
 
 // SEC-07

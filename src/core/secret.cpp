@@ -1,27 +1,35 @@
 #include "core/secret.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "core/locked_memory.h"
 
 namespace zona::core {
 
-void Secret::wipe() noexcept {
-    ::explicit_bzero(text_.data(), text_.size());
-    text_.clear();
+Secret::Secret(std::string text) : Secret(std::string_view(text), Copied()) {
+    ::explicit_bzero(text.data(), text.size());
 }
 
-Secret::Secret(Secret&& other) noexcept : text_(std::move(other.text_)) {
-    // A short text was copied out of the source's own bytes, which still hold it behind size 0.
-    other.text_.resize(other.text_.capacity());
-    other.wipe();
+Secret::Secret(std::string_view text, Copied) {
+    const std::span<std::byte> bytes = take_locked(text.size());
+    std::ranges::copy(std::as_bytes(std::span(text)), bytes.begin());
+    text_ = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+
+Secret::Secret(const Secret& other) : Secret(other.text_, Copied()) {}
+
+Secret::Secret(Secret&& other) noexcept : text_(std::exchange(other.text_, {})) {}
 
 Secret& Secret::operator=(Secret other) noexcept {
-    text_.swap(other.text_);
+    std::swap(text_, other.text_);
     return *this;
 }
 
 Secret::~Secret() {
-    wipe();
+    // The memory is this object's own: only what is told of it is constant.
+    auto* const bytes = reinterpret_cast<std::byte*>(const_cast<char*>(text_.data()));
+    give_back_locked({bytes, text_.size()});
 }
 
 bool Secret::same_as(const Secret& other) const {

@@ -13,14 +13,16 @@ namespace zona::core {
 /// A password, key or token.
 ///
 /// fmt and the log facade show "***"; there is no operator<<, no comparison and no implicit
-/// conversion, so a leak takes a visible call of reveal(). The bytes are overwritten when the value
-/// dies or is replaced; copies that a caller makes of reveal() are the caller's. Source: SEC-27.
+/// conversion, so a leak takes a visible call of reveal(). The bytes lie in memory that is neither
+/// dumped nor, as far as RLIMIT_MEMLOCK goes, swapped (locked_memory.h), and are overwritten when
+/// the value dies or is replaced; copies that a caller makes of reveal() are the caller's. Throws
+/// std::bad_alloc as a string does. Source: SEC-07, SEC-27.
 class Secret {
   public:
     Secret() = default;
-    /// Takes the text over; pass a moved string, a copy elsewhere is not overwritten.
-    explicit Secret(std::string text) : text_(std::move(text)) {}
-    Secret(const Secret&) = default;
+    /// Takes the text over and overwrites it; pass a moved string, a copy elsewhere stays.
+    explicit Secret(std::string text);
+    Secret(const Secret& other);
     Secret(Secret&& other) noexcept;
     Secret& operator=(Secret other) noexcept;
     ~Secret();
@@ -34,9 +36,10 @@ class Secret {
     bool same_as(const Secret& other) const;
 
   private:
-    void wipe() noexcept;
+    struct Copied {};
+    Secret(std::string_view text, Copied);
 
-    std::string text_;
+    std::string_view text_;  // in locked memory, owned
 };
 
 }  // namespace zona::core

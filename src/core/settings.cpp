@@ -14,6 +14,7 @@ constexpr std::int64_t kMinute = 60 * kSecond;
 constexpr std::int64_t kHour = 60 * kMinute;
 constexpr std::int64_t kKib = 1024;
 constexpr std::int64_t kMib = 1024 * kKib;
+constexpr std::int64_t kMostStorage = 1024 * 1024 * 1024 * kMib;
 
 std::vector<std::string> level_names() {
     return {"trace", "debug", "info", "warn", "error", "fatal", "off"};
@@ -79,6 +80,15 @@ std::vector<Setting> tenancy_settings() {
              "stamped with its tenant. It is recorded with the first data, and is not changed by "
              "a setting then.",
          .choices = {"MSSP", "SINGLE_TENANT"}},
+        {.key = "tenancy.placement",
+         .type = SettingType::kText,
+         .default_value = "",
+         .description =
+             "Where the databases of new tenants are made, with `MSSP`, by the first character of "
+             "the code: `A-G: mongodb://one/; H-Z: mongodb://two/; other: embedded`, or evenly: "
+             "`hash: mongodb://one/ mongodb://two/`. Empty: files of this host's. zona is "
+             "`mongo.username` there. A `db_host` goes before it; tenants that are there move with "
+             "`zona store migrate` only."},
         {.key = "tenancy.root_key",
          .type = SettingType::kChoice,
          .default_value = "file",
@@ -118,6 +128,23 @@ std::vector<Setting> tenancy_settings() {
                         "those that wait get their turns tenant by tenant. `0`: any number.",
          .reload = ReloadMode::kHot,
          .most = 1'000'000},
+        {.key = "tenancy.storage_bytes",
+         .type = SettingType::kSize,
+         .default_value = "0",
+         .description =
+             "How much the documents of one tenant may take: their text, and 128 bytes for each. "
+             "Over it writes that make them grow are refused with 507; reads and removals go on. "
+             "`0`: any number. A tenant may have a quota of its own. Not counted for databases in "
+             "MongoDB.",
+         .reload = ReloadMode::kHot,
+         .most = kMostStorage},
+        {.key = "tenancy.slow_query",
+         .type = SettingType::kDuration,
+         .default_value = "200ms",
+         .description = "Queries of tenants' documents that take as long are logged, with their "
+                        "fields, order and index and without any value. `0`: none is.",
+         .reload = ReloadMode::kHot,
+         .most = 3'600'000},
         {.key = "tenancy.root_keys",
          .type = SettingType::kSecret,
          .description = "Root keys, separated by blanks, as the lines of `tenancy.root_key_file`; "
@@ -167,6 +194,33 @@ std::vector<Setting> backup_settings() {
                         "`backups_kept` in a tenant's compliance_settings goes before it.",
          .least = 0,
          .most = 1'000'000},
+        {.key = "backup.schedule",
+         .type = SettingType::kText,
+         .default_value = "30 2 * * *",
+         .description = "When a backup of everything is made: the five fields of crontab(5), in "
+                        "UTC; empty: only when somebody asks. A tenant has a schedule of its own "
+                        "as `backup_schedule` in its compliance_settings."},
+        {.key = "backup.log_interval",
+         .type = SettingType::kDuration,
+         .default_value = "1m",
+         .description = "How often what has changed is written beside the latest backup of "
+                        "everything, so that a tenant can be restored as it was at a moment. So "
+                        "much may be lost with a disk; 0: no log.",
+         .least = 0,
+         .most = 24 * kHour},
+        {.key = "backup.copy_to",
+         .type = SettingType::kPath,
+         .default_value = "",
+         .description = "A directory to which each finished file of the backups is copied within a "
+                        "minute, under the same name, and compared: a mounted share, for instance. "
+                        "It must be there. What is deleted here stays there. Empty: nowhere."},
+        {.key = "backup.check_interval",
+         .type = SettingType::kDuration,
+         .default_value = "168h",
+         .description = "How often the latest backup of everything is restored into a scratch "
+                        "directory and compared; 0: only when somebody asks.",
+         .least = 0,
+         .most = 366 * 24 * kHour},
     };
 }
 
@@ -192,6 +246,12 @@ std::vector<Setting> mongo_settings() {
          .type = SettingType::kSecret,
          .default_value = "",
          .description = "The password of `mongo.username`."},
+        {.key = "mongo.read_preference",
+         .type = SettingType::kChoice,
+         .default_value = "primary",
+         .description = "Who answers reads of databases in MongoDB. All but `primary` spread them, "
+                        "and may give an older state than the last one that was acknowledged.",
+         .choices = {"primary", "primary_preferred", "secondary", "nearest"}},
         {.key = "mongo.tls_ca_file",
          .type = SettingType::kText,
          .default_value = "",
@@ -466,6 +526,7 @@ Settings::Mongo mongo_from(const ConfigSnapshot& snapshot) {
             .database = snapshot.text("mongo.database"),
             .username = snapshot.text("mongo.username"),
             .password = snapshot.secret("mongo.password"),
+            .read_preference = snapshot.text("mongo.read_preference"),
             .tls_ca_file = snapshot.text("mongo.tls_ca_file"),
             .min_connections = snapshot.integer("mongo.min_connections"),
             .max_connections = snapshot.integer("mongo.max_connections"),
@@ -533,13 +594,20 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .jobs = jobs_from(snapshot),
         .build_type = snapshot.text("tenancy.build_type"),
+        .placement = snapshot.text("tenancy.placement"),
         .mongo = mongo_from(snapshot),
         .root_key = root_key_from(snapshot),
         .tenant_requests_per_second = snapshot.integer("tenancy.requests_per_second"),
+        .tenant_storage = snapshot.size("tenancy.storage_bytes"),
+        .slow_query = snapshot.duration("tenancy.slow_query"),
         .tenant_concurrent_requests = snapshot.integer("tenancy.concurrent_requests"),
         .concurrent_requests_of_all = snapshot.integer("tenancy.concurrent_requests_of_all"),
         .backup_directory = snapshot.text("backup.directory"),
         .backups_kept = snapshot.integer("backup.keep"),
+        .backup_schedule = snapshot.text("backup.schedule"),
+        .backup_log_interval = snapshot.duration("backup.log_interval"),
+        .backup_copy_to = snapshot.text("backup.copy_to"),
+        .backup_check_interval = snapshot.duration("backup.check_interval"),
         .open_files = snapshot.integer("tenancy.open_files"),
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),

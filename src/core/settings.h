@@ -60,6 +60,7 @@ struct Settings {
         std::string database;
         std::string username;
         Secret password;
+        std::string read_preference;  ///< a store::ReadPreference by name
         std::string tls_ca_file;
         std::int64_t min_connections;
         std::int64_t max_connections;
@@ -89,14 +90,21 @@ struct Settings {
     Supervisor supervisor;
     Jobs jobs;
     std::string build_type;  ///< a tenancy::BuildType by name
+    std::string placement;   ///< a table of tenancy::Placement
     Mongo mongo;
     RootKey root_key;
     std::int64_t tenant_requests_per_second;
+    ByteCount tenant_storage;              ///< 0: any
+    std::chrono::milliseconds slow_query;  ///< 0: none is told
     std::int64_t tenant_concurrent_requests;
     std::int64_t concurrent_requests_of_all;
-    std::string backup_directory;  ///< absolute
-    std::int64_t backups_kept;     ///< 0: all
-    std::int64_t open_files;       ///< of databases
+    std::string backup_directory;                     ///< absolute
+    std::int64_t backups_kept;                        ///< 0: all
+    std::string backup_schedule;                      ///< a cron expression; empty: none
+    std::chrono::milliseconds backup_log_interval;    ///< 0: none
+    std::string backup_copy_to;                       ///< absolute; empty: nowhere
+    std::chrono::milliseconds backup_check_interval;  ///< 0: none
+    std::int64_t open_files;                          ///< of databases
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "core/text.h"
+
 namespace zona::core {
 namespace {
 
@@ -134,6 +136,14 @@ Result<SystemTime> parse_rfc3339(std::string_view text) {
     if (const std::optional<SystemTime> time = parse(text)) return *time;
     return Error(Code::kInvalidArgument,
                  "not a time in RFC 3339 form, for example 2026-03-09T07:12:44Z");
+}
+
+Result<SystemTime> parse_moment(std::string_view text, SystemTime now) {
+    if (auto time = parse_rfc3339(text)) return *time;
+    if (const auto ago = parse_duration(text)) return now - *ago;
+    return Error(Code::kInvalidArgument,
+                 "this is no moment: give a time like 2026-01-31T12:00:00Z, or how long ago it was "
+                 "like 10m");
 }
 
 }  // namespace zona::core

@@ -25,4 +25,8 @@ std::string to_rfc3339(SystemTime time);
 /// hold. Source: RFC 3339 section 5.6.
 Result<SystemTime> parse_rfc3339(std::string_view text);
 
+/// The moment that somebody means: parse_rfc3339(), or how long before `now` it was, "10m".
+/// Errors: kInvalidArgument, saying both.
+Result<SystemTime> parse_moment(std::string_view text, SystemTime now);
+
 }  // namespace zona::core

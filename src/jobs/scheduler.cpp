@@ -330,11 +330,14 @@ SteadyTime Scheduler::next_turn_of(const Job& job, SteadyTime now) const {
         return is_stopped ? job.run->next_beat : std::min(job.run->next_beat, job.run->limit);
     }
     if (job.observed) return std::max(job.observed->since + kLeaseTime, job.not_before);
-    const auto planned = job.state.due;
+    const core::SystemTime today = deps_.clock.system();
+    auto planned = job.state.due;
+    // A plan that no schedule makes today is of a clock that was set back.
+    if (planned && detail::is_due(planned, job.definition.schedule, today))
+        planned = std::min(*planned, today);
     const auto due = job.definition.due ? job.definition.due(planned) : planned;
     if (!due) return SteadyTime::max();
-    const bool is_due = detail::is_due(due, job.definition.schedule, deps_.clock.system());
-    return std::max(is_due ? now : steady(*due), job.not_before);
+    return std::max(*due <= today ? now : steady(*due), job.not_before);
 }
 
 /// The moment of steady time, by what both clocks say now.

@@ -28,9 +28,9 @@ class InstancesTest : public SchedulerFixture {
         b_->settle();
     }
 
+    Result<void> last_save_;  // outlives the nodes, which do what waits when they end
     std::unique_ptr<Node> a_ = node({saving()}, "a");
     std::unique_ptr<Node> b_ = node({saving()}, "b");
-    Result<void> last_save_;
 };
 
 // BG-12

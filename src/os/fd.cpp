@@ -194,6 +194,10 @@ core::Result<void> sync_data(int fd) {
     return {};
 }
 
+void start_writeback(int fd) noexcept {
+    ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 core::Result<void> sync_directory(const std::string& path) {
     ZONA_TRY(UniqueFd fd, open_file(path, O_RDONLY | O_DIRECTORY));
     if (retry([&] { return ::fsync(fd.get()); }) < 0) return failed("fsync", path);

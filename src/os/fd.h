@@ -98,7 +98,11 @@ core::Result<void> replace_file(const std::string& path, std::string_view conten
 core::Result<void> truncate_file(int fd, std::uint64_t size);
 /// fdatasync(2): returns when the content and the size survive a power cut. Errors: from errno.
 core::Result<void> sync_data(int fd);
-/// The same for the names in a directory. Errors: from errno, the message names the path.
+/// Has the disk begin with what was written and waits there, so that a later sync_data() waits for
+/// less. It promises nothing, and where it cannot be done it does nothing. sync_file_range(2).
+void start_writeback(int fd) noexcept;
+/// What sync_data() does, for the names in a directory. Errors: from errno, the message names the
+/// path.
 core::Result<void> sync_directory(const std::string& path);
 
 /// What stat(2) says, of it what is used.

@@ -54,6 +54,20 @@ using Expected = std::optional<std::int64_t>;
 /// Which state of a document is given back.
 enum class Returned : std::uint8_t { kBefore, kAfter };
 
+/// How much a scope's documents take: the bytes of their text, and kDocumentBytes for each, which
+/// is what its row and its places in indexes take at least.
+struct StorageUse {
+    std::uint64_t documents = 0;
+    std::uint64_t bytes = 0;
+    bool operator==(const StorageUse&) const = default;
+};
+/// What one document counts besides its text.
+inline constexpr std::uint64_t kDocumentBytes = 128;
+/// So many documents with so many bytes of text.
+constexpr StorageUse use_of(std::uint64_t documents, std::uint64_t text) {
+    return {.documents = documents, .bytes = text + (documents * kDocumentBytes)};
+}
+
 /// Reads one state of the database. Only within the function it was given to, on its thread.
 class Reader {
   public:
@@ -81,6 +95,20 @@ class Reader {
     ///         bits. kTooLarge: more groups than max_groups.
     virtual core::Result<std::vector<Group>> aggregate(const Collection& collection,
                                                        const Aggregation& aggregation) = 0;
+    /// What the scope's documents in all collections take; a Writer's with what it has changed. It
+    /// is kept, so it is as cheap as finding a document.
+    /// Errors  kUnsupported: a backend that does not count.
+    virtual core::Result<StorageUse> storage_use(const Scope& scope);
+    /// The index that has served the last query by conditions that did not fail; null: there was
+    /// none. For metrics.
+    const IndexSpec* served_by() const { return served_by_; }
+
+  protected:
+    /// What a backend says with each plan; `index` is one of the declaration, or null.
+    void was_served_by(const IndexSpec* index) { served_by_ = index; }
+
+  private:
+    const IndexSpec* served_by_ = nullptr;
 };
 
 /// Reads and changes. Each member changes all that it should or nothing; what the function did

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "core/byte_count.h"
+#include "core/clock.h"
 #include "core/result.h"
 #include "core/secret.h"
 #include "store/database.h"
@@ -69,6 +70,7 @@ struct SqliteStats {
     std::uint64_t checkpoints = 0;
     std::uint64_t wal_frames = 0;  ///< in the WAL now
     std::uint64_t opened = 0;      ///< how often it was opened for writing
+    std::uint64_t changes = 0;     ///< commits that have changed something
 };
 
 /// The whole file as it is at one moment, while others go on writing.
@@ -84,6 +86,8 @@ class Image {
     /// How large the file is: a multiple of page_bytes().
     virtual std::uint64_t bytes() const = 0;
     virtual std::size_t page_bytes() const = 0;  ///< of each page
+    /// What was acknowledged before it is in it, and what was begun after it is not.
+    virtual core::SystemTime moment() const = 0;
     /// Reads whole pages, in clear, whatever encrypts the file. Errors: those of the disk;
     /// kInternal: damaged.
     virtual core::Result<void> read(std::span<std::byte> into, std::uint64_t offset) = 0;
@@ -143,8 +147,11 @@ class ImageWriter {
     /// Adds the next pages, whole ones. Errors: kInvalidArgument: no pages of a database.
     /// kResourceExhausted: a full disk. Others of the disk.
     virtual core::Result<void> write(std::span<const std::byte> pages) = 0;
-    /// Syncs the file and its directory. Errors: those of the disk; kConflict: the file says that
-    /// it has another size.
+    /// Puts pages over those that were written, or behind them, which must leave no gap; page 1
+    /// says how many pages there are from then on. Errors: as write().
+    virtual core::Result<void> put(std::uint64_t offset, std::span<const std::byte> pages) = 0;
+    /// Cuts what is behind the pages that put() has left, then syncs the file and its directory.
+    /// Errors: those of the disk; kConflict: the file says that it has another size.
     virtual core::Result<void> finish() = 0;
     /// How large it is so far.
     virtual std::uint64_t bytes() const = 0;

@@ -158,6 +158,11 @@ std::optional<nanoseconds> Admission::pace(Share& tenant, core::SteadyTime now) 
 asio::awaitable<Result<Admission::Ticket>> Admission::enter(std::string code) {
     Lock lock(mutex_);
     Share& tenant = tenant_of(code);
+    if (held_) {
+        lock.unlock();
+        ZONA_CO_TRY_VOID(co_await wait_for_release(tenant));
+        lock.lock();
+    }
     const auto wait = pace(tenant, clock_.steady());
     if (!wait.has_value()) {
         lock.unlock();
@@ -183,6 +188,41 @@ asio::awaitable<Result<Admission::Ticket>> Admission::enter(std::string code) {
     lock.unlock();
     if (full) co_return co_await refuse(tenant);
     co_return co_await wait_for_place(tenant);
+}
+
+asio::awaitable<Result<void>> Admission::wait_for_release(Share& tenant) {
+    auto waiter = std::make_shared<Waiter>(co_await asio::this_coro::executor);
+    Lock lock(mutex_);
+    const bool full = tenant.waiting() >= options_.waiting;
+    if (held_ && !full) {
+        ++tenant.pausing;
+        waiter->timer.expires_after(options_.patience);
+        until_release_.push_back(waiter);
+        lock.unlock();
+        {
+            const Pausing pausing(*this, tenant);
+            co_await waiter->timer.async_wait(kAwait);
+        }
+        lock.lock();
+        std::erase(until_release_, waiter);
+    }
+    if (!held_) co_return Result<void>();
+    tenant.refused->add();
+    co_return Error(Code::kUnavailable,
+                    "the tenants' quotas are not known yet, as their data is being opened");
+}
+
+void Admission::hold() {
+    const std::scoped_lock lock(mutex_);
+    held_ = true;
+}
+
+void Admission::release() {
+    const std::scoped_lock lock(mutex_);
+    held_ = false;
+    // A timer belongs to the thread that waits for it.
+    for (const std::shared_ptr<Waiter>& waiter : std::exchange(until_release_, {}))
+        asio::post(waiter->timer.get_executor(), [waiter] { waiter->timer.cancel(); });
 }
 
 asio::awaitable<Result<Admission::Ticket>> Admission::wait_for_place(Share& tenant) {

@@ -79,8 +79,13 @@ class Admission {
 
     /// A place for one request of this tenant, at once or when its turn has come. On the executor
     /// of the coroutine, and it may be cancelled: then nothing is held.
-    /// Errors: kTooManyRequests, naming the quota.
+    /// Errors: kTooManyRequests, naming the quota. kUnavailable: hold() has not ended.
     boost::asio::awaitable<core::Result<Ticket>> enter(std::string code);
+
+    /// Nobody gets a place from now on: what tenants may take is not known yet. Until release()
+    /// they wait, as long as their patience lasts.
+    void hold();
+    void release();  ///< ends hold()
 
     /// Gives a tenant a quota of its own, for requests from now on; an empty one takes it back.
     void set_quota(std::string_view code, const OwnQuota& quota);
@@ -102,6 +107,7 @@ class Admission {
     void leave(Share& tenant);
     void give_turns();
     core::Error refusal(const Share& tenant) const;
+    boost::asio::awaitable<core::Result<void>> wait_for_release(Share& tenant);
     boost::asio::awaitable<core::Result<Ticket>> wait_for_place(Share& tenant);
     boost::asio::awaitable<core::Result<Ticket>> refuse(Share& tenant);
 
@@ -112,6 +118,8 @@ class Admission {
     std::map<std::string, std::unique_ptr<Share>, std::less<>> tenants_;
     std::list<Share*> round_;  // those with somebody in their queue, the next one first
     std::uint32_t running_ = 0;
+    bool held_ = false;
+    std::vector<std::shared_ptr<Waiter>> until_release_;
 };
 
 }  // namespace zona::tenancy

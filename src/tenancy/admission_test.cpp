@@ -32,7 +32,7 @@ class AdmissionTest : public testing::Test {
     asio::awaitable<void> enter(std::string code, std::string name) {
         auto place = co_await admission_.enter(code);
         if (!place.has_value()) {
-            EXPECT_EQ(place.error().code(), Code::kTooManyRequests);
+            EXPECT_EQ(place.error().code(), refusal_);
             refusals_.push_back(place.error().message());
             co_return;
         }
@@ -67,9 +67,37 @@ class AdmissionTest : public testing::Test {
     std::map<std::string, Ticket> places_;
     std::vector<std::string> order_;
     std::vector<std::string> refusals_;
+    Code refusal_ = Code::kTooManyRequests;
 };
 
 using Names = std::vector<std::string>;
+
+// TEN-40
+TEST_F(AdmissionTest, NobodyGetsAPlaceBeforeTheQuotasAreKnown) {
+    admission_.hold();
+    for (const char* name : {"a1", "a2"})
+        ask("acme", name);
+    EXPECT_EQ(order_, Names{});
+    admission_.set_quota("acme", OwnQuota{.requests_per_second = {}, .concurrency = 1});
+    admission_.release();
+    settle();
+    EXPECT_EQ(order_, Names{"a1"});
+    leave("a1");
+    EXPECT_EQ(order_, (Names{"a1", "a2"}));
+}
+
+// TEN-40
+TEST_F(AdmissionTest, WhoWaitsForTheQuotasHasPatienceAndABound) {
+    admission_.set_options({.waiting = 1, .patience = kBrief, .refusal_pause = kBrief});
+    refusal_ = Code::kUnavailable;
+    admission_.hold();
+    for (const char* name : {"a1", "a2"})
+        ask("acme", name);
+    EXPECT_EQ(refusals_.size(), 1U);
+    finish();
+    EXPECT_EQ(refusals_.size(), 2U);
+    EXPECT_EQ(order_, Names{});
+}
 
 // TEN-40
 TEST_F(AdmissionTest, RequestsBeyondTheConcurrencyWaitForAPlaceOfTheirOwnTenant) {

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "core/json.h"
 #include "core/time_format.h"
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
@@ -27,7 +28,10 @@ constexpr int kFormat = 1;
 constexpr std::size_t kMostTitle = 1024;
 /// A document is far smaller, whatever a collection allows.
 constexpr std::size_t kMostFrame = std::size_t{64} << 20U;
+/// Of an image the disk gets so much at a time, while more is read.
+constexpr std::size_t kMostWaiting = std::size_t{8} << 20U;
 constexpr std::size_t kHeadBytes = 5;
+constexpr std::size_t kOffsetBytes = 8;
 constexpr std::size_t kRecordHead = 25;
 /// 285 years, which nanoseconds can count.
 constexpr std::int64_t kMostMicroseconds = 9'000'000'000'000'000;
@@ -75,6 +79,29 @@ std::uint64_t number_in(const json::object& from, std::string_view key) {
     return static_cast<std::uint64_t>(value->get_int64());
 }
 
+json::value log_of(const std::optional<LogLink>& link) {
+    if (!link) return nullptr;
+    return json::object{{"base", link->base.to_string()},
+                        {"number", link->number},
+                        {"previous", link->previous},
+                        {"bytes", link->bytes}};
+}
+
+Result<LogLink> link_of(const json::object& head) {
+    const json::value* said = head.if_contains("log");
+    if (said == nullptr || !said->is_object()) return broken("changes of no image");
+    const json::object& log = said->get_object();
+    const auto base = core::Uuid::parse(text_in(log, "base"));
+    LogLink out{.base = {},
+                .number = number_in(log, "number"),
+                .previous = text_in(log, "previous"),
+                .bytes = number_in(log, "bytes")};
+    if (!base || out.number == 0 || out.previous.empty() || out.bytes == 0)
+        return broken("changes of no image");
+    out.base = *base;
+    return out;
+}
+
 /// What the end of a backup says; reader and writer make it from what they saw.
 json::object end_of(const BackupSummary& summary) {
     json::array collections;
@@ -85,6 +112,14 @@ json::object end_of(const BackupSummary& summary) {
     return {{"collections", std::move(collections)},
             {"bytes", summary.bytes},
             {"sha256", summary.sha256}};
+}
+
+std::optional<BackupContent> parse_content(std::string_view text) {
+    for (const auto content :
+         {BackupContent::kDocuments, BackupContent::kImage, BackupContent::kChanges}) {
+        if (text == to_string(content)) return content;
+    }
+    return std::nullopt;
 }
 
 /// Adds up what goes by.
@@ -102,6 +137,17 @@ class Sums {
     void add_pages(std::span<const std::byte> pages) {
         hash_.add(pages);
         summary_.bytes += pages.size();
+    }
+    void add_changes(std::uint64_t offset, std::span<const std::byte> pages) {
+        std::string at;
+        put(at, offset);
+        hash_.add(at);
+        add_pages(pages);
+    }
+    /// Each link's hash stands for all before it, too.
+    void set_link(LogLink link) {
+        hash_.add(json::serialize(log_of(link)));
+        summary_.link = std::move(link);
     }
     void count(CollectionSum sum) { summary_.collections.push_back(std::move(sum)); }
     bool in_collection() const { return present_.has_value(); }
@@ -134,17 +180,19 @@ class Sums {
 
 class FileWriter final : public BackupWriter {
   public:
-    FileWriter(vault::SealedWriter sealed, BackupTitle title, BuildType type, BackupContent content)
-        : sealed_(std::move(sealed)) {
+    FileWriter(int fd, vault::SealedWriter sealed, BackupTitle title, BuildType type,
+               BackupContent content)
+        : fd_(fd), sealed_(std::move(sealed)) {
         sums_.summary().title = std::move(title);
         sums_.summary().build_type = type;
         sums_.summary().content = content;
     }
 
+    void set_link(LogLink link) { sums_.set_link(std::move(link)); }
     Result<void> begin() {
         const json::object head = {{"build_type", to_string(sums_.summary().build_type)},
                                    {"content", to_string(sums_.summary().content)},
-                                   {"log", nullptr}};
+                                   {"log", log_of(sums_.summary().link)}};
         return frame('H', json::serialize(head));
     }
     Result<void> begin_collection(const std::string& name, int version) override {
@@ -165,6 +213,20 @@ class FileWriter final : public BackupWriter {
     Result<void> add_pages(std::span<const std::byte> pages) override {
         sums_.add_pages(pages);
         ZONA_TRY_VOID(head('P', pages.size()));
+        ZONA_TRY_VOID(sealed_.write(pages));
+        waiting_ += pages.size();
+        if (waiting_ >= kMostWaiting) {
+            os::start_writeback(fd_);
+            waiting_ = 0;
+        }
+        return {};
+    }
+    Result<void> put_pages(std::uint64_t offset, std::span<const std::byte> pages) override {
+        sums_.add_changes(offset, pages);
+        std::string out(1, 'D');
+        put(out, static_cast<std::uint32_t>(pages.size() + kOffsetBytes));
+        put(out, offset);
+        ZONA_TRY_VOID(sealed_.write(bytes_of(out)));
         return sealed_.write(pages);
     }
     void count(CollectionSum sum) override { sums_.count(std::move(sum)); }
@@ -186,8 +248,10 @@ class FileWriter final : public BackupWriter {
         return sealed_.write(bytes_of(payload));
     }
 
+    const int fd_;
     vault::SealedWriter sealed_;
     Sums sums_;
+    std::size_t waiting_ = 0;  // bytes of pages that the disk was not told of
 };
 
 /// Reads frames one by one.
@@ -261,6 +325,8 @@ class FrameReader {
                     return broken("pages where there are none");
                 sums_.add_pages(bytes_of(payload_));
                 return visitor_.pages ? visitor_.pages(bytes_of(payload_)) : Result<void>();
+            case 'D':
+                return take_changes();
             default:
                 return broken("a part of a kind that this zona does not know");
         }
@@ -274,12 +340,25 @@ class FrameReader {
         if (!type) return broken("its build type is unknown");
         summary().build_type = *type;
         const std::string content = text_in(head, "content");
-        const bool image = content == to_string(BackupContent::kImage);
-        if (!image && content != to_string(BackupContent::kDocuments))
-            return broken("its content is of a kind that this zona does not know");
-        summary().content = image ? BackupContent::kImage : BackupContent::kDocuments;
-        if (!visitor_.head) return {};
-        return visitor_.head(summary().build_type, summary().content);
+        const auto known = parse_content(content);
+        if (!known) return broken("its content is of a kind that this zona does not know");
+        summary().content = *known;
+        if (visitor_.head) ZONA_TRY_VOID(visitor_.head(summary().build_type, summary().content));
+        if (*known != BackupContent::kChanges) return {};
+        ZONA_TRY(const LogLink link, link_of(head));
+        sums_.set_link(link);
+        return visitor_.link ? visitor_.link(link) : Result<void>();
+    }
+
+    Result<void> take_changes() {
+        if (!summary().link || payload_.size() <= kOffsetBytes)
+            return broken("changes where there are none");
+        const std::uint64_t offset = number_at(payload_, kOffsetBytes);
+        const auto pages = bytes_of(std::string_view(payload_).substr(kOffsetBytes));
+        if (offset > summary().link->bytes || pages.size() > summary().link->bytes - offset)
+            return broken("changes behind its end");
+        sums_.add_changes(offset, pages);
+        return visitor_.changes ? visitor_.changes(offset, pages) : Result<void>();
     }
 
     Result<void> take_collection() {
@@ -334,7 +413,15 @@ class FrameReader {
 }  // namespace
 
 std::string_view to_string(BackupContent content) {
-    return content == BackupContent::kImage ? "image" : "documents";
+    switch (content) {
+        case BackupContent::kDocuments:
+            return "documents";
+        case BackupContent::kImage:
+            return "image";
+        case BackupContent::kChanges:
+            return "changes";
+    }
+    return "documents";
 }
 
 std::string render_title(const BackupTitle& title) {
@@ -417,12 +504,9 @@ Result<store::Record> decode_record(std::string_view bytes, const store::Scope& 
         out.id = std::string(bytes.substr(0, size));
         bytes.remove_prefix(size);
     }
-    json::parse_options options;
-    options.max_depth = 256;
-    boost::system::error_code failed;
-    json::value value = json::parse(bytes, failed, {}, options);
-    if (failed || !value.is_object()) return broken("a document that is no JSON");
-    out.document = std::make_shared<const json::object>(std::move(value.get_object()));
+    Result<json::value> value = core::parse_written_json(bytes);
+    if (!value.has_value() || !value->is_object()) return broken("a document that is no JSON");
+    out.document = std::make_shared<const json::object>(std::move(value->get_object()));
     return out;
 }
 
@@ -435,7 +519,21 @@ Result<std::unique_ptr<BackupWriter>> BackupWriter::create(int fd, BackupTitle t
     ZONA_TRY_VOID(os::write_all(fd, line));
     ZONA_TRY(auto sealed, vault::SealedWriter::create(fd, keys, line, random));
     auto writer =
-        std::make_unique<FileWriter>(std::move(sealed), std::move(title), build_type, content);
+        std::make_unique<FileWriter>(fd, std::move(sealed), std::move(title), build_type, content);
+    ZONA_TRY_VOID(writer->begin());
+    return std::unique_ptr<BackupWriter>(std::move(writer));
+}
+
+Result<std::unique_ptr<BackupWriter>> BackupWriter::create_link(int fd, BackupTitle title,
+                                                                BuildType build_type, LogLink link,
+                                                                const vault::DataKeys& keys,
+                                                                core::Random& random) {
+    const std::string line = render_title(title);
+    ZONA_TRY_VOID(os::write_all(fd, line));
+    ZONA_TRY(auto sealed, vault::SealedWriter::create(fd, keys, line, random));
+    auto writer = std::make_unique<FileWriter>(fd, std::move(sealed), std::move(title), build_type,
+                                               BackupContent::kChanges);
+    writer->set_link(std::move(link));
     ZONA_TRY_VOID(writer->begin());
     return std::unique_ptr<BackupWriter>(std::move(writer));
 }

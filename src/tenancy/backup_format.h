@@ -9,18 +9,23 @@
 ///         'C' JSON: name, version                      begins a collection
 ///         'R' a record of it (encode_record())
 ///         'P' whole pages of a database file, in order
+///         'D' offset 8, then whole pages that stand there
 ///         'E' JSON: what was written, with counts and hashes; last
 ///
 /// So the line is as good as sealed: with another one nothing opens. `content` is "documents"
 /// (frames C and R: any database can give and take them) or "image" (frames P: the file of a tenant
-/// that has its own; as fast as copying a file). `log` is null: where a log of changes would go on
-/// from this backup. The key is not in it. Source: TEN-41, REL-07, SEC-09.
+/// that has its own; as fast as copying a file). From an image a log of changes goes on, a file
+/// like this for each link (backup_log.h): its `content` is "changes" (frames D), and `log` is
+/// {"base":"id of the image","number":1,"previous":"hash of the link before, or of the image",
+/// "bytes":size of the file then}; of others it is null. The key is not in it.
+/// Source: TEN-41, REL-07, SEC-09, docs/adr/0010-point-in-time.md.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,8 +41,8 @@
 namespace zona::tenancy {
 
 /// What a backup is made of.
-enum class BackupContent : std::uint8_t { kDocuments, kImage };
-/// "documents", "image".
+enum class BackupContent : std::uint8_t { kDocuments, kImage, kChanges };
+/// "documents", "image", "changes".
 std::string_view to_string(BackupContent content);
 
 /// The line in clear.
@@ -63,6 +68,16 @@ struct CollectionSum {
     bool operator==(const CollectionSum&) const = default;
 };
 
+/// What a link of a log goes on from.
+struct LogLink {
+    core::Uuid base;           ///< the title's id of the image that the log began with
+    std::uint64_t number = 0;  ///< 1 is the first
+    std::string previous;      ///< BackupSummary::sha256 of the link before, or of the image
+    std::uint64_t bytes = 0;   ///< of the database file with its changes
+
+    bool operator==(const LogLink&) const = default;
+};
+
 /// What a backup holds.
 struct BackupSummary {
     BackupTitle title;
@@ -71,7 +86,10 @@ struct BackupSummary {
     std::vector<CollectionSum> collections;
     std::uint64_t documents = 0;
     std::uint64_t bytes = 0;  ///< of records or pages
-    std::string sha256;       ///< of the collections' hashes, or of the pages
+    /// Of the collections' hashes, or of the pages; of a link also of what it says of itself.
+    std::string sha256;
+    std::optional<LogLink> link;                  ///< of changes
+    std::optional<core::SystemTime> restored_to;  ///< of a restore by a log: the moment that it has
 };
 
 /// A record as bytes: version, created, updated (8 each, little endian, microseconds), the kind of
@@ -89,6 +107,12 @@ class BackupWriter {
                                                               BackupContent content,
                                                               const vault::DataKeys& keys,
                                                               core::Random& random);
+    /// A link of a log. Errors: as create().
+    static core::Result<std::unique_ptr<BackupWriter>> create_link(int fd, BackupTitle title,
+                                                                   BuildType build_type,
+                                                                   LogLink link,
+                                                                   const vault::DataKeys& keys,
+                                                                   core::Random& random);
     BackupWriter() = default;
     BackupWriter(const BackupWriter&) = delete;
     BackupWriter& operator=(const BackupWriter&) = delete;
@@ -99,6 +123,9 @@ class BackupWriter {
     virtual core::Result<void> begin_collection(const std::string& name, int version) = 0;
     virtual core::Result<void> add(const store::Record& record) = 0;  ///< to the present collection
     virtual core::Result<void> add_pages(std::span<const std::byte> pages) = 0;  ///< the next ones
+    /// Of a link: pages that stand at `offset` now.
+    virtual core::Result<void> put_pages(std::uint64_t offset,
+                                         std::span<const std::byte> pages) = 0;
     /// Of an image: how many documents are in it.
     virtual void count(CollectionSum sum) = 0;
     /// Writes the end. The caller syncs the file and gives it its name.
@@ -109,6 +136,8 @@ class BackupWriter {
 /// ends the reading.
 struct BackupVisitor {
     std::function<core::Result<void>(BuildType, BackupContent)> head;
+    std::function<core::Result<void>(const LogLink&)> link;  ///< behind the head
+    std::function<core::Result<void>(std::uint64_t offset, std::span<const std::byte>)> changes;
     std::function<core::Result<void>(const std::string& name, int version)> collection;
     std::function<core::Result<void>(const store::Record&)> record;
     std::function<core::Result<void>(std::span<const std::byte>)> pages;

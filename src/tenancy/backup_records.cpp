@@ -1,6 +1,8 @@
 #include "tenancy/backup_records.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -9,6 +11,7 @@
 #include "store/blocking.h"
 #include "store/counters.h"
 #include "tenancy/core_collections.h"
+#include "vault/field_sealer.h"
 
 namespace zona::tenancy {
 
@@ -131,13 +134,48 @@ std::string_view name_of(TenantWork::Kind kind) {
     return "restore";
 }
 
-TenantWork work_of(const Record& record) {
+constexpr std::array kEnds = {std::pair{"from", &TenantWork::from},
+                              std::pair{"to", &TenantWork::to}};
+
+vault::FieldPlace place_of(std::string_view code, const char* end) {
+    return {.collection = tenant_work_spec().name, .document = code, .field = end};
+}
+
+Result<json::object> document_of(const TenantWork& work, const vault::FieldSealer* sealer) {
+    json::object out = {{"kind", name_of(work.kind)}, {"name", work.name}};
+    if (work.kind != TenantWork::Kind::kMove) return out;
+    for (const auto& [end, member] : kEnds) {
+        const DatabaseAddress& address = work.*member;
+        json::object written = {{"db_host", address.host},
+                                {"db_name", address.name},
+                                {"db_username", address.username}};
+        if (!address.password.empty() && sealer != nullptr) {
+            ZONA_TRY(const std::string sealed,
+                     sealer->seal(place_of(work.tenant, end), address.password.reveal()));
+            written["db_password"] = sealed;
+        }
+        out[end] = std::move(written);
+    }
+    return out;
+}
+
+/// A password whose key is gone is as none.
+TenantWork work_of(const Record& record, const vault::FieldSealer* sealer) {
     TenantWork out;
     out.tenant = std::get<std::string>(record.id);
     out.name = text_of(*record.document, "name");
     const std::string kind = text_of(*record.document, "kind");
     for (const auto one : {TenantWork::Kind::kErase, TenantWork::Kind::kMove}) {
         if (kind == name_of(one)) out.kind = one;
+    }
+    for (const auto& [end, member] : kEnds) {
+        const json::value* const written = record.document->if_contains(end);
+        if (written == nullptr || !written->is_object()) continue;
+        out.*member = address_of(written->get_object());
+        const std::string sealed = text_of(written->get_object(), "db_password");
+        if (sealed.empty() || sealer == nullptr) continue;
+        if (auto opened = sealer->open(place_of(out.tenant, end), sealed))
+            (out.*member).password = *std::move(opened);
     }
     return out;
 }
@@ -187,7 +225,7 @@ Result<void> BackupRecords::remove(std::int64_t id) const {
 }
 
 Result<void> BackupRecords::begin(const TenantWork& work) const {
-    const json::object document = {{"kind", name_of(work.kind)}, {"name", work.name}};
+    ZONA_TRY(const json::object document, document_of(work, sealer_));
     auto begun = store::write_and_wait(*core_, [&](Writer& w) -> Result<Record> {
         ZONA_TRY(const auto there, w.find(in_core(tenant_work_spec()), work.tenant));
         if (!there) return w.insert(in_core(tenant_work_spec()), work.tenant, document);
@@ -201,6 +239,22 @@ Result<void> BackupRecords::begin(const TenantWork& work) const {
     return {};
 }
 
+Result<void> BackupRecords::begin_anew(const TenantWork& work) const {
+    ZONA_TRY(const json::object document, document_of(work, sealer_));
+    ZONA_TRY_VOID(store::write_and_wait(*core_, [&](Writer& w) {
+        return w.upsert(in_core(tenant_work_spec()), work.tenant, document);
+    }));
+    return {};
+}
+
+Result<std::optional<TenantWork>> BackupRecords::under_way(const std::string& code) const {
+    return store::read_and_wait(*core_, [&](Reader& r) -> Result<std::optional<TenantWork>> {
+        ZONA_TRY(const auto record, r.find(in_core(tenant_work_spec()), code));
+        if (!record) return std::optional<TenantWork>();
+        return std::optional(work_of(*record, sealer_));
+    });
+}
+
 Result<void> BackupRecords::end(const std::string& code) const {
     ZONA_TRY_VOID(store::write_and_wait(
         *core_, [&](Writer& w) { return w.remove(in_core(tenant_work_spec()), code); }));
@@ -212,7 +266,7 @@ Result<std::vector<TenantWork>> BackupRecords::under_way() const {
         ZONA_TRY(const auto records, records_of(r, tenant_work_spec(), {}));
         std::vector<TenantWork> out;
         for (const Record& record : records)
-            out.push_back(work_of(record));
+            out.push_back(work_of(record, sealer_));
         return out;
     });
 }

@@ -18,6 +18,10 @@
 #include "tenancy/backup_format.h"
 #include "tenancy/tenant.h"
 
+namespace zona::vault {
+class FieldSealer;
+}
+
 namespace zona::tenancy {
 
 /// A backup that is there. What names the tenant and its database is as it was then.
@@ -53,14 +57,20 @@ struct TenantWork {
     std::string tenant;
     Kind kind = Kind::kRestore;
     std::string name;  ///< of the database that is being made; of kErase "keep" or empty
+    // Of kMove.
+    DatabaseAddress from{};
+    DatabaseAddress to{};
 };
 
 /// All members from any thread. Errors of all: those of the database.
 class BackupRecords {
   public:
     /// `core` was opened with core_collections(); `clock` outlives it and its callbacks.
-    BackupRecords(std::shared_ptr<store::Database> core, const core::Clock& clock)
-        : core_(std::move(core)), clock_(clock) {}
+    /// Without a sealer the passwords of a move's two databases are not kept, and are empty when it
+    /// is read; it outlives this and its callbacks.
+    BackupRecords(std::shared_ptr<store::Database> core, const core::Clock& clock,
+                  const vault::FieldSealer* sealer = nullptr)
+        : core_(std::move(core)), clock_(clock), sealer_(sealer) {}
 
     /// Of one tenant, or of all for an empty code; the latest first.
     void list(const std::string& code, store::Callback<std::vector<BackupRecord>> done) const;
@@ -75,13 +85,18 @@ class BackupRecords {
     core::Result<void> remove(std::int64_t id) const;
     /// Errors: kConflict: something else is under way with this tenant.
     core::Result<void> begin(const TenantWork& work) const;
+    /// The same in place of whatever is under way with it.
+    core::Result<void> begin_anew(const TenantWork& work) const;
     core::Result<void> end(const std::string& code) const;
+    /// What is under way with one tenant.
+    core::Result<std::optional<TenantWork>> under_way(const std::string& code) const;
     core::Result<std::vector<TenantWork>> under_way() const;
     /// @}
 
   private:
     std::shared_ptr<store::Database> core_;
     const core::Clock& clock_;
+    const vault::FieldSealer* sealer_;
 };
 
 }  // namespace zona::tenancy

@@ -1,5 +1,8 @@
 #include "tenancy/document_copy.h"
 
+#include <compare>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "core/fault.h"
@@ -121,26 +124,137 @@ Result<void> RecordSink::flush() {
     return {};
 }
 
+namespace {
+
+/// The records of a collection, one after the other, in the order that all databases have.
+class Walk {
+  public:
+    Walk(store::Database& database, Collection collection)
+        : database_(database), collection_(std::move(collection)) {}
+
+    /// Where it stands; null at the end.
+    Result<const Record*> present() {
+        while (at_ == page_.records.size()) {
+            if (begun_ && page_.next.empty()) return static_cast<const Record*>(nullptr);
+            const store::PageRequest request{.limit = kBatch, .token = std::move(page_.next)};
+            ZONA_TRY(page_, store::read_and_wait(database_, [&](Reader& r) {
+                         return r.find_page(collection_, everything(), request);
+                     }));
+            at_ = 0;
+            begun_ = true;
+        }
+        return &page_.records[at_];
+    }
+    void next() { ++at_; }
+
+  private:
+    store::Database& database_;
+    const Collection collection_;
+    store::Page page_;
+    std::size_t at_ = 0;
+    bool begun_ = false;
+};
+
+/// One collection of follow_documents().
+class Follower {
+  public:
+    Follower(store::Database& from, store::Database& to, const store::CollectionSpec& spec,
+             const store::Scope& scope)
+        : from_(from), to_(to), spec_(spec), collection_(spec, scope), sink_(to, scope) {}
+
+    Result<Followed> run(const DocumentProgress& progress, std::uint64_t before) {
+        Walk there(from_, collection_);
+        Walk copied(to_, collection_);
+        for (;;) {
+            ZONA_TRY(const Record* const wanted, there.present());
+            ZONA_TRY(const Record* const found, copied.present());
+            if (wanted == nullptr && found == nullptr) break;
+            const auto order = compare(wanted, found);
+            if (order > 0) {
+                ZONA_TRY_VOID(too_much(found->id));
+                copied.next();
+                continue;
+            }
+            if (order < 0 || encode_record(*wanted) != encode_record(*found)) {
+                ZONA_TRY_VOID(sink_.add(spec_, *wanted));
+                ++done_.changed;
+            }
+            ++done_.documents;
+            there.next();
+            if (order == 0) copied.next();
+            if (progress) ZONA_TRY_VOID(progress(before + done_.documents));
+        }
+        ZONA_TRY_VOID(sink_.flush());
+        ZONA_TRY_VOID(remove_waiting());
+        return done_;
+    }
+
+  private:
+    static std::strong_ordering compare(const Record* a, const Record* b) {
+        if (a == nullptr || b == nullptr)
+            return a == nullptr ? std::strong_ordering::greater : std::strong_ordering::less;
+        if (const auto order = a->created <=> b->created; order != 0) return order;
+        return a->id <=> b->id;
+    }
+    Result<void> too_much(const store::Id& id) {
+        gone_.push_back(id);
+        return gone_.size() < kBatch ? Result<void>() : remove_waiting();
+    }
+    /// But for what is there after all: made anew under the same id, say.
+    Result<void> remove_waiting() {
+        if (gone_.empty()) return {};
+        ZONA_TRY(const auto gone,
+                 store::read_and_wait(from_, [this](Reader& r) { return without_those_in(r); }));
+        gone_.clear();
+        ZONA_TRY_VOID(store::write_and_wait(to_, [&](Writer& w) -> Result<int> {
+            for (const store::Id& id : gone)
+                ZONA_TRY_VOID(w.remove(collection_, id));
+            return 0;
+        }));
+        done_.changed += gone.size();
+        return {};
+    }
+    Result<std::vector<store::Id>> without_those_in(Reader& reader) const {
+        std::vector<store::Id> out;
+        for (const store::Id& id : gone_) {
+            ZONA_TRY(const auto there, reader.find(collection_, id));
+            if (!there) out.push_back(id);
+        }
+        return out;
+    }
+
+    store::Database& from_;
+    store::Database& to_;
+    const store::CollectionSpec& spec_;
+    const Collection collection_;
+    RecordSink sink_;
+    std::vector<store::Id> gone_;
+    Followed done_;
+};
+
+}  // namespace
+
+Result<Followed> follow_documents(store::Database& from, store::Database& to, const Specs& specs,
+                                  const store::Scope& scope, const DocumentProgress& progress) {
+    Followed all;
+    for (const store::CollectionSpec* spec : specs) {
+        auto done = Follower(from, to, *spec, scope).run(progress, all.documents);
+        if (!done && done.error().code() == Code::kConflict) {
+            // A unique value went from one document to another: in the copy both would have it.
+            ZONA_TRY_VOID(remove_all(to, {spec}, scope, {}));
+            done = Follower(from, to, *spec, scope).run(progress, all.documents);
+        }
+        if (!done) return done.take_error();
+        all.documents += done->documents;
+        all.changed += done->changed;
+    }
+    return all;
+}
+
 Result<std::vector<CollectionSum>> copy_documents(store::Database& from, store::Database& to,
                                                   const Specs& specs, const store::Scope& scope,
                                                   const DocumentProgress& progress) {
-    RecordSink sink(to, scope);
-    std::uint64_t done = 0;
-    // Page by page, so that neither side is held for long.
-    for (const store::CollectionSpec* spec : specs) {
-        store::PageRequest request{.limit = kBatch, .token = {}};
-        do {
-            ZONA_TRY(store::Page page, store::read_and_wait(from, [&](Reader& r) {
-                         return r.find_page(Collection(*spec, scope), everything(), request);
-                     }));
-            for (const Record& record : page.records)
-                ZONA_TRY_VOID(sink.add(*spec, record));
-            done += page.records.size();
-            if (progress) ZONA_TRY_VOID(progress(done));
-            request.token = std::move(page.next);
-        } while (!request.token.empty());
-    }
-    ZONA_TRY_VOID(sink.flush());
+    ZONA_TRY_VOID(follow_documents(from, to, specs, scope, progress));
     const auto sums = [&](Reader& r) { return sum_up(r, specs, scope, {}); };
     ZONA_TRY(const auto there, store::read_and_wait(from, sums));
     ZONA_TRY(auto copied, store::read_and_wait(to, sums));

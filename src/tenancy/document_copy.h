@@ -64,10 +64,25 @@ class RecordSink {
     std::vector<Waiting> waiting_;
 };
 
-/// Copies what a scope has in `specs` of one database to another, in which the scope has nothing or
-/// the beginning of an earlier copy; then compares counts and hashes of both. `from` must not be
-/// written to meanwhile. Done again after an interruption it makes the same. Blocks.
-/// Errors: those of both; kConflict, naming the collection: the copy is not the same.
+/// What follow_documents() has done.
+struct Followed {
+    std::uint64_t documents = 0;  ///< that `from` had
+    std::uint64_t changed = 0;    ///< that were stored or removed in `to`
+};
+
+/// Makes what a scope has in `specs` of `to` the same as in `from`: both are read side by side, and
+/// what is missing, another or too much in `to` is stored or removed there. So it is a first copy,
+/// one that goes on after an interruption, or the difference since the last one. `from` may be
+/// written to meanwhile: then another call finds what this one has not seen. Nobody else writes to
+/// `to`. Page by page, so that neither side is held for long. Blocks. Errors: those of both.
+core::Result<Followed> follow_documents(store::Database& from, store::Database& to,
+                                        const Specs& specs, const store::Scope& scope,
+                                        const DocumentProgress& progress);
+
+/// follow_documents(), then compares counts and hashes of both; gives those of the copy. `from`
+/// must not be written to meanwhile. It takes as long as reading `from` twice and `to` twice, and
+/// storing what differs. Errors: those of both; kConflict, naming the collection: the copy is not
+/// the same.
 core::Result<std::vector<CollectionSum>> copy_documents(store::Database& from, store::Database& to,
                                                         const Specs& specs,
                                                         const store::Scope& scope,

@@ -48,6 +48,9 @@ class KnownFile final : public store::ImageWriter {
     }
 
     Result<void> write(std::span<const std::byte> pages) override { return inner_->write(pages); }
+    Result<void> put(std::uint64_t offset, std::span<const std::byte> pages) override {
+        return inner_->put(offset, pages);
+    }
     Result<void> finish() override { return inner_->finish(); }
     std::uint64_t bytes() const override { return inner_->bytes(); }
     Result<void> read(std::span<std::byte> into, std::uint64_t offset) override {
@@ -94,15 +97,13 @@ class RingFiles final : public EncryptedFiles {
         store::SqliteDatabase* const database = opened->release();
         {
             const std::lock_guard lock(mutex_);
-            open_[path] = {std::string(owner), database};
+            open_[path] = database;
         }
         return std::shared_ptr<store::Database>(database, [this, path](store::Database* closing) {
             {
                 const std::lock_guard lock(mutex_);
                 open_.erase(path);
             }
-            // Who encrypts its pages anew is let finish.
-            const std::lock_guard rekeying(rekeying_);
             delete closing;
             vfs_->remove(path);
         });
@@ -113,7 +114,7 @@ class RingFiles final : public EncryptedFiles {
         {
             const std::lock_guard lock(mutex_);
             const auto found = open_.find(path);
-            if (found != open_.end()) database = found->second.database;
+            if (found != open_.end()) database = found->second;
         }
         if (database == nullptr) return Error(Code::kNotFound, "the database is not open");
         std::promise<Result<void>> answer;
@@ -123,22 +124,6 @@ class RingFiles final : public EncryptedFiles {
     }
 
     vault::EncryptingVfs& vfs() override { return *vfs_; }
-    Result<bool> rekey(std::string_view owner, std::size_t most_pages) override {
-        const std::lock_guard rekeying(rekeying_);
-        std::vector<std::string> paths;
-        {
-            const std::lock_guard lock(mutex_);
-            for (const auto& [path, file] : open_) {
-                if (file.owner == owner) paths.push_back(path);
-            }
-        }
-        for (const std::string& path : paths) {
-            ZONA_TRY(const bool is_done, vfs_->rekey(path, most_pages));
-            if (!is_done) return false;
-        }
-        return true;
-    }
-
     vault::KeyRing& key_ring() override { return *ring_; }
     vault::RootKeyProvider& root_keys() override { return options_.root_keys; }
 
@@ -191,13 +176,8 @@ class RingFiles final : public EncryptedFiles {
     std::unique_ptr<vault::EncryptingVfs> vfs_;
     std::unique_ptr<store::SqliteEngine> engine_;
     std::optional<vault::FieldSealer> core_fields_;
-    std::mutex rekeying_;  // held while pages are encrypted anew, and while a database is closed
     std::mutex mutex_;
-    struct OpenFile {
-        std::string owner;
-        store::SqliteDatabase* database = nullptr;
-    };
-    std::map<std::string, OpenFile> open_;  // by path; guarded by mutex_
+    std::map<std::string, store::SqliteDatabase*> open_;  // by path; guarded by mutex_
 };
 
 }  // namespace

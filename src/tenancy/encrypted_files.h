@@ -85,9 +85,6 @@ class EncryptedFiles {
     /// The ring's file.
     virtual const std::string& ring() const = 0;
 
-    /// Encrypts anew what is under older keys in the owner's open databases, at most `most_pages`
-    /// pages; true: there was no more. Errors: those of EncryptingVfs::rekey().
-    virtual core::Result<bool> rekey(std::string_view owner, std::size_t most_pages) = 0;
     /// All keys, and where the one is that they are wrapped with; both live as long as this.
     /// @{
     virtual vault::KeyRing& key_ring() = 0;

@@ -1,6 +1,7 @@
 // Erasing: nothing of what was stored is left, but that there was a tenant.
 #include "core/fault.h"
 #include "tenancy/detail/operation_parts.h"
+#include "tenancy/detail/whole_parts.h"
 
 namespace zona::tenancy {
 
@@ -18,7 +19,8 @@ Result<void> TenantOperations::erase(const std::string& code, Backups backups,
     }
     ZONA_TRY(const Busy busy, occupy(tenant.code));
     Steps steps(tell, 3, stopping_);
-    const BackupRecords records(parts.core, deps_.clock);
+    const BackupRecords records = works_of(parts);
+    ZONA_TRY_VOID(end_move(parts, tenant.code));
     ZONA_TRY_VOID(records.begin({.tenant = tenant.code,
                                  .kind = TenantWork::Kind::kErase,
                                  .name = backups == Backups::kKeep ? "keep" : ""}));
@@ -56,13 +58,17 @@ Result<void> TenantOperations::erase_held(const Tenants::Parts& parts, const Ten
     unnamed.database.host = kEmbedded;  // the registry may have forgotten it
     const std::string root = parts.databases->directory_of(unnamed);
     if (root.empty()) {
-        ZONA_TRY(const auto database, parts.sessions->database(tenant.code));
+        ZONA_TRY(const auto database, parts.sessions->database(tenant.code, WhileHeld::kOpen));
         steps.begin("remove", 0, "documents");
         ZONA_TRY_VOID(remove_all(*database, tenant_collections(), scope,
                                  [&](std::uint64_t done) { return steps.at(done); }));
         if (auto* file = dynamic_cast<store::SqliteDatabase*>(database.get()))
             ZONA_TRY_VOID(file->scrub());
     } else {
+        if (is_mongo_host(tenant.database.host)) {
+            steps.begin("remove", 0, "documents");
+            ZONA_TRY_VOID(remove_there(parts, tenant));
+        }
         steps.begin("remove", 1, "files");
         parts.wait_until_closed(parts.databases->directory_of(tenant) + "/data.db");
         ZONA_TRY_VOID(remove_tree(root));
@@ -78,6 +84,8 @@ Result<void> TenantOperations::erase_held(const Tenants::Parts& parts, const Ten
 
 Result<void> TenantOperations::erase_backups(const std::string& code) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
+    const auto lock = log_turn();
+    logged_.clear();
     const BackupRecords records(parts.core, deps_.clock);
     ZONA_TRY_VOID(remove_tree(path_of(code)));
     ZONA_TRY(const auto all, records.list(code));
@@ -87,8 +95,15 @@ Result<void> TenantOperations::erase_backups(const std::string& code) {
     ZONA_TRY(const auto there, os::stat_path(path_of("_all")));
     if (!there) return {};
     ZONA_TRY(const auto wholes, os::list_directory(path_of("_all")));
-    for (const std::string& whole : wholes)
-        ZONA_TRY_VOID(os::remove_file(path_of("_all/" + whole + "/" + code + ".zbk")));
+    for (const std::string& whole : wholes) {
+        // The image that all share holds this one's documents, too: the next whole backup begins a
+        // new log.
+        for (const std::string& name : {code, std::string(kSharedImage)}) {
+            const std::string image = path_of(fmt::format("_all/{}/{}.zbk", whole, name));
+            ZONA_TRY_VOID(os::remove_file(image));
+            ZONA_TRY_VOID(remove_tree(log_directory(image)));
+        }
+    }
     return {};
 }
 

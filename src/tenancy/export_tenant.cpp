@@ -7,9 +7,10 @@
 #include "core/time_format.h"
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
+#include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
 #include "tenancy/detail/operation_parts.h"
-#include "vault/field_sealer.h"
+#include "tenancy/sealed_fields.h"
 
 namespace zona::tenancy {
 
@@ -27,18 +28,6 @@ constexpr std::size_t kBuffered = std::size_t{1} << 18U;
 json::value id_of(const store::Id& id) {
     if (const auto* number = std::get_if<std::int64_t>(&id)) return *number;
     return json::string(std::get<std::string>(id));
-}
-
-/// The place of a field, if the document has it.
-json::value* field_of(json::object& document, const store::Path& path) {
-    json::object* at = &document;
-    json::value* found = nullptr;
-    for (const std::string& key : path.keys()) {
-        found = at == nullptr ? nullptr : at->if_contains(key);
-        if (found == nullptr) return nullptr;
-        at = found->if_object();
-    }
-    return found;
 }
 
 /// One file of JSON lines, with its hash.
@@ -70,45 +59,9 @@ class LinesFile {
     std::string text_;
 };
 
-/// What is shown of fields that are stored as ciphertext.
-class Fields {
-  public:
-    Fields(SecretFields secrets, const std::string& tenant,
-           const std::shared_ptr<const vault::DataKeys>& keys, core::Random& random)
-        : secrets_(secrets), sealer_(tenant, keys, random) {}
-
-    Result<json::object> shown(const store::CollectionSpec& spec, const Record& record) const {
-        json::object out = *record.document;
-        for (const store::FieldSpec& field : spec.fields) {
-            if (field.protection != store::Protection::kEncrypted) continue;
-            json::value* value = field_of(out, field.path);
-            if (value == nullptr || !value->is_string()) continue;
-            if (secrets_ == SecretFields::kMask) {
-                *value = "***";
-                continue;
-            }
-            const std::string id = store::to_string(record.id);
-            const std::string path = field.path.pointer().substr(1);
-            ZONA_TRY(const core::Secret open,
-                     sealer_.open({.collection = spec.name, .document = id, .field = path},
-                                  std::string_view(value->get_string())));
-            *value = json::string(open.reveal());
-        }
-        return out;
-    }
-
-  private:
-    SecretFields secrets_;
-    vault::FieldSealer sealer_;
-};
-
-}  // namespace
-
-namespace {
-
 /// Writes a file of lines for a collection.
 Result<CollectionSum> export_collection(store::Reader& reader, const store::Collection& collection,
-                                        const std::string& directory, const Fields& fields,
+                                        const std::string& directory, const Compliance& masked,
                                         const std::function<Result<void>()>& progress) {
     CollectionSum sum{.name = collection.name(), .documents = 0, .sha256 = {}};
     ZONA_TRY(const os::UniqueFd fd,
@@ -116,7 +69,8 @@ Result<CollectionSum> export_collection(store::Reader& reader, const store::Coll
                            O_WRONLY | O_CREAT | O_EXCL, 0600));
     LinesFile lines(fd);
     const auto add = [&](const Record& record) -> Result<void> {
-        ZONA_TRY(json::object document, fields.shown(collection.spec(), record));
+        store::Document document = *record.document;
+        masked.mask(collection.name(), document);
         ZONA_TRY_VOID(lines.add(json::object{{"id", id_of(record.id)},
                                              {"version", record.version},
                                              {"created", core::to_rfc3339(record.created)},
@@ -180,23 +134,31 @@ Result<void> TenantOperations::export_documents(const Tenants::Parts& parts, con
                                                 const std::string& directory,
                                                 std::vector<CollectionSum>& sums, Steps& steps) {
     ZONA_TRY(const store::Scope scope, scope_of(tenant.code));
-    ZONA_TRY(const auto keys, parts.files->keys(tenant.code));
-    const Fields fields(request.secrets, tenant.code, keys, deps_.random);
+    const bool masked = request.secrets == SecretFields::kMask;
+    SealedFields fields{.sealer = nullptr,
+                        .secrets = masked ? Secrets::kMasked : Secrets::kShown,
+                        .log = deps_.log};
+    ZONA_TRY(fields.sealer, parts.files->fields(tenant.code));
+    Compliance hidden;
+    if (masked) {
+        ZONA_TRY(hidden, Compliance::parse(*tenant.compliance_settings));
+    }
     ZONA_TRY(const auto database, parts.sessions->database(tenant.code));
-    ZONA_TRY_VOID(read_snapshot(*database, [&](store::Reader& reader) -> Result<void> {
+    ZONA_TRY_VOID(read_snapshot(*database, [&](store::Reader& stored) -> Result<void> {
+        const std::unique_ptr<store::Reader> opened = open_fields(stored, fields);
+        store::Reader& reader = *opened;
         const Specs specs = tenant_collections();
         ZONA_TRY(const std::uint64_t total, count_all(reader, specs, scope));
         steps.begin("export", total, "documents");
         std::uint64_t done = 0;
         for (const store::CollectionSpec* spec : specs) {
             ZONA_TRY(CollectionSum sum,
-                     export_collection(reader, store::Collection(*spec, scope), directory, fields,
+                     export_collection(reader, store::Collection(*spec, scope), directory, hidden,
                                        [&] { return steps.at(++done); }));
             sums.push_back(std::move(sum));
         }
         return {};
     }));
-    const bool masked = request.secrets == SecretFields::kMask;
     return write_manifest(directory,
                           {{"format", 1},
                            {"tenant", tenant.code},
@@ -232,6 +194,8 @@ Result<CheckReport> TenantOperations::check(const core::ProgressSink& tell) {
     for (const Tenant& tenant : *tenants) {
         ZONA_TRY_VOID(steps.at(++done));
         if (tenant.erased_at) continue;
+        // The next check sees what is being changed now.
+        if (parts.sessions->is_held(tenant.code)) continue;
         check_tenant(parts, tenant, report);
         const auto database = parts.sessions->database(tenant.code);
         // All of them may have the same one.
@@ -251,6 +215,7 @@ void TenantOperations::check_tenant(const Tenants::Parts& parts, const Tenant& t
     };
     const auto scope = scope_of(tenant.code);
     const auto database = parts.sessions->database(tenant.code);
+    if (!database && parts.sessions->is_held(tenant.code)) return;
     if (!scope || !database) return find((database ? scope.error() : database.error()).message());
     const bool own = !parts.databases->directory_of(tenant).empty();
     if (const auto keys = parts.files->find_keys(tenant.code); own && !keys)

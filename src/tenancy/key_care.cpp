@@ -1,6 +1,5 @@
 #include "tenancy/key_care.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,11 +18,6 @@ using vault::KeyOwner;
 namespace {
 
 using FilesPtr = std::shared_ptr<EncryptedFiles>;
-
-constexpr std::string_view kCore = "core";
-/// About 4 MB of memory and some ten milliseconds; checkpoints wait so long.
-constexpr std::size_t kPagesAtOnce = 1024;
-constexpr std::size_t kDocumentsAtOnce = 100;
 
 Result<KeyOwner> owner_in(EncryptedFiles& files, std::string_view owner) {
     for (KeyOwner& one : files.key_ring().owners()) {
@@ -60,37 +54,6 @@ void KeyCare::report(store::Callback<KeyReport> done) const {
         std::move(done));
 }
 
-void KeyCare::rotate(std::string owner, store::Callback<std::vector<KeyOwner>> done) const {
-    auto rotate_all = [wanted = std::move(owner),
-                       log = log_](EncryptedFiles& files) -> Result<std::vector<KeyOwner>> {
-        std::vector<std::string> names;
-        for (KeyOwner& one : files.key_ring().owners()) {
-            if (!one.erased_at) names.push_back(std::move(one.tenant));
-        }
-        if (!wanted.empty()) names = {wanted};
-        std::vector<KeyOwner> out;
-        for (const std::string& name : names) {
-            ZONA_TRY(const vault::KeyId key, files.key_ring().rotate(name));
-            log.info("an owner has a new key",
-                     {{"owner", name}, {"key", fmt::format("{:08x}", std::to_underlying(key))}});
-            ZONA_TRY(KeyOwner now, owner_in(files, name));
-            out.push_back(std::move(now));
-        }
-        return out;
-    };
-    ask<std::vector<KeyOwner>>(*tenants_, std::move(rotate_all), std::move(done));
-}
-
-void KeyCare::begin_reencryption(std::string owner) const {
-    auto told = [owner, log = log_](const Result<Reencrypted>& ended) {
-        if (!ended)
-            return log.report("not all is under the new key", ended.error(), {{"owner", owner}});
-        log.info("all that is open is under the new key",
-                 {{"owner", owner}, {"documents", ended->documents}});
-    };
-    reencrypt(std::move(owner), std::move(told));
-}
-
 void KeyCare::rewrap(store::Callback<KeyReport> done) const {
     ask<KeyReport>(
         *tenants_,
@@ -123,62 +86,6 @@ void KeyCare::revoke(std::string tenant, store::Callback<KeyOwner> done) const {
     };
     // First it is served no more, so that nobody reads while the keys go.
     tenants_->set_status(scope->code(), TenantStatus::kInactive, std::move(forget));
-}
-
-/// One round over everything of an owner, step by step so that nothing else waits for long.
-class KeyCare::Round : public std::enable_shared_from_this<Round> {
-  public:
-    Round(Tenants& tenants, std::string owner, store::Callback<Reencrypted> done)
-        : tenants_(tenants), owner_(std::move(owner)), done_(std::move(done)) {}
-
-    /// The tenant's data first, which opens its database.
-    void begin() {
-        if (owner_ == kCore) return pages();
-        tenants_.data_of(owner_, [self = shared_from_this()](Result<TenantData> data) {
-            if (!data) return self->done_(data.take_error());
-            self->data_ = *std::move(data);
-            self->pages();
-        });
-    }
-
-  private:
-    void pages() {
-        tenants_.with_files([self = shared_from_this()](Result<FilesPtr> files) {
-            if (!files) return self->done_(files.take_error());
-            const auto is_done = (*files)->rekey(self->owner_, kPagesAtOnce);
-            if (!is_done) return self->done_(is_done.error());
-            ++self->out_.steps;
-            if (!*is_done) return self->pages();
-            self->fields();
-        });
-    }
-
-    void fields() {
-        const auto specs = tenant_collections();
-        if (!data_ || collection_ == specs.size()) return done_(out_);
-        data_->reseal(
-            *specs.at(collection_), {.limit = kDocumentsAtOnce, .token = token_}, Unsealed::kRefuse,
-            [self = shared_from_this()](Result<Resealed> page) {
-                if (!page) return self->done_(page.take_error());
-                self->out_.documents += page->changed;
-                self->token_ = page->next;
-                if (self->token_.empty()) ++self->collection_;
-                // Not on the database's own thread, which has others to serve.
-                self->tenants_.with_files([self](const Result<FilesPtr>&) { self->fields(); });
-            });
-    }
-
-    Tenants& tenants_;
-    const std::string owner_;
-    store::Callback<Reencrypted> done_;
-    std::optional<TenantData> data_;
-    std::size_t collection_ = 0;
-    std::string token_;
-    Reencrypted out_;
-};
-
-void KeyCare::reencrypt(std::string owner, store::Callback<Reencrypted> done) const {
-    std::make_shared<Round>(*tenants_, std::move(owner), std::move(done))->begin();
 }
 
 }  // namespace zona::tenancy

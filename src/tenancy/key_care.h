@@ -1,6 +1,6 @@
 /// @file
-/// KeyCare: what an operator does with keys: look at them, rotate them, wrap them with another root
-/// key, revoke them. Nothing here gives out a key.
+/// KeyCare: what an operator does with keys: look at them, wrap them with another root key, revoke
+/// them; key_rotation.h changes them. Nothing here gives out a key.
 ///
 /// All members answer on a thread for what waits; any thread may call. Errors of all, besides their
 /// own: those of Tenants (kUnavailable while there are no files), of the key ring and of the root
@@ -32,12 +32,6 @@ struct KeyReport {
     std::vector<vault::KeyOwner> owners;  ///< "core" and tenants
 };
 
-/// What encrypting anew has done.
-struct Reencrypted {
-    std::uint64_t documents = 0;  ///< of which a field was sealed anew
-    std::uint64_t steps = 0;      ///< over the pages of files
-};
-
 /// Copies are cheap.
 class KeyCare {
   public:
@@ -46,20 +40,6 @@ class KeyCare {
 
     /// All owners with the ids and ages of their keys; asks the provider for the root key.
     void report(store::Callback<KeyReport> done) const;
-
-    /// Gives an owner, or for an empty name each that has keys, another one for what is written
-    /// from then on, and tells who got one. What is there stays readable; reencrypt() brings it
-    /// under the new key. The old key stays, for backups of before. Errors: kNotFound: no such
-    /// owner, or its keys were revoked; of several those before an error have theirs.
-    void rotate(std::string owner, store::Callback<std::vector<vault::KeyOwner>> done) const;
-
-    /// Encrypts anew what of an owner is under older keys: pages of its databases that are open,
-    /// beside their use, and sealed fields. For a job after rotate(); it may be interrupted by any
-    /// death, and called again. Of a tenant that is not served nothing is done.
-    void reencrypt(std::string owner, store::Callback<Reencrypted> done) const;
-
-    /// reencrypt() without waiting; how it ended is in the log.
-    void begin_reencryption(std::string owner) const;
 
     /// Wraps all keys with a new root key of the provider that is set now, which is also how the
     /// provider is changed. No data is touched; a crash leaves the keys under the old root key or
@@ -73,8 +53,6 @@ class KeyCare {
     void revoke(std::string tenant, store::Callback<vault::KeyOwner> done) const;
 
   private:
-    class Round;
-
     Tenants* tenants_;
     core::Logger log_;
 };

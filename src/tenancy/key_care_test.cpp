@@ -64,10 +64,6 @@ class KeyCareTest : public testing::TestWithParam<BuildType> {
     Result<KeyReport> report() {
         return wait<KeyReport>([&](auto done) { care().report(std::move(done)); });
     }
-    Result<std::vector<KeyOwner>> rotate(const std::string& owner) {
-        return wait<std::vector<KeyOwner>>(
-            [&](auto done) { care().rotate(owner, std::move(done)); });
-    }
     Result<KeyOwner> revoke(const std::string& owner) {
         return wait<KeyOwner>([&](auto done) { care().revoke(owner, std::move(done)); });
     }
@@ -114,27 +110,6 @@ INSTANTIATE_TEST_SUITE_P(BothModes, KeyCareTest,
                              return info.param == BuildType::kMssp ? "Mssp" : "SingleTenant";
                          });
 
-// SEC-06, SEC-07
-TEST_P(KeyCareTest, RotatedKeysTakeOverAndEverythingIsEncryptedAnew) {
-    ASSERT_TRUE(create("acme"));
-    store_secret("acme");
-
-    const KeyOwner rotated = rotate("acme")->at(0);
-    EXPECT_EQ(rotated.keys.size(), 2U);
-    EXPECT_TRUE(secret_of("acme").value());
-    const auto round =
-        wait<Reencrypted>([&](auto done) { care().reencrypt("acme", std::move(done)); });
-    EXPECT_EQ(round->documents, 5U);
-    EXPECT_EQ(
-        wait<Reencrypted>([&](auto done) { care().reencrypt("acme", std::move(done)); })->documents,
-        0U);
-    EXPECT_TRUE(wait<Reencrypted>([&](auto done) { care().reencrypt("core", std::move(done)); }));
-    EXPECT_EQ(rotate("")->size(), 2U) << "core and acme; the default tenant was not used yet";
-    EXPECT_EQ(rotate("nobody").error().code(), Code::kNotFound);
-    start();
-    EXPECT_EQ((*secret_of("acme"))->document->at("secret_fields").at("token"), "correct-horse");
-}
-
 // SEC-07
 TEST_P(KeyCareTest, RootKeyIsRotatedAndTheReportSaysWhetherItIsThere) {
     ASSERT_TRUE(create("acme"));
@@ -180,7 +155,6 @@ TEST_P(KeyCareTest, RevokedTenantIsReadByNobodyAndOthersAre) {
     EXPECT_TRUE(revoke("acme")) << "again is the same";
     EXPECT_EQ(revoke("core").error().code(), Code::kInvalidArgument);
     EXPECT_EQ(revoke("nobody").error().code(), Code::kNotFound);
-    EXPECT_EQ(rotate("acme").error().code(), Code::kNotFound);
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ TEST(OperationsKilled, ChildDoesOneOperation) {
     } else if (operation == "erase") {
         (void)platform.operations().erase("acme", Backups::kErase);
     } else if (operation == "move") {
-        (void)platform.operations().move("acme");
+        (void)platform.operations().move({.tenant = "acme"});
     } else {
         (void)platform.operations().restore(
             {.tenant = "acme", .backup = operation, .existing = Existing::kReplace});

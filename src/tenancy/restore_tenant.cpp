@@ -1,16 +1,23 @@
-// Restoring and moving: new documents in the place of old ones, all or none.
+// Restoring: new documents in the place of old ones, all or none.
 #include <algorithm>
 
+#include <boost/json/object.hpp>
 #include <fcntl.h>
 
 #include "core/fault.h"
+#include "core/time_format.h"
+#include "tenancy/detail/log_ends.h"
 #include "tenancy/detail/operation_parts.h"
+#include "tenancy/detail/second_thread.h"
+#include "tenancy/detail/whole_parts.h"
+#include "tenancy/sealed_fields.h"
 
 namespace zona::tenancy {
 
 using core::Code;
 using core::Error;
 using core::Result;
+using store::Record;
 
 namespace {
 
@@ -30,7 +37,7 @@ Error unknown_collection(const std::string& name, int version) {
 /// Gives each record of a backup, with its collection, to `take`. Documents of an older version
 /// than today's are refused: they are migrated when a database is opened, and not here.
 BackupVisitor records_to(
-    std::function<Result<void>(const store::CollectionSpec&, const store::Record&)> take) {
+    std::function<Result<void>(const store::CollectionSpec&, const Record&)> take) {
     BackupVisitor visitor;
     auto present = std::make_shared<const store::CollectionSpec*>(nullptr);  // by both below
     visitor.collection = [present](const std::string& name, int version) -> Result<void> {
@@ -39,15 +46,10 @@ BackupVisitor records_to(
             return unknown_collection(name, version);
         return {};
     };
-    visitor.record = [present, take = std::move(take)](const store::Record& record) {
+    visitor.record = [present, take = std::move(take)](const Record& record) {
         return take(**present, record);
     };
     return visitor;
-}
-
-Error being(std::string_view what, const std::string& code) {
-    return Error(Code::kUnavailable, fmt::format("the tenant {} is being {}", code, what))
-        .detail({"", "", "ask again when that is over"});
 }
 
 }  // namespace
@@ -59,7 +61,45 @@ struct TenantOperations::Restoring {
     Opened& opened;
     Steps& steps;
     Existing existing;
+    std::string of;  ///< whose documents they are
+    std::optional<core::SystemTime> at;
+    std::vector<LogFile> links;  ///< up to that moment, from the image that is open
+
+    /// How another tenant's records are stored for this one; nothing for its own. Errors: those of
+    /// the ring.
+    Result<std::function<Result<Record>(const store::CollectionSpec&, const Record&)>> converter(
+        const core::Logger& log) const;
 };
+
+/// Secret fields are bound to their tenant and under its keys.
+Result<std::function<Result<Record>(const store::CollectionSpec&, const Record&)>>
+TenantOperations::Restoring::converter(const core::Logger& log) const {
+    using Convert = std::function<Result<Record>(const store::CollectionSpec&, const Record&)>;
+    if (of == tenant.code)
+        return Convert([](const auto&, const Record& record) { return Result<Record>(record); });
+    ZONA_TRY(const store::Scope source, scope_of(of));
+    ZONA_TRY(const store::Scope scope, scope_of(tenant.code));
+    SealedFields from{.sealer = nullptr, .secrets = Secrets::kShown, .log = log};
+    SealedFields to = from;
+    ZONA_TRY(from.sealer, parts.files->fields(of));
+    ZONA_TRY(to.sealer, parts.files->fields(tenant.code));
+    return Convert([=](const store::CollectionSpec& spec, const Record& record) -> Result<Record> {
+        auto sealed = seal_for_another(store::Collection(spec, source), from,
+                                       store::Collection(spec, scope), to, record);
+        if (!sealed) {
+            return sealed.take_error()
+                .context(fmt::format("the backup's document {} of {} cannot be made {}'s",
+                                     store::to_string(record.id), spec.name, scope.code()))
+                .detail({"", "nothing was changed",
+                         fmt::format("it needs the keys of {} of the time of the backup: bring "
+                                     "back state/keys.json of then",
+                                     source.code())});
+        }
+        Record out = record;
+        out.document = std::make_shared<const store::Document>(*std::move(sealed));
+        return out;
+    });
+}
 
 /// To its beginning, behind the title, which must be the same as before.
 Result<void> TenantOperations::read_again(Opened& opened) {
@@ -73,6 +113,8 @@ Result<BackupSummary> TenantOperations::restore(const RestoreRequest& request,
                                                 const core::ProgressSink& tell) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
     ZONA_TRY(const Tenant tenant, tenant_of(parts, request.tenant));
+    // Before it is occupied, for then it is not logged.
+    if (request.at) ZONA_TRY_VOID(log_until(tenant, *request.at));
     ZONA_TRY(const Busy busy, occupy(tenant.code));
     if (tenant.erased_at)
         return Error(Code::kConflict, fmt::format("the tenant {} was erased", tenant.code));
@@ -81,17 +123,69 @@ Result<BackupSummary> TenantOperations::restore(const RestoreRequest& request,
         ZONA_TRY(const store::Scope other, scope_of(request.of));
         owner = other.code();
     }
-    ZONA_TRY(Opened opened, open_backup(parts, owner, request.backup));
+    RestoreRequest wanted = request;
+    std::vector<LogFile> links;
+    if (wanted.at) {
+        ZONA_TRY(links, links_at(parts, owner, wanted));
+    }
+    // The image may be that of the database that all share.
+    ZONA_TRY(Opened opened,
+             open_backup(parts, wanted.at ? owner_of_image(wanted.backup) : owner, wanted.backup));
+    ZONA_TRY_VOID(end_move(parts, tenant.code));
     Steps steps(tell, 2, stopping_);
     Restoring work{.parts = parts,
                    .tenant = tenant,
                    .opened = opened,
                    .steps = steps,
-                   .existing = request.existing};
-    ZONA_TRY_VOID(parts.sessions->hold(tenant.code, being("restored", tenant.code)));
+                   .existing = request.existing,
+                   .of = owner,
+                   .at = wanted.at,
+                   .links = std::move(links)};
+    ZONA_TRY_VOID(parts.sessions->hold(tenant.code, being_done("restored", tenant.code)));
     auto restored = restore_held(work);
     parts.sessions->release(work.tenant);
     return restored;
+}
+
+/// That a moment can be asked for; what has changed until now is logged, if it needs that.
+Result<void> TenantOperations::log_until(const Tenant& tenant, core::SystemTime at) {
+    const auto parts = deps_.tenants.parts();
+    const core::SystemTime now = deps_.clock.system();
+    if (at > now) {
+        return Error(Code::kInvalidArgument,
+                     fmt::format("{} has not come yet", core::to_rfc3339(at)))
+            .detail({"at", "", "give a moment that has passed"});
+    }
+    const bool own = !parts->databases->directory_of(tenant).empty();
+    if (!own && parts->build_type == BuildType::kMssp) {
+        return Error(Code::kUnsupported,
+                     fmt::format("the documents of {} are in MongoDB, of which zona keeps no log",
+                                 tenant.code))
+            .detail({"at", "",
+                     "restore one of its backups, or use the server's own point-in-time restore"});
+    }
+    if (options_.log == Log::kOff) return {};
+    ZONA_TRY(const auto wholes, whole_backups());
+    if (wholes.empty() || at <= wholes.front().until) return {};
+    const auto lock = log_turn();
+    if (auto logged = log_held({}); !logged)
+        deps_.log.report("changes could not be logged before a restore", logged.error());
+    return {};
+}
+
+/// The links that make an owner's documents as they were; the image's file into the request.
+Result<std::vector<LogFile>> TenantOperations::links_at(const Tenants::Parts& parts,
+                                                        const std::string& owner,
+                                                        RestoreRequest& request) {
+    const bool shared = parts.build_type == BuildType::kSingleTenant;
+    const std::string name = shared ? std::string(kSharedImage) : owner;
+    ZONA_TRY(const std::string image, image_at(parts, name, request));
+    const std::string directory = image.substr(0, image.rfind('/'));
+    ZONA_TRY(const auto keys, parts.files->find_keys(kCoreOwner));
+    ZONA_TRY(const WholeList list, read_list(directory, *keys));
+    ZONA_TRY(const auto ends, detail::read_ends(directory, list.whole.uuid, *keys));
+    request.backup = image;
+    return detail::find_links(image, ends, *request.at);
 }
 
 Result<BackupSummary> TenantOperations::restore_held(Restoring& work) {
@@ -99,7 +193,7 @@ Result<BackupSummary> TenantOperations::restore_held(Restoring& work) {
     ZONA_TRY(const store::Scope scope, scope_of(code));
     // The database is not kept: it is to be closed before its file is removed.
     const auto count = [&]() -> Result<std::uint64_t> {
-        ZONA_TRY(const auto before, work.parts.sessions->database(code));
+        ZONA_TRY(const auto before, work.parts.sessions->database(code, WhileHeld::kOpen));
         return store::read_and_wait(
             *before, [&](store::Reader& r) { return count_all(r, tenant_collections(), scope); });
     };
@@ -109,14 +203,16 @@ Result<BackupSummary> TenantOperations::restore_held(Restoring& work) {
                      fmt::format("the tenant {} has {} documents", code, documents))
             .detail({"replace", "", "ask for them to be replaced, or restore into another tenant"});
     }
-    if (work.parts.databases->directory_of(work.tenant).empty()) return fill_shared(work);
+    if (work.parts.databases->directory_of(work.tenant).empty())
+        return work.at ? fill_from_image(work) : fill_shared(work);
     const TenantWork intent{.tenant = code, .kind = TenantWork::Kind::kRestore, .name = new_name()};
-    const BackupRecords records(work.parts.core, deps_.clock);
+    const BackupRecords records = works_of(work.parts);
     ZONA_TRY_VOID(records.begin(intent));
     auto filled = fill_new(work, intent.name);
     ZONA_FAULT("tenancy.restore_filled");
     if (filled) {
-        if (auto switched = switch_to(work.parts, work.tenant, intent.name); !switched)
+        const DatabaseAddress made{.host = std::string(kEmbedded), .name = intent.name};
+        if (auto switched = switch_to(work.parts, work.tenant, made); !switched)
             filled = switched.take_error();
     }
     ZONA_FAULT("tenancy.restore_switched");
@@ -146,6 +242,11 @@ Result<BackupSummary> TenantOperations::fill_new(Restoring& work, const std::str
     ZONA_TRY(const auto database, work.parts.open_file(directory + "/data.db", made.code));
     ZONA_TRY(const store::Scope scope, scope_of(made.code));
     RecordSink sink(*database, scope);
+    ZONA_TRY(const auto convert, work.converter(deps_.log));
+    const auto keep = [&](const store::CollectionSpec& spec, const Record& record) -> Result<void> {
+        ZONA_TRY(const Record converted, convert(spec, record));
+        return sink.add(spec, converted);
+    };
     if (content == BackupContent::kImage) {
         const std::string other = directory + "/of";
         ZONA_TRY(BackupSummary summary, unpack(work, other, owner));
@@ -156,8 +257,8 @@ Result<BackupSummary> TenantOperations::fill_new(Restoring& work, const std::str
         for (const store::CollectionSpec* spec : tenant_collections()) {
             ZONA_TRY_VOID(read_snapshot(*from, [&](store::Reader& reader) {
                 return for_each_record(reader, store::Collection(*spec, of),
-                                       [&](const store::Record& record) -> Result<void> {
-                                           ZONA_TRY_VOID(sink.add(*spec, record));
+                                       [&](const Record& record) -> Result<void> {
+                                           ZONA_TRY_VOID(keep(*spec, record));
                                            return work.steps.at(++done);
                                        });
             }));
@@ -169,8 +270,7 @@ Result<BackupSummary> TenantOperations::fill_new(Restoring& work, const std::str
         return summary;
     }
     work.steps.begin("store", work.opened.bytes, "bytes");
-    BackupVisitor visitor = records_to(
-        [&](const auto& spec, const store::Record& record) { return sink.add(spec, record); });
+    BackupVisitor visitor = records_to(keep);
     visitor.progress = [&](std::uint64_t bytes) { return work.steps.at(bytes); };
     ZONA_TRY(BackupSummary summary,
              read_backup(work.opened.file.get(), work.opened.title, *work.opened.keys, visitor));
@@ -187,15 +287,39 @@ Result<BackupSummary> TenantOperations::unpack(Restoring& work, const std::strin
     BackupSummary summary;
     {
         ZONA_TRY(const auto writer, work.parts.files->write_image(path, owner));
+        detail::SecondThread writing(
+            [&](std::span<const std::byte> pages) { return writer->write(pages); });
         BackupVisitor visitor;
-        visitor.pages = [&](std::span<const std::byte> pages) { return writer->write(pages); };
+        visitor.pages = [&](std::span<const std::byte> pages) { return writing.add(pages); };
         visitor.progress = [&](std::uint64_t bytes) { return work.steps.at(bytes); };
         ZONA_TRY(summary, read_backup(work.opened.file.get(), work.opened.title, *work.opened.keys,
                                       visitor));
+        ZONA_TRY_VOID(writing.finish());
+        if (summary.content != BackupContent::kImage) {
+            return Error(Code::kConflict, "this is a part of a log, and no backup")
+                .detail({"backup", "", "restore its tenant with --at"});
+        }
+        if (work.at) {
+            ZONA_TRY(const LogEnd end,
+                     read_log(work.links, end_of_image(summary), *work.opened.keys,
+                              [&](std::uint64_t offset, std::span<const std::byte> pages) {
+                                  return writer->put(offset, pages);
+                              }));
+            summary.sha256 = end.sha256;
+            summary.restored_to = end.moment;
+        }
         ZONA_TRY_VOID(writer->finish());
     }
-    ZONA_TRY(const store::Scope scope, scope_of(owner));
-    {
+    ZONA_TRY(const store::Scope scope, scope_of(work.of));
+    if (work.at) {
+        ZONA_TRY(const auto database, work.parts.open_file(path, owner));
+        // Each page was proven by its link; that they belong together is proven here.
+        ZONA_TRY_VOID(work.parts.files->check(path));
+        summary.collections.clear();
+        ZONA_TRY(summary.documents, store::read_and_wait(*database, [&](store::Reader& r) {
+                     return count_all(r, tenant_collections(), scope);
+                 }));
+    } else {
         ZONA_TRY(const auto database, work.parts.open_file(path, owner));
         ZONA_TRY(const std::uint64_t documents,
                  store::read_and_wait(*database, [&](store::Reader& r) {
@@ -211,11 +335,54 @@ Result<BackupSummary> TenantOperations::unpack(Restoring& work, const std::strin
     return summary;
 }
 
+/// Out of the file that all share, made anew in a directory for that.
+Result<BackupSummary> TenantOperations::fill_from_image(Restoring& work) {
+    const std::string code = work.tenant.code;
+    ZONA_TRY(const store::Scope scope, scope_of(code));
+    ZONA_TRY(const store::Scope of, scope_of(work.of));
+    ZONA_TRY(const auto database, work.parts.sessions->database(code, WhileHeld::kOpen));
+    const std::string directory = scratch_name(work.parts);
+    const auto fill = [&]() -> Result<BackupSummary> {
+        ZONA_TRY(const auto convert, work.converter(deps_.log));
+        ZONA_TRY(BackupSummary summary, unpack(work, directory, std::string(kCoreOwner)));
+        const std::string path = directory + "/data.db";
+        std::shared_ptr<store::Database> from;
+        ZONA_TRY(from, work.parts.open_file(path, kCoreOwner));
+        work.steps.begin("store", summary.documents, "documents");
+        std::uint64_t done = 0;
+        auto stored = store::write_and_wait(*database, [&](store::Writer& w) -> Result<int> {
+            for (const store::CollectionSpec* spec : tenant_collections()) {
+                const store::Collection collection(*spec, scope);
+                ZONA_TRY_VOID(remove_all(w, collection));
+                ZONA_TRY_VOID(read_snapshot(*from, [&](store::Reader& reader) {
+                    return for_each_record(reader, store::Collection(*spec, of),
+                                           [&](const store::Record& record) -> Result<void> {
+                                               ZONA_TRY(const Record converted,
+                                                        convert(*spec, record));
+                                               ZONA_TRY_VOID(w.restore(collection, converted));
+                                               return work.steps.at(++done);
+                                           });
+                }));
+            }
+            ZONA_FAULT("tenancy.restore_shared");
+            return 0;
+        });
+        from.reset();
+        work.parts.wait_until_closed(path);
+        if (!stored) return stored.take_error();
+        return summary;
+    };
+    auto filled = fill();
+    if (auto removed = remove_tree(directory); !removed)
+        deps_.log.report("a part of a restore stays", removed.error());
+    return filled;
+}
+
 /// In one transaction, once all of the backup was verified.
 Result<BackupSummary> TenantOperations::fill_shared(Restoring& work) {
     const std::string code = work.tenant.code;
     ZONA_TRY(const store::Scope scope, scope_of(code));
-    ZONA_TRY(const auto database, work.parts.sessions->database(code));
+    ZONA_TRY(const auto database, work.parts.sessions->database(code, WhileHeld::kOpen));
     work.steps.begin("verify", work.opened.bytes, "bytes");
     BackupVisitor looking = records_to([](const auto&, const auto&) -> Result<void> { return {}; });
     looking.progress = [&](std::uint64_t bytes) { return work.steps.at(bytes); };
@@ -229,100 +396,20 @@ Result<BackupSummary> TenantOperations::fill_shared(Restoring& work) {
     ZONA_TRY_VOID(
         read_backup(work.opened.file.get(), work.opened.title, *work.opened.keys, looking));
     work.steps.begin("store", work.opened.bytes, "bytes");
+    ZONA_TRY(const auto convert, work.converter(deps_.log));
     return store::write_and_wait(*database, [&](store::Writer& w) -> Result<BackupSummary> {
         ZONA_TRY_VOID(read_again(work.opened));
         for (const store::CollectionSpec* spec : tenant_collections())
             ZONA_TRY_VOID(remove_all(w, store::Collection(*spec, scope)));
-        BackupVisitor storing = records_to([&](const auto& spec, const store::Record& record) {
-            return w.restore(store::Collection(spec, scope), record);
-        });
+        BackupVisitor storing = records_to(
+            [&](const store::CollectionSpec& spec, const Record& record) -> Result<void> {
+                ZONA_TRY(const Record converted, convert(spec, record));
+                return w.restore(store::Collection(spec, scope), converted);
+            });
         storing.progress = [&](std::uint64_t bytes) { return work.steps.at(bytes); };
         ZONA_FAULT("tenancy.restore_shared");
         return read_backup(work.opened.file.get(), work.opened.title, *work.opened.keys, storing);
     });
-}
-
-Result<void> TenantOperations::switch_to(const Tenants::Parts& parts, Tenant& tenant,
-                                         const std::string& name) {
-    auto switched = answer_to<Tenant>([&](auto done) {
-        parts.registry->set_database(tenant.code, std::string(kEmbedded), name, std::move(done));
-    });
-    if (!switched) return switched.take_error();
-    tenant = *std::move(switched);
-    return {};
-}
-
-/// Takes away every database of the tenant but the one that its record names.
-Result<void> TenantOperations::clean_up(const Tenants::Parts& parts, const TenantWork& work) {
-    ZONA_TRY(const Tenant tenant, tenant_of(parts, work.tenant));
-    auto cleaned = remove_others(parts, tenant);
-    if (cleaned) cleaned = BackupRecords(parts.core, deps_.clock).end(tenant.code);
-    parts.sessions->release(tenant);
-    return cleaned;
-}
-
-Result<void> TenantOperations::remove_others(const Tenants::Parts& parts, const Tenant& tenant) {
-    Tenant unnamed = tenant;
-    unnamed.database.name.clear();
-    const std::string present = parts.databases->directory_of(tenant);
-    const std::string root = parts.databases->directory_of(unnamed);
-    if (root.empty()) return {};
-    // Whichever was in use is let go of; the right one is opened when somebody asks.
-    ZONA_TRY_VOID(parts.sessions->hold(tenant.code, being("changed", tenant.code)));
-    ZONA_TRY(const auto names, os::list_directory(root));
-    for (const std::string& name : names) {
-        const std::string path = root + "/" + name;
-        const bool file = name.starts_with("data.db");
-        if (path == present || (present == root && file)) continue;
-        parts.wait_until_closed(file ? path : path + "/data.db");
-        ZONA_TRY_VOID(remove_tree(path));
-    }
-    ZONA_FAULT("tenancy.old_removed");
-    return {};
-}
-
-Result<std::vector<CollectionSum>> TenantOperations::move(const std::string& code,
-                                                          const core::ProgressSink& tell) {
-    ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
-    ZONA_TRY(Tenant tenant, tenant_of(parts, code));
-    ZONA_TRY(const Busy busy, occupy(tenant.code));
-    if (parts.databases->directory_of(tenant).empty()) {
-        return Error(Code::kUnsupported,
-                     fmt::format("the tenant {} has no database of its own that could be moved",
-                                 tenant.code));
-    }
-    ZONA_TRY(const store::Scope scope, scope_of(tenant.code));
-    Steps steps(tell, 1, stopping_);
-    const TenantWork intent{
-        .tenant = tenant.code, .kind = TenantWork::Kind::kMove, .name = new_name()};
-    const BackupRecords records(parts.core, deps_.clock);
-    ZONA_TRY_VOID(parts.sessions->hold(tenant.code, being("moved", tenant.code)));
-    if (auto begun = records.begin(intent); !begun) {
-        parts.sessions->release(tenant);
-        return begun.take_error();
-    }
-    const auto copy = [&]() -> Result<std::vector<CollectionSum>> {
-        Tenant made = tenant;
-        made.database.name = intent.name;
-        const std::string directory = parts.databases->directory_of(made);
-        ZONA_TRY_VOID(os::make_directories(directory, 0700));
-        ZONA_TRY(const auto from, parts.sessions->database(tenant.code));
-        ZONA_TRY(const auto to, parts.open_file(directory + "/data.db", tenant.code));
-        ZONA_TRY(const std::uint64_t total, store::read_and_wait(*from, [&](store::Reader& r) {
-                     return count_all(r, tenant_collections(), scope);
-                 }));
-        steps.begin("copy", total, "documents");
-        return copy_documents(*from, *to, tenant_collections(), scope,
-                              [&](std::uint64_t done) { return steps.at(done); });
-    };
-    auto copied = copy();
-    ZONA_FAULT("tenancy.move_copied");
-    if (copied) {
-        if (auto switched = switch_to(parts, tenant, intent.name); !switched)
-            copied = switched.take_error();
-    }
-    ZONA_TRY_VOID(clean_up(parts, intent));
-    return copied;
 }
 
 }  // namespace zona::tenancy

@@ -6,11 +6,11 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
+#include "core/json.h"
 #include "vault/field_sealer.h"
 
 namespace zona::tenancy {
@@ -157,11 +157,24 @@ class Fields {
                 is_flagged(field) ? find(*record.document, field.path) : nullptr;
             if (value == nullptr || key_of(*value) == current) continue;
             if (!out) out = *record.document;
-            json::value plain = *value;
-            if (key_of(*value) || unsealed == Unsealed::kRefuse) {
-                ZONA_TRY(plain, open(record.id, field, *value));
-            }
-            ZONA_TRY(*find(*out, field.path), seal(record.id, field, plain, nullptr));
+            const bool is_sealed = key_of(*value) || unsealed == Unsealed::kRefuse;
+            auto text = is_sealed ? open_text(record.id, field, *value)
+                                  : Result<core::Secret>(core::Secret(json::serialize(*value)));
+            if (!text) return text.take_error();
+            ZONA_TRY(*find(*out, field.path), seal_text(record.id, field, *text));
+        }
+        return out;
+    }
+
+    /// `record` as it is stored where `target` says how fields are sealed. Plain values live for no
+    /// longer than it takes.
+    Result<Document> pass_on(const Record& record, const Fields& target) const {
+        Document out = *record.document;
+        for (const FieldSpec& field : collection_.spec().fields) {
+            json::value* const value = is_flagged(field) ? find(out, field.path) : nullptr;
+            if (value == nullptr) continue;
+            ZONA_TRY(const core::Secret text, open_text(record.id, field, *value));
+            ZONA_TRY(*value, target.seal_text(record.id, field, text));
         }
         return out;
     }
@@ -225,7 +238,12 @@ class Fields {
                 if (old == plain) return *before;
             }
         }
-        const core::Secret text(json::serialize(plain));
+        return seal_text(id, field, core::Secret(json::serialize(plain)));
+    }
+
+    Result<json::value> seal_text(const Id& id, const FieldSpec& field,
+                                  const core::Secret& text) const {
+        ZONA_TRY(const vault::FieldSealer* const sealer, this->sealer());
         auto sealed = at_place(id, field, [&](const vault::FieldPlace& place) {
             return sealer->seal(place, text.reveal());
         });
@@ -233,8 +251,9 @@ class Fields {
         return json::value(*sealed);
     }
 
-    Result<json::value> open(const Id& id, const FieldSpec& field,
-                             const json::value& stored) const {
+    /// The JSON of what was sealed.
+    Result<core::Secret> open_text(const Id& id, const FieldSpec& field,
+                                   const json::value& stored) const {
         ZONA_TRY(const vault::FieldSealer* const sealer, this->sealer());
         if (!stored.is_string() || !stored.get_string().starts_with(store::kSealedPrefix)) {
             return reported(
@@ -248,11 +267,14 @@ class Fields {
             return sealer->open(place, stored.get_string());
         });
         if (!plain) return reported(id, field, plain.take_error());
-        json::error_code problem;
-        json::parse_options options;
-        options.max_depth = 256;  // deeper than any document
-        json::value out = json::parse(plain->reveal(), problem, {}, options);
-        if (problem) {
+        return plain;
+    }
+
+    Result<json::value> open(const Id& id, const FieldSpec& field,
+                             const json::value& stored) const {
+        ZONA_TRY(const core::Secret plain, open_text(id, field, stored));
+        Result<json::value> out = core::parse_written_json(plain.reveal());
+        if (!out.has_value()) {
             return reported(
                 id, field,
                 Error(Code::kConflict,
@@ -301,6 +323,9 @@ class OpeningReading : public Base {
     Result<std::uint64_t> count(const Collection& collection, const Query& query) override {
         ZONA_TRY_VOID(Fields(access_, collection).check(query.filter));
         return inner_.count(collection, query);
+    }
+    Result<store::StorageUse> storage_use(const store::Scope& scope) override {
+        return inner_.storage_use(scope);
     }
     Result<std::vector<store::Group>> aggregate(const Collection& collection,
                                                 const Aggregation& aggregation) override {
@@ -473,6 +498,12 @@ Result<Resealed> reseal_page(Writer& writer, const SealedFields& fields,
         ++out.changed;
     }
     return out;
+}
+
+Result<Document> seal_for_another(const Collection& collection, const SealedFields& from,
+                                  const Collection& target, const SealedFields& to,
+                                  const Record& record) {
+    return Fields(from, collection).pass_on(record, Fields(to, target));
 }
 
 }  // namespace zona::tenancy

@@ -75,4 +75,11 @@ core::Result<Resealed> reseal_page(store::Writer& writer, const SealedFields& fi
                                    const store::Collection& collection,
                                    const store::PageRequest& page, Unsealed unsealed);
 
+/// A stored document of one tenant as it is to be stored for another: its flagged fields are opened
+/// with `from` and sealed with `to`. The collections are the same, in the scopes of both.
+core::Result<store::Document> seal_for_another(const store::Collection& collection,
+                                               const SealedFields& from,
+                                               const store::Collection& target,
+                                               const SealedFields& to, const store::Record& record);
+
 }  // namespace zona::tenancy

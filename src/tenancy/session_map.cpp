@@ -18,6 +18,7 @@ struct SessionMap::Session {
     std::shared_ptr<store::Database> database;         ///< once it was used
     std::shared_ptr<TenantDoor> door;                  ///< of that database
     std::shared_ptr<const vault::FieldSealer> sealer;  ///< with it
+    std::shared_ptr<const TenantMeter> meter;          ///< with it
     std::optional<Error> held;                         ///< why it is not served for now
     std::optional<Error> problem;
     std::size_t tries = 0;  ///< that failed, one after the other
@@ -62,7 +63,7 @@ std::size_t SessionMap::retry_due() {
         const std::lock_guard lock(mutex_);
         const SystemTime now = deps_.clock.system();
         for (const auto& [code, session] : sessions_) {
-            if (session->problem && session->next_try <= now) due.push_back(session);
+            if (session->problem && next_try_of(*session, now) <= now) due.push_back(session);
         }
     }
     std::size_t back = 0;
@@ -78,9 +79,16 @@ std::optional<SystemTime> SessionMap::next_retry() const {
     const std::lock_guard lock(mutex_);
     std::optional<SystemTime> first;
     for (const auto& [code, session] : sessions_) {
-        if (session->problem && (!first || session->next_try < *first)) first = session->next_try;
+        if (!session->problem) continue;
+        const SystemTime next = next_try_of(*session, deps_.clock.system());
+        if (!first || next < *first) first = next;
     }
     return first;
+}
+
+/// Under the lock. Farther away than any pause is what a clock has left that was set back.
+SystemTime SessionMap::next_try_of(const Session& session, SystemTime now) const {
+    return session.next_try > now + backoff_.longest ? now : session.next_try;
 }
 
 ConnectionStatus SessionMap::probe(const SessionPtr& session) {
@@ -179,9 +187,7 @@ void SessionMap::find(std::string_view code, store::Callback<TenantData> done) {
         }
         session = *std::move(found);
         if (session->database) {
-            auto scope = scope_of(session->tenant.code);
-            TenantData data(*std::move(scope), session->door, deps_.hook, deps_.log,
-                            {.sealer = session->sealer, .log = deps_.log});
+            auto data = data_of(*session);
             lock.unlock();
             return done(std::move(data));
         }
@@ -192,7 +198,7 @@ void SessionMap::find(std::string_view code, store::Callback<TenantData> done) {
 }
 
 Result<TenantData> SessionMap::open(const SessionPtr& session) {
-    auto used = use(session);
+    auto used = use(session, WhileHeld::kRefuse);
     std::unique_lock lock(mutex_);
     const std::string code = session->tenant.code;
     if (session->held) return *session->held;
@@ -202,17 +208,26 @@ Result<TenantData> SessionMap::open(const SessionPtr& session) {
         if (!used) fail(session, used.error());
         return told;
     }
-    ZONA_TRY(store::Scope scope, scope_of(code));
-    return TenantData(std::move(scope), session->door, deps_.hook, deps_.log,
-                      {.sealer = session->sealer, .log = deps_.log});
+    return data_of(*session);
 }
 
-/// The session's database, which is opened if it was not.
-Result<std::shared_ptr<store::Database>> SessionMap::use(const SessionPtr& session) {
+/// Under the lock; its database is open.
+Result<TenantData> SessionMap::data_of(const Session& session) const {
+    ZONA_TRY(store::Scope scope, scope_of(session.tenant.code));
+    return TenantData(std::move(scope), session.door, deps_.hook, deps_.log,
+                      {.sealer = session.sealer, .log = deps_.log},
+                      deps_.quota ? deps_.quota(session.tenant.code) : nullptr, session.meter);
+}
+
+/// The session's database, which is opened if it was not. A hold that comes meanwhile waits for it;
+/// one that was there before is seen.
+Result<std::shared_ptr<store::Database>> SessionMap::use(const SessionPtr& session,
+                                                         WhileHeld held) {
     const std::lock_guard opening(session->opening);
     Tenant tenant;
     {
         const std::lock_guard lock(mutex_);
+        if (session->held && held == WhileHeld::kRefuse) return *session->held;
         if (session->database) return session->database;  // somebody else was faster
         tenant = session->tenant;
     }
@@ -226,17 +241,20 @@ Result<std::shared_ptr<store::Database>> SessionMap::use(const SessionPtr& sessi
         if (!fields && !is_erased) return fields.take_error();
         if (fields) sealer = *std::move(fields);
     }
+    auto meter = deps_.meter ? deps_.meter(tenant.code) : nullptr;
     {
         const std::lock_guard lock(mutex_);
         session->database = database;
         session->sealer = std::move(sealer);
+        session->meter = std::move(meter);
         session->door = std::make_shared<TenantDoor>(database);
     }
     if (deps_.opened) deps_.opened();
     return database;
 }
 
-Result<std::shared_ptr<store::Database>> SessionMap::database(std::string_view code) {
+Result<std::shared_ptr<store::Database>> SessionMap::database(std::string_view code,
+                                                              WhileHeld held) {
     SessionPtr session;
     {
         const std::lock_guard lock(mutex_);
@@ -245,7 +263,13 @@ Result<std::shared_ptr<store::Database>> SessionMap::database(std::string_view c
             return Error(Code::kNotFound, fmt::format("there is no tenant '{}'", code));
         session = found->second;
     }
-    return use(session);
+    return use(session, held);
+}
+
+bool SessionMap::is_held(std::string_view code) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(code);
+    return found != sessions_.end() && found->second->held.has_value();
 }
 
 Result<void> SessionMap::hold(std::string_view code, Error reason) {

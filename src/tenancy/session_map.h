@@ -64,6 +64,16 @@ struct SessionDeps {
     /// same thread. Empty: there are no keys, and collections with such fields are refused.
     std::function<core::Result<std::shared_ptr<const vault::FieldSealer>>(const std::string& code)>
         fields;
+    /// What a tenant may store; asked with each TenantData. Empty: any number.
+    std::function<std::shared_ptr<const StorageQuota>(const std::string& code)> quota;
+    /// What counts a tenant's work; asked once for each database that is opened. May be empty.
+    std::function<std::shared_ptr<const TenantMeter>(const std::string& code)> meter;
+};
+
+/// Whether a database is given that is held from others.
+enum class WhileHeld : std::uint8_t {
+    kRefuse,
+    kOpen,  ///< for whoever holds it, who then waits for it to be let go of
 };
 
 /// Any thread.
@@ -96,8 +106,12 @@ class SessionMap {
     /// that cannot be had.
     void note(std::string_view code, const core::Result<void>& used);
     /// The database itself, of a tenant of any status, for operations on all of its documents.
-    /// Blocks. Errors: kNotFound: no such tenant. Those of TenantDatabases::open().
-    core::Result<std::shared_ptr<store::Database>> database(std::string_view code);
+    /// Blocks. Errors: kNotFound: no such tenant. The reason of a hold, unless it is `held`'s to
+    /// open it: its file may be about to be removed. Those of TenantDatabases::open().
+    core::Result<std::shared_ptr<store::Database>> database(std::string_view code,
+                                                            WhileHeld held = WhileHeld::kRefuse);
+    /// Whether somebody holds the tenant: between hold() and release().
+    bool is_held(std::string_view code) const;
     /// Serves the tenant no more until release(): what was asked for is waited for, the database is
     /// let go of, and whoever asks meanwhile gets `reason`. Blocks; not on a thread of the
     /// database's own. Once per tenant at a time. Errors: kNotFound: no such tenant.
@@ -113,11 +127,13 @@ class SessionMap {
     using SessionPtr = std::shared_ptr<Session>;
     ConnectionStatus probe(const SessionPtr& session);
     core::Result<TenantData> open(const SessionPtr& session);
+    core::Result<TenantData> data_of(const Session& session) const;
     ConnectionStatus fail(const SessionPtr& session, const core::Error& error);
     ConnectionStatus succeed(const SessionPtr& session);
     void tell(const std::string& code, ConnectionStatus status) const;
     std::chrono::milliseconds pause_after(std::size_t tries);
-    core::Result<std::shared_ptr<store::Database>> use(const SessionPtr& session);
+    core::SystemTime next_try_of(const Session& session, core::SystemTime now) const;
+    core::Result<std::shared_ptr<store::Database>> use(const SessionPtr& session, WhileHeld held);
     core::Result<SessionPtr> served(std::string_view code) const;
 
     SessionDeps deps_;

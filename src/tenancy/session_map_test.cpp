@@ -152,6 +152,18 @@ TEST_F(SessionMapTest, PausesBetweenTriesGrowToACapAndBeginAnewAfterSuccess) {
     EXPECT_LE(*map_.next_retry() - clock_.system(), seconds(1));
 }
 
+// TEN-25
+TEST_F(SessionMapTest, ClockThatIsSetBackDelaysNoTry) {
+    break_down("a");
+    map_.put(tenant("a"));
+    databases_.outages.clear();
+    clock_.set_system(clock_.system() - std::chrono::hours(24));
+
+    EXPECT_LE(*map_.next_retry(), clock_.system());
+    EXPECT_EQ(map_.retry_due(), 1U);
+    EXPECT_TRUE(find("a").has_value());
+}
+
 // TEN-26
 TEST_F(SessionMapTest, TenantThatComesBackOrIsAddedGetsASession) {
     break_down("a");
@@ -280,6 +292,37 @@ TEST_F(SeparateDatabasesTest, SharedDatabaseIsTheSameForAll) {
 
     EXPECT_TRUE(shared->probe(b).has_value());
     EXPECT_EQ(shared->open(b).value(), one);
+}
+
+// REL-07
+TEST_F(SessionMapTest, NobodyOpensADatabaseThatIsHeldButWhoeverHoldsIt) {
+    std::vector<std::move_only_function<void()>> later;
+    SessionMap map({.databases = databases_,
+                    .clock = clock_,
+                    .random = random_,
+                    .log = {},
+                    .run_blocking = [&](auto work) { later.push_back(std::move(work)); },
+                    .connection_changed = {},
+                    .hook = {}},
+                   Backoff{.first = milliseconds(1000), .longest = milliseconds(8000)});
+    map.put(tenant("a"));
+    // Asked for before it is held, and opened behind that.
+    std::optional<Result<TenantData>> asked;
+    map.find("a", [&](Result<TenantData> found) { asked = std::move(found); });
+    ASSERT_TRUE(map.hold("a", Error(Code::kUnavailable, "it is being changed")).has_value());
+    for (auto& work : later)
+        work();
+    ASSERT_TRUE(asked && !asked->has_value());
+    EXPECT_EQ(asked->error().message(), "it is being changed");
+    EXPECT_EQ(map.database("a").error().message(), "it is being changed");
+    EXPECT_TRUE(databases_.opened.empty());
+    EXPECT_TRUE(map.is_held("a"));
+
+    EXPECT_TRUE(map.database("a", WhileHeld::kOpen).has_value());
+    EXPECT_FALSE(map.database("a").has_value()) << "open, but not for others";
+    map.release(tenant("a"));
+    EXPECT_FALSE(map.is_held("a"));
+    EXPECT_TRUE(map.database("a").has_value());
 }
 
 }  // namespace

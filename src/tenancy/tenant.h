@@ -67,6 +67,8 @@ struct Quota {
 struct OwnQuota {
     std::optional<std::uint32_t> requests_per_second;
     std::optional<std::uint32_t> concurrency;
+    std::optional<std::uint64_t>
+        storage_bytes;  ///< of its documents (storage_quota.h); 0: any number
     bool operator==(const OwnQuota&) const = default;
 
     /// The quota that holds.
@@ -114,6 +116,7 @@ struct TenantChange {
     std::shared_ptr<const store::Document> compliance_settings{};
     QuotaChange requests_per_second{};
     QuotaChange concurrency{};
+    std::optional<std::optional<std::uint64_t>> storage_bytes{};
 };
 
 }  // namespace zona::tenancy

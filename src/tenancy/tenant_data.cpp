@@ -49,6 +49,10 @@ class GuardedReading : public Base {
         ZONA_TRY_VOID(guard_.check(collection));
         return inner_.aggregate(collection, aggregation);
     }
+    Result<store::StorageUse> storage_use(const store::Scope& scope) override {
+        ZONA_TRY_VOID(guard_.check(scope, "all collections"));
+        return inner_.storage_use(scope);
+    }
 
   protected:
     const TenantGuard& guard_;
@@ -114,15 +118,28 @@ TenantData::TenantData(store::Scope scope, std::shared_ptr<store::Database> data
                  std::move(hook), std::move(log), std::move(fields)) {}
 
 TenantData::TenantData(store::Scope scope, std::shared_ptr<TenantDoor> door, PermissionHook hook,
-                       core::Logger log, SealedFields fields)
+                       core::Logger log, SealedFields fields,
+                       std::shared_ptr<const StorageQuota> quota,
+                       std::shared_ptr<const TenantMeter> meter)
     : scope_(scope),
       door_(std::move(door)),
       guard_(std::make_shared<const TenantGuard>(std::move(scope), std::move(hook), std::move(log),
-                                                 std::move(fields))) {}
+                                                 std::move(fields), std::move(quota),
+                                                 std::move(meter))) {}
+
+void TenantData::storage_use(store::Callback<store::StorageUse> done) const {
+    read([scope = scope_](Reader& reader) { return reader.storage_use(scope); }, std::move(done));
+}
 
 TenantData TenantData::masked() const {
     TenantData out = *this;
     out.guard_ = guard_->showing(Secrets::kMasked);
+    return out;
+}
+
+TenantData TenantData::without_quota() const {
+    TenantData out = *this;
+    out.guard_ = guard_->without_quota();
     return out;
 }
 
@@ -142,6 +159,12 @@ void TenantData::reseal(const store::CollectionSpec& spec, store::PageRequest pa
 std::shared_ptr<const TenantGuard> TenantGuard::showing(Secrets secrets) const {
     auto out = std::make_shared<TenantGuard>(*this);
     out->fields_.secrets = secrets;
+    return out;
+}
+
+std::shared_ptr<const TenantGuard> TenantGuard::without_quota() const {
+    auto out = std::make_shared<TenantGuard>(*this);
+    out->quota_ = nullptr;
     return out;
 }
 
@@ -178,18 +201,45 @@ void TenantDoor::close(core::Error reason) {
 }
 
 Result<void> TenantGuard::check(const Collection& collection) const {
-    if (collection.scope() == scope_) return {};
-    log_.error("a tenant's work asked for another tenant's documents",
-               {{"tenant", scope_.code()},
-                {"asked_for", collection.scope().code()},
-                {"collection", collection.name()}});
+    return check(collection.scope(), collection.name());
+}
+
+Result<void> TenantGuard::check(const store::Scope& scope, std::string_view collection) const {
+    if (scope == scope_) return {};
+    log_.error(
+        "a tenant's work asked for another tenant's documents",
+        {{"tenant", scope_.code()}, {"asked_for", scope.code()}, {"collection", collection}});
     return core::Error(core::Code::kForbidden,
-                       fmt::format("the collection {} is not of this tenant", collection.name()));
+                       fmt::format("the collection {} is not of this tenant", collection));
+}
+
+/// What the tenant's documents take now; nothing: it does not matter, or nobody counts it.
+Result<std::optional<store::StorageUse>> TenantGuard::use_of(Writer& writer) const {
+    if (quota_ == nullptr || quota_->bytes() == 0) return std::nullopt;
+    auto use = writer.storage_use(scope_);
+    if (use) return *use;
+    if (use.error().code() == core::Code::kUnsupported) return std::nullopt;
+    return use.take_error();
+}
+
+Result<void> TenantGuard::check_room(Writer& writer,
+                                     const std::optional<store::StorageUse>& before) const {
+    if (!before) return {};
+    ZONA_TRY(const store::StorageUse after, writer.storage_use(scope_));
+    return quota_->check(*before, after);
 }
 
 Result<void> TenantGuard::permit(Change change, const Collection& collection) const {
     ZONA_TRY_VOID(check(collection));
     return hook_ ? hook_(change, collection) : Result<void>();
+}
+
+std::unique_ptr<Reader> TenantGuard::measure(Reader& reader) const {
+    return meter_ ? meter_->queries.measure(reader) : nullptr;
+}
+
+std::unique_ptr<Writer> TenantGuard::measure(Writer& writer) const {
+    return meter_ ? meter_->queries.measure(writer) : nullptr;
 }
 
 std::unique_ptr<Reader> TenantGuard::guard(Reader& reader) const {

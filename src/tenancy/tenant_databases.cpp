@@ -35,6 +35,18 @@ class SeparateDatabases final : public TenantDatabases {
         return open_(directory_of(tenant) + "/data.db", tenant.code);
     }
 
+    bool may_be_old(const Tenant& tenant) const override {
+        return is_elsewhere(tenant) &&
+               mongo_.defaults.read_preference != store::ReadPreference::kPrimary;
+    }
+
+    Result<std::shared_ptr<store::Database>> open_exact(const Tenant& tenant) override {
+        if (!may_be_old(tenant)) return open(tenant);
+        ZONA_TRY(store::MongoOptions options, mongo_options_of(tenant, mongo_.defaults));
+        options.read_preference = store::ReadPreference::kPrimary;
+        return mongo_.open(options);
+    }
+
     /// A code is a name for a file: scope_of() sees to that; and so is the name of a database.
     std::string directory_of(const Tenant& tenant) const override {
         if (tenant.database.host != kEmbedded) return {};
@@ -88,6 +100,10 @@ bool is_mongo_host(std::string_view host) {
     return host.starts_with("mongodb://") || host.starts_with("mongodb+srv://");
 }
 
+std::string database_name(std::string_view code, const DatabaseAddress& address) {
+    return address.name.empty() ? fmt::format("zona_{}", code) : address.name;
+}
+
 Result<store::MongoOptions> mongo_options_of(const Tenant& tenant,
                                              const store::MongoOptions& defaults) {
     const DatabaseAddress& address = tenant.database;
@@ -100,7 +116,7 @@ Result<store::MongoOptions> mongo_options_of(const Tenant& tenant,
     }
     store::MongoOptions options = defaults;
     options.uri = address.host;
-    options.database = address.name.empty() ? "zona_" + tenant.code : address.name;
+    options.database = database_name(tenant.code, address);
     options.username = address.username;
     options.password = address.password;
     return options;

@@ -21,7 +21,10 @@ inline constexpr std::string_view kEmbedded = "embedded";
 /// `mongodb+srv://`.
 bool is_mongo_host(std::string_view host);
 
-/// Both members block; on threads for that. Any thread.
+/// What the database of a tenant in MongoDB is called: as its address says, or `zona_CODE`.
+std::string database_name(std::string_view code, const DatabaseAddress& address);
+
+/// Those that open and probe block; on threads for that. Any thread.
 class TenantDatabases {
   public:
     TenantDatabases() = default;
@@ -37,6 +40,14 @@ class TenantDatabases {
     /// Opens it, and makes it if it is not there. It may be let go of on any thread, one of the
     /// database's own included. Errors: those of probe(), and of the backend.
     virtual core::Result<std::shared_ptr<store::Database>> open(const Tenant& tenant) = 0;
+
+    /// Whether reads of the tenant's database may give an older state than the last acknowledged
+    /// one, because secondaries answer them.
+    virtual bool may_be_old(const Tenant&) const { return false; }
+    /// As open(), and no read is old: for whole copies of what a tenant has.
+    virtual core::Result<std::shared_ptr<store::Database>> open_exact(const Tenant& tenant) {
+        return open(tenant);
+    }
 
     /// The directory of the file that is this tenant's database; empty: it is no file of its own.
     virtual std::string directory_of(const Tenant&) const { return {}; }

@@ -4,10 +4,10 @@
 #include <future>
 
 #include "jobs/context.h"
-#include "tenancy/detail/key_rotation.h"
 #include "tenancy/detail/purge.h"
 #include "tenancy/detail/wait.h"
 #include "tenancy/encrypted_files.h"
+#include "tenancy/key_rotation.h"
 #include "tenancy/tenants.h"
 
 namespace zona::tenancy {
@@ -56,6 +56,26 @@ Definition purge(const TenantJobsOptions& options, const TenantJobsDeps& deps) {
             .work = [tenants](Context& context) { return detail::purge_all(context, *tenants); }};
 }
 
+Result<void> rotate_keys(const Context& context, KeyRotation& rotation,
+                         std::chrono::milliseconds age) {
+    ZONA_TRY(const KeyRotation::Turn turn, rotation.begin());
+    ZONA_TRY(const std::vector<std::string> owners, turn.owners());
+    RotationPlan plan{.age = age, .go_on = [&] { return context.go_on(); }};
+    if (context.trigger() == jobs::Trigger::kManual) plan.age.reset();
+    return jobs::for_each_part(context, owners, [&](const std::string& owner) -> Result<void> {
+        ZONA_TRY(const Rotated done, turn.rotate(owner, plan));
+        const std::pair<std::string_view, std::uint64_t> counters[] = {
+            {"rotated", done.rotated},
+            {"retired", done.retired},
+            {"waiting", done.waiting},
+            {"passwords", done.passwords},
+            {"resealed", done.resealed}};
+        for (const auto& [name, count] : counters)
+            if (count > 0) context.count(name, static_cast<std::int64_t>(count));
+        return {};
+    });
+}
+
 Definition key_rotation(const TenantJobsOptions& options, const TenantJobsDeps& deps) {
     return {.name = "key-rotation",
             .summary =
@@ -64,8 +84,8 @@ Definition key_rotation(const TenantJobsOptions& options, const TenantJobsDeps& 
             .schedule = Schedule::every(std::min(options.key_age, kDay)),
             .instances = Instances::kEach,
             .time_limit = std::chrono::hours(12),
-            .work = [deps, age = options.key_age](Context& context) {
-                return detail::rotate_keys(context, deps, age);
+            .work = [rotation = &deps.rotation, age = options.key_age](Context& context) {
+                return rotate_keys(context, *rotation, age);
             }};
 }
 
@@ -128,6 +148,21 @@ bool is_busy(const Result<void>& answered) {
     return code == Code::kTooManyRequests || code == Code::kCancelled;
 }
 
+/// Not every kind of database counts it.
+void measure_storage(const TenantJobsDeps& deps, const std::string& code) {
+    auto show = [metrics = &deps.metrics, code](const Result<store::StorageUse>& use) {
+        if (!use) return;
+        metrics
+            ->gauge("zona_tenant_storage_bytes",
+                    "What the tenant's documents take, as its storage quota counts.",
+                    {{"tenant", code}})
+            .set(static_cast<double>(use->bytes));
+    };
+    deps.tenants.data_of(code, [show = std::move(show)](Result<TenantData> data) mutable {
+        if (data) data->storage_use(std::move(show));
+    });
+}
+
 Result<void> look_after(const Context& context, const TenantJobsDeps& deps) {
     for (const std::string& code : deps.tenants.in_use()) {
         ZONA_TRY_VOID(context.go_on());
@@ -147,6 +182,7 @@ Result<void> look_after(const Context& context, const TenantJobsDeps& deps) {
             .gauge("zona_tenant_response_seconds", "How long its last answer to a small read took.",
                    labels)
             .set(took.count());
+        if (answered) measure_storage(deps, code);
         deps.tenants.note(code, answered);
         context.count(answered ? "answered" : "failed");
     }

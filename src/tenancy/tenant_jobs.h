@@ -13,18 +13,16 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
-#include <string>
 #include <vector>
 
 #include "core/clock.h"
 #include "core/metrics.h"
 #include "core/result.h"
 #include "jobs/definition.h"
-#include "vault/data_keys.h"
 
 namespace zona::tenancy {
 
+class KeyRotation;
 class Tenants;
 
 /// How often.
@@ -40,9 +38,7 @@ struct TenantJobsDeps {
     Tenants& tenants;
     const core::Clock& clock;
     core::MetricRegistry& metrics;
-    /// Whether something outside of the database files, a backup for instance, can be read with
-    /// this key alone: then it is kept. Empty: there is nothing. Blocks.
-    std::function<core::Result<bool>(const std::string& owner, vault::KeyId key)> needs_key{};
+    KeyRotation& rotation;
 };
 
 /// All of them.

@@ -15,6 +15,7 @@
 #include "tenancy/detail/purge.h"
 #include "tenancy/detail/wait.h"
 #include "tenancy/encrypted_files.h"
+#include "tenancy/key_rotation.h"
 #include "tenancy/tenants.h"
 #include "vault/key_ring.h"
 #include "vault/root_key.h"
@@ -67,15 +68,20 @@ class TenantJobsTest : public testing::TestWithParam<BuildType> {
                 .changed = [this] { ++changes_; }});
         ASSERT_TRUE(tenants_->open());
         core_ = tenants_->core();
-        node_ = std::make_unique<jobs::Node>(
-            clock_, *core_, "a",
-            tenant_jobs({}, {.tenants = *tenants_,
-                             .clock = clock_,
-                             .metrics = metrics_,
-                             .needs_key = [this](const std::string&, KeyId) { return needed_; }}));
+        rotation_ = std::make_unique<KeyRotation>(
+            KeyRotationDeps{.tenants = *tenants_,
+                            .clock = clock_,
+                            .log = {},
+                            .needs_key = [this](const std::string&, KeyId) { return needed_; }});
+        node_ = std::make_unique<jobs::Node>(clock_, *core_, "a",
+                                             tenant_jobs({}, {.tenants = *tenants_,
+                                                              .clock = clock_,
+                                                              .metrics = metrics_,
+                                                              .rotation = *rotation_}));
     }
     void close() {
         node_.reset();
+        rotation_.reset();
         core_.reset();
         tenants_.reset();
     }
@@ -106,10 +112,8 @@ class TenantJobsTest : public testing::TestWithParam<BuildType> {
             .value();
     }
     jobs::RunView run(const std::string& job) {
-        std::optional<Result<jobs::RunView>> begun;
-        node_->scheduler.run_now(job, [&](auto answer) { begun = std::move(answer); });
-        node_->settle();
-        EXPECT_TRUE(begun && begun->has_value());
+        const Result<jobs::RunView> begun = node_->run_now(job);
+        EXPECT_TRUE(begun) << (begun ? "" : begun.error().message());
         return last_run(job);
     }
     jobs::JobView view(const std::string& job) {
@@ -134,6 +138,7 @@ class TenantJobsTest : public testing::TestWithParam<BuildType> {
     std::unique_ptr<vault::RootKeyProvider> root_keys_ =
         vault::make_file_provider(folder_.path() + "/root-key", random_);
     std::unique_ptr<Tenants> tenants_;
+    std::unique_ptr<KeyRotation> rotation_;
     std::shared_ptr<store::Database> core_;
     std::unique_ptr<jobs::Node> node_;
     std::atomic<int> changes_ = 0;
@@ -248,6 +253,20 @@ TEST_P(TenantJobsTest, NoSealedFieldIsUnderAKeyThatIsForgotten) {
 }
 
 // SEC-06
+TEST_P(TenantJobsTest, RotationWaitsForTheOneThatSomebodyHasBegun) {
+    open();
+    {
+        const auto turn = rotation_->begin();
+        const jobs::RunView refused = run("key-rotation");
+        EXPECT_EQ(refused.outcome, Outcome::kFailed);
+        EXPECT_EQ(refused.error, "the keys are being changed already");
+    }
+    clock_.advance(hours(1));
+    node_->settle();
+    EXPECT_EQ(last_run("key-rotation").outcome, Outcome::kSucceeded);
+}
+
+// SEC-06
 TEST_P(TenantJobsTest, KeyThatSomethingElseNeedsIsKept) {
     open();
     needed_ = true;
@@ -319,6 +338,30 @@ TEST_P(TenantJobsTest, PurgeRemovesTheHistoryOfJobsThatIsTooOld) {
     const auto found = wait_for<jobs::RunView>(
         [&](auto done) { node_->scheduler.run("store-check", old, std::move(done)); });
     EXPECT_EQ(found.error().code(), Code::kNotFound);
+}
+
+// TEN-39, DATA-45
+TEST_P(TenantJobsTest, TenantsOwnRetentionIsAppliedAndFollowsItsChange) {
+    open();
+    const json::object week = {{"retention_days", {{"events", 7}}}};
+    create({.code = "acme", .compliance_settings = std::make_shared<json::object>(week)});
+    create({.code = "globex"});
+    for (const char* code : {"acme", "globex"})
+        ASSERT_TRUE(insert(data(code), 1));
+    const auto left_after = [&](int days_later) {
+        clock_.advance(days(days_later));
+        EXPECT_EQ(run("purge").outcome, Outcome::kSucceeded) << last_run("purge").error;
+        return std::vector{count(data("acme")), count(data("globex"))};
+    };
+
+    EXPECT_EQ(left_after(6), (std::vector<std::uint64_t>{1, 1}));
+    const json::object month = {{"retention_days", {{"events", 30}}}};
+    ASSERT_TRUE(wait_for<Tenant>([&](auto done) {
+        tenants_->update("acme", {.compliance_settings = std::make_shared<json::object>(month)},
+                         std::move(done));
+    }));
+    EXPECT_EQ(left_after(23), (std::vector<std::uint64_t>{1, 1}));
+    EXPECT_EQ(left_after(1), (std::vector<std::uint64_t>{0, 1}));
 }
 
 // TEN-24, BG-10

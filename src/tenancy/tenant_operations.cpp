@@ -8,7 +8,10 @@
 #include <fcntl.h>
 
 #include "core/fault.h"
+#include "tenancy/compliance.h"
 #include "tenancy/detail/operation_parts.h"
+#include "tenancy/detail/second_thread.h"
+#include "vault/encrypting_vfs.h"
 
 namespace zona::tenancy {
 
@@ -19,7 +22,16 @@ using core::Result;
 namespace {
 
 /// What is read, sealed and written at once.
-constexpr std::size_t kPiece = std::size_t{1} << 20U;
+constexpr std::size_t kPiece = std::size_t{256} << 10U;
+
+/// Whether a move to MongoDB has not come to its end.
+bool is_unfinished_there(const Tenants::Parts& parts, const TenantWork& work) {
+    if (!is_mongo_host(work.to.host)) return false;
+    const auto tenant = answer_to<std::optional<Tenant>>(
+        [&](auto done) { parts.registry->find(work.tenant, std::move(done)); });
+    return tenant && *tenant &&
+           ((*tenant)->database.host != work.to.host || (*tenant)->database.name != work.to.name);
+}
 
 bool is_embedded_file(const Tenants::Parts& parts, const Tenant& tenant) {
     return !parts.databases->directory_of(tenant).empty();
@@ -72,7 +84,7 @@ Result<void> read_snapshot(store::Database& database,
 }
 
 TenantOperations::TenantOperations(OperationsOptions options, OperationsDeps deps)
-    : options_(std::move(options)), deps_(std::move(deps)) {}
+    : options_(std::move(options)), deps_(std::move(deps)), run_(core::Uuid::v4(deps_.random)) {}
 
 TenantOperations::~TenantOperations() = default;
 
@@ -86,17 +98,25 @@ Result<Tenant> TenantOperations::tenant_of(const Tenants::Parts& parts,
 }
 
 Result<TenantOperations::Busy> TenantOperations::occupy(const std::string& code) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (!busy_.insert(code).second) {
         return Error(Code::kConflict,
                      fmt::format("another operation is under way with the tenant {}", code))
             .detail({"tenant", "", "wait for its end (zona execution list)"});
     }
+    // It is not logged again from now on; what is being logged is over soon, and whoever changes
+    // the database must not find it open.
+    one_logged_.wait(lock, [&] { return logging_ != code; });
     return Busy(*this, code);
 }
 
 std::string TenantOperations::new_name() {
     return "d" + core::Uuid::v4(deps_.random).to_string().substr(0, 8);
+}
+
+std::string TenantOperations::scratch_name(const Tenants::Parts& parts) const {
+    return fmt::format("{}/scratch/{}-{}", parts.directory, run_.to_string(),
+                       core::Uuid::v4(deps_.random).to_string());
 }
 
 Result<BackupRecord> TenantOperations::back_up_tenant(const std::string& code,
@@ -132,8 +152,9 @@ Result<BackupRecord> TenantOperations::back_up_tenant(const std::string& code,
 
 Result<BackupSummary> TenantOperations::write_backup(const Tenants::Parts& parts,
                                                      const Tenant& tenant, const std::string& path,
-                                                     const core::Uuid& id, Steps& steps) {
-    ZONA_TRY(const auto database, parts.sessions->database(tenant.code));
+                                                     const core::Uuid& id, Steps& steps,
+                                                     Logged* logged) {
+    ZONA_TRY(const auto database, exact_database(parts, tenant));
     ZONA_TRY(const auto keys, parts.files->keys(tenant.code));
     ZONA_TRY(const store::Scope scope, scope_of(tenant.code));
     auto* const file = is_embedded_file(parts, tenant)
@@ -141,15 +162,32 @@ Result<BackupSummary> TenantOperations::write_backup(const Tenants::Parts& parts
                            : nullptr;
     const auto content = file != nullptr ? BackupContent::kImage : BackupContent::kDocuments;
     ZONA_TRY(NewFile out, NewFile::create(path));
-    const auto now = std::chrono::floor<std::chrono::milliseconds>(deps_.clock.system());
-    BackupTitle title{.owner = tenant.code, .id = id, .made_at = now, .zona = options_.zona};
-    ZONA_TRY(const auto writer, BackupWriter::create(out.fd(), std::move(title), parts.build_type,
-                                                     content, *keys, deps_.random));
+    std::unique_ptr<BackupWriter> writer;
+    const auto begin = [&](core::SystemTime moment) -> Result<void> {
+        BackupTitle title{.owner = tenant.code,
+                          .id = id,
+                          .made_at = std::chrono::floor<std::chrono::milliseconds>(moment),
+                          .zona = options_.zona};
+        ZONA_TRY(writer, BackupWriter::create(out.fd(), std::move(title), parts.build_type, content,
+                                              *keys, deps_.random));
+        return {};
+    };
     const Specs specs = tenant_collections();
-    const auto add_image = [&](store::Image& image) {
+    if (file != nullptr && logged != nullptr) {
+        *logged = {.database = database,
+                   .changes = file->stats().changes,
+                   .image = path,
+                   .path = parts.databases->directory_of(tenant) + "/data.db",
+                   .end = {}};
+    }
+    const auto add_image = [&](store::Image& image) -> Result<void> {
+        if (logged != nullptr) ZONA_TRY_VOID(note_image(parts, *logged));
+        ZONA_TRY_VOID(begin(image.moment()));
         return copy_image(image, *writer, specs, scope, steps);
     };
+    const auto now = deps_.clock.system();
     const auto copy_documents = [&](store::Reader& reader) -> Result<void> {
+        ZONA_TRY_VOID(begin(now));
         ZONA_TRY(const std::uint64_t total, count_all(reader, specs, scope));
         steps.begin("copy", total, "documents");
         std::uint64_t done = 0;
@@ -167,7 +205,16 @@ Result<BackupSummary> TenantOperations::write_backup(const Tenants::Parts& parts
                                   : read_snapshot(*database, copy_documents));
     ZONA_TRY(BackupSummary summary, writer->finish());
     ZONA_TRY_VOID(out.commit());
+    if (logged != nullptr) logged->end = end_of_image(summary);
     return summary;
+}
+
+/// The log of the image that is looked at goes on from what is written after this.
+Result<void> TenantOperations::note_image(const Tenants::Parts& parts, Logged& logged) {
+    (void)parts.files->vfs().take_written(logged.path);
+    ZONA_TRY(const auto file, os::stat_path(logged.path));
+    logged.written = file ? file->mtime_ns : 0;
+    return {};
 }
 
 Result<void> TenantOperations::copy_image(store::Image& image, BackupWriter& writer,
@@ -178,23 +225,23 @@ Result<void> TenantOperations::copy_image(store::Image& image, BackupWriter& wri
         writer.count({.name = spec->name, .documents = documents, .sha256 = {}});
     }
     steps.begin("copy", image.bytes(), "bytes");
-    std::vector<std::byte> piece(kPiece);
+    detail::SecondThread sealing(
+        [&](std::span<const std::byte> pages) { return writer.add_pages(pages); });
     for (std::uint64_t at = 0; at < image.bytes();) {
-        const auto size = std::min<std::uint64_t>(piece.size(), image.bytes() - at);
-        const auto part = std::span(piece).first(size);
+        const auto size = std::min<std::uint64_t>(kPiece, image.bytes() - at);
+        ZONA_TRY(const auto part, sealing.next(size));
         ZONA_TRY_VOID(image.read(part, at));
-        ZONA_TRY_VOID(writer.add_pages(part));
+        sealing.hand_over();
         at += size;
         ZONA_TRY_VOID(steps.at(at));
     }
-    return {};
+    return sealing.finish();
 }
 
 Result<void> TenantOperations::keep_newest(const Tenant& tenant) {
     std::size_t keep = options_.keep;
-    if (const auto* own = tenant.compliance_settings->if_contains("backups_kept");
-        own != nullptr && own->is_int64() && own->get_int64() > 0)
-        keep = static_cast<std::size_t>(own->get_int64());
+    ZONA_TRY(const Compliance own, Compliance::parse(*tenant.compliance_settings));
+    if (own.backups_kept) keep = static_cast<std::size_t>(*own.backups_kept);
     if (keep == 0) return {};
     ZONA_TRY(const auto all, backups(tenant.code));
     for (std::size_t i = keep; i < all.size(); ++i)
@@ -273,24 +320,39 @@ Result<BackupSummary> TenantOperations::verify(const std::string& code, const st
 
 Result<void> TenantOperations::resume() {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
-    ZONA_TRY(const auto works, BackupRecords(parts.core, deps_.clock).under_way());
+    ZONA_TRY(const auto works, works_of(parts).under_way());
     for (const TenantWork& work : works) {
         deps_.log.warn("something was not finished with a tenant", {{"tenant", work.tenant}});
+        // A copy in MongoDB waits for the move to be asked for again.
+        if (work.kind == TenantWork::Kind::kMove && is_unfinished_there(parts, work)) continue;
         const auto done =
             work.kind == TenantWork::Kind::kErase
                 ? erase(work.tenant, work.name == "keep" ? Backups::kKeep : Backups::kErase)
                 : clean_up(parts, work);
         if (!done) deps_.log.report("it could not be finished", done.error());
     }
-    // Backups that never got their name.
-    ZONA_TRY(const auto there, os::stat_path(options_.backups));
+    const std::string scratch = parts.directory + "/scratch";
+    ZONA_TRY(const auto left, os::stat_path(scratch));
+    const auto names = left ? os::list_directory(scratch) : std::vector<std::string>();
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
+        if (!name.starts_with(run_.to_string())) ZONA_TRY_VOID(remove_tree(scratch + "/" + name));
+    }
+    const auto lock = log_turn();
+    return remove_nameless(options_.backups);
+}
+
+/// Backups and links that never got their name.
+Result<void> TenantOperations::remove_nameless(const std::string& directory) {
+    ZONA_TRY(const auto there, os::stat_path(directory));
     if (!there) return {};
-    ZONA_TRY(const auto owners, os::list_directory(options_.backups));
-    for (const std::string& owner : owners) {
-        const auto names = os::list_directory(path_of(owner));
-        if (!names) continue;
-        for (const std::string& name : *names) {
-            if (name.ends_with(".tmp")) ZONA_TRY_VOID(remove_tree(path_of(owner) + "/" + name));
+    ZONA_TRY(const auto names, os::list_directory(directory));
+    for (const std::string& name : names) {
+        const std::string path = directory + "/" + name;
+        if (name.ends_with(".tmp")) {
+            ZONA_TRY_VOID(remove_tree(path));
+        } else if (!name.ends_with(".zbk") && std::filesystem::is_directory(path)) {
+            ZONA_TRY_VOID(remove_nameless(path));
         }
     }
     return {};

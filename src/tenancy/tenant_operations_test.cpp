@@ -286,7 +286,7 @@ TEST_P(SeparateOperationsTest, MovePutsTheSameDocumentsIntoAnotherDatabase) {
     const std::string old = platform_.state() + "/tenants/acme/data.db";
     ASSERT_TRUE(fs::exists(old));
 
-    const auto moved = operations().move("acme");
+    const auto moved = operations().move({.tenant = "acme"});
 
     ASSERT_TRUE(moved.has_value()) << moved.error().message();
     EXPECT_EQ(moved->at(3).documents, 3U);
@@ -307,7 +307,7 @@ TEST_P(SeparateOperationsTest, CheckNamesTheTenantWhoseFileIsDamaged) {
     platform_.close();
     const std::string file = platform_.state() + "/tenants/acme/data.db";
     std::string bytes = content_of(file);
-    for (std::size_t at = 8 * 4096 + 50; at < bytes.size(); at += 4096)
+    for (std::size_t at = 64 * 4096 + 50; at < bytes.size(); at += 4096)
         bytes[at] = static_cast<char>(bytes[at] ^ 1);
     std::ofstream(file, std::ios::binary) << bytes;
     fs::remove(path_of(backup));

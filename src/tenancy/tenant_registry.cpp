@@ -6,7 +6,10 @@
 
 #include "core/random.h"
 #include "store/counters.h"
+#include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
+#include "tenancy/license.h"
+#include "tenancy/tenant_databases.h"
 #include "vault/field_sealer.h"
 
 namespace zona::tenancy {
@@ -29,6 +32,7 @@ constexpr const char* kPassword = "db_password";
 constexpr const char* kQuotas = "quotas";
 constexpr const char* kRequestsPerSecond = "requests_per_second";
 constexpr const char* kConcurrentRequests = "concurrent_requests";
+constexpr const char* kStorageBytes = "storage_bytes";
 constexpr const char* kErasedAt = "erased_at";
 
 Collection in_core(const store::CollectionSpec& spec) {
@@ -57,21 +61,24 @@ ConnectionStatus connection_of(std::string_view text) {
     return ConnectionStatus::kDisconnected;
 }
 
-std::optional<std::uint32_t> number_of(const json::object& from, std::string_view key) {
+template <class Number>
+std::optional<Number> number_of(const json::object& from, std::string_view key) {
     const json::value* value = from.if_contains(key);
     if (value == nullptr || !value->is_number()) return std::nullopt;
-    return value->to_number<std::uint32_t>();
+    return value->to_number<Number>();
 }
 
 OwnQuota quota_of(const json::object& from) {
-    return {.requests_per_second = number_of(from, kRequestsPerSecond),
-            .concurrency = number_of(from, kConcurrentRequests)};
+    return {.requests_per_second = number_of<std::uint32_t>(from, kRequestsPerSecond),
+            .concurrency = number_of<std::uint32_t>(from, kConcurrentRequests),
+            .storage_bytes = number_of<std::uint64_t>(from, kStorageBytes)};
 }
 
 json::object fields_of(const OwnQuota& quota) {
     json::object out;
     if (quota.requests_per_second) out[kRequestsPerSecond] = *quota.requests_per_second;
     if (quota.concurrency) out[kConcurrentRequests] = *quota.concurrency;
+    if (quota.storage_bytes) out[kStorageBytes] = static_cast<std::int64_t>(*quota.storage_bytes);
     return out;
 }
 
@@ -124,6 +131,11 @@ struct TenantRegistry::Work {
                 "this tenant's database has a password, and there are no keys to keep it with"};
     }
 
+    Result<std::string> sealed(std::string_view code, const core::Secret& password) const {
+        if (sealer == nullptr) return no_sealer();
+        return sealer->seal(place(code), password.reveal());
+    }
+
     Result<json::object> document_of(const NewTenant& wanted, const std::string& code,
                                      std::int64_t number) const {
         json::object out = {{"id", number},
@@ -137,11 +149,10 @@ struct TenantRegistry::Work {
                             {"contact_email", wanted.contact_email},
                             {"configuration", copy_of(wanted.configuration)},
                             {"compliance_settings", copy_of(wanted.compliance_settings)}};
+        ZONA_TRY_VOID(Compliance::parse(out.at("compliance_settings").as_object()));
         if (!wanted.database.password.empty()) {
-            if (sealer == nullptr) return no_sealer();
-            ZONA_TRY(const std::string sealed,
-                     sealer->seal(place(code), wanted.database.password.reveal()));
-            out[kPassword] = sealed;
+            ZONA_TRY(const std::string password, sealed(code, wanted.database.password));
+            out[kPassword] = password;
         }
         return out;
     }
@@ -163,6 +174,8 @@ struct TenantRegistry::Work {
                          fmt::format("there is a tenant '{}', which is {}", scope.code(),
                                      text_of(*taken->document, "status")));
         }
+        ZONA_TRY_VOID(check_own(writer, scope.code(), wanted.database));
+        ZONA_TRY_VOID(check_license(writer));
         ZONA_TRY(
             const std::int64_t number,
             store::next_number(writer, in_core(store::counters_spec()), "tenants", clock.system()));
@@ -170,6 +183,15 @@ struct TenantRegistry::Work {
         ZONA_TRY(const Record record, writer.insert(tenants, scope.code(), document));
         ZONA_TRY_VOID(add_database(writer, document));
         return tenant_of(record, Passwords::kOpened);
+    }
+
+    /// One that was erased counts no more.
+    Result<void> check_license(Reader& reader) const {
+        ZONA_TRY(const auto license, governing_license(reader, clock.system()));
+        const store::Query kept{.filter = store::Filter::exists(kErasedAt, store::Exists::kNo),
+                                .walk = store::Walk::kAllow};
+        ZONA_TRY(const std::uint64_t tenants, reader.count(in_core(tenants_spec()), kept));
+        return admit_tenant(license, tenants);
     }
 
     Result<Record> record_of(Reader& reader, const std::string& code) const {
@@ -195,6 +217,8 @@ struct TenantRegistry::Work {
     Result<Tenant> update(Writer& writer, const std::string& code,
                           const TenantChange& wanted) const {
         if (wanted.name) ZONA_TRY_VOID(check_name(*wanted.name));
+        if (wanted.compliance_settings)
+            ZONA_TRY_VOID(Compliance::parse(*wanted.compliance_settings));
         ZONA_TRY(const Record before, record_of(writer, code));
         if (before.document->contains(kErasedAt)) {
             return Error(Code::kConflict,
@@ -207,10 +231,12 @@ struct TenantRegistry::Work {
         if (wanted.contact_email) after["contact_email"] = *wanted.contact_email;
         if (wanted.configuration) after["configuration"] = *wanted.configuration;
         if (wanted.compliance_settings) after["compliance_settings"] = *wanted.compliance_settings;
-        OwnQuota quota = quota_of(*object_of(after, kQuotas));
+        const OwnQuota quota_before = quota_of(*object_of(after, kQuotas));
+        OwnQuota quota = quota_before;
         if (wanted.requests_per_second) quota.requests_per_second = *wanted.requests_per_second;
         if (wanted.concurrency) quota.concurrency = *wanted.concurrency;
-        if (wanted.requests_per_second || wanted.concurrency) after[kQuotas] = fields_of(quota);
+        if (wanted.storage_bytes) quota.storage_bytes = *wanted.storage_bytes;
+        if (quota != quota_before) after[kQuotas] = fields_of(quota);
         if (after == *before.document) return tenant_of(before, Passwords::kOpened);
         ZONA_TRY_VOID(keep_state(writer, before));
         ZONA_TRY(const Record record,
@@ -246,18 +272,46 @@ struct TenantRegistry::Work {
         return {.filter = store::Filter::eq("tenant_code", json::string(code)), .sort = {}};
     }
 
-    Result<Tenant> set_database(Writer& writer, const std::string& code, const std::string& host,
-                                const std::string& name) const {
+    /// No two tenants' documents are in one database (TEN-02).
+    Result<void> check_own(Reader& reader, std::string_view code,
+                           const DatabaseAddress& address) const {
+        if (!is_mongo_host(address.host)) return {};
+        const store::Query every{.filter = {}, .sort = {}, .walk = store::Walk::kAllow};
+        ZONA_TRY(const auto tenants, all(reader, tenants_spec(), every, Passwords::kLeftOut));
+        for (const Tenant& other : tenants) {
+            if (other.code == code || other.database.host != address.host) continue;
+            if (database_name(other.code, other.database) != database_name(code, address)) continue;
+            return Error(Code::kConflict,
+                         fmt::format("the database {} there is that of the tenant {}",
+                                     database_name(code, address), other.code))
+                .detail({"db_name", "", "name another one: each tenant has its own"});
+        }
+        return {};
+    }
+
+    Result<Tenant> set_database(Writer& writer, const std::string& code,
+                                const DatabaseAddress& address) const {
         ZONA_TRY(const Record before, record_of(writer, code));
+        ZONA_TRY_VOID(check_own(writer, code, address));
         ZONA_TRY_VOID(keep_state(writer, before));
         ZONA_TRY_VOID(writer.remove_many(in_core(tenant_databases_spec()), of_tenant(code)));
         json::object after = *before.document;
-        after["db_host"] = host;
-        after["db_name"] = name;
+        store::Update update;
+        const auto set = [&](const char* field, const std::string& value) {
+            after[field] = value;
+            update.set(field, json::string(value));
+        };
+        set("db_host", address.host);
+        set("db_name", address.name);
+        set("db_username", address.username);
+        if (address.password.empty()) {
+            update.unset(kPassword);
+        } else {
+            ZONA_TRY(const std::string password, sealed(code, address.password));
+            set(kPassword, password);
+        }
         ZONA_TRY_VOID(add_database(writer, after));
-        return change(
-            writer, before,
-            store::Update().set("db_host", json::string(host)).set("db_name", json::string(name)));
+        return change(writer, before, update);
     }
 
     static store::Update forgotten(std::string_view code) {
@@ -398,12 +452,12 @@ void TenantRegistry::set_connection(const std::string& code, ConnectionStatus st
         std::move(done));
 }
 
-void TenantRegistry::set_database(const std::string& code, const std::string& host,
-                                  const std::string& name, store::Callback<Tenant> done) {
+void TenantRegistry::set_database(const std::string& code, DatabaseAddress address,
+                                  store::Callback<Tenant> done) {
     store::write(
         *core_,
-        [work = work_, code, host, name](Writer& w) {
-            return work->set_database(w, code, host, name);
+        [work = work_, code, address = std::move(address)](Writer& w) {
+            return work->set_database(w, code, address);
         },
         std::move(done));
 }

@@ -37,7 +37,8 @@ class TenantRegistry {
     void settle_build_type(BuildType wanted, store::Callback<BuildType> done);
 
     /// Errors: kInvalidArgument: the code, or a name over 200 bytes. kConflict: the code is taken,
-    /// by an inactive tenant too. kUnsupported: a password, and there is no sealer.
+    /// by an inactive tenant too; its database in MongoDB is another tenant's, or the licence
+    /// allows no more (license.h). kUnsupported: a password, and there is no sealer.
     void create(NewTenant wanted, store::Callback<Tenant> done);
     /// None: nobody has this code.
     void find(const std::string& code, store::Callback<std::optional<Tenant>> done);
@@ -51,7 +52,8 @@ class TenantRegistry {
     void set_connection(const std::string& code, ConnectionStatus status,
                         store::Callback<Tenant> done);
     /// Says where its database is from now on, and keeps TENANTDB true with it. Errors: kNotFound.
-    void set_database(const std::string& code, const std::string& host, const std::string& name,
+    /// kConflict: it is another tenant's (TEN-02). kUnsupported: a password, and no sealer.
+    void set_database(const std::string& code, DatabaseAddress address,
                       store::Callback<Tenant> done);
     /// Takes out all that is about people from its record, every former state of it, and TENANTDB;
     /// it stays as a number, a code and times. Errors: kNotFound.

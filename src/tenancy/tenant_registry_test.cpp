@@ -76,8 +76,8 @@ TEST_F(TenantRegistryTest, KeepsEveryFieldOfATenant) {
                 .database = {"db.example", "acme_data", "zona", Secret("hunter2")},
                 .contact_email = "ops@acme.example",
                 .configuration = std::make_shared<const json::object>(json::object{{"theme", "x"}}),
-                .compliance_settings =
-                    std::make_shared<const json::object>(json::object{{"retention_days", 30}})});
+                .compliance_settings = std::make_shared<const json::object>(
+                    json::object{{"retention_days", {{"events", 30}}}})});
     ASSERT_TRUE(made.has_value()) << made.error().message();
 
     const Tenant found = find("ACME").value().value();
@@ -93,7 +93,7 @@ TEST_F(TenantRegistryTest, KeepsEveryFieldOfATenant) {
     EXPECT_EQ(found.database.password.reveal(), "hunter2");
     EXPECT_EQ(found.contact_email, "ops@acme.example");
     EXPECT_EQ(*found.configuration, (json::object{{"theme", "x"}}));
-    EXPECT_EQ(*found.compliance_settings, (json::object{{"retention_days", 30}}));
+    EXPECT_EQ(*found.compliance_settings, (json::object{{"retention_days", {{"events", 30}}}}));
     EXPECT_EQ(found.created_at, clock_.system());
 }
 

@@ -1,7 +1,6 @@
 #include "tenancy/tenants.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <future>
@@ -11,12 +10,11 @@
 
 #include <fmt/format.h>
 
-#include "jobs/collections.h"
 #include "os/fd.h"
 #include "store/blocking.h"
+#include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
 #include "tenancy/detail/wait.h"
-#include "tenancy/tenant_settings.h"
 
 namespace zona::tenancy {
 
@@ -25,29 +23,6 @@ using core::Error;
 using core::Result;
 
 using detail::wait_for;
-
-std::vector<const store::CollectionSpec*> tenant_collections() {
-    static const std::array<store::CollectionSpec, 5> kSpecs = [] {
-        std::array<store::CollectionSpec, 5> specs;
-        constexpr std::array kNames = {"integrations", "tasks", "active_instances", "events",
-                                       "execution_history"};
-        for (std::size_t i = 0; i < specs.size(); ++i)
-            specs[i] = {.name = kNames[i], .indexes = {{.name = "by_created"}}};
-        // What an integration's definition flags as secret (GAP-18).
-        const store::FieldSpec secrets{.path = "secret_fields",
-                                       .type = store::FieldType::kObject,
-                                       .protection = store::Protection::kEncrypted};
-        specs[0].fields = {secrets};
-        specs[2].fields = {secrets};
-        return specs;
-    }();
-    std::vector<const store::CollectionSpec*> out;
-    for (const store::CollectionSpec& spec : kSpecs)
-        out.push_back(&spec);
-    out.push_back(&tenant_settings_spec());
-    out.push_back(&jobs::job_fences_spec());
-    return out;
-}
 
 /// The databases that are open. Closing one waits for its threads, and the last to let go of it may
 /// be one of these: so it is closed on a thread for that.
@@ -177,9 +152,11 @@ struct Tenants::Open {
 };
 
 Tenants::Tenants(TenantsOptions options, TenantsDeps deps)
-    : options_(std::move(options)),
-      deps_(std::move(deps)),
-      files_(std::make_shared<Files>(deps_)) {}
+    : options_(std::move(options)), deps_(std::move(deps)), files_(std::make_shared<Files>(deps_)) {
+    quotas_.set_usual(options_.storage_quota);
+    if (deps_.metrics != nullptr)
+        queries_.emplace(tenant_collections(), *deps_.metrics, deps_.clock, deps_.log);
+}
 
 Tenants::~Tenants() {
     std::vector<std::move_only_function<void()>> waiting;
@@ -200,6 +177,7 @@ Tenants::~Tenants() {
 
 Result<void> Tenants::open() {
     auto made = try_to_open();
+    if (made) watch_over(**made);
     std::vector<std::move_only_function<void()>> waiting;
     {
         const std::lock_guard lock(mutex_);
@@ -216,7 +194,16 @@ Result<void> Tenants::open() {
     for (auto& ask : waiting)
         ask();
     if (!made) return made.take_error();
+    deps_.log.info("the tenants' data is ready", {{"build_type", to_string(options_.build_type)}});
+    // Who watches has seen nothing yet.
+    if (deps_.changed) deps_.changed();
     return {};
+}
+
+void Tenants::watch_over(const Open& made) {
+    if (!deps_.watch) return;
+    deps_.watch(made.core);
+    deps_.log.info("the pools are watched");
 }
 
 Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
@@ -252,7 +239,9 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
                     .opened = deps_.changed,
                     .hook = deps_.hook,
                     .fields = [files = files_.get()](
-                                  const std::string& code) { return files->fields(code); }},
+                                  const std::string& code) { return files->fields(code); },
+                    .quota = [this](const std::string& code) { return quotas_.of(code); },
+                    .meter = [this](const std::string& code) { return meter_of(code); }},
         options_.backoff);
     ZONA_TRY_VOID(take_all_in(*made));
     return made;
@@ -282,6 +271,47 @@ Result<void> Tenants::open_databases(Open& made, const std::string& folder) {
     return {};
 }
 
+/// Its quotas hold before anybody gets its data; the jobs hear of its schedule.
+void Tenants::heard_of(const Tenant& tenant) {
+    quotas_.set_own(tenant.code, tenant.quota.storage_bytes);
+    if (deps_.tenant_changed) deps_.tenant_changed(tenant);
+    const auto wanted = Compliance::parse(*tenant.compliance_settings);
+    // What cannot be read is for the job to name.
+    const bool has_schedule = !wanted || wanted->backup_schedule;
+    {
+        const std::lock_guard lock(mutex_);
+        if (has_schedule == backup_schedules_.contains(tenant.code)) return;
+        if (has_schedule)
+            backup_schedules_.insert(tenant.code);
+        else
+            backup_schedules_.erase(tenant.code);
+    }
+    if (deps_.changed) deps_.changed();
+}
+
+void Tenants::note_change() {
+    if (!changes_.load(std::memory_order_relaxed) && !changes_.exchange(true) && deps_.changed)
+        deps_.changed();
+}
+
+bool Tenants::has_backup_schedules() const {
+    const std::lock_guard lock(mutex_);
+    return !backup_schedules_.empty();
+}
+
+std::shared_ptr<const TenantMeter> Tenants::meter_of(const std::string& code) {
+    if (!queries_) return nullptr;
+    const auto counter = [&](const char* outcome) -> core::Counter& {
+        return deps_.metrics->counter("zona_tenant_transactions_total",
+                                      "Transactions on tenants' documents.",
+                                      {{"tenant", code}, {"outcome", outcome}});
+    };
+    return std::make_shared<const TenantMeter>(TenantMeter{.queries = *queries_,
+                                                           .committed = counter("committed"),
+                                                           .failed = counter("failed"),
+                                                           .changed = [this] { note_change(); }});
+}
+
 /// Several at a time: a host that does not answer takes its whole time-out.
 void Tenants::take_in(Open& open, const std::vector<Tenant>& all) {
     std::atomic<std::size_t> next = 0;
@@ -290,7 +320,7 @@ void Tenants::take_in(Open& open, const std::vector<Tenant>& all) {
             open.sessions->put(all[at]);
     };
     for (const Tenant& tenant : all)
-        if (deps_.tenant_changed) deps_.tenant_changed(tenant);
+        heard_of(tenant);
     const auto elsewhere = std::ranges::count_if(
         all, [](const Tenant& tenant) { return is_mongo_host(tenant.database.host); });
     std::vector<std::jthread> others;
@@ -313,11 +343,12 @@ Result<void> Tenants::take_all_in(Open& open) {
     auto all =
         wait_for<std::vector<Tenant>>([&](auto done) { open.registry->list(std::move(done)); });
     if (!all) return all.take_error();
+    deps_.log.info("the connections are set",
+                   {{"tenants", static_cast<std::int64_t>(all->size())}});
     take_in(open, *all);
     const SessionReport report = open.sessions->report();
-    deps_.log.info("the tenants' data is open",
-                   {{"build_type", to_string(options_.build_type)},
-                    {"ready", static_cast<std::int64_t>(report.ready)},
+    deps_.log.info("the connections were tried",
+                   {{"ready", static_cast<std::int64_t>(report.ready)},
                     {"failed", static_cast<std::int64_t>(report.outages.size())}});
     return {};
 }
@@ -344,7 +375,12 @@ void Tenants::with_open(store::Callback<T> done, Use use) {
 }
 
 void Tenants::create(NewTenant wanted, store::Callback<Tenant> done) {
-    if (wanted.database.host.empty()) wanted.database.host = kEmbedded;
+    const bool is_placed = options_.build_type == BuildType::kMssp;
+    if (wanted.database.host.empty()) {
+        DatabaseAddress place = options_.placement.address_of(is_placed ? wanted.code : "");
+        place.name = std::move(wanted.database.name);
+        wanted.database = std::move(place);
+    }
     if (is_mongo_host(wanted.database.host)) {
         // It would be stored and shown as it is.
         const Tenant probed{.code = wanted.code, .database = wanted.database};
@@ -355,6 +391,8 @@ void Tenants::create(NewTenant wanted, store::Callback<Tenant> done) {
                                                   store::Callback<Tenant> answer) mutable {
         auto made = [this, open, answer = std::move(answer)](Result<Tenant> tenant) mutable {
             if (!tenant) return answer(tenant.take_error());
+            heard_of(*tenant);
+            note_change();
             serve(open, *std::move(tenant), std::move(answer));
         };
         open->registry->create(std::move(wanted), std::move(made));
@@ -410,7 +448,8 @@ void Tenants::update(const std::string& code, TenantChange change, store::Callba
     auto use = [this, code, change = std::move(change)](const std::shared_ptr<Open>& open,
                                                         store::Callback<Tenant> answer) mutable {
         auto changed = [this, answer = std::move(answer)](Result<Tenant> tenant) mutable {
-            if (tenant && deps_.tenant_changed) deps_.tenant_changed(*tenant);
+            if (tenant) heard_of(*tenant);
+            if (tenant) note_change();
             answer(std::move(tenant));
         };
         open->registry->update(code, std::move(change), std::move(changed));
@@ -424,6 +463,7 @@ void Tenants::set_status(const std::string& code, TenantStatus status,
                                     store::Callback<Tenant> answer) {
         auto kept = [this, open, answer = std::move(answer)](Result<Tenant> tenant) mutable {
             if (!tenant) return answer(tenant.take_error());
+            note_change();
             serve(open, *std::move(tenant), std::move(answer));
         };
         open->registry->set_status(code, status, std::move(kept));
@@ -550,6 +590,7 @@ Result<Tenants::Parts> Tenants::parts() const {
                      },
                  .wait_until_closed =
                      [files = files_](const std::string& path) { files->wait_until_closed(path); },
+                 .placement = &options_.placement,
                  .build_type = options_.build_type,
                  .directory = options_.directory,
                  .alive = open};

@@ -2,25 +2,32 @@
 /// Tenants: the tenants of this installation and their data, from its start to its end.
 ///
 /// Start-up is that of § 8.1 and § 8.6: the core database first, without which there is nothing;
-/// then each active tenant, of which any may fail without holding up the others.
+/// then each active tenant is tried, of which any may fail without holding up the others; then
+/// somebody begins to watch over them; then they are ready. The log has a line for each step.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/metrics.h"
 #include "core/random.h"
 #include "core/result.h"
 #include "store/database.h"
 #include "store/mongo_database.h"
 #include "tenancy/encrypted_files.h"
+#include "tenancy/placement.h"
 #include "tenancy/session_map.h"
+#include "tenancy/storage_quota.h"
 #include "tenancy/tenant.h"
 #include "tenancy/tenant_databases.h"
 #include "tenancy/tenant_registry.h"
@@ -31,10 +38,12 @@ namespace zona::tenancy {
 struct TenantsOptions {
     std::string directory;  ///< absolute: `core.db`, and `tenants/` with one folder for each
     BuildType build_type = BuildType::kMssp;
+    std::uint64_t storage_quota = 0;  ///< bytes of a tenant without a quota of its own; 0: any
     Backoff backoff{};
     /// Pool, time-outs, TLS and the key of page tokens of databases in MongoDB. With a URI, and
     /// kSingleTenant, the shared database is there; a tenant's own has the address of its record.
     store::MongoOptions mongo{};
+    Placement placement{};  ///< of new tenants without a database host
 };
 
 /// Tenants whose databases are probed at the same time when they are taken in.
@@ -50,12 +59,18 @@ struct TenantsDeps {
     /// Runs what waits for a disk or a network on a thread for that.
     std::function<void(std::move_only_function<void()>)> run_blocking;
     PermissionHook hook;  ///< of every TenantData; may be empty
+    /// Where what is done with tenants' documents is counted; null: it is not.
+    core::MetricRegistry* metrics = nullptr;
     /// Told of each tenant's record when it is read first and when it was changed; any thread, must
     /// not call back. May be empty.
     std::function<void(const Tenant&)> tenant_changed;
     /// Told when next_retry() or in_use() have something new: somebody has to call retry_due() at
     /// that moment. May be empty; any thread.
     std::function<void()> changed;
+    /// Begins to watch over the databases, with the core one: called once by open(), after every
+    /// tenant was tried and before anything is ready. What it begins may ask, and waits for open().
+    /// May be empty.
+    std::function<void(std::shared_ptr<store::Database> core)> watch{};
 };
 
 /// Any thread. What is asked before open() has ended waits for it. Errors of everything that
@@ -76,7 +91,7 @@ class Tenants {
     core::Result<void> open();
 
     /// Makes a tenant and its database; it is served from then on. One whose database host is empty
-    /// gets a file of this host's.
+    /// is placed.
     void create(NewTenant wanted, store::Callback<Tenant> done);
     /// Errors: kNotFound.
     void find(const std::string& code, store::Callback<Tenant> done);
@@ -93,6 +108,12 @@ class Tenants {
     /// Calls `use` on a thread for what waits, with the host's encrypted files once they are open.
     void with_files(
         std::move_only_function<void(core::Result<std::shared_ptr<EncryptedFiles>>)> use);
+    /// Another TenantsOptions::storage_quota from now on.
+    void set_storage_quota(std::uint64_t bytes) { quotas_.set_usual(bytes); }
+    /// Queries that take at least so long are logged from now on; 0: none are.
+    void set_slow_query(std::chrono::milliseconds time) {
+        if (queries_) queries_->set_slow(time);
+    }
     /// One tenant's documents: as SessionMap::find().
     void data_of(std::string_view code, store::Callback<TenantData> done);
 
@@ -116,6 +137,16 @@ class Tenants {
     void note(std::string_view code, const core::Result<void>& used);
     std::optional<core::SystemTime> next_retry() const;
     /// @}
+    /// Whether any tenant has a schedule of its own for backups.
+    bool has_backup_schedules() const;
+    /// @{
+    /// Whether something may have changed since forget_changes(): a tenant or its documents. The
+    /// first one after that is told by TenantsDeps::changed. Always, where nothing is counted. Any
+    /// thread.
+    bool has_changes() const { return changes_ || !queries_; }
+    void note_change();
+    void forget_changes() { changes_ = false; }
+    /// @}
     /// What operations on whole tenants work with (tenant_operations.h); valid as long as `alive`
     /// is kept, which keeps the destructor waiting.
     struct Parts {
@@ -130,6 +161,7 @@ class Tenants {
             open_file;
         /// Blocks until nobody has it open; not on a thread of run_blocking's.
         std::function<void(const std::string& path)> wait_until_closed;
+        const Placement* placement = nullptr;
         BuildType build_type = BuildType::kMssp;
         std::string directory;
         std::shared_ptr<const void> alive;
@@ -156,11 +188,17 @@ class Tenants {
     core::Result<std::shared_ptr<Open>> try_to_open();
     core::Result<void> open_databases(Open& made, const std::string& folder);
     core::Result<void> take_all_in(Open& open);
+    void watch_over(const Open& made);
     void take_in(Open& open, const std::vector<Tenant>& all);
+    void heard_of(const Tenant& tenant);
+    std::shared_ptr<const TenantMeter> meter_of(const std::string& code);
 
     TenantsOptions options_;
     TenantsDeps deps_;
+    StorageQuotas quotas_;
+    std::optional<store::QueryMeter> queries_;
     std::shared_ptr<Files> files_;
+    std::atomic<bool> changes_ = false;
     mutable std::mutex mutex_;
     mutable std::condition_variable settled_;  // phase_ is another one
     // All guarded by mutex_.
@@ -168,6 +206,7 @@ class Tenants {
     std::shared_ptr<Open> open_;  // kOpen
     std::string problem_ = "the tenants' data is being opened";
     std::vector<std::move_only_function<void()>> waiting_;  // kOpening
+    std::set<std::string, std::less<>> backup_schedules_;   // tenants that have one
 };
 
 /// Whose keys the core database is encrypted under, and the shared one. No tenant has this code.

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "core/testing/fake_clock.h"
+#include "core/testing/memory_log.h"
 #include "store/blocking.h"
 #include "tenancy/encrypted_files.h"
 #include "vault/field_sealer.h"
@@ -48,15 +49,20 @@ class TenantsTest : public testing::TestWithParam<BuildType> {
     void make() { make(GetParam()); }
     void make(BuildType type) {
         close();
+        logged_ = log_.lines().size();
         tenants_ = std::make_unique<Tenants>(
             TenantsOptions{.directory = folder_ + "/state", .build_type = type},
             TenantsDeps{
                 .clock = clock_,
                 .random = random_,
-                .log = {},
+                .log = log_.logger(),
                 .open_files = [this] { return open_files(); },
                 .run_blocking = [this](auto work) { asio::post(blocking_, std::move(work)); },
-                .hook = {}});
+                .hook = {},
+                .watch =
+                    [this](const std::shared_ptr<store::Database>& core) {
+                        if (watch_) watch_(core);
+                    }});
     }
     Result<std::unique_ptr<EncryptedFiles>> open_files() {
         return EncryptedFiles::open({.ring = folder_ + "/keys.json",
@@ -114,6 +120,13 @@ class TenantsTest : public testing::TestWithParam<BuildType> {
             out.push_back(tenant.code);
         return out;
     }
+    /// What open() has logged since the last make().
+    std::vector<std::string> messages() const {
+        std::vector<std::string> out;
+        for (const std::string& line : log_.lines())
+            out.emplace_back(json::parse(line).at("message").as_string());
+        return {out.begin() + static_cast<std::ptrdiff_t>(logged_), out.end()};
+    }
     static std::string make_folder() {
         std::string name = "/tmp/zona-tenants-XXXXXX";
         return ::mkdtemp(name.data());
@@ -122,11 +135,40 @@ class TenantsTest : public testing::TestWithParam<BuildType> {
     std::string folder_ = make_folder();
     core::FakeClock clock_;
     core::SystemRandom random_;
+    core::MemoryLog log_;
+    std::size_t logged_ = 0;  ///< lines before the last make()
+    std::function<void(const std::shared_ptr<store::Database>&)> watch_;
     asio::thread_pool blocking_{2};
     std::unique_ptr<vault::RootKeyProvider> root_keys_ =
         vault::make_file_provider(folder_ + "/root-key", random_);
     std::unique_ptr<Tenants> tenants_;
 };
+
+// TEN-22
+TEST_P(TenantsTest, ConnectionsAreTriedThenWatchedAndOnlyThenReady) {
+    ASSERT_TRUE(open());
+    ASSERT_TRUE(create("acme"));
+    make();
+    std::vector<std::string> before;
+    std::optional<std::string> not_ready;
+    std::future<Result<TenantData>> asked;
+    watch_ = [&](const std::shared_ptr<store::Database>& core) {
+        EXPECT_NE(core, nullptr);
+        before = messages();
+        not_ready = tenants_->problem();
+        asked = std::async(std::launch::async, [&] { return data_of("acme"); });
+        EXPECT_EQ(asked.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+    };
+    ASSERT_TRUE(tenants_->open());
+    EXPECT_TRUE(not_ready.has_value());
+    EXPECT_EQ(tenants_->problem(), std::nullopt);
+    EXPECT_TRUE(asked.get());
+    std::vector<std::string> wanted = {"the connections are set", "a tenant has a session",
+                                       "a tenant has a session", "the connections were tried"};
+    EXPECT_EQ(before, wanted);
+    wanted.insert(wanted.end(), {"the pools are watched", "the tenants' data is ready"});
+    EXPECT_EQ(messages(), wanted);
+}
 
 // SEC-01, SEC-03
 TEST_P(TenantsTest, FlaggedFieldsAreSealedUnderTheTenantsOwnKeysInEitherMode) {

@@ -10,8 +10,11 @@
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "tenancy/core_collections.h"
+#include "tenancy/detail/log_ends.h"
 #include "tenancy/detail/operation_parts.h"
-#include "vault/sealed_file.h"
+#include "tenancy/detail/sealed_note.h"
+#include "tenancy/detail/second_thread.h"
+#include "tenancy/detail/whole_parts.h"
 
 namespace zona::tenancy {
 
@@ -22,9 +25,8 @@ using core::Result;
 
 namespace {
 
-constexpr std::string_view kCore = "core";
-constexpr std::string_view kAll = "_all";
-constexpr std::size_t kMostList = std::size_t{64} << 20U;
+constexpr std::string_view kCore = kCoreOwner;
+constexpr std::string_view kAll = kAllBackups;
 
 Error no_list(std::string_view what) {
     return {Code::kConflict, fmt::format("this is no whole backup: {}", what)};
@@ -91,6 +93,9 @@ class Restorer {
         ZONA_TRY(const auto keys, files_.find_keys(kCore));
         ZONA_TRY(WholeList list, read_list(how_.backup, *keys));
         present_.steps = list.members.size();
+        if (how_.at) {
+            ZONA_TRY(ends_, detail::read_ends(how_.backup, list.whole.uuid, *keys));
+        }
         const auto core = std::ranges::find(list.members, kCore, &WholeMember::owner);
         if (core == list.members.end()) return no_list("the core database is not in it");
         ZONA_TRY_VOID(restore_image(*core, how_.state + "/core.db"));
@@ -98,6 +103,11 @@ class Restorer {
         ZONA_TRY_VOID(os::make_directories(how_.state + "/tenants", 0700));
         for (const WholeMember& member : list.members) {
             if (member.owner == kCore) continue;
+            if (member.owner == kSharedImage) {
+                if (how_.at)
+                    ZONA_TRY_VOID(restore_image(member, how_.state + "/tenants/shared.db"));
+                continue;
+            }
             const auto tenant = std::ranges::find(tenants, member.owner, &Tenant::code);
             if (tenant == tenants.end() || tenant->erased_at) continue;
             const std::string file = fmt::format("{}/{}.zbk", how_.backup, member.owner);
@@ -108,6 +118,7 @@ class Restorer {
             }
             ZONA_TRY_VOID(restore_tenant(member, *tenant));
         }
+        if (how_.at) ZONA_TRY_VOID(restore_later(tenants, list));
         return list;
     }
 
@@ -119,6 +130,29 @@ class Restorer {
         return answer_to<std::vector<Tenant>>([&](auto done) { registry.list(std::move(done)); });
     }
 
+    /// Tenants that were made after the backup, and before the moment.
+    Result<void> restore_later(const std::vector<Tenant>& tenants, WholeList& list) {
+        for (const Tenant& tenant : tenants) {
+            if (std::ranges::find(list.members, tenant.code, &WholeMember::owner) !=
+                list.members.end())
+                continue;
+            const std::string file = fmt::format("{}/{}.zbk", how_.backup, tenant.code);
+            ZONA_TRY(const auto there, os::stat_path(file));
+            if (!there || tenant.erased_at) continue;
+            ZONA_TRY(const os::UniqueFd opened, os::open_file(file, O_RDONLY));
+            ZONA_TRY(const BackupTitle title, read_title(opened.get()));
+            if (title.made_at > *how_.at) {
+                how_.log.warn("the tenant was just made then, and has no documents",
+                              {{"tenant", tenant.code}});
+                continue;
+            }
+            const WholeMember later{.owner = tenant.code, .documents = 0, .sha256 = {}};
+            ZONA_TRY_VOID(restore_tenant(later, tenant));
+            ++list.whole.tenants;
+        }
+        return {};
+    }
+
     Result<void> restore_tenant(const WholeMember& member, const Tenant& tenant) {
         const std::string own =
             fmt::format("{}/tenants/{}{}{}", how_.state, tenant.code,
@@ -128,7 +162,8 @@ class Restorer {
             ZONA_TRY_VOID(os::make_directories(own, 0700));
             return restore_image(member, own + "/data.db");
         }
-        return restore_documents(member);
+        // They are in the shared image.
+        return how_.at ? Result<void>() : restore_documents(member);
     }
 
     struct File {
@@ -141,10 +176,10 @@ class Restorer {
         ZONA_TRY(out.fd,
                  os::open_file(fmt::format("{}/{}.zbk", how_.backup, member.owner), O_RDONLY));
         ZONA_TRY(out.title, read_title(out.fd.get()));
-        if (out.title.owner != member.owner)
+        if (out.title.owner != owner_of_member(member.owner))
             return no_list(
                 fmt::format("the file of {} is one of {}", member.owner, out.title.owner));
-        ZONA_TRY(out.keys, files_.find_keys(member.owner));
+        ZONA_TRY(out.keys, files_.find_keys(out.title.owner));
         return out;
     }
 
@@ -173,7 +208,9 @@ class Restorer {
     }
 
     Result<void> same(const WholeMember& member, const BackupSummary& summary) const {
-        if (summary.sha256 == member.sha256 && summary.documents == member.documents) return {};
+        const bool listed = !member.sha256.empty();
+        if (!listed || (summary.sha256 == member.sha256 && summary.documents == member.documents))
+            return {};
         return no_list(fmt::format("the file of {} is not the one that is listed", member.owner));
     }
 
@@ -181,18 +218,25 @@ class Restorer {
         ZONA_TRY(const File file, open(member));
         ZONA_TRY(const os::FileStat status, os::stat_fd(file.fd.get()));
         begin(member.owner, status.size);
+        std::size_t links = 0;
         {
-            ZONA_TRY(const auto writer, files_.write_image(path, member.owner));
+            ZONA_TRY(const auto writer, files_.write_image(path, file.title.owner));
+            detail::SecondThread writing(
+                [&](std::span<const std::byte> pages) { return writer->write(pages); });
             BackupVisitor visitor;
-            visitor.pages = [&](std::span<const std::byte> pages) { return writer->write(pages); };
+            visitor.pages = [&](std::span<const std::byte> pages) { return writing.add(pages); };
             ZONA_TRY(const BackupSummary summary,
                      read_backup(file.fd.get(), file.title, *file.keys, visitor));
+            ZONA_TRY_VOID(writing.finish());
             ZONA_TRY_VOID(same(member, summary));
+            ZONA_TRY(links, add_links(member, summary, *file.keys, *writer));
             ZONA_TRY_VOID(writer->finish());
-            ZONA_TRY_VOID(compare(member, *writer));
+            if (links == 0 && !member.sha256.empty()) ZONA_TRY_VOID(compare(member, *writer));
         }
         ZONA_TRY(const auto database,
-                 files_.open_database(path, member.owner, specs_of(member.owner)));
+                 files_.open_database(path, file.title.owner, specs_of(member.owner)));
+        // Each page was proven by its link; that they belong together is proven here.
+        if (how_.at) return files_.check(path);
         ZONA_TRY(const store::Scope scope, scope_of_owner(member.owner));
         ZONA_TRY(const std::uint64_t documents,
                  store::read_and_wait(*database, [&](store::Reader& reader) {
@@ -202,6 +246,20 @@ class Restorer {
         return Error(Code::kConflict,
                      fmt::format("what was restored of {} has {} documents, and the backup {}",
                                  member.owner, documents, member.documents));
+    }
+
+    /// How many links the moment has.
+    Result<std::size_t> add_links(const WholeMember& member, const BackupSummary& image,
+                                  const vault::DataKeys& keys, store::ImageWriter& writer) const {
+        if (!how_.at) return 0;
+        ZONA_TRY(const auto links,
+                 detail::find_links(fmt::format("{}/{}.zbk", how_.backup, member.owner), ends_,
+                                    *how_.at));
+        ZONA_TRY_VOID(read_log(links, end_of_image(image), keys,
+                               [&](std::uint64_t offset, std::span<const std::byte> pages) {
+                                   return writer.put(offset, pages);
+                               }));
+        return links.size();
     }
 
     /// What was made is read again from the file.
@@ -260,6 +318,7 @@ class Restorer {
     const WholeRestore& how_;
     const core::ProgressSink& tell_;
     EncryptedFiles& files_;
+    detail::LogEnds ends_;
     core::Progress present_;
     std::size_t number_ = 0;
 };
@@ -267,39 +326,41 @@ class Restorer {
 }  // namespace
 
 Result<void> write_list(const WholeList& list, const vault::DataKeys& keys, core::Random& random) {
-    ZONA_TRY(NewFile file, NewFile::create(list.whole.directory + "/whole.zbk"));
-    const std::string line = render_title({.owner = std::string(kCore),
-                                           .id = list.whole.uuid,
-                                           .made_at = list.whole.made_at,
-                                           .zona = list.whole.zona});
-    ZONA_TRY_VOID(os::write_all(file.fd(), line));
-    ZONA_TRY(auto sealed, vault::SealedWriter::create(file.fd(), keys, "list " + line, random));
-    const std::string text = list_text(list);
-    ZONA_TRY_VOID(sealed.write(std::as_bytes(std::span(text))));
-    ZONA_TRY_VOID(sealed.finish());
-    ZONA_TRY_VOID(file.commit());
-    return {};
+    const detail::SealedNote note{.title = {.owner = std::string(kCore),
+                                            .id = list.whole.uuid,
+                                            .made_at = list.whole.made_at,
+                                            .zona = list.whole.zona},
+                                  .text = list_text(list)};
+    return detail::write_note(list.whole.directory + "/whole.zbk", "list", note, keys, random);
 }
 
 Result<WholeList> read_list(const std::string& directory, const vault::DataKeys& keys) {
-    ZONA_TRY(const os::UniqueFd file, os::open_file(directory + "/whole.zbk", O_RDONLY));
-    ZONA_TRY(const BackupTitle title, read_title(file.get()));
-    ZONA_TRY(auto sealed,
-             vault::SealedReader::open(file.get(), keys, "list " + render_title(title)));
-    std::string text;
-    std::vector<std::byte> piece(std::size_t{1} << 16U);
-    for (;;) {
-        ZONA_TRY(const std::size_t got, sealed.read(piece));
-        if (got == 0) break;
-        text.append(reinterpret_cast<const char*>(piece.data()), got);
-        if (text.size() > kMostList) return no_list("its list has no end");
-    }
+    ZONA_TRY(detail::SealedNote note, detail::read_note(directory + "/whole.zbk", "list", keys));
     WholeList out;
-    out.whole.uuid = title.id;
-    out.whole.made_at = title.made_at;
-    out.whole.zona = title.zona;
+    out.whole.uuid = note.title.id;
+    out.whole.made_at = note.title.made_at;
+    out.whole.zona = note.title.zona;
     out.whole.directory = directory;
-    ZONA_TRY_VOID(read_members(text, out));
+    out.whole.until = note.title.made_at;
+    ZONA_TRY_VOID(read_members(note.text, out));
+    return out;
+}
+
+Result<std::optional<std::string>> latest_whole(const std::string& root) {
+    std::optional<std::string> out;
+    ZONA_TRY(const auto there, os::stat_path(root));
+    if (!there) return out;
+    ZONA_TRY(const auto names, os::list_directory(root));
+    core::SystemTime latest{};
+    for (const std::string& name : names) {
+        if (name.ends_with(".tmp")) continue;
+        const std::string directory = root + "/" + name;
+        const auto file = os::open_file(directory + "/whole.zbk", O_RDONLY);
+        const auto title = file ? read_title(file->get()) : file.error();
+        if (!title || (out && title->made_at <= latest)) continue;
+        latest = title->made_at;
+        out = directory;
+    }
     return out;
 }
 
@@ -339,12 +400,21 @@ Result<WholeList> restore_whole(const WholeRestore& restore, const core::Progres
 Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
     ZONA_TRY(const Busy busy, occupy(std::string(kAll)));
+    auto lock = log_turn();
+    // So that there is no gap between the log of the one before and this.
+    if (options_.log == Log::kOn) {
+        if (auto logged = log_held({}); !logged)
+            deps_.log.report("the log before a whole backup has a gap", logged.error());
+    }
     const auto now = std::chrono::floor<std::chrono::milliseconds>(deps_.clock.system());
     WholeBackup whole{.uuid = core::Uuid::v4(deps_.random), .made_at = now, .zona = options_.zona};
     const std::string final_name = path_of(fmt::format("{}/{}", kAll, whole.uuid.to_string()));
     whole.directory = final_name + ".tmp";
     ZONA_TRY_VOID(os::make_directories(whole.directory, 0700));
-    auto filled = fill_whole(parts, whole, tell);
+    std::map<std::string, Logged> logged;
+    auto filled = fill_whole(parts, whole, tell, logged);
+    // The images have taken note of what was written: what was known of the log before is nothing.
+    logged_.clear();
     if (!filled) {
         if (auto removed = remove_tree(whole.directory); !removed)
             deps_.log.report("a part of a backup stays", removed.error());
@@ -355,6 +425,11 @@ Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell
     ZONA_TRY_VOID(os::rename_file(whole.directory, final_name));
     ZONA_TRY_VOID(os::sync_directory(path_of(std::string(kAll))));
     whole.directory = final_name;
+    whole.until = whole.made_at;
+    for (auto& [name, one] : logged)
+        one.image = fmt::format("{}/{}.zbk", final_name, name);
+    logged_ = std::move(logged);
+    lock.unlock();
     if (options_.keep != 0) {
         ZONA_TRY(const auto all, whole_backups());
         for (std::size_t i = options_.keep; i < all.size(); ++i)
@@ -366,7 +441,8 @@ Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell
 /// Tenants first: what the core database says of them is then at least as new as their files, and
 /// its counters are past every number that is in use.
 Result<void> TenantOperations::fill_whole(const Tenants::Parts& parts, WholeBackup& whole,
-                                          const core::ProgressSink& tell) {
+                                          const core::ProgressSink& tell,
+                                          std::map<std::string, Logged>& logged) {
     auto tenants =
         answer_to<std::vector<Tenant>>([&](auto done) { parts.registry->list(std::move(done)); });
     if (!tenants) return tenants.take_error();
@@ -383,12 +459,29 @@ Result<void> TenantOperations::fill_whole(const Tenants::Parts& parts, WholeBack
         ZONA_TRY(const Busy busy, occupy(tenant.code));
         ZONA_TRY(const BackupSummary summary,
                  write_backup(parts, tenant, fmt::format("{}/{}.zbk", whole.directory, tenant.code),
-                              core::Uuid::v4(deps_.random), steps));
+                              core::Uuid::v4(deps_.random), steps, &logged[tenant.code]));
         add(tenant.code, summary);
+        if (summary.content != BackupContent::kImage) logged.erase(tenant.code);
         ++whole.tenants;
     }
-    ZONA_TRY(const BackupSummary core, write_core(parts, whole.directory + "/core.zbk", steps));
-    add(std::string(kCore), core);
+    const bool shared = parts.build_type == BuildType::kSingleTenant && options_.log == Log::kOn;
+    for (const std::string_view name : {kSharedImage, kCore}) {
+        if (name == kSharedImage && !shared) continue;
+        const std::string file(name);
+        auto image = write_core(parts, file, fmt::format("{}/{}.zbk", whole.directory, file), steps,
+                                logged[file]);
+        // The shared one may be in MongoDB.
+        if (!image && name == kSharedImage && image.error().code() == Code::kUnsupported) {
+            logged.erase(file);
+            continue;
+        }
+        if (!image) return image.take_error();
+        const bool twice = name == kSharedImage;
+        list.members.push_back(
+            {.owner = file, .documents = image->documents, .sha256 = image->sha256});
+        whole.documents += twice ? 0 : image->documents;
+        whole.bytes += image->bytes;
+    }
     ZONA_TRY(const std::string ring, os::read_file(parts.files->ring()));
     ZONA_TRY_VOID(os::replace_file(whole.directory + "/keys.json", ring, 0600));
     list.whole = whole;
@@ -397,28 +490,56 @@ Result<void> TenantOperations::fill_whole(const Tenants::Parts& parts, WholeBack
 }
 
 Result<BackupSummary> TenantOperations::write_core(const Tenants::Parts& parts,
-                                                   const std::string& path, Steps& steps) {
-    auto* const file = dynamic_cast<store::SqliteDatabase*>(parts.core.get());
+                                                   const std::string& name, const std::string& path,
+                                                   Steps& steps, Logged& logged) {
+    std::shared_ptr<store::Database> database = parts.core;
+    if (name == kSharedImage) {
+        ZONA_TRY(database, parts.sessions->database(kDefaultTenant, WhileHeld::kOpen));
+    }
+    auto* const file = dynamic_cast<store::SqliteDatabase*>(database.get());
     if (file == nullptr) {
         return Error(Code::kUnsupported,
                      "the core database is no file, and its server's own backups are to be used");
     }
     ZONA_TRY(const auto keys, parts.files->find_keys(kCore));
     ZONA_TRY(NewFile out, NewFile::create(path));
-    const auto now = std::chrono::floor<std::chrono::milliseconds>(deps_.clock.system());
-    BackupTitle title{.owner = std::string(kCore),
-                      .id = core::Uuid::v4(deps_.random),
-                      .made_at = now,
-                      .zona = options_.zona};
-    ZONA_TRY(const auto writer, BackupWriter::create(out.fd(), std::move(title), parts.build_type,
-                                                     BackupContent::kImage, *keys, deps_.random));
-    ZONA_TRY_VOID(file->with_image([&](store::Image& image) {
-        return copy_image(image, *writer, core_collections(), store::Scope::core(), steps);
+    logged = {.database = database,
+              .changes = file->stats().changes,
+              .image = path,
+              .path = name == kSharedImage ? shared_path(parts) : core_path(parts),
+              .end = {}};
+    BackupSummary summary;
+    ZONA_TRY_VOID(file->with_image([&](store::Image& image) -> Result<void> {
+        ZONA_TRY_VOID(note_image(parts, logged));
+        const auto moment = std::chrono::floor<std::chrono::milliseconds>(image.moment());
+        BackupTitle title{.owner = std::string(kCore),
+                          .id = core::Uuid::v4(deps_.random),
+                          .made_at = moment,
+                          .zona = options_.zona};
+        ZONA_TRY(const auto writer,
+                 BackupWriter::create(out.fd(), std::move(title), parts.build_type,
+                                      BackupContent::kImage, *keys, deps_.random));
+        // Of the shared one by the tenants' own files.
+        const Specs specs = name == kSharedImage ? Specs() : core_collections();
+        ZONA_TRY_VOID(copy_image(image, *writer, specs, store::Scope::core(), steps));
+        ZONA_TRY(summary, writer->finish());
+        return {};
     }));
-    ZONA_TRY(BackupSummary summary, writer->finish());
     ZONA_TRY_VOID(out.commit());
+    logged.end = end_of_image(summary);
     return summary;
 }
+
+namespace {
+
+/// Up to when all of a whole backup can be restored.
+Result<core::SystemTime> until_of(const WholeList& list, const vault::DataKeys& keys) {
+    ZONA_TRY(const auto ends, detail::read_ends(list.whole.directory, list.whole.uuid, keys));
+    const auto core = ends.find(std::string(kCore));
+    return core == ends.end() ? list.whole.made_at : core->second.until;
+}
+
+}  // namespace
 
 Result<std::vector<WholeBackup>> TenantOperations::whole_backups() {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
@@ -433,6 +554,12 @@ Result<std::vector<WholeBackup>> TenantOperations::whole_backups() {
         const std::string directory = fmt::format("{}/{}", root, name);
         auto list = read_list(directory, *keys);
         if (list) {
+            if (const auto until = until_of(*list, *keys)) {
+                list->whole.until = *until;
+            } else {
+                deps_.log.report("the end of a log cannot be read", until.error(),
+                                 {{"directory", directory}});
+            }
             out.push_back(std::move(list->whole));
         } else {
             deps_.log.report("a backup cannot be read", list.error(), {{"directory", directory}});
@@ -457,14 +584,16 @@ Result<WholeBackup> TenantOperations::verify_all(const std::string& backup,
     ZONA_TRY(const std::string directory, whole_directory(backup));
     ZONA_TRY(const auto keys, parts.files->find_keys(kCore));
     ZONA_TRY(WholeList list, read_list(directory, *keys));
+    ZONA_TRY(const auto ends, detail::read_ends(directory, list.whole.uuid, *keys));
     Steps steps(tell, list.members.size(), stopping_);
     for (const WholeMember& member : list.members) {
         const std::string path = fmt::format("{}/{}.zbk", directory, member.owner);
-        const auto owned = parts.files->find_keys(member.owner);
+        const std::string owner = owner_of_member(member.owner);
+        const auto owned = parts.files->find_keys(owner);
         ZONA_TRY(const auto there, os::stat_path(path));
         // Erased since, its part of the backup with it.
-        if (!there && !owned) continue;
-        ZONA_TRY(const Opened opened, open_backup(parts, member.owner, path));
+        if (!there && (!owned || member.owner == kSharedImage)) continue;
+        ZONA_TRY(const Opened opened, open_backup(parts, owner, path));
         steps.begin("read " + member.owner, opened.bytes, "bytes");
         BackupVisitor visitor;
         visitor.progress = [&](std::uint64_t bytes) { return steps.at(bytes); };
@@ -474,13 +603,47 @@ Result<WholeBackup> TenantOperations::verify_all(const std::string& backup,
             return no_list(
                 fmt::format("the file of {} is not the one that is listed", member.owner));
         }
+        if (summary.content != BackupContent::kImage) continue;
+        // What was written when the ends were is there, and perhaps more.
+        ZONA_TRY(const auto links, links_until(path, core::SystemTime::max()));
+        const auto end = ends.find(member.owner);
+        if (end != ends.end() && links.size() < end->second.number) {
+            return no_list(
+                fmt::format("link {} of the log of {} is missing", links.size() + 1, member.owner));
+        }
+        ZONA_TRY_VOID(read_log(links, end_of_image(summary), *opened.keys, {}));
     }
     return std::move(list.whole);
+}
+
+Result<std::optional<WholeBackup>> TenantOperations::check_restore(const core::ProgressSink& tell) {
+    ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
+    ZONA_TRY(const auto wholes, whole_backups());
+    if (wholes.empty()) return std::nullopt;
+    const WholeBackup& whole = wholes.front();
+    const std::string directory = scratch_name(parts);
+    WholeRestore restore{.backup = whole.directory,
+                         .state = directory,
+                         .root_keys = parts.files->root_keys(),
+                         .clock = deps_.clock,
+                         .random = deps_.random,
+                         .log = deps_.log};
+    if (whole.until > whole.made_at) restore.at = whole.until;
+    auto restored = restore_whole(restore, tell);
+    auto removed = remove_tree(directory);
+    if (!restored) {
+        deps_.log.report("the latest whole backup could not be restored", restored.error(),
+                         {{"backup", whole.uuid.to_string()}});
+        return restored.take_error().context(fmt::format("backup {}", whole.uuid.to_string()));
+    }
+    if (!removed) return removed.take_error();
+    return std::optional(whole);
 }
 
 Result<void> TenantOperations::remove_whole(const std::string& uuid) {
     ZONA_TRY(const core::Uuid id, core::Uuid::parse(uuid));
     ZONA_TRY(const std::string directory, whole_directory(id.to_string()));
+    const auto lock = log_turn();
     // Not half of one under its name.
     ZONA_TRY_VOID(os::rename_file(directory, directory + ".tmp"));
     return remove_tree(directory + ".tmp");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ struct WholeRestore {
     const core::Clock& clock;
     core::Random& random;  ///< any thread
     core::Logger log;
+    /// As everything was then, by the logs of the backup.
+    std::optional<core::SystemTime> at{};
 };
 
 /// Restores everything into a fresh home, and reads each database that was made once more: it must

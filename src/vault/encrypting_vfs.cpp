@@ -388,6 +388,23 @@ Result<std::map<KeyId, std::uint64_t>> EncryptingVfs::keys_in_use(const std::str
     return detail::count_keys(engine.base, engine.full_path(path));
 }
 
+std::optional<std::vector<std::uint64_t>> EncryptingVfs::take_written(const std::string& path) {
+    Engine& engine = body_->engine;
+    const auto encryption = engine.find(engine.full_path(path).c_str());
+    if (!encryption) return std::nullopt;
+    std::optional<std::vector<bool>> taken;
+    {
+        const std::scoped_lock lock(encryption->state->writing);
+        taken = std::exchange(encryption->state->written, std::vector<bool>());
+    }
+    if (!taken) return std::nullopt;
+    std::vector<std::uint64_t> out;
+    for (std::size_t page = 0; page < taken->size(); ++page) {
+        if ((*taken)[page]) out.push_back(page);
+    }
+    return out;
+}
+
 void EncryptingVfs::remove(const std::string& path) {
     Engine& engine = body_->engine;
     const std::scoped_lock lock(engine.mutex);

@@ -17,7 +17,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/random.h"
 #include "core/result.h"
@@ -79,6 +81,13 @@ class EncryptingVfs {
     ///
     /// Errors: kUnavailable for those of reading; a missing file has no blocks.
     core::Result<std::map<KeyId, std::uint64_t>> keys_in_use(const std::string& path) const;
+
+    /// The pages of the database file that SQLite has written since this was asked last, counted
+    /// from 0, in order; nothing: it was not asked since the path was added, or the path is not
+    /// there. A bit of memory for each page from then on. What is in the log alone is not among
+    /// them: they are what has changed between two images of the file (store::SqliteDatabase::
+    /// with_image()) if this is asked while one is looked at, for nobody writes the file then.
+    std::optional<std::vector<std::uint64_t>> take_written(const std::string& path);
 
   private:
     struct Body;

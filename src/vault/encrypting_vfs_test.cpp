@@ -161,6 +161,59 @@ TEST_F(EncryptingVfsTest, AFlippedBitInAnyPageIsReportedAndNeverRead) {
     EXPECT_EQ(read_all(db), expected);
 }
 
+/// The bytes of as many pages of a database as one likes, read at once; "" is an error.
+std::string pages_of(TestConnection& db, std::size_t first, std::size_t count) {
+    sqlite3_file* file = nullptr;
+    ::sqlite3_file_control(db.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    std::string out(count * kPage, '\0');
+    const int code = file->pMethods->xRead(file, out.data(), static_cast<int>(out.size()),
+                                           static_cast<sqlite3_int64>(first * kPage));
+    return code == SQLITE_OK ? out : "";
+}
+
+// SEC-04
+TEST_F(EncryptingVfsTest, PagesThatAreReadAtOnceAreEachProven) {
+    fill(acme_);
+    std::string bytes = bytes_of(acme_);
+    constexpr std::size_t kAll = 30;
+    std::string one_by_one;
+    {
+        TestConnection db = open(acme_);
+        for (std::size_t page = 0; page < kAll; ++page)
+            one_by_one += pages_of(db, page, 1);
+        ASSERT_EQ(one_by_one.size(), kAll * kPage);
+        for (const std::size_t count : {2U, 16U, 17U, 30U})
+            EXPECT_TRUE(pages_of(db, 0, count) == one_by_one.substr(0, count * kPage)) << count;
+        EXPECT_EQ(pages_of(db, bytes.size() / kPage - 1, 2), "") << "behind the end";
+    }
+    bytes[7 * kPage + 2000] = static_cast<char>(bytes[7 * kPage + 2000] ^ 1);
+    put_bytes(acme_, bytes);
+    TestConnection db = open(acme_);
+    EXPECT_EQ(pages_of(db, 0, 16), "");
+    EXPECT_EQ(pages_of(db, 7, 1), "");
+    EXPECT_TRUE(pages_of(db, 8, 16) == one_by_one.substr(8 * kPage, 16 * kPage));
+}
+
+// SEC-04
+TEST_F(EncryptingVfsTest, PagesThatAreWrittenAtOnceAreReadOneByOne) {
+    fill(acme_);
+    std::string clear;
+    {
+        TestConnection db = open(acme_);
+        clear = pages_of(db, 0, 30);
+        ASSERT_EQ(clear.size(), 30 * kPage);
+        sqlite3_file* file = nullptr;
+        ::sqlite3_file_control(db.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+        ASSERT_EQ(file->pMethods->xWrite(file, clear.data(), static_cast<int>(clear.size()), 0),
+                  SQLITE_OK);
+        EXPECT_EQ(file->pMethods->xWrite(file, clear.data(), static_cast<int>(kPage + 1), 0),
+                  SQLITE_IOERR_WRITE);
+        for (std::size_t page = 0; page < 30; ++page)
+            EXPECT_TRUE(pages_of(db, page, 1) == clear.substr(page * kPage, kPage)) << page;
+    }
+    EXPECT_FALSE(holds(bytes_of(acme_)));
+}
+
 // SEC-04
 TEST_F(EncryptingVfsTest, PagesOpenOnlyWhereTheyWereWritten) {
     fill(acme_);

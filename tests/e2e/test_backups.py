@@ -91,6 +91,50 @@ def test_everything_is_restored_into_a_fresh_home_with_a_key_from_shares(zona, m
         subprocess.run([BIN / 'zona', '--home', fresh, 'kill'], check=True, capture_output=True)
 
 
+# REL-07, REL-08, BG-09
+@MODES
+def test_a_tenant_and_everything_is_restored_as_it_was_at_a_moment(zona, mode, tmp_path):
+    choose(zona, mode)
+    zona.run('tenant', 'create', 'acme')
+    none = zona.run('tenant', 'restore', 'acme', '--at', '1s', '--replace', check=False)
+    assert none.returncode == 3 and 'zona backup create' in none.stderr, none
+    whole = outcome(zona, 'backup', 'create')
+    moment = zona.run('backup', 'list', '--json').data[0]['restorable_until']
+    zona.run('job', 'run', 'backup-log')
+    zona.wait_until(lambda: zona.run('backup', 'list', '--json').data[0]['restorable_until'] > moment)
+    until = zona.run('backup', 'list', '--json').data[0]['restorable_until']
+    restored = outcome(zona, 'tenant', 'restore', 'acme', '--at', until, '--replace')
+    assert restored['restored_to'] <= until
+    early = zona.run('tenant', 'restore', 'acme', '--at', '2020-01-01T00:00:00Z', '--replace', check=False)
+    assert early.returncode == 4 and 'reach from' in early.stderr, early
+    assert zona.run('tenant', 'restore', 'acme', '--replace', check=False).returncode == 2
+    zona.run('job', 'run', 'restore-check')
+    zona.wait_until(lambda: (zona.run('job', 'show', 'restore-check', '--json').data['last_run'] or {}).get('outcome') == 'succeeded')
+
+    shares = zona.run('key', 'export-shares', '--needed', '2', '--total', '3').stdout.splitlines()
+    (tmp_path / 'shares').write_text(f'{shares[0]}\n{shares[1]}\n')
+    directory = zona.home / 'state/backups/_all' / whole['uuid']
+    checked = zona.run('backup', 'check', str(directory), '--shares', str(tmp_path / 'shares'), '--at', until)
+    assert 'restored as of' in checked.stdout, checked
+    made = zona.run('backup', 'restore', str(directory), '--to', str(tmp_path / 'fresh'), '--at', until)
+    assert 'as they were at' in made.stdout, made
+    (tmp_path / 'shares').write_text(f'{shares[0]}\n')
+    assert zona.run('backup', 'check', str(directory), '--shares', str(tmp_path / 'shares'), check=False).returncode == 2
+
+
+# SEC-09
+def test_backups_are_copied_to_another_place(zona, tmp_path):
+    away = tmp_path / 'away'
+    away.mkdir()
+    zona.home.mkdir(exist_ok=True)
+    (zona.home / 'zona.toml').write_text(f'[backup]\ncopy_to = "{away}"\nschedule = "@daily"\n')
+    whole = outcome(zona, 'backup', 'create')
+    zona.run('job', 'run', 'backup-copy')
+    zona.wait_until(lambda: (away / '_all' / whole['uuid'] / 'whole.zbk').exists())
+    assert outcome(zona, 'backup', 'verify', whole['uuid'])['uuid'] == whole['uuid']
+    assert 'the same as in the backup' in zona.run('backup', 'restore', str(away / '_all' / whole['uuid']), '--to', str(tmp_path / 'fresh')).stdout
+
+
 # TEN-12
 def test_a_tenant_is_moved_and_exported(zona, tmp_path):
     zona.run('tenant', 'create', 'acme')

@@ -6,7 +6,8 @@ import pytest
 
 from unix_api import Api
 
-JOBS = ['tenant-retry', 'purge', 'key-rotation', 'store-check', 'pool-health']
+JOBS = ['tenant-retry', 'purge', 'key-rotation', 'store-check', 'pool-health', 'backup',
+        'backup-tenants', 'restore-check', 'backup-log']
 
 
 def job(zona, name):
@@ -32,7 +33,7 @@ def run_to_its_end(zona, name):
     return run
 
 
-# BG-09, BG-11
+# BG-09, BG-11, DATA-35
 def test_jobs_are_listed_with_when_they_are_due_and_what_became_of_them(zona):
     assert list(listed(zona)) == JOBS
     assert listed(zona)['purge']['schedule'] == 'every 1d' and listed(zona)['purge']['due_at']

@@ -101,6 +101,36 @@ def test_the_document_is_valid_openapi_and_the_kept_one(client, root):
         jsonschema.Draft202012Validator.check_schema(client.schema(schema))
 
 
+# DATA-34
+def test_every_answer_has_the_one_envelope(client):
+    """What the document says; that real answers are so is what every other test here asks of each."""
+    others = {'getApiDocument', 'getFrontPage', 'listTenantsPlainly'}   # documents in themselves
+    schemas, responses = client.document['components']['schemas'], client.document['components']['responses']
+    seen = 0
+    for name, (_, _, operation) in client.operations.items():
+        for status, response in operation['responses'].items():
+            if '$ref' in response:
+                response = responses[response['$ref'].rpartition('/')[2]]
+            content = response.get('content', {}).get('application/json')
+            if not content or (status < '300' and name in others):
+                continue
+            schema = content['schema']
+            if '$ref' in schema:
+                schema = schemas[schema['$ref'].rpartition('/')[2]]
+            succeeded = status < '300'
+            wanted = {'success', 'data'} if succeeded else {'success', 'error'}
+            assert wanted <= set(schema['required']) and set(schema['properties']) <= wanted | {'meta'}, (name, status)
+            assert schema['properties']['success'] == {'const': succeeded}, (name, status)
+            if not succeeded:
+                assert {'code', 'message'} <= set(schema['properties']['error']['required']), (name, status)
+            seen += 1
+    assert seen > 500
+    client.data('ping')
+    status, refused = client.ask('getTenant', path={'code': 'nobody'})
+    assert status == 404 and refused['success'] is False
+    assert refused['error']['code'] == 'NOT_FOUND' and 'nobody' in refused['error']['message']
+
+
 # HTTP-14
 def test_the_style_of_the_api_is_kept(root):
     done = subprocess.run([root / 'scripts/check-api'], capture_output=True, text=True)

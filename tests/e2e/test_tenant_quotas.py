@@ -55,13 +55,46 @@ def test_a_noisy_tenant_is_paced_then_refused_and_its_neighbour_is_not(zona):
 def test_a_quota_outlives_the_daemon_and_can_be_taken_back(zona):
     zona.run('tenant', 'update', 'noisy', '--requests-per-second', '1', '--concurrent-requests', '3')
     os.kill(zona.daemon_pid(), signal.SIGKILL)
-    zona.run('tenant', 'list')  # answered when the quotas are read
     assert 429 in {answer.status_code for answer in at_once(zona, 'noisy', 12)}
     zona.run('tenant', 'update', 'noisy', '--requests-per-second', 'default')
     assert zona.run('tenant', 'show', 'noisy', '--json').data['quotas'] == {'concurrent_requests': 3}
     assert {answer.status_code for answer in at_once(zona, 'noisy', 12)} == {200}
     assert [state['quotas'] for state in zona.run('tenant', 'states', 'noisy', '--json').data] == [
         {}, {'requests_per_second': 1, 'concurrent_requests': 3}]
+
+
+# TEN-40
+def test_a_tenant_over_its_storage_quota_reads_and_removes_but_does_not_grow(zona):
+    def put(key, size):
+        return requests.put(f'{zona.url}/api/v1/tenants/noisy/settings/{key}', json={'value': 'x' * size},
+                            headers={'X-API-Key': (zona.home / 'api-key').read_text().strip()}, timeout=30)
+
+    def used():
+        return zona.run('tenant', 'show', 'noisy', '--json').data['storage']
+
+    assert used() == {'documents': 0, 'used_bytes': 0, 'quota_bytes': 0}
+    assert put('a', 5000).status_code == 200
+    zona.run('tenant', 'update', 'noisy', '--storage-bytes', '8000')
+    before = used()
+    assert before['documents'] == 1 and 5128 < before['used_bytes'] < 5300 and before['quota_bytes'] == 8000
+
+    refused = put('b', 5000)
+    assert refused.status_code == 507
+    error = refused.json()['error']
+    assert error['code'] == 'RESOURCE_EXHAUSTED' and '8000 bytes' in error['message'] and str(before['used_bytes']) in error['message']
+    assert used() == before
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+    assert put('b', 5000).status_code == 507 and used() == before
+    assert put('c', 100).status_code == 200
+    assert put('a', 10).status_code == 200   # it shrinks
+    assert put('b', 5000).status_code == 200
+    assert 'bytes of 8000, 3 documents' in zona.run('tenant', 'show', 'noisy').stdout
+    zona.run('tenant', 'update', 'noisy', '--storage-bytes', '1')
+    assert put('d', 1).status_code == 507
+    assert requests.delete(f'{zona.url}/api/v1/tenants/noisy/settings/b', timeout=30,
+                           headers={'X-API-Key': (zona.home / 'api-key').read_text().strip()}).status_code == 200
+    zona.run('tenant', 'update', 'noisy', '--storage-bytes', 'default')
+    assert put('d', 1).status_code == 200
 
 
 def test_a_quota_that_is_no_number_is_refused_and_nothing_changes(zona):

@@ -2,6 +2,6 @@
 import subprocess
 
 
-def run(*command, **options):
+def run(*command, timeout=120, **options):
     """The finished process, its output as text."""
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout, **options)

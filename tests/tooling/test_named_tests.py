@@ -14,6 +14,18 @@ def test_every_test_of_the_table_of_attacks_exists(root):
         assert not test or re.search(rf'^def {test}\(|^TEST\w*\(\w+, {test}\)', source, re.M), f'{path} has no test {test}'
 
 
+def test_every_line_of_the_table_of_outages_names_tests_that_exist(root):
+    lines = [line for line in (root / 'docs/outages.md').read_text().splitlines() if line.startswith('| **')]
+    assert len(lines) > 10
+
+    for line in lines:
+        named = re.findall(r'`((?:tests|src)/[\w/.]+\.(?:py|cpp))(?::(\w+))?`', line.rsplit(' | ', 1)[1])
+        assert named, f'no test proves: {line}'
+        for path, test in named:
+            source = (root / path).read_text()
+            assert not test or re.search(rf'^def {test}\(|^TEST\w*\(\w+, {test}\)', source, re.M), f'{path} has no test {test}'
+
+
 @pytest.mark.parametrize('page', ['README.md'])
 def test_every_test_that_a_page_names_exists(root, page):
     there = {name for path in (root / 'tests').rglob('test_*.py') for name in re.findall(r'^def (test_\w+)', path.read_text(), re.M)}

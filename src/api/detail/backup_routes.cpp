@@ -5,6 +5,7 @@
 
 #include "api/detail/await.h"
 #include "api/detail/execution_routes.h"
+#include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
 #include "identity/api_keys.h"
@@ -35,10 +36,12 @@ const char* const kBackupExample = R"({"id": 3, "uuid": "5b0c1e8e-43f5-4c5e-9d53
     "made_at": "2026-01-31T12:00:00.000Z", "zona": "0.1.0", "content": "image", "documents": 12,
     "size_bytes": 73728, "sha256": "", "file": "acme/5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37.zbk"})";
 const char* const kWholeExample = R"({"uuid": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37",
-    "made_at": "2026-01-31T12:00:00.000Z", "zona": "0.1.0", "tenants": 2, "documents": 40,
+    "made_at": "2026-01-31T12:00:00.000Z", "restorable_until": "2026-01-31T18:30:00.000Z",
+    "zona": "0.1.0", "tenants": 2, "documents": 40,
     "size_bytes": 147456})";
 const char* const kDatabaseExample = R"({"id": 2, "uuid": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37",
-    "tenantcode": "acme", "db_host": "embedded", "db_name": "", "db_username": "",
+    "name": "Acme Ltd.", "tenantcode": "acme", "status": "active",
+    "connection_status": "connected", "db_host": "embedded", "db_name": "", "db_username": "",
     "db_password": ""})";
 
 Shape count(std::string doc) {
@@ -76,6 +79,9 @@ Shape whole_shape() {
         {required("uuid", Shape::text("Its directory below _all in the setting backup.directory.")
                               .format(Format::kUuid)),
          required("made_at", Shape::text("When it was begun.").format(Format::kTime)),
+         required("restorable_until", Shape::text("With its log it can be restored as it was at "
+                                                  "any moment up to this one.")
+                                          .format(Format::kTime)),
          required("zona", Shape::text("The version that made it.")),
          required("tenants", count("In it.")), required("documents", count("In it.")),
          required("size_bytes", count("Of what is in it."))},
@@ -84,14 +90,20 @@ Shape whole_shape() {
 }
 
 Shape database_shape() {
-    return Shape::object({required("id", count("A number, never reused.")),
-                          required("uuid", Shape::text("What it is called.").format(Format::kUuid)),
-                          required("tenantcode", Shape::text("Of the tenant.")),
-                          required("db_host", Shape::text("`embedded`: a file of this host's.")),
-                          required("db_name", Shape::text("May be empty.")),
-                          required("db_username", Shape::text("May be empty.")),
-                          required("db_password", Shape::text("Never shown."))},
-                         "A database that a tenant has.");
+    return Shape::object(
+        {required("id", count("A number, never reused.")),
+         required("uuid", Shape::text("What it is called.").format(Format::kUuid)),
+         required("name", Shape::text("Of the tenant.")),
+         required("tenantcode", Shape::text("Of the tenant.")),
+         required("status",
+                  Shape::text("Of the tenant.").choices({"active", "inactive", "suspended"})),
+         required("connection_status", Shape::text("Of the tenant's database.")
+                                           .choices({"connected", "disconnected", "error"})),
+         required("db_host", Shape::text("`embedded`: a file of this host's.")),
+         required("db_name", Shape::text("May be empty.")),
+         required("db_username", Shape::text("May be empty.")),
+         required("db_password", Shape::text("Never shown."))},
+        "A database that a tenant has.");
 }
 
 ParameterSpec code_parameter() {
@@ -204,13 +216,21 @@ Operation restore_tenant() {
         task("/api/v1/tenants/{code}/restorations", "restoreTenant", "Restore a tenant",
              "Puts a backup in the place of what the tenant has. Meanwhile requests for it are "
              "refused as UNAVAILABLE; what it had stays until all of the new is there. The outcome "
-             "names the backup and its counts."));
+             "names the backup and its counts, and with `at` the moment that was restored, "
+             "`restored_to`."));
     out.body = BodySpec{
         Shape::object(
-            {required("backup", Shape::text("A backup's uuid, or the absolute path of a file on "
-                                            "this host.")
-                                    .length(1, 4096)
-                                    .example(kUuid)),
+            {optional("backup",
+                      Shape::text("A backup's uuid, or the absolute path of a file on this host. "
+                                  "With `at`, of a backup of the whole installation, or none: then "
+                                  "the right one is found.")
+                          .length(1, 4096)
+                          .example(kUuid)),
+             optional("at", Shape::text("As it was then: a time, or how long ago, `10m`. It must "
+                                        "be covered by the log beside a backup of the whole "
+                                        "installation.")
+                                .length(1, 64)
+                                .example("\"2026-01-31T12:00:00Z\"")),
              optional("replace", Shape::boolean("Even if the tenant has documents, which are gone "
                                                 "then.")
                                      .default_value("false")),
@@ -241,11 +261,58 @@ Operation export_tenant() {
     return out;
 }
 
+Shape host_shape() {
+    return Shape::text(
+               "`mongodb://HOST:27017/?replicaSet=NAME`, without user name and password, or "
+               "`embedded`: a file of this host's.")
+        .length(1, 1024);
+}
+
+Shape username_shape() {
+    return Shape::text("Who zona is there.").length(0, 256);
+}
+
+Shape password_shape() {
+    return Shape::text("Kept as ciphertext, and never shown.").length(0, 1024);
+}
+
+Shape address_shape(std::string doc) {
+    return Shape::object(
+        {optional("to", host_shape()),
+         optional("db_name",
+                  Shape::text("Of the database in MongoDB; else `zona_CODE`.").length(0, 63)),
+         optional("db_username", username_shape()), optional("db_password", password_shape())},
+        std::move(doc));
+}
+
 Operation move_tenant() {
-    return of_a_tenant(
-        task("/api/v1/tenants/{code}/moves", "moveTenant", "Move a tenant to a new database",
-             "Copies its documents, compares counts and hashes of both, and serves it from the new "
-             "one. Meanwhile requests for it are refused as UNAVAILABLE."));
+    Operation out = of_a_tenant(
+        task("/api/v1/tenants/{code}/moves", "moveTenant", "Move a tenant to another database",
+             "Copies its documents while it is served, and what has changed meanwhile. Then "
+             "requests for it are refused as UNAVAILABLE until counts and hashes of both are "
+             "compared and the last changes are there. The outcome has its `collections`. After an "
+             "error it is served as before; the same request goes on with a copy that is "
+             "unfinished. Only with a database for each tenant."));
+    out.body = BodySpec{address_shape("Where to."),
+                        {{"mongodb", "To a server of MongoDB",
+                          R"({"to": "mongodb://db.example:27017/?replicaSet=rs0",
+                              "db_username": "zona", "db_password": "a secret"})"}}};
+    return out;
+}
+
+Operation migrate_store() {
+    Operation out =
+        task("/api/v1/migrations", "migrateStore", "Move all tenants to another host",
+             "moveTenant of each in turn that is not at that host; without `to`, of each that is "
+             "not where the setting tenancy.placement says. The outcome has `moved`, with `tenant` "
+             "and `documents`, the number of those that were `there` already, and `findings` about "
+             "who could not be moved, each with `where` and `what`. Sent again it goes on.");
+    out.body = BodySpec{
+        Shape::object({optional("to", host_shape()), optional("db_username", username_shape()),
+                       optional("db_password", password_shape())},
+                      "Where to."),
+        {{"mongodb", "To a server of MongoDB", R"({"to": "mongodb://db.example:27017/"})"}}};
+    return out;
 }
 
 Operation erase_tenant() {
@@ -339,6 +406,7 @@ json::object shown(const BackupRecord& record) {
 json::object shown(const WholeBackup& whole) {
     return {{"uuid", whole.uuid.to_string()},
             {"made_at", core::to_rfc3339(whole.made_at)},
+            {"restorable_until", core::to_rfc3339(whole.until)},
             {"zona", whole.zona},
             {"tenants", whole.tenants},
             {"documents", whole.documents},
@@ -354,22 +422,36 @@ json::array shown(const std::vector<tenancy::CollectionSum>& sums) {
 }
 
 json::object shown(const tenancy::BackupSummary& summary) {
-    return {{"uuid", summary.title.id.to_string()},
-            {"of", summary.title.owner},
-            {"made_at", core::to_rfc3339(summary.title.made_at)},
-            {"content", to_string(summary.content)},
-            {"documents", summary.documents},
-            {"sha256", summary.sha256},
-            {"collections", shown(summary.collections)}};
+    json::object out = {{"uuid", summary.title.id.to_string()},
+                        {"of", summary.title.owner},
+                        {"made_at", core::to_rfc3339(summary.title.made_at)},
+                        {"content", to_string(summary.content)},
+                        {"documents", summary.documents},
+                        {"sha256", summary.sha256},
+                        {"collections", shown(summary.collections)}};
+    if (summary.restored_to) out["restored_to"] = core::to_rfc3339(*summary.restored_to);
+    return out;
+}
+
+json::array shown(const std::vector<tenancy::Finding>& findings) {
+    json::array out;
+    for (const tenancy::Finding& finding : findings)
+        out.push_back({{"where", finding.where}, {"what", finding.what}});
+    return out;
 }
 
 json::object shown(const tenancy::CheckReport& report) {
-    json::array findings;
-    for (const tenancy::Finding& finding : report.findings)
-        findings.push_back({{"where", finding.where}, {"what", finding.what}});
     return {{"databases", report.databases},
             {"documents", report.documents},
-            {"findings", std::move(findings)}};
+            {"findings", shown(report.findings)}};
+}
+
+json::object shown(const tenancy::MigrationReport& report) {
+    json::array moved;
+    for (const tenancy::MigrationReport::Moved& one : report.moved)
+        moved.push_back({{"tenant", one.tenant}, {"documents", one.documents}});
+    return {
+        {"moved", std::move(moved)}, {"there", report.there}, {"findings", shown(report.findings)}};
 }
 
 std::string text_in(const json::object& body, std::string_view key) {
@@ -380,6 +462,14 @@ std::string text_in(const json::object& body, std::string_view key) {
 bool flag_in(const json::object& body, std::string_view key) {
     const json::value* value = body.if_contains(key);
     return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+tenancy::DatabaseAddress address_in(const Call& call) {
+    const json::object& body = call.body().get_object();
+    return {.host = text_in(body, "to"),
+            .name = text_in(body, "db_name"),
+            .username = text_in(body, "db_username"),
+            .password = core::Secret(text_in(body, "db_password"))};
 }
 
 /// The JSON of what an operation gives.
@@ -419,7 +509,10 @@ class BackupRoutes {
         for (const tenancy::DatabaseRecord& one : all) {
             data.push_back({{"id", one.id},
                             {"uuid", one.uuid},
+                            {"name", tenant.name},
                             {"tenantcode", one.tenant},
+                            {"status", to_string(tenant.status)},
+                            {"connection_status", to_string(tenant.connection_status)},
                             {"db_host", one.database.host},
                             {"db_name", one.database.name},
                             {"db_username", one.database.username},
@@ -463,6 +556,14 @@ class BackupRoutes {
                                                         ? tenancy::Existing::kReplace
                                                         : tenancy::Existing::kRefuse,
                                         .of = text_in(body, "of")};
+        if (const std::string at = text_in(body, "at"); !at.empty()) {
+            auto moment = core::parse_moment(at, deps_.clock.system());
+            if (!moment) co_return moment.take_error().detail({"at", "", ""});
+            request.at = *moment;
+        } else if (request.backup.empty()) {
+            co_return Error(Code::kInvalidArgument, "nothing says what is to be restored")
+                .detail({"backup", "", "give a backup, or with `at` a moment"});
+        }
         co_return run(call, "restore", tenant.code,
                       [this, request = std::move(request)](const core::ProgressSink& tell) {
                           return outcome(operations_.restore(request, tell));
@@ -492,12 +593,20 @@ class BackupRoutes {
 
     Answer move(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
-        co_return run(
-            call, "move", tenant.code,
-            [this, code = tenant.code](const core::ProgressSink& tell) -> Result<json::object> {
-                ZONA_TRY(const auto sums, operations_.move(code, tell));
-                return json::object{{"collections", shown(sums)}};
-            });
+        tenancy::MoveRequest request{.tenant = tenant.code, .to = address_in(call)};
+        co_return run(call, "move", tenant.code,
+                      [this, request = std::move(request)](
+                          const core::ProgressSink& tell) -> Result<json::object> {
+                          ZONA_TRY(const auto sums, operations_.move(request, tell));
+                          return json::object{{"collections", shown(sums)}};
+                      });
+    }
+
+    Answer migrate(Call& call) const {
+        co_return run(call, "migrate", "",
+                      [this, to = address_in(call)](const core::ProgressSink& tell) {
+                          return outcome(operations_.migrate(to, tell));
+                      });
     }
 
     Answer erase(Call& call) const {
@@ -610,17 +719,14 @@ Result<void> add_backup_routes(Service& service, const DaemonApiDeps* deps,
                                                  {restore_tenant(), &BackupRoutes::restore},
                                                  {export_tenant(), &BackupRoutes::export_data},
                                                  {move_tenant(), &BackupRoutes::move},
+                                                 {migrate_store(), &BackupRoutes::migrate},
                                                  {erase_tenant(), &BackupRoutes::erase},
                                                  {list_whole(), &BackupRoutes::list_whole},
                                                  {back_up_all(), &BackupRoutes::back_up_all},
                                                  {verify_whole(), &BackupRoutes::verify_whole},
                                                  {delete_whole(), &BackupRoutes::remove_whole},
                                                  {check_store(), &BackupRoutes::check}};
-    for (const auto& [operation, member] : rows) {
-        ZONA_TRY_VOID(service.add(
-            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
-    }
-    return {};
+    return add_members(service, routes, rows);
 }
 
 }  // namespace zona::api

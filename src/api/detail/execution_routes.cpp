@@ -8,6 +8,7 @@
 #include "api/detail/await.h"
 #include "api/detail/render.h"
 #include "api/detail/request_body.h"
+#include "api/detail/route_table.h"
 #include "api/detail/stream_form.h"
 #include "core/json.h"
 #include "core/time_format.h"
@@ -390,11 +391,7 @@ Result<void> add_execution_routes(Service& service, Executions* executions,
     const std::pair<Operation, Member> rows[] = {{list_executions(), &ExecutionRoutes::list},
                                                  {get_execution(), &ExecutionRoutes::get},
                                                  {follow_execution(), &ExecutionRoutes::follow}};
-    for (const auto& [operation, member] : rows) {
-        ZONA_TRY_VOID(service.add(
-            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
-    }
-    return {};
+    return add_members(service, routes, rows);
 }
 
 }  // namespace zona::api

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "api/detail/await.h"
+#include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "core/time_format.h"
@@ -375,11 +376,7 @@ Result<void> add_job_routes(Service& service, jobs::Scheduler* jobs) {
         {change("resume", "Resume a job", "If it was due meanwhile, it is run once."),
          &JobRoutes::resume},
         {cancel_job(), &JobRoutes::cancel}};
-    for (const auto& [operation, member] : rows) {
-        ZONA_TRY_VOID(service.add(
-            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
-    }
-    return {};
+    return add_members(service, routes, rows);
 }
 
 }  // namespace zona::api

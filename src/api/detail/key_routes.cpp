@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/detail/await.h"
+#include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "core/time_format.h"
@@ -281,11 +282,7 @@ Result<void> add_key_routes(Service& service, const KeyDeps* deps, tenancy::Tena
                                                  {create_key(), &KeyRoutes::create},
                                                  {rotate_key(), &KeyRoutes::rotate},
                                                  {revoke_key(), &KeyRoutes::revoke}};
-    for (const auto& [operation, member] : rows) {
-        ZONA_TRY_VOID(service.add(
-            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
-    }
-    return {};
+    return add_members(service, routes, rows);
 }
 
 }  // namespace zona::api

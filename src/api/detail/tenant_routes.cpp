@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "api/detail/await.h"
+#include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
 #include "tenancy/tenants.h"
@@ -22,6 +23,8 @@ namespace {
 
 constexpr const char* kRequestsPerSecond = "requests_per_second";
 constexpr const char* kConcurrentRequests = "concurrent_requests";
+constexpr const char* kStorageBytes = "storage_bytes";
+constexpr std::int64_t kMostStorage = 1LL << 50;
 constexpr const char* kStatuses[] = {"active", "inactive", "suspended"};
 
 Shape status_shape(std::string doc) {
@@ -41,18 +44,33 @@ Shape quota_shape(std::string doc) {
     return Shape::integer(std::move(doc)).range(0, 1'000'000).example("200");
 }
 
+Shape storage_shape(std::string doc) {
+    return Shape::integer(std::move(doc)).range(0, kMostStorage).example("1073741824");
+}
+
 Shape quotas_shape() {
     return Shape::object(
         {optional(kRequestsPerSecond, quota_shape("`0`: any number.")),
-         optional(kConcurrentRequests, quota_shape("At work at the same time; `0`: any number."))},
+         optional(kConcurrentRequests, quota_shape("At work at the same time; `0`: any number.")),
+         optional(kStorageBytes, storage_shape("What its documents may take; `0`: any number."))},
         "How much its keys may take; what is left out is as the settings `tenancy.*` say.");
 }
 
 Shape new_quotas_shape() {
     return Shape::object(
         {optional(kRequestsPerSecond, quota_shape("`0`: any number; null: as usual.").nullable()),
-         optional(kConcurrentRequests, quota_shape("As above, at the same time.").nullable())},
+         optional(kConcurrentRequests, quota_shape("As above, at the same time.").nullable()),
+         optional(kStorageBytes, storage_shape("As above, of its documents.").nullable())},
         "How much its keys may take; what is left out stays as it is.");
+}
+
+Shape storage_use_shape() {
+    return Shape::object(
+        {required("documents", Shape::integer("How many it has.")),
+         required("used_bytes", Shape::integer("Their text, and 128 bytes for each.")),
+         required("quota_bytes", Shape::integer("What they may take; `0`: any number."))},
+        "What its documents take. Only where one tenant is shown; null: nobody counts it, as with "
+        "a database in MongoDB, or its database cannot be used now.");
 }
 
 Shape tenant_shape() {
@@ -69,7 +87,7 @@ Shape tenant_shape() {
          required("contact_email", Shape::text("May be empty.")),
          required("configuration", settings_shape("Its own settings.")),
          required("compliance_settings", settings_shape("Of retention and masking.")),
-         required("quotas", quotas_shape()),
+         required("quotas", quotas_shape()), optional("storage", storage_use_shape().nullable()),
          required("created_at", Shape::text("When it was made.").format(Format::kTime)),
          required("updated_at", Shape::text("When its record changed.").format(Format::kTime)),
          required("erased_at", Shape::text("When all that was stored of it was erased.")
@@ -163,7 +181,9 @@ Operation create_tenant() {
                          .description = "It is served from now on.",
                          .shape = Shape::component("Tenant"),
                          .example = kTenantExample}},
-            .errors = {{Code::kConflict, "A tenant has this code, or had it once."}}};
+            .errors = {{Code::kConflict,
+                        "A tenant has this code, or had it once; or the licence allows no "
+                        "more tenants."}}};
 }
 
 Operation get_tenant() {
@@ -256,14 +276,16 @@ json::object shown(const tenancy::OwnQuota& quota) {
     json::object out;
     if (quota.requests_per_second) out[kRequestsPerSecond] = *quota.requests_per_second;
     if (quota.concurrency) out[kConcurrentRequests] = *quota.concurrency;
+    if (quota.storage_bytes) out[kStorageBytes] = *quota.storage_bytes;
     return out;
 }
 
-tenancy::QuotaChange quota_in(const json::object& quotas, std::string_view key) {
+template <class Number>
+std::optional<std::optional<Number>> quota_in(const json::object& quotas, std::string_view key) {
     const json::value* value = quotas.if_contains(key);
     if (value == nullptr) return std::nullopt;
-    if (value->is_null()) return std::optional<std::uint32_t>();
-    return std::optional(value->to_number<std::uint32_t>());
+    if (value->is_null()) return std::optional<Number>();
+    return std::optional(value->to_number<Number>());
 }
 
 json::object shown(const Tenant& tenant) {
@@ -339,7 +361,9 @@ class TenantRoutes {
             tenants_.find(code, std::move(done));
         };
         ZONA_CO_TRY(const Tenant found, co_await answer_of<Tenant>(std::move(begin)));
-        co_return Response::success(core::to_json(shown(found)));
+        json::object data = shown(found);
+        data["storage"] = co_await storage_of(found.code);
+        co_return Response::success(core::to_json(data));
     }
 
     Answer update(Call& call) const {
@@ -349,8 +373,9 @@ class TenantRoutes {
         if (body.contains("name")) change.name = text_in(body, "name");
         if (body.contains("contact_email")) change.contact_email = text_in(body, "contact_email");
         if (const auto quotas = object_in(body, "quotas")) {
-            change.requests_per_second = quota_in(*quotas, kRequestsPerSecond);
-            change.concurrency = quota_in(*quotas, kConcurrentRequests);
+            change.requests_per_second = quota_in<std::uint32_t>(*quotas, kRequestsPerSecond);
+            change.concurrency = quota_in<std::uint32_t>(*quotas, kConcurrentRequests);
+            change.storage_bytes = quota_in<std::uint64_t>(*quotas, kStorageBytes);
         }
         auto begin = [this, code = call.path("code"),
                       change = std::move(change)](process::Callback<Tenant> done) mutable {
@@ -382,6 +407,23 @@ class TenantRoutes {
     }
 
   private:
+    /// Null: it cannot be told.
+    asio::awaitable<json::value> storage_of(std::string code) const {
+        auto open = [this, code = std::move(code)](process::Callback<tenancy::TenantData> done) {
+            tenants_.data_of(code, std::move(done));
+        };
+        const auto data = co_await answer_of<tenancy::TenantData>(std::move(open));
+        if (!data) co_return nullptr;
+        auto ask = [&data](process::Callback<store::StorageUse> done) {
+            data->storage_use(std::move(done));
+        };
+        const auto use = co_await answer_of<store::StorageUse>(std::move(ask));
+        if (!use) co_return nullptr;
+        co_return json::object{{"documents", use->documents},
+                               {"used_bytes", use->bytes},
+                               {"quota_bytes", data->storage_quota()}};
+    }
+
     enum class Form : std::uint8_t { kEnvelope, kPlain };
 
     Answer every(json::object (*form)(const Tenant&), Form envelope) const {
@@ -415,11 +457,7 @@ Result<void> add_tenant_routes(Service& service, tenancy::Tenants* tenants) {
         {list_tenant_states(), &TenantRoutes::states},
         {set_tenant_status(), &TenantRoutes::set_status},
         {list_tenants_plainly(), &TenantRoutes::list_plainly}};
-    for (const auto& [operation, member] : rows) {
-        ZONA_TRY_VOID(service.add(
-            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
-    }
-    return {};
+    return add_members(service, routes, rows);
 }
 
 }  // namespace zona::api

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "api/detail/await.h"
+#include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
 #include "tenancy/tenant_settings.h"
@@ -225,11 +226,7 @@ Result<void> add_tenant_setting_routes(Service& service, tenancy::Tenants* tenan
         {get_operation(), &TenantSettingRoutes::get},
         {put_operation(), &TenantSettingRoutes::put},
         {remove_operation(), &TenantSettingRoutes::remove}};
-    for (const auto& [operation, member] : rows) {
-        ZONA_TRY_VOID(service.add(
-            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
-    }
-    return {};
+    return add_members(service, routes, rows);
 }
 
 }  // namespace zona::api

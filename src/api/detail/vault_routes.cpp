@@ -1,11 +1,17 @@
 #include "api/detail/vault_routes.h"
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include "api/detail/await.h"
+#include "api/detail/execution_routes.h"
+#include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
+#include "tenancy/key_care.h"
+#include "tenancy/key_rotation.h"
 
 namespace zona::api {
 
@@ -76,6 +82,8 @@ Operation get_vault() {
 }
 
 Operation rotate_keys() {
+    AnswerSpec begun = not_waited_for("rotateDataKeys");
+    begun.description = "It goes on as an execution, whose path the header Location names.";
     return {.method = Method::kPost,
             .path = "/api/v1/vault/rotations",
             .id = "rotateDataKeys",
@@ -84,15 +92,15 @@ Operation rotate_keys() {
             .summary = "Give one owner, or all, a new key",
             .description =
                 "What is written from then on is under the new key; what is there stays readable, "
-                "and is encrypted anew while it is used. Old keys are kept, for backups.",
+                "and is encrypted anew beside its use. Then the old keys are forgotten, but for "
+                "those of an owner with backups, which need them. One at a time, this or the job "
+                "key-rotation. The outcome has the `owners` and counts: `rotated`, `retired`, "
+                "`waiting` for backups, `passwords` and `resealed` documents.",
             .body = BodySpec{Shape::object({optional("owner", owner_shape("Else all."))}),
                              {{"one", "One tenant", R"({"owner": "acme"})"}}},
-            .answers = {{.status = 201,
-                         .description = "Who has a new key.",
-                         .shape = Shape::array("Those.", Shape::component("KeyOwner")),
-                         .example = std::string("[") + kOwnerExample + "]"}},
+            .answers = {std::move(begun)},
             .errors = {{Code::kNotFound, "It has no keys, or they were revoked."},
-                       {Code::kConflict, "The tenant was erased."}}};
+                       {Code::kConflict, "The keys are being changed already."}}};
 }
 
 Operation rewrap_keys() {
@@ -170,9 +178,24 @@ std::string text_in(const json::value& body, std::string_view key) {
     return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
+Result<json::object> rotate_all(const tenancy::KeyRotation::Turn& turn, const std::string& owner,
+                                const core::ProgressSink& tell) {
+    std::vector<std::string> owners = {owner};
+    if (owner.empty()) {
+        ZONA_TRY(owners, turn.owners());
+    }
+    ZONA_TRY(const tenancy::Rotated done,
+             turn.rotate_all(owners, {.age = {}, .go_on = {}, .tell = tell}));
+    json::array names(owners.begin(), owners.end());
+    return json::object{{"owners", std::move(names)},  {"rotated", done.rotated},
+                        {"retired", done.retired},     {"waiting", done.waiting},
+                        {"passwords", done.passwords}, {"resealed", done.resealed}};
+}
+
 class VaultRoutes {
   public:
-    explicit VaultRoutes(tenancy::KeyCare care) : care_(std::move(care)) {}
+    VaultRoutes(const DaemonApiDeps& deps, Executions& executions)
+        : deps_(deps), executions_(executions), care_(deps.tenants, deps.logging.logger("vault")) {}
 
     Answer show(Call&) const {
         auto begin = [this](process::Callback<KeyReport> done) { care_.report(std::move(done)); };
@@ -181,14 +204,28 @@ class VaultRoutes {
     }
 
     Answer rotate(Call& call) const {
-        using Owners = std::vector<KeyOwner>;
-        auto begin = [this, owner = text_in(call.body(), "owner")](process::Callback<Owners> done) {
-            care_.rotate(owner, std::move(done));
+        const std::string owner = text_in(call.body(), "owner");
+        auto begin = [this](process::Callback<KeyReport> done) { care_.report(std::move(done)); };
+        ZONA_CO_TRY(const KeyReport report, co_await answer_of<KeyReport>(std::move(begin)));
+        const bool has_keys = std::ranges::any_of(report.owners, [&](const KeyOwner& one) {
+            return one.tenant == owner && !one.erased_at;
+        });
+        if (!owner.empty() && !has_keys) {
+            co_return core::Error(Code::kNotFound, fmt::format("'{}' has no keys", owner))
+                .detail({"/owner", "", "zona vault keys shows who has some",
+                         core::Detail::Place::kPointer});
+        }
+        ZONA_CO_TRY(tenancy::KeyRotation::Turn turn, deps_.rotation.begin());
+        Executions::Request request{.operation = call.operation().id,
+                                    .action = "rotate",
+                                    .correlation_id = call.request().correlation_id,
+                                    .subject = owner};
+        auto task = [turn = std::move(turn), owner](const core::ProgressSink& tell) {
+            return rotate_all(turn, owner, tell);
         };
-        ZONA_CO_TRY(const Owners rotated, co_await answer_of<Owners>(std::move(begin)));
-        for (const KeyOwner& owner : rotated)
-            care_.begin_reencryption(owner.tenant);
-        co_return Response::success(core::to_json(shown(rotated)), {}, 201);
+        ZONA_CO_TRY(const ExecutionPtr execution,
+                    executions_.run(std::move(request), std::move(task), deps_.run_long));
+        co_return accepted(execution, call.request());
     }
 
     Answer rewrap(Call&) const {
@@ -213,25 +250,24 @@ class VaultRoutes {
     }
 
   private:
+    const DaemonApiDeps& deps_;
+    Executions& executions_;
     tenancy::KeyCare care_;
 };
 
 }  // namespace
 
-Result<void> add_vault_routes(Service& service, std::optional<tenancy::KeyCare> care) {
+Result<void> add_vault_routes(Service& service, const DaemonApiDeps* deps, Executions* executions) {
     service.name("KeyOwner", key_owner_shape());
     service.name("Vault", vault_shape());
-    const auto routes = care ? std::make_shared<const VaultRoutes>(*std::move(care)) : nullptr;
+    const auto routes =
+        deps == nullptr ? nullptr : std::make_shared<const VaultRoutes>(*deps, *executions);
     using Member = Answer (VaultRoutes::*)(Call&) const;
     const std::pair<Operation, Member> rows[] = {{get_vault(), &VaultRoutes::show},
                                                  {rotate_keys(), &VaultRoutes::rotate},
                                                  {rewrap_keys(), &VaultRoutes::rewrap},
                                                  {revoke_keys(), &VaultRoutes::revoke}};
-    for (const auto& [operation, member] : rows) {
-        ZONA_TRY_VOID(service.add(
-            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
-    }
-    return {};
+    return add_members(service, routes, rows);
 }
 
 }  // namespace zona::api

@@ -1,14 +1,14 @@
 // The routes of /api/v1/vault: the keys that tenants' data is encrypted under.
 #pragma once
 
-#include <optional>
-
+#include "api/daemon_api.h"
+#include "api/detail/executions.h"
 #include "api/service.h"
-#include "tenancy/key_care.h"
 
 namespace zona::api {
 
-/// None where nobody asks.
-core::Result<void> add_vault_routes(Service& service, std::optional<tenancy::KeyCare> care);
+/// Both outlive the service; null where nobody asks.
+core::Result<void> add_vault_routes(Service& service, const DaemonApiDeps* deps,
+                                    Executions* executions);
 
 }  // namespace zona::api

@@ -71,7 +71,7 @@ Status carry_out_verb(Context& context, const Command& command) {
         case Verb::kBackup:
             return backups(context, std::get<BackupOptions>(options));
         case Verb::kStore:
-            return check_store(context, std::get<StoreOptions>(options));
+            return store(context, std::get<StoreOptions>(options));
         case Verb::kVault:
             return vault(context, std::get<VaultOptions>(options));
         case Verb::kContext:

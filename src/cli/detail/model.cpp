@@ -205,7 +205,7 @@ namespace {
 /// What a task has made or found, for people: its texts and numbers.
 void read_task(const json::object& from, Execution& execution) {
     static constexpr std::array kTasks = {"backup", "verify", "restore", "export",
-                                          "move",   "erase",  "check"};
+                                          "move",   "erase",  "check",   "migrate"};
     // "restore" is also what is done to processes, of which a count is told.
     execution.is_task =
         std::ranges::find(kTasks, execution.action) != kTasks.end() && execution.processes == 0;
@@ -222,6 +222,13 @@ void read_task(const json::object& from, Execution& execution) {
         } else if (value.is_int64()) {
             execution.outcome.push_back(
                 fmt::format("{:<17} {}", std::string_view(key), value.get_int64()));
+        } else if (key == "moved" && value.is_array()) {
+            for (const json::value& one : value.get_array()) {
+                if (!one.is_object()) continue;
+                execution.outcome.push_back(fmt::format(
+                    "moved             {}, {} documents", text_of(one.get_object(), "tenant"),
+                    integer_of(one.get_object(), "documents").value_or(0)));
+            }
         } else if (key == "findings" && value.is_array()) {
             for (const json::value& one : value.get_array()) {
                 if (!one.is_object()) continue;

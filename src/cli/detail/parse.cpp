@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/detail/flag_values.h"
 #include "cli/detail/text.h"
 #include "cli/detail/verb_parser.h"
 #include "core/text.h"
@@ -26,44 +27,6 @@ Error wrong(string message) {
     return Error(Code::kInvalidArgument, std::move(message));
 }
 
-Result<std::int64_t> integer_of(string_view flag, const string& text, std::int64_t least) {
-    const Result<std::int64_t> number = core::parse_integer(text);
-    if (!number || *number < least) {
-        return wrong(fmt::format("{} takes a whole number{}, not '{}'", flag,
-                                 least >= 0 ? fmt::format(" from {} on", least) : "",
-                                 escape_control(text)));
-    }
-    return *number;
-}
-
-Result<vector<string>> split_words(string_view flag, string_view text) {
-    vector<string> words;
-    string word;
-    bool inside = false;
-    char quote = 0;
-    for (const char c : text) {
-        if (quote != 0) {
-            if (c == quote) {
-                quote = 0;
-            } else {
-                word += c;
-            }
-        } else if (c == '\'' || c == '"') {
-            quote = c;
-            inside = true;
-        } else if (c == ' ' || c == '\t') {
-            if (inside) words.push_back(std::exchange(word, {}));
-            inside = false;
-        } else {
-            word += c;
-            inside = true;
-        }
-    }
-    if (quote != 0) return wrong(fmt::format("{}: a quote ({}) is not closed", flag, quote));
-    if (inside) words.push_back(std::move(word));
-    return words;
-}
-
 vector<string> split_commas(const vector<string>& texts) {
     vector<string> parts;
     for (const string& text : texts) {
@@ -77,62 +40,24 @@ vector<string> split_commas(const vector<string>& texts) {
     return parts;
 }
 
-/// A number (0 is one per CPU, negative so many fewer) or "max".
-Result<void> read_instances(AppSetting& setting, const string& value) {
-    setting.text = value;
-    if (value == "max") return {};
-    const Result<std::int64_t> number = core::parse_integer(value);
-    if (!number) {
-        return wrong(fmt::format("--instances takes a whole number or max, not '{}'",
-                                 escape_control(value)));
-    }
-    setting.kind = AppSetting::Kind::kNumber;
-    setting.number = *number;
-    return {};
+string_view name_of(const auto& row) {
+    if constexpr (requires { row.name; })
+        return row.name;
+    else
+        return row.first;
 }
 
-Result<AppSetting> setting_of(const AppFlag& flag, const string& value) {
-    AppSetting setting;
-    setting.key = flag.key;
-    const string_view names = flag.names;
-    setting.flag =
-        names.substr(names.find("--"), names.find(',', names.find("--")) - names.find("--"));
-    using Kind = AppSetting::Kind;
-    switch (flag.kind) {
-        case ValueKind::kText:
-            setting.text = value;
-            break;
-        case ValueKind::kInstances:
-            ZONA_TRY_VOID(read_instances(setting, value));
-            break;
-        case ValueKind::kInteger: {
-            setting.kind = Kind::kNumber;
-            const std::int64_t least = setting.key == "nice" ? -20 : 0;
-            ZONA_TRY(setting.number, integer_of(setting.flag, value, least));
-            break;
-        }
-        case ValueKind::kDuration: {
-            setting.kind = Kind::kNumber;
-            auto duration = core::parse_duration(value);
-            if (!duration) return duration.take_error().context(setting.flag);
-            setting.number = duration->count();
-            break;
-        }
-        case ValueKind::kWords: {
-            setting.kind = Kind::kList;
-            ZONA_TRY(setting.list, split_words(setting.flag, value));
-            break;
-        }
-        case ValueKind::kTrueFlag:
-        case ValueKind::kFalseFlag:
-            setting.kind = Kind::kBoolean;
-            setting.number = flag.kind == ValueKind::kTrueFlag ? 1 : 0;
-            break;
-        case ValueKind::kPipeFlag:
-            setting.text = "pipe";
-            break;
+/// What `word` means to a verb that has actions. Errors: kInvalidArgument, with what there is.
+template <class Row, std::size_t kRows>
+Result<const Row*> row_of(Verb verb, const string& word, const std::array<Row, kRows>& rows) {
+    vector<string> known;
+    for (const Row& row : rows) {
+        if (name_of(row) == word) return &row;
+        known.emplace_back(name_of(row));
     }
-    return setting;
+    return wrong(fmt::format("zona {} has no '{}'{}", info(verb).name, escape_control(word),
+                             core::suggestion(word, known)))
+        .detail({"", "", fmt::format("usage: zona {} {}", info(verb).name, info(verb).synopsis)});
 }
 
 Wait wait_of(const RawWords& raw) {
@@ -277,14 +202,7 @@ Result<VerbOptions> key_options(const RawWords& raw) {
     const vector<string>& words = raw.positionals;
     KeyOptions out;
     if (!words.empty()) {
-        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
-        if (row == kActions.end()) {
-            const vector<string> known{"list",   "create",        "rotate",
-                                       "revoke", "export-shares", "import-shares"};
-            return wrong(fmt::format("zona key has no '{}'{}", escape_control(words[0]),
-                                     core::suggestion(words[0], known)))
-                .detail({"", "", fmt::format("usage: zona key {}", info(Verb::kKey).synopsis)});
-        }
+        ZONA_TRY(const auto* const row, row_of(Verb::kKey, words[0], kActions));
         out.action = row->second;
         const bool is_named =
             out.action != KeyAction::kList && out.action != KeyAction::kExportShares;
@@ -315,17 +233,34 @@ Result<VerbOptions> key_options(const RawWords& raw) {
 
 Result<void> check_words(const TenantOptions& out) {
     const bool is_update = out.action == TenantAction::kUpdate;
-    const bool has_quota = !(out.requests_per_second.empty() && out.concurrent_requests.empty());
+    const bool has_quota = !(out.requests_per_second.empty() && out.concurrent_requests.empty() &&
+                             out.storage_bytes.empty());
     const bool has_words = !(out.name.empty() && out.email.empty());
     if (has_words && !is_update && out.action != TenantAction::kCreate)
         return wrong("--name and --email belong to zona tenant create and update");
     if (has_quota && !is_update)
         return wrong(
-            "--requests-per-second and --concurrent-requests belong to zona tenant update");
+            "--requests-per-second, --concurrent-requests and --storage-bytes belong to zona "
+            "tenant update");
     if (is_update && !has_words && !has_quota)
         return wrong(
             "zona tenant update needs what is to change: --name, --email, "
-            "--requests-per-second or --concurrent-requests");
+            "--requests-per-second, --concurrent-requests or --storage-bytes");
+    return {};
+}
+
+Result<void> check_place(const TenantOptions& out) {
+    const bool is_create = out.action == TenantAction::kCreate;
+    const bool is_move = out.action == TenantAction::kMove;
+    if (!out.db_host.empty() && !is_create) return wrong("--db-host belongs to zona tenant create");
+    if (!out.to.empty() && !is_move) return wrong("--to belongs to zona tenant move");
+    const bool has_login =
+        !(out.db_name.empty() && out.db_username.empty() && out.password_file.empty());
+    if (has_login && !is_create && !is_move) {
+        return wrong(
+            "--db-name, --db-username and --db-password-file belong to zona tenant create and "
+            "move");
+    }
     return {};
 }
 
@@ -336,6 +271,8 @@ Result<void> check_tenant_flags(const TenantOptions& out) {
     };
     ZONA_TRY_VOID(only_of(out.replace || !out.of.empty(), TenantAction::kRestore,
                           "--replace and --of belong to zona tenant restore"));
+    ZONA_TRY_VOID(
+        only_of(!out.at.empty(), TenantAction::kRestore, "--at belongs to zona tenant restore"));
     ZONA_TRY_VOID(only_of(out.open_secrets, TenantAction::kExport,
                           "--open-secrets belongs to zona tenant export-data"));
     ZONA_TRY_VOID(only_of(out.keep_backups || !out.confirm.empty(), TenantAction::kErase,
@@ -376,30 +313,32 @@ Result<VerbOptions> tenant_options(const RawWords& raw) {
                       .name = raw.tenant_name,
                       .email = raw.email,
                       .requests_per_second = raw.requests_per_second,
-                      .concurrent_requests = raw.concurrent_requests};
+                      .concurrent_requests = raw.concurrent_requests,
+                      .storage_bytes = raw.storage_bytes};
+    out.to = raw.to;
+    out.db_host = raw.db_host;
+    out.db_name = raw.db_name;
+    out.db_username = raw.db_username;
+    out.password_file = raw.db_password_file;
     out.of = raw.of;
+    out.at = raw.at;
     out.confirm = raw.confirm;
     out.replace = raw.replace;
     out.keep_backups = raw.keep_backups;
     out.open_secrets = raw.open_secrets;
     out.no_wait = raw.no_wait;
     if (!words.empty()) {
-        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::name);
-        if (row == kActions.end()) {
-            vector<string> known;
-            for (const Row& one : kActions)
-                known.emplace_back(one.name);
-            return wrong(fmt::format("zona tenant has no '{}'{}", escape_control(words[0]),
-                                     core::suggestion(words[0], known)))
-                .detail(
-                    {"", "", fmt::format("usage: zona tenant {}", info(Verb::kTenant).synopsis)});
-        }
+        ZONA_TRY(const auto* const row, row_of(Verb::kTenant, words[0], kActions));
         out.action = row->action;
-        ZONA_TRY_VOID(check_count(Verb::kTenant, words, row->words, row->words));
+        // A moment finds its backup.
+        const bool found = out.action == TenantAction::kRestore && !out.at.empty();
+        ZONA_TRY_VOID(
+            check_count(Verb::kTenant, words, found ? row->words - 1 : row->words, row->words));
         if (row->words > 1) out.code = words[1];
-        if (row->words > 2) out.what = words[2];
+        if (words.size() > 2) out.what = words[2];
     }
     ZONA_TRY_VOID(check_words(out));
+    ZONA_TRY_VOID(check_place(out));
     ZONA_TRY_VOID(check_tenant_flags(out));
     return out;
 }
@@ -414,14 +353,7 @@ Result<VerbOptions> job_options(const RawWords& raw) {
     const vector<string>& words = raw.positionals;
     JobOptions out{.name = {}, .cursor = raw.cursor};
     if (!words.empty()) {
-        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
-        if (row == kActions.end()) {
-            const vector<string> known{"list",  "show",   "history", "run",
-                                       "pause", "resume", "cancel"};
-            return wrong(fmt::format("zona job has no '{}'{}", escape_control(words[0]),
-                                     core::suggestion(words[0], known)))
-                .detail({"", "", fmt::format("usage: zona job {}", info(Verb::kJob).synopsis)});
-        }
+        ZONA_TRY(const auto* const row, row_of(Verb::kJob, words[0], kActions));
         out.action = row->second;
         const bool is_one = out.action != JobAction::kList;
         ZONA_TRY_VOID(check_count(Verb::kJob, words, is_one ? 2 : 1, is_one ? 2 : 1));
@@ -438,18 +370,16 @@ Result<VerbOptions> backup_options(const RawWords& raw) {
         Row{"list", BackupAction::kList},     Row{"ls", BackupAction::kList},
         Row{"create", BackupAction::kCreate}, Row{"show", BackupAction::kShow},
         Row{"verify", BackupAction::kVerify}, Row{"delete", BackupAction::kDelete},
-        Row{"rm", BackupAction::kDelete},     Row{"restore", BackupAction::kRestore}};
+        Row{"rm", BackupAction::kDelete},     Row{"restore", BackupAction::kRestore},
+        Row{"check", BackupAction::kCheck}};
     const vector<string>& words = raw.positionals;
-    BackupOptions out{.to = raw.to, .root_key = raw.root_key, .no_wait = raw.no_wait};
+    BackupOptions out{.to = raw.to,
+                      .root_key = raw.root_key,
+                      .shares = raw.shares,
+                      .at = raw.at,
+                      .no_wait = raw.no_wait};
     if (!words.empty()) {
-        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
-        if (row == kActions.end()) {
-            const vector<string> known{"list", "create", "show", "verify", "delete", "restore"};
-            return wrong(fmt::format("zona backup has no '{}'{}", escape_control(words[0]),
-                                     core::suggestion(words[0], known)))
-                .detail(
-                    {"", "", fmt::format("usage: zona backup {}", info(Verb::kBackup).synopsis)});
-        }
+        ZONA_TRY(const auto* const row, row_of(Verb::kBackup, words[0], kActions));
         out.action = row->second;
         const bool is_one =
             out.action != BackupAction::kList && out.action != BackupAction::kCreate;
@@ -459,18 +389,31 @@ Result<VerbOptions> backup_options(const RawWords& raw) {
     const bool restores = out.action == BackupAction::kRestore;
     if (restores && out.to.empty())
         return wrong("zona backup restore makes a new home: give --to HOME");
-    if (!restores && !(out.to.empty() && out.root_key.empty()))
-        return wrong("--to and --root-key belong to zona backup restore");
+    const bool checks = out.action == BackupAction::kCheck;
+    if (!restores && !out.to.empty()) return wrong("--to belongs to zona backup restore");
+    if (!restores && !checks && !(out.root_key.empty() && out.at.empty()))
+        return wrong("--root-key and --at belong to zona backup restore and check");
+    if (!checks && !out.shares.empty()) return wrong("--shares belongs to zona backup check");
     return out;
 }
 
 Result<VerbOptions> store_options(const RawWords& raw) {
     ZONA_TRY_VOID(check_count(Verb::kStore, raw.positionals, 1, 1));
-    if (raw.positionals[0] != "check") {
+    const bool is_migrate = raw.positionals[0] == "migrate";
+    if (raw.positionals[0] != "check" && !is_migrate) {
         return wrong(fmt::format("zona store has no '{}'", escape_control(raw.positionals[0])))
             .detail({"", "", fmt::format("usage: zona store {}", info(Verb::kStore).synopsis)});
     }
-    return StoreOptions{.no_wait = raw.no_wait};
+    const bool has_place =
+        !(raw.to.empty() && raw.db_username.empty() && raw.db_password_file.empty());
+    if (has_place && !is_migrate)
+        return wrong("--to, --db-username and --db-password-file belong to zona store migrate");
+    return StoreOptions{.action = is_migrate ? StoreAction::kMigrate : StoreAction::kCheck,
+                        .to = raw.to,
+                        .db_username = raw.db_username,
+                        .password_file = raw.db_password_file,
+                        .password = {},
+                        .no_wait = raw.no_wait};
 }
 
 Result<VerbOptions> vault_options(const RawWords& raw) {
@@ -480,15 +423,9 @@ Result<VerbOptions> vault_options(const RawWords& raw) {
         Row{"rotate", VaultAction::kRotate}, Row{"rewrap", VaultAction::kRewrap},
         Row{"revoke", VaultAction::kRevoke}};
     const vector<string>& words = raw.positionals;
-    VaultOptions out{.owner = {}, .confirm = raw.confirm};
+    VaultOptions out{.owner = {}, .confirm = raw.confirm, .no_wait = raw.no_wait};
     if (!words.empty()) {
-        const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
-        if (row == kActions.end()) {
-            const vector<string> known{"status", "keys", "rotate", "rewrap", "revoke"};
-            return wrong(fmt::format("zona vault has no '{}'{}", escape_control(words[0]),
-                                     core::suggestion(words[0], known)))
-                .detail({"", "", fmt::format("usage: zona vault {}", info(Verb::kVault).synopsis)});
-        }
+        ZONA_TRY(const auto* const row, row_of(Verb::kVault, words[0], kActions));
         out.action = row->second;
         const bool is_one =
             out.action == VaultAction::kRevoke || (out.action == VaultAction::kRotate && !raw.all);
@@ -497,6 +434,8 @@ Result<VerbOptions> vault_options(const RawWords& raw) {
     }
     if (raw.all && out.action != VaultAction::kRotate)
         return wrong("--all belongs to zona vault rotate");
+    if (raw.no_wait && out.action != VaultAction::kRotate)
+        return wrong("--no-wait belongs to zona vault rotate");
     if (out.action != VaultAction::kRevoke && !out.confirm.empty())
         return wrong("--confirm belongs to zona vault revoke");
     if (out.action == VaultAction::kRevoke && out.confirm != out.owner) {
@@ -516,14 +455,7 @@ Result<VerbOptions> execution_options(const RawWords& raw) {
         Row{"show", ExecutionAction::kShow}, Row{"wait", ExecutionAction::kWait}};
     const vector<string>& words = raw.positionals;
     if (words.empty()) return ExecutionOptions{};
-    const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
-    if (row == kActions.end()) {
-        const vector<string> known{"list", "show", "wait"};
-        return wrong(fmt::format("zona execution has no '{}'{}", escape_control(words[0]),
-                                 core::suggestion(words[0], known)))
-            .detail(
-                {"", "", fmt::format("usage: zona execution {}", info(Verb::kExecution).synopsis)});
-    }
+    ZONA_TRY(const auto* const row, row_of(Verb::kExecution, words[0], kActions));
     const bool is_one = row->second != ExecutionAction::kList;
     ZONA_TRY_VOID(check_count(Verb::kExecution, words, is_one ? 2 : 1, is_one ? 2 : 1));
     return ExecutionOptions{row->second, is_one ? words[1] : string()};
@@ -538,13 +470,7 @@ Result<VerbOptions> context_options(const RawWords& raw) {
         Row{"rm", ContextAction::kRemove}};
     const vector<string>& words = raw.positionals;
     if (words.empty()) return ContextOptions{};
-    const auto row = std::ranges::find(kActions, string_view(words[0]), &Row::first);
-    if (row == kActions.end()) {
-        const vector<string> known{"list", "show", "use", "add", "remove"};
-        return wrong(fmt::format("zona context has no '{}'{}", escape_control(words[0]),
-                                 core::suggestion(words[0], known)))
-            .detail({"", "", fmt::format("usage: zona context {}", info(Verb::kContext).synopsis)});
-    }
+    ZONA_TRY(const auto* const row, row_of(Verb::kContext, words[0], kActions));
     const auto action = row->second;
     const bool is_named = action != ContextAction::kList && action != ContextAction::kShow;
     ZONA_TRY_VOID(check_count(Verb::kContext, words, is_named ? 2 : 1, is_named ? 2 : 1));

@@ -246,6 +246,19 @@ json::value number_or_text(const std::string& text) {
     return json::string(text);
 }
 
+void add_if(json::object& body, std::string_view key, std::string_view value) {
+    if (!value.empty()) body[key] = value;
+}
+
+/// Where a tenant's database is to be; `host_key` is what the operation calls the host.
+void add_place(json::object& body, std::string_view host_key, const std::string& host,
+               const TenantOptions& options) {
+    add_if(body, host_key, host);
+    add_if(body, "db_name", options.db_name);
+    add_if(body, "db_username", options.db_username);
+    add_if(body, "db_password", options.password.reveal());
+}
+
 json::object tenant_change(const TenantOptions& options) {
     json::object body;
     if (!options.name.empty()) body["name"] = options.name;
@@ -256,8 +269,8 @@ json::object tenant_change(const TenantOptions& options) {
     };
     add("requests_per_second", options.requests_per_second);
     add("concurrent_requests", options.concurrent_requests);
-    if (!options.requests_per_second.empty() || !options.concurrent_requests.empty())
-        body["quotas"] = quotas;
+    add("storage_bytes", options.storage_bytes);
+    if (!quotas.empty()) body["quotas"] = quotas;
     return body;
 }
 
@@ -272,6 +285,7 @@ ApiRequest manage_tenants(const TenantOptions& options) {
             json::object body = {{"code", options.code}};
             if (!options.name.empty()) body["name"] = options.name;
             if (!options.email.empty()) body["contact_email"] = options.email;
+            add_place(body, "db_host", options.db_host, options);
             return post(all, body);
         }
         case TenantAction::kUpdate:
@@ -292,15 +306,20 @@ ApiRequest manage_tenants(const TenantOptions& options) {
             return get(one + "/backups");
         case TenantAction::kBackup:
             return {"POST", one + "/backups", {}};
-        case TenantAction::kMove:
-            return {"POST", one + "/moves", {}};
+        case TenantAction::kMove: {
+            json::object body;
+            add_place(body, "to", options.to, options);
+            return post(one + "/moves", body);
+        }
         case TenantAction::kVerify:
             return {
                 "POST", one + "/backups/" + percent_encoded(options.what) + "/verifications", {}};
         case TenantAction::kDropBackup:
             return {"DELETE", one + "/backups/" + percent_encoded(options.what), {}};
         case TenantAction::kRestore: {
-            json::object body = {{"backup", options.what}, {"replace", options.replace}};
+            json::object body = {{"replace", options.replace}};
+            if (!options.what.empty()) body["backup"] = options.what;
+            if (!options.at.empty()) body["at"] = options.at;
             if (!options.of.empty()) body["of"] = options.of;
             return post(one + "/restorations", body);
         }
@@ -373,13 +392,19 @@ ApiRequest manage_backups(const BackupOptions& options) {
         case BackupAction::kList:
         case BackupAction::kShow:
         case BackupAction::kRestore:
+        case BackupAction::kCheck:
             break;
     }
     return get(all);
 }
 
-ApiRequest check_store() {
-    return {"POST", "/api/v1/checks", {}};
+ApiRequest manage_store(const StoreOptions& options) {
+    if (options.action == StoreAction::kCheck) return {"POST", "/api/v1/checks", {}};
+    json::object body;
+    add_if(body, "to", options.to);
+    add_if(body, "db_username", options.db_username);
+    add_if(body, "db_password", options.password.reveal());
+    return post("/api/v1/migrations", body);
 }
 
 ApiRequest manage_keys(const KeyOptions& options) {

@@ -82,8 +82,8 @@ ApiRequest manage_tenants(const TenantOptions& options);
 ApiRequest manage_jobs(const JobOptions& options);
 /// One of the operations on /api/v1/backups; not of kRestore, which asks no zona.
 ApiRequest manage_backups(const BackupOptions& options);
-/// POST /api/v1/checks.
-ApiRequest check_store();
+/// POST /api/v1/checks or /api/v1/migrations.
+ApiRequest manage_store(const StoreOptions& options);
 /// One of the operations on /api/v1/keys.
 ApiRequest manage_keys(const KeyOptions& options);
 

@@ -290,21 +290,25 @@ std::vector<VerbInfo> zona_verbs() {
          "[list | create CODE | show CODE | states CODE | update CODE | suspend CODE | activate "
          "CODE | "
          "deactivate CODE | databases CODE | backup CODE | backups CODE | verify CODE BACKUP | "
-         "drop-backup CODE BACKUP | restore CODE BACKUP | export-data CODE DIRECTORY | move CODE | "
+         "drop-backup CODE BACKUP | restore CODE [BACKUP] [--at TIME] | "
+         "export-data CODE DIRECTORY | move CODE [--to HOST] | "
          "erase CODE --confirm CODE] [OPTIONS]",
          "Manage the tenants",
          "Each has a database of its own, or its part of a shared one, as the setting "
          "tenancy.build_type says. Only an active tenant is served; the data of the others stays. "
          "`states` shows what a tenant's record was before. `restore` puts a backup, by its uuid "
          "or "
-         "the path of its file, in the place of what the tenant has; `erase` takes all that is "
+         "the path of its file, in the place of what the tenant has; `move` copies it to another "
+         "database while it is served, and serves it from there; `erase` takes all that is "
          "stored of it away for good.",
          {{"zona tenant create acme --name 'Acme Ltd.'", "it is served from then on"},
           {"zona tenant list", "all of them, those that are not served included"},
           {"zona tenant update acme --requests-per-second 200", "a quota of its own"},
           {"zona tenant suspend acme", "until `zona tenant activate acme`"},
           {"zona tenant backup acme", "while it is served"},
+          {"zona tenant move acme --to mongodb://db:27017/", "and back with --to embedded"},
           {"zona tenant restore acme UUID --replace", "in the place of what it has"},
+          {"zona tenant restore acme --at 10m --replace", "as it was ten minutes ago"},
           {"zona tenant erase acme --confirm acme", "its backups and keys, too"}}},
         {kJob,
          "job",
@@ -325,25 +329,33 @@ std::vector<VerbInfo> zona_verbs() {
          {"backups"},
          kZona,
          kStartsIt,
-         "[list | create | show ID | verify ID | delete ID | restore ID --to HOME] [OPTIONS]",
+         "[list | create | show ID | verify ID | delete ID | restore ID --to HOME | check ID] "
+         "[OPTIONS]",
          "Back up the whole installation",
          "The core database, each tenant, and their keys, wrapped by the root key, which is not in "
          "it. `restore` makes a new home of a backup, by its uuid or its directory, reads it once "
-         "more, and compares; it asks no zona.",
+         "more, and compares; `check` does that and takes it away again. Both ask no zona.",
          {{"zona backup create", "while all are served"},
           {"zona backup restore UUID --to /srv/zona2", "with the root key of this home"},
           {"zona backup restore /mnt/UUID --to /srv/zona2 --root-key /mnt/key",
-           "where the old home is gone"}}},
+           "where the old home is gone"},
+          {"zona backup check /mnt/UUID --shares shares", "that it can be had back"}}},
         {kStore,
          "store",
          {},
          kZona,
          kStartsIt,
-         "check [OPTIONS]",
-         "Check the databases of all tenants",
-         "Each against its own structure, its counts, its keys, and whom its documents belong to. "
-         "The exit status is 4 if something is wrong.",
-         {{"zona store check", "what is wrong, and where"}}},
+         "[check | migrate --to HOST] [OPTIONS]",
+         "Check the databases of all tenants, or move all to another host",
+         "`check` holds each against its own structure, its counts, its keys, and whom its "
+         "documents belong to. `migrate` does `zona tenant move` for each in turn; without --to "
+         "for "
+         "those that are not where tenancy.placement says. After an error, or a death of zona, the "
+         "same command goes on. The exit status is 4 if something is wrong.",
+         {{"zona store check", "what is wrong, and where"},
+          {"zona store migrate --to mongodb://db:27017/ --db-username zona --db-password-file pw",
+           "all tenants, one after the other"},
+          {"zona store migrate --to embedded", "and back"}}},
         {kVault,
          "vault",
          {},
@@ -352,7 +364,8 @@ std::vector<VerbInfo> zona_verbs() {
          "[status | keys | rotate CODE | rotate --all | rewrap | revoke CODE --confirm CODE]",
          "Manage the keys that tenants' data is encrypted under",
          "They are never shown, only their ids and ages. `rotate` gives a tenant, or the "
-         "installation (`core`), a new key; old ones stay for what they encrypted. `rewrap` wraps "
+         "installation (`core`), a new key and encrypts anew beside its use what is there; old "
+         "ones are forgotten then, but for backups. `rewrap` wraps "
          "all with a new root key where tenancy.root_key says. `revoke` makes a tenant's data "
          "unreadable for good. API keys are another thing: `zona key`.",
          {{"zona vault keys", "ids, states and ages"},

@@ -25,6 +25,7 @@ std::string backups_text(const json::value& data, const Screen& screen) {
     Table table;
     table.columns = {{"backup", Align::kLeft, 0, 0},
                      {"made (UTC)", Align::kLeft, 0, 10},
+                     {"restorable until", Align::kLeft, 1, 10},
                      {"tenants", Align::kRight, 0, 0},
                      {"documents", Align::kRight, 0, 0},
                      {"bytes", Align::kRight, 1, 0}};
@@ -33,6 +34,7 @@ std::string backups_text(const json::value& data, const Screen& screen) {
         const json::object& backup = entry.get_object();
         table.rows.push_back({{escape_control(text_of(backup, "uuid"))},
                               {escape_control(text_of(backup, "made_at")).substr(0, 19)},
+                              {escape_control(text_of(backup, "restorable_until")).substr(0, 19)},
                               {number(backup, "tenants")},
                               {number(backup, "documents")},
                               {number(backup, "size_bytes")}});
@@ -50,7 +52,7 @@ Status show(Context& context, const json::value& data, const std::string& id) {
             return kAllWell;
         }
         std::string out;
-        for (const std::string_view field : {"uuid", "made_at", "zona"})
+        for (const std::string_view field : {"uuid", "made_at", "restorable_until", "zona"})
             out += fmt::format("{:<17} {}\n", field, escape_control(text_of(backup, field)));
         for (const std::string_view field : {"tenants", "documents", "size_bytes"})
             out += fmt::format("{:<17} {}\n", field, number(backup, field));
@@ -74,25 +76,56 @@ Status become_maintenance(const Context& context, const std::vector<std::string>
     return os::execute(program, words, context.caller.environment);
 }
 
+core::Result<core::Secret> password_in(const std::string& file, std::string_view directory) {
+    constexpr std::size_t kLongest = 1024;
+    if (file.empty()) return core::Secret();
+    ZONA_TRY(std::string text,
+             os::read_file(file == "-" ? "/dev/stdin" : absolute(file, directory), kLongest + 2));
+    while (text.ends_with('\n') || text.ends_with('\r'))
+        text.pop_back();
+    if (text.empty() || text.size() > kLongest) {
+        return Error(Code::kInvalidArgument,
+                     fmt::format("{} holds no password of 1 to {} bytes",
+                                 file == "-" ? "stdin" : escape_control(file), kLongest));
+    }
+    return core::Secret(std::move(text));
+}
+
 std::string absolute(std::string_view path, std::string_view directory) {
     if (path.starts_with('/')) return std::string(path);
     return fmt::format("{}/{}", directory, path);
 }
 
-Status backups(Context& context, const BackupOptions& options) {
-    if (options.action == BackupAction::kRestore) {
-        const std::string& cwd = context.caller.cwd;
-        const bool path = options.id.contains('/');
-        std::vector<std::string> arguments = {
-            "--restore-backup",
-            path ? absolute(options.id, cwd) : context.home + "/state/backups/_all/" + options.id,
-            "--home",
-            absolute(options.to, cwd),
-            "--root-key",
-            options.root_key.empty() ? context.home + "/root-key"
-                                     : absolute(options.root_key, cwd)};
-        return become_maintenance(context, arguments);
+namespace {
+
+/// What zonad does without being the daemon: restoring and checking.
+std::vector<std::string> without_zona(const Context& context, const BackupOptions& options) {
+    const std::string& cwd = context.caller.cwd;
+    const bool restores = options.action == BackupAction::kRestore;
+    std::vector<std::string> out = {restores ? "--restore-backup" : "--check-backup",
+                                    options.id.contains('/')
+                                        ? absolute(options.id, cwd)
+                                        : context.home + "/state/backups/_all/" + options.id};
+    const auto add = [&](const char* flag, std::string value) {
+        out.emplace_back(flag);
+        out.push_back(std::move(value));
+    };
+    if (restores) add("--home", absolute(options.to, cwd));
+    if (!options.shares.empty()) {
+        add("--shares", absolute(options.shares, cwd));
+    } else {
+        add("--root-key", options.root_key.empty() ? context.home + "/root-key"
+                                                   : absolute(options.root_key, cwd));
     }
+    if (!options.at.empty()) add("--at", options.at);
+    return out;
+}
+
+}  // namespace
+
+Status backups(Context& context, const BackupOptions& options) {
+    if (options.action == BackupAction::kRestore || options.action == BackupAction::kCheck)
+        return become_maintenance(context, without_zona(context, options));
     ZONA_TRY(const Answer answer, context.session.ask(manage_backups(options)));
     if (options.action == BackupAction::kCreate || options.action == BackupAction::kVerify)
         return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
@@ -108,8 +141,10 @@ Status backups(Context& context, const BackupOptions& options) {
     return kAllWell;
 }
 
-Status check_store(Context& context, const StoreOptions& options) {
-    ZONA_TRY(const Answer answer, context.session.ask(check_store()));
+Status store(Context& context, const StoreOptions& given) {
+    StoreOptions options = given;
+    ZONA_TRY(options.password, password_in(options.password_file, context.caller.cwd));
+    ZONA_TRY(const Answer answer, context.session.ask(manage_store(options)));
     return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
 }
 

@@ -146,14 +146,15 @@ class VerbParser {
             case Verb::kJob:
                 text_flag("--cursor", raw_.cursor, "TEXT", "the page of a history after this one");
             case Verb::kVault:
-                app_.add_flag("--all", raw_.all, "rotate: of the installation and all tenants");
-                text_flag("--confirm", raw_.confirm, "CODE", "revoke: the same code once more");
-                return;
+                return add_vault_flags();
             case Verb::kTenant:
                 return add_tenant_flags();
             case Verb::kBackup:
                 return add_backup_flags();
             case Verb::kStore:
+                text_flag("--to", raw_.to, "HOST",
+                          "migrate: mongodb://HOST/ or embedded (else as tenancy.placement says)");
+                add_login_flags();
                 app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
                 return;
             case Verb::kKey:
@@ -170,6 +171,12 @@ class VerbParser {
         }
     }
 
+    void add_vault_flags() {
+        app_.add_flag("--all", raw_.all, "rotate: of the installation and all tenants");
+        text_flag("--confirm", raw_.confirm, "CODE", "revoke: the same code once more");
+        app_.add_flag("--no-wait", raw_.no_wait, "rotate: do not wait for the end of it");
+    }
+
     void add_tenant_flags() {
         text_flag("--name", raw_.tenant_name, "NAME", "for people (else its code)");
         text_flag("--email", raw_.email, "ADDRESS", "whom to write to");
@@ -177,9 +184,19 @@ class VerbParser {
                   "that its keys may send (update; 0: any number; default: as usual)");
         text_flag("--concurrent-requests", raw_.concurrent_requests, "N",
                   "that may be at work at the same time (update)");
+        text_flag("--db-host", raw_.db_host, "HOST",
+                  "create: mongodb://HOST/ or embedded (else as tenancy.placement says)");
+        text_flag("--to", raw_.to, "HOST", "move: mongodb://HOST/ or embedded (else a new file)");
+        text_flag("--db-name", raw_.db_name, "NAME",
+                  "create, move: of the database in MongoDB (else zona_CODE)");
+        add_login_flags();
+        text_flag("--storage-bytes", raw_.storage_bytes, "N",
+                  "that its documents may take (update; 0: any number; default: as usual)");
         app_.add_flag("--replace", raw_.replace,
                       "restore: in the place of the documents that it has");
         text_flag("--of", raw_.of, "CODE", "restore: the tenant that the backup is of");
+        text_flag("--at", raw_.at, "TIME",
+                  "restore: as it was then: 10m ago, or 2026-03-09T07:12:44Z");
         app_.add_flag("--open-secrets", raw_.open_secrets,
                       "export-data: secret fields in clear, and not masked");
         text_flag("--confirm", raw_.confirm, "CODE", "erase: its code once more");
@@ -188,10 +205,19 @@ class VerbParser {
         app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
     }
 
+    void add_login_flags() {
+        text_flag("--db-username", raw_.db_username, "NAME", "who zona is in MongoDB");
+        text_flag("--db-password-file", raw_.db_password_file, "FILE",
+                  "holds its password there; - reads it from stdin");
+    }
+
     void add_backup_flags() {
         text_flag("--to", raw_.to, "HOME", "restore: the home to be made");
         text_flag("--root-key", raw_.root_key, "FILE",
-                  "restore: the root key (else that of this home)");
+                  "restore, check: the root key (else that of this home)");
+        text_flag("--shares", raw_.shares, "FILE", "check: shares of the root key, one a line");
+        text_flag("--at", raw_.at, "TIME",
+                  "restore, check: as it was then: 10m ago, or 2026-03-09T07:12:44Z");
         app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
     }
 

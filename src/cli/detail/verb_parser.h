@@ -107,8 +107,15 @@ struct RawWords {
     std::string email;
     std::string requests_per_second;
     std::string concurrent_requests;
+    std::string storage_bytes;
     std::string of;
+    std::string at;
+    std::string shares;
     std::string to;
+    std::string db_host;
+    std::string db_name;
+    std::string db_username;
+    std::string db_password_file;
     std::string root_key;
     std::string needed;
     std::string total;

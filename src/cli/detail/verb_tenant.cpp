@@ -36,6 +36,10 @@ std::string tenants_text(const json::value& data, const Screen& screen) {
     return layout(table, screen);
 }
 
+std::string number(const json::object& from, std::string_view field) {
+    return std::to_string(integer_of(from, field).value_or(0));
+}
+
 std::string tenant_text(const json::object& tenant) {
     std::string out;
     for (const std::string_view field :
@@ -47,11 +51,15 @@ std::string tenant_text(const json::object& tenant) {
     const json::value* quotas = tenant.if_contains("quotas");
     if (quotas != nullptr && quotas->is_object() && !quotas->get_object().empty())
         out += fmt::format("{:<17} {}\n", "quotas", core::to_json(*quotas));
+    const json::value* storage = tenant.if_contains("storage");
+    if (storage != nullptr && storage->is_object()) {
+        const json::object& use = storage->get_object();
+        const std::string most = number(use, "quota_bytes");
+        out += fmt::format("{:<17} {} bytes of {}, {} documents\n", "storage",
+                           number(use, "used_bytes"), most == "0" ? "any number" : most,
+                           number(use, "documents"));
+    }
     return out;
-}
-
-std::string number(const json::object& from, std::string_view field) {
-    return std::to_string(integer_of(from, field).value_or(0));
 }
 
 std::string backups_text(const json::value& data, const Screen& screen) {
@@ -110,6 +118,7 @@ Status tenants(Context& context, const TenantOptions& given) {
     const bool file = options.action == TenantAction::kRestore && options.what.contains('/');
     if (!context.remote && (options.action == TenantAction::kExport || file))
         options.what = absolute(options.what, context.caller.cwd);
+    ZONA_TRY(options.password, password_in(options.password_file, context.caller.cwd));
     ZONA_TRY(const Answer answer, context.session.ask(manage_tenants(options)));
     if (is_task(options.action))
         return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);

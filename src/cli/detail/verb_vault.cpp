@@ -61,6 +61,8 @@ std::string status_text(const json::object& vault) {
 
 Status vault(Context& context, const VaultOptions& options) {
     ZONA_TRY(const Answer answer, context.session.ask(manage_vault(options)));
+    if (options.action == VaultAction::kRotate)
+        return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
     if (context.wants_json()) {
         context.console.out(answer.body + '\n');
         return kAllWell;
@@ -75,9 +77,7 @@ Status vault(Context& context, const VaultOptions& options) {
         case VaultAction::kKeys:
             context.console.out(keys_text(array_in(one, "owners"), context.console.screen()));
             break;
-        case VaultAction::kRotate:
-            if (data.is_array())
-                context.console.out(keys_text(data.get_array(), context.console.screen()));
+        case VaultAction::kRotate:  // was answered above
             break;
         case VaultAction::kRewrap:
             context.console.out(status_text(one));

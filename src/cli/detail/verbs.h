@@ -64,7 +64,7 @@ Status tenants(Context& context, const TenantOptions& options);
 Status jobs(Context& context, const JobOptions& options);
 Status executions(Context& context, const ExecutionOptions& options);
 Status backups(Context& context, const BackupOptions& options);
-Status check_store(Context& context, const StoreOptions& options);
+Status store(Context& context, const StoreOptions& options);
 
 Status ping(Context& context);
 Status kill(Context& context);
@@ -106,6 +106,10 @@ enum class Waiting : std::uint8_t { kNo, kYes };
 /// tells that it goes on.
 Status end_of_task(Context& context, const Answer& begun, Waiting waiting);
 
+/// The password in a file, a path as typed in `directory`, or in stdin for `-`; without the ends of
+/// its lines. Empty for no file. Errors: those of reading; kInvalidArgument: an empty one, or over
+/// 1024 bytes.
+core::Result<core::Secret> password_in(const std::string& file, std::string_view directory);
 /// A path as typed in `directory`, which is absolute.
 std::string absolute(std::string_view path, std::string_view directory);
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <deque>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -86,6 +87,13 @@ struct Node {
             waiting.pop_front();
             work();
         }
+    }
+    /// The run as it was begun; it has ended. The answer may come from a thread of the database.
+    core::Result<RunView> run_now(const std::string& name) {
+        std::promise<core::Result<RunView>> begun;
+        scheduler.run_now(name, [&](auto answer) { begun.set_value(std::move(answer)); });
+        settle();
+        return begun.get_future().get();
     }
     /// What was begun is not done, and nothing more is kept: as after SIGKILL.
     void kill() { database->cut(); }

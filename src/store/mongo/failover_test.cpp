@@ -47,9 +47,10 @@ struct Events {
 
 class MongoFailover : public testing::Test {
   protected:
-    MongoFailover() {
+    explicit MongoFailover(ReadPreference preference = ReadPreference::kPrimary) {
         MongoOptions options{.uri = set_.uri(),
                              .database = "x",
+                             .read_preference = preference,
                              .collections = {&spec_},
                              .page_token_key = core::Secret(std::string(32, 'k')),
                              .max_connections = 1,
@@ -88,6 +89,33 @@ class MongoFailover : public testing::Test {
     const Collection items_{spec_, Scope::tenant("acme").value()};
     int calls_ = 0;
 };
+
+class MongoSecondary : public MongoFailover {
+  protected:
+    MongoSecondary() : MongoFailover(ReadPreference::kSecondary) {}
+};
+
+// PERF-25
+TEST_F(MongoSecondary, AnswersReadsAndThePrimaryTakesWrites) {
+    ASSERT_TRUE(insert(1).has_value());
+    const int before = set_.answered_by_secondary("find");
+
+    const auto found =
+        read_and_wait(*database_, [&](Reader& r) { return r.find(items_, std::int64_t{1}); });
+
+    ASSERT_TRUE(found.has_value()) << found.error().message();
+    EXPECT_TRUE(found->has_value());
+    EXPECT_EQ(set_.answered_by_secondary("find"), before + 1);
+    EXPECT_EQ(events_.failures("insert"), 0);
+}
+
+// PERF-25
+TEST_F(MongoFailover, ReadsFromThePrimaryUnlessItIsSetOtherwise) {
+    ASSERT_TRUE(insert(1).has_value());
+    ASSERT_TRUE(
+        read_and_wait(*database_, [&](Reader& r) { return r.find(items_, std::int64_t{1}); }));
+    EXPECT_EQ(set_.answered_by_secondary("find"), 0);
+}
 
 TEST_F(MongoFailover, SendsAnInsertAgainWhoseAnswerWasLostAndItIsThereOnce) {
     set_.add("insert", Fault::kCutAfter);

@@ -2,9 +2,12 @@
 /// This test program once more, as a process of its own that may be killed.
 #pragma once
 
+#include <chrono>
 #include <csignal>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
@@ -42,16 +45,40 @@ class ChildProcess {
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
 
+    ~ChildProcess() {
+        if (pid_ <= 0 || is_reaped_) return;
+        kill();
+        wait();
+    }
+
     void kill() const { ::kill(pid_, SIGKILL); }
     /// Its wait status.
     int wait() const {
-        int status = -1;
-        ::waitpid(pid_, &status, 0);
-        return status;
+        if (!is_reaped_) ::waitpid(pid_, &status_, 0);
+        is_reaped_ = true;
+        return status_;
+    }
+    /// Until `done`, which is asked again and again: a failure if it dies before, or takes longer
+    /// than `limit`.
+    testing::AssertionResult run_until(
+        const std::function<bool()>& done,
+        std::chrono::seconds limit = std::chrono::seconds(120)) const {
+        const auto deadline = std::chrono::steady_clock::now() + limit;
+        while (!done()) {
+            is_reaped_ = is_reaped_ || ::waitpid(pid_, &status_, WNOHANG) == pid_;
+            if (is_reaped_)
+                return testing::AssertionFailure() << "the child ended by itself: " << status_;
+            if (std::chrono::steady_clock::now() > deadline)
+                return testing::AssertionFailure() << "the child hangs";
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        }
+        return testing::AssertionSuccess();
     }
 
   private:
     pid_t pid_ = 0;
+    mutable int status_ = -1;
+    mutable bool is_reaped_ = false;
 };
 
 }  // namespace zona::store

@@ -1,8 +1,10 @@
 // The contract of all backends: whose data, and what data may be.
+#include <bit>
 #include <cmath>
 
 #include <gmock/gmock.h>
 
+#include "core/random.h"
 #include "store/testing/contract.h"
 
 namespace zona::store {
@@ -40,6 +42,20 @@ TEST_P(StoreContract, StampsWhatItWritesWhateverTheDocumentSays) {
     EXPECT_EQ(find(1)->scope, acme());
     EXPECT_EQ(*find(1)->document, document);
     EXPECT_FALSE(find(others_, 1).has_value());
+}
+
+TEST_P(StoreContract, KeepsNumbersToTheLastBit) {
+    core::SeededRandom random(11);
+    auto document = task("open");
+    boost::json::array& numbers = document["numbers"].emplace_array();
+    while (numbers.size() < 500) {
+        const auto number = std::bit_cast<double>(random.next());
+        if (std::isfinite(number)) numbers.emplace_back(number);
+    }
+
+    ASSERT_TRUE(insert(1, document).has_value());
+
+    EXPECT_EQ(*find(1)->document, document);
 }
 
 // TEN-32

@@ -1,6 +1,7 @@
 // The contract of all backends: writes, versions, transactions.
 #include <gmock/gmock.h>
 
+#include "store/detail/encoding.h"
 #include "store/testing/contract.h"
 
 namespace zona::store {
@@ -59,6 +60,46 @@ TEST_P(StoreContract, CountsVersionsAndKeepsTheMomentOfCreation) {
     EXPECT_EQ(third.version, 3);
     EXPECT_EQ(find(7)->document->at("priority"), 9);
     EXPECT_EQ(find(7)->updated, clock().system());
+}
+
+// TEN-40
+TEST_P(StoreContract, CountsWhatEachScopesDocumentsTake) {
+    const auto use_of_acme = [this] {
+        return read([&](Reader& r) { return r.storage_use(acme()); });
+    };
+    if (const auto use = use_of_acme(); !use.has_value()) {
+        EXPECT_EQ(use.error().code(), Code::kUnsupported);  // all that such a backend owes
+        return;
+    }
+    EXPECT_EQ(*use_of_acme(), StorageUse());
+    const auto small = task("open");
+    const auto large = parsed(R"({"status":"open","priority":0,"score":0.0,"text":"éé"})");
+    const std::uint64_t small_bytes = kDocumentBytes + detail::to_text(small).size();
+    const std::uint64_t large_bytes = kDocumentBytes + detail::to_text(large).size();
+    ASSERT_TRUE(insert(1, small).has_value());
+    ASSERT_TRUE(insert(2, small).has_value());
+    ASSERT_TRUE(insert(others_, 1, large).has_value());
+    EXPECT_EQ(*use_of_acme(), (StorageUse{.documents = 2, .bytes = 2 * small_bytes}));
+
+    // Within the transaction, too; and one that fails leaves nothing.
+    ASSERT_FALSE(write([&](Writer& w) -> Result<bool> {
+                     ZONA_TRY_VOID(w.replace(tasks_, 1, large));
+                     ZONA_TRY_VOID(w.remove(tasks_, 2));
+                     ZONA_TRY(const StorageUse use, w.storage_use(acme()));
+                     EXPECT_EQ(use, (StorageUse{.documents = 1, .bytes = large_bytes}));
+                     return Error(Code::kConflict, "undone");
+                 }).has_value());
+    EXPECT_EQ(*use_of_acme(), (StorageUse{.documents = 2, .bytes = 2 * small_bytes}));
+
+    ASSERT_TRUE(write([&](Writer& w) { return w.upsert(tasks_, 1, large); }).has_value());
+    EXPECT_EQ(*use_of_acme(), (StorageUse{.documents = 2, .bytes = small_bytes + large_bytes}));
+    Record kept = *find(1);
+    ASSERT_TRUE(write([&](Writer& w) { return w.restore(tasks_, kept); }).has_value());
+    EXPECT_EQ(use_of_acme()->documents, 2U);
+    const Query all{.filter = Filter::eq("status", "open")};
+    ASSERT_TRUE(write([&](Writer& w) { return w.remove_many(tasks_, all); }).has_value());
+    EXPECT_EQ(*use_of_acme(), StorageUse());
+    EXPECT_EQ(read([&](Reader& r) { return r.storage_use(globex()); })->bytes, large_bytes);
 }
 
 // REL-08

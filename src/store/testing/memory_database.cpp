@@ -42,6 +42,7 @@ class MemoryDatabase::Work final : public Writer {
         ZONA_TRY_VOID(detail::check_declared(database_.collections_, collection));
         ZONA_TRY(const detail::Plan plan,
                  detail::plan(collection.spec(), query, detail::Ordered::kYes));
+        this->was_served_by(plan.index);
         detail::Place after;
         if (!request.token.empty()) {
             ZONA_TRY(after, detail::read_token(database_.key_, collection, query, request.token));
@@ -82,6 +83,17 @@ class MemoryDatabase::Work final : public Writer {
         for (const Record& record : records)
             ZONA_TRY_VOID(fold.add(*record.document));
         return fold.finish();
+    }
+
+    Result<StorageUse> storage_use(const Scope& scope) override {
+        std::uint64_t documents = 0;
+        std::uint64_t text = 0;
+        for (const auto& [key, record] : state_) {
+            if (std::get<1>(key) != scope.code()) continue;
+            ++documents;
+            text += detail::to_text(*record.document).size();
+        }
+        return use_of(documents, text);
     }
 
     Result<Record> insert(const Collection& collection, const Id& id,
@@ -188,10 +200,11 @@ class MemoryDatabase::Work final : public Writer {
         return out;
     }
 
-    Result<std::vector<Record>> planned(const Collection& collection, const Query& query) const {
+    Result<std::vector<Record>> planned(const Collection& collection, const Query& query) {
         ZONA_TRY_VOID(detail::check_declared(database_.collections_, collection));
         ZONA_TRY(const detail::Plan plan,
                  detail::plan(collection.spec(), query, detail::Ordered::kNo));
+        this->was_served_by(plan.index);
         return matching(collection, query.filter);
     }
 

@@ -120,6 +120,21 @@ class NewFile {
 /// Removes a directory and all below it; missing is success. Links are removed, not followed.
 core::Result<void> remove_tree(const std::string& path);
 
+/// Why a tenant is not served for now.
+inline core::Error being_done(std::string_view what, const std::string& code) {
+    return core::Error(core::Code::kUnavailable,
+                       fmt::format("the tenant {} is being {}", code, what))
+        .detail({"", "", "ask again when that is over"});
+}
+
+/// The tenant's database for a copy of all that is in it: what it is served from, unless that may
+/// give an older state.
+inline core::Result<std::shared_ptr<store::Database>> exact_database(const Tenants::Parts& parts,
+                                                                     const Tenant& tenant) {
+    if (parts.databases->may_be_old(tenant)) return parts.databases->open_exact(tenant);
+    return parts.sessions->database(tenant.code);
+}
+
 /// Runs `read` over one state of the database: if it can, on connections of its own.
 core::Result<void> read_snapshot(store::Database& database,
                                  const std::function<core::Result<void>(store::Reader&)>& read);

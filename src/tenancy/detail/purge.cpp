@@ -4,6 +4,7 @@
 
 #include "jobs/collections.h"
 #include "store/blocking.h"
+#include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
 #include "tenancy/detail/wait.h"
 
@@ -24,13 +25,13 @@ constexpr std::chrono::milliseconds kBreath(2);
 
 /// The oldest that are kept no more, of one transaction.
 Result<std::uint64_t> remove_some(Writer& writer, const Collection& collection,
-                                  core::SystemTime now) {
+                                  core::SystemTime before) {
     const store::Query oldest{.filter = {}, .sort = {}, .walk = store::Walk::kAllow};
     ZONA_TRY(const store::Page page,
              writer.find_page(collection, oldest, {.limit = kPurgedAtOnce}));
     std::uint64_t removed = 0;
     for (const Record& record : page.records) {
-        if (record.created + collection.spec().retention->keep > now) break;
+        if (record.created > before) break;
         ZONA_TRY(const bool was_there, writer.remove(collection, record.id, record.version));
         if (was_there) ++removed;
     }
@@ -50,8 +51,10 @@ Result<void> purge_core(const jobs::Context& context, Tenants& tenants) {
 }
 
 Result<void> purge_tenant(const jobs::Context& context, Tenants& tenants, const std::string& code) {
-    ZONA_TRY(const TenantData data,
+    ZONA_TRY(const TenantData found,
              wait_for<TenantData>([&](auto done) { tenants.data_of(code, std::move(done)); }));
+    // What over a quota is wanted most.
+    const TenantData data = found.without_quota();
     const auto write = [&data](auto body) {
         return wait_for<std::uint64_t>(
             [&](auto done) { data.write(std::move(body), std::move(done)); });
@@ -59,28 +62,37 @@ Result<void> purge_tenant(const jobs::Context& context, Tenants& tenants, const 
     const Permit permit = [&](Writer& writer) {
         return context.fence().admit(writer, data.collection(jobs::job_fences_spec()));
     };
-    for (const CollectionSpec* spec : tenant_collections())
-        ZONA_TRY_VOID(purge_collection(context, data.collection(*spec), permit, write));
+    ZONA_TRY(const Tenant tenant,
+             wait_for<Tenant>([&](auto done) { tenants.find(code, std::move(done)); }));
+    ZONA_TRY(const Compliance wanted, Compliance::parse(*tenant.compliance_settings));
+    for (const CollectionSpec* spec : tenant_collections()) {
+        std::optional<std::chrono::seconds> own;
+        if (const auto kept = wanted.retention.find(spec->name); kept != wanted.retention.end())
+            own = kept->second;
+        ZONA_TRY_VOID(purge_collection(context, data.collection(*spec), permit, write, own));
+    }
     return {};
 }
 
 }  // namespace
 
 Result<void> purge_collection(const jobs::Context& context, const Collection& collection,
-                              const Permit& permit, const WriteAndWait& write) {
+                              const Permit& permit, const WriteAndWait& write,
+                              std::optional<std::chrono::seconds> own) {
     const CollectionSpec& spec = collection.spec();
-    if (!spec.retention) return {};
+    if (!own && spec.retention) own = spec.retention->keep;
+    if (!own) return {};
     if (spec.indexes.empty() || !spec.indexes.front().fields.empty()) {
         return Error(Code::kInvalidArgument,
                      fmt::format("the collection {} is to be purged: its first index must be one "
                                  "without fields, which is in the order of age",
                                  spec.name));
     }
-    const core::SystemTime now = context.clock().system();
+    const core::SystemTime before = context.clock().system() - *own;
     while (true) {
         ZONA_TRY_VOID(context.go_on());
         ZONA_TRY(const std::uint64_t removed, write([&](Writer& writer) -> Result<std::uint64_t> {
-                     ZONA_TRY(const std::uint64_t some, remove_some(writer, collection, now));
+                     ZONA_TRY(const std::uint64_t some, remove_some(writer, collection, before));
                      // Nothing is written where nothing is to be removed.
                      if (some > 0) ZONA_TRY_VOID(permit(writer));
                      return some;

@@ -1,7 +1,9 @@
 // Removing documents that are older than their collection keeps them.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <optional>
 
 #include "core/clock.h"
 #include "core/result.h"
@@ -21,12 +23,14 @@ using WriteAndWait = std::function<core::Result<std::uint64_t>(
 using Permit = std::function<core::Result<void>(store::Writer&)>;
 
 /// Removes the documents of one collection of which `now` is later than they are kept, the oldest
-/// first, in transactions of kPurgedAtOnce. Counts `documents`.
+/// first, in transactions of kPurgedAtOnce. `own`: how long, in place of what the collection says.
+/// Counts `documents`.
 /// Errors: kInvalidArgument: the first index of the collection is not that of its age; those of the
 /// database and of Context::go_on().
 core::Result<void> purge_collection(const jobs::Context& context,
                                     const store::Collection& collection, const Permit& permit,
-                                    const WriteAndWait& write);
+                                    const WriteAndWait& write,
+                                    std::optional<std::chrono::seconds> own = {});
 
 /// The work of the job: the core database and each active tenant.
 core::Result<void> purge_all(const jobs::Context& context, Tenants& tenants);

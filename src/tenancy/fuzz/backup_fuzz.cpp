@@ -22,6 +22,16 @@ void read_as_frames(std::string_view bytes) {
         ++records;
         return {};
     };
+    std::uint64_t bytes_at_end = 0;
+    visitor.link = [&](const tenancy::LogLink& link) -> core::Result<void> {
+        bytes_at_end = link.bytes;
+        return {};
+    };
+    visitor.changes = [&](std::uint64_t offset,
+                          std::span<const std::byte> pages) -> core::Result<void> {
+        if (pages.empty() || offset + pages.size() > bytes_at_end) std::abort();
+        return {};
+    };
     std::size_t at = 0;
     const tenancy::ByteSource source = [&](std::span<std::byte> into) -> core::Result<std::size_t> {
         const std::size_t size = std::min(into.size(), bytes.size() - at);

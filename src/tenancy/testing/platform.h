@@ -59,7 +59,12 @@ class Platform {
     Result<void> open() {
         close();
         tenants_.emplace(
-            TenantsOptions{.directory = state(), .build_type = type_},
+            TenantsOptions{.directory = state(),
+                           .build_type = type_,
+                           .mongo = {.page_token_key = core::Secret(std::string(32, 'k')),
+                                     .connect_timeout = std::chrono::milliseconds(500),
+                                     .selection_timeout = std::chrono::milliseconds(500)},
+                           .placement = placement},
             TenantsDeps{
                 .clock = clock,
                 .random = random,
@@ -75,7 +80,8 @@ class Platform {
                              .page_token_key = core::Secret(std::string(32, 'k'))});
                     },
                 .run_blocking = [this](auto work) { asio::post(blocking_, std::move(work)); },
-                .hook = {}});
+                .hook = {},
+                .metrics = &metrics});
         operations_.emplace(
             OperationsOptions{.backups = folder_ + "/backups", .zona = "0.1", .keep = keep},
             OperationsDeps{.tenants = *tenants_, .clock = clock, .random = random, .log = {}});
@@ -160,7 +166,9 @@ class Platform {
 
     core::FakeClock clock;
     core::SystemRandom random;
+    core::MetricRegistry metrics;
     std::size_t keep = 0;
+    Placement placement;
 
   private:
     std::string folder_;

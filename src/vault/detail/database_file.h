@@ -2,8 +2,8 @@
 /// DatabaseFile: the main file of a database, page by page.
 #pragma once
 
-#include <array>
 #include <memory>
+#include <vector>
 
 #include "vault/detail/page_cipher.h"
 #include "vault/detail/rekey.h"
@@ -20,7 +20,9 @@ class DatabaseFile final : public VfsFile {
     /// SQLITE_IOERR_DATA when it does not open.
     int check_first_page();
 
+    /// Of whole pages, as many as one likes, or within the clear header.
     int read(std::span<std::byte> out, sqlite3_int64 offset) override;
+    /// Of whole pages.
     int write(std::span<const std::byte> in, sqlite3_int64 offset) override;
     int truncate(sqlite3_int64 size) override;
     void write_lock_released() override {
@@ -30,14 +32,17 @@ class DatabaseFile final : public VfsFile {
     void set_log(VfsFile* log) { log_ = log; }
 
   private:
+    bool read_at_once(std::span<std::byte> out, sqlite3_int64 offset);
+    int read_surely(std::span<std::byte> out, sqlite3_int64 offset);
     int read_page(std::span<std::byte> out, sqlite3_int64 offset);
+    int write_pages(std::span<const std::byte> in, sqlite3_int64 offset);
 
     PageCipher cipher_;
     // Owned by all who have the database open, and by the VFS that lends it.
     std::shared_ptr<DatabaseState> state_;
     VfsFile* log_ = nullptr;
     KeyId key_read_{};  ///< of the page that was read last
-    std::array<std::byte, kPageSize> page_;
+    std::vector<std::byte> sealed_ = std::vector<std::byte>(kPageSize);
 };
 
 }  // namespace zona::vault::detail

@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/result.h"
 #include "vault/detail/page_cipher.h"
@@ -24,6 +26,8 @@ struct DatabaseState {
     std::mutex writing;
     /// Where rekeying goes on; 0 is the first page.
     std::uint64_t next_page = 0;  // guarded by writing
+    /// A bit for each page that was written since somebody asked last; nothing: nobody asked yet.
+    std::optional<std::vector<bool>> written;  // guarded by writing
 };
 
 /// The file beside a database.

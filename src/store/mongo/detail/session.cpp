@@ -103,6 +103,7 @@ Result<std::optional<Record>> Session::find(const Collection& collection, const 
 Result<std::optional<Record>> Session::first(const Collection& collection, const Query& query) {
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kYes));
+    was_served_by(plan.index);
     if (nothing_can_match(plan)) return std::nullopt;
     ZONA_TRY_VOID(begin());
     Scan scan(client_,
@@ -130,6 +131,7 @@ Result<Page> Session::find_page(const Collection& collection, const Query& query
     ZONA_TRY_VOID(check_page(request));
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kYes));
+    was_served_by(plan.index);
     Place after;
     if (!request.token.empty()) {
         ZONA_TRY(after, read_token(setup_.page_token_key, collection, query, request.token));
@@ -207,6 +209,7 @@ Result<std::uint64_t> Session::count_there(const Collection& collection, const P
 Result<std::uint64_t> Session::count(const Collection& collection, const Query& query) {
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
+    was_served_by(plan.index);
     if (plan.exact && changes_.empty()) return count_there(collection, plan);
     std::uint64_t count = 0;
     ZONA_TRY_VOID(scan(collection, query.filter, plan, [&count](const Record&) -> Result<bool> {
@@ -222,6 +225,7 @@ Result<std::vector<Group>> Session::aggregate(const Collection& collection,
     ZONA_TRY_VOID(check_aggregation(collection.spec(), aggregation));
     const Query query{.filter = aggregation.filter, .walk = aggregation.walk};
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
+    was_served_by(plan.index);
     Fold fold(aggregation);
     ZONA_TRY_VOID(scan(collection, query.filter, plan, [&fold](const Record& r) -> Result<bool> {
         ZONA_TRY_VOID(fold.add(*r.document));
@@ -393,6 +397,7 @@ Result<std::optional<Record>> Session::find_and_modify(const Collection& collect
 Result<std::vector<Record>> Session::all_of(const Collection& collection, const Query& query) {
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
+    was_served_by(plan.index);
     std::vector<Record> records;
     ZONA_TRY_VOID(scan(collection, query.filter, plan, [&records](Record r) -> Result<bool> {
         records.push_back(std::move(r));

@@ -170,6 +170,12 @@ int ScriptedSet::count(const std::string& command) const {
     return at == counts_.end() ? 0 : at->second;
 }
 
+int ScriptedSet::answered_by_secondary(const std::string& command) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_secondary_.find(command);
+    return found == by_secondary_.end() ? 0 : found->second;
+}
+
 int ScriptedSet::faults_left() const {
     const std::lock_guard lock(mutex_);
     int left = 0;
@@ -267,6 +273,13 @@ bool ScriptedSet::answer(std::size_t member, const Bson& command, Bson& reply) {
         reply = execute(name, command);
         if (fault == Fault::kCutAfter) return false;
         reply = refused(64, "waiting for replication timed out", "UnknownTransactionCommitResult");
+        return true;
+    }
+    const bool may_be_old = name == "find" && command.find("$readPreference") &&
+                            command.object("$readPreference").text("mode") != "primary";
+    if (member != primary_ && may_be_old) {
+        ++by_secondary_[name];
+        reply = execute(name, command);
         return true;
     }
     reply = member == primary_ ? execute(name, command)

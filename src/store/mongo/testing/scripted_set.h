@@ -41,6 +41,8 @@ class ScriptedSet {
 
     /// How often a command came.
     int count(const std::string& command) const;
+    /// How often one came to the member that is not primary, and was answered there.
+    int answered_by_secondary(const std::string& command) const;
     int faults_left() const;
     /// The document, if it was stored.
     std::optional<mongo::Bson> stored(const std::string& collection, const std::string& key) const;
@@ -69,6 +71,7 @@ class ScriptedSet {
     Documents documents_;
     std::map<std::string, std::vector<Fault>> faults_;
     std::map<std::string, int> counts_;
+    std::map<std::string, int> by_secondary_;
     std::map<std::string, mongo::Bson> replies_;  // of retryable writes
     std::map<std::string, std::vector<std::pair<std::string, mongo::Bson>>>
         pending_;  // of transactions

@@ -8,6 +8,7 @@ using core::Result;
 
 void Checkpointer::committed(std::uint32_t frames) {
     frames_ = frames;
+    ++commits_;
     // The log began anew.
     if (frames + checkpoint_frames_ < due_at_) due_at_ = frames + checkpoint_frames_;
     if (frames < due_at_) return;

@@ -59,6 +59,7 @@ class Checkpointer {
 
     std::uint64_t checkpoints() const { return checkpoints_; }
     std::uint64_t frames() const { return frames_; }
+    std::uint64_t commits() const { return commits_; }
 
   private:
     /// Frames in the log, and of them those that are in the file.
@@ -79,6 +80,7 @@ class Checkpointer {
     bool due_ = false;      // the writer's
     std::atomic<std::uint64_t> frames_ = 0;
     std::atomic<std::uint64_t> checkpoints_ = 0;
+    std::atomic<std::uint64_t> commits_ = 0;
     std::atomic<bool> finish_asked_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "store/sqlite/detail/image.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -19,6 +20,9 @@ using std::chrono::milliseconds;
 /// Between two looks whether readers have ended; so many.
 constexpr milliseconds kPause{2};
 constexpr int kLooks = 15'000;
+/// Whole pages, of whatever size; a page at a time would be a system call for each. Source:
+/// os_unix.c of SQLite, which takes no more than 131,071 bytes at once.
+constexpr std::size_t kMostAtOnce = std::size_t{64} << 10U;
 
 /// Frames of the log, and of them those that are in the file; nothing: another checkpoint runs.
 struct Moved {
@@ -43,8 +47,8 @@ Result<void> begin(Connection& connection) {
 
 class FileImage final : public Image {
   public:
-    FileImage(Connection& connection, const SessionSetup& setup)
-        : connection_(connection), session_(connection, setup) {}
+    FileImage(Connection& connection, const SessionSetup& setup, core::SystemTime moment)
+        : connection_(connection), session_(connection, setup), moment_(moment) {}
 
     Result<void> open() {
         const int code = sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_FILE_POINTER,
@@ -60,17 +64,20 @@ class FileImage final : public Image {
     Reader& reader() override { return session_; }
     std::uint64_t bytes() const override { return bytes_; }
     std::size_t page_bytes() const override { return page_bytes_; }
+    core::SystemTime moment() const override { return moment_; }
 
     Result<void> read(std::span<std::byte> into, std::uint64_t offset) override {
         if (into.size() % page_bytes_ != 0 || offset % page_bytes_ != 0 ||
             offset + into.size() > bytes_) {
             return Error(Code::kInvalidArgument, "a part of a database's image is whole pages");
         }
-        for (; !into.empty(); into = into.subspan(page_bytes_), offset += page_bytes_) {
-            const int code =
-                file_->pMethods->xRead(file_, into.data(), static_cast<int>(page_bytes_),
-                                       static_cast<sqlite3_int64>(offset));
+        while (!into.empty()) {
+            const std::size_t size = std::min(into.size(), kMostAtOnce);
+            const int code = file_->pMethods->xRead(file_, into.data(), static_cast<int>(size),
+                                                    static_cast<sqlite3_int64>(offset));
             if (code != SQLITE_OK) return connection_.error(code);
+            into = into.subspan(size);
+            offset += size;
         }
         return {};
     }
@@ -78,6 +85,7 @@ class FileImage final : public Image {
   private:
     Connection& connection_;
     Session session_;
+    const core::SystemTime moment_;
     sqlite3_file* file_ = nullptr;
     std::size_t page_bytes_ = 0;
     std::uint64_t bytes_ = 0;
@@ -92,16 +100,17 @@ Result<void> Copying::with_snapshot(std::move_only_function<Result<void>(Reader&
     return work(session);
 }
 
-Result<int> Copying::begin_between(Connection& reader, Connection& checkpoints) {
+Result<Copying::Begun> Copying::begin_between(Connection& reader, Connection& checkpoints) {
     for (int look = 0; look < kLooks; ++look) {
         // On the writer's thread, so that no commit comes between.
-        const auto frames = write_and_wait(database_, [&](Writer&) -> Result<int> {
+        const auto begun = write_and_wait(database_, [&](Writer&) -> Result<Begun> {
             if (reader.in_transaction()) ZONA_TRY_VOID(reader.execute("COMMIT"));
             ZONA_TRY_VOID(begin(reader));
+            const core::SystemTime moment = setup_.clock->system();
             ZONA_TRY(const auto moved, checkpoint(checkpoints, SQLITE_CHECKPOINT_PASSIVE));
-            return moved ? moved->frames : -1;
+            return Begun{.frames = moved ? moved->frames : -1, .moment = moment};
         });
-        if (!frames || *frames >= 0) return frames;
+        if (!begun || begun->frames >= 0) return begun;
         std::this_thread::sleep_for(kPause);
     }
     return Error(Code::kUnavailable, "the write-ahead log was being moved for half a minute");
@@ -112,18 +121,18 @@ Result<void> Copying::with_image(std::move_only_function<Result<void>(Image&)> w
     ZONA_TRY(const auto reader, Connection::open(options_, Access::kRead));
     // Most of it, while nobody waits.
     ZONA_TRY_VOID(checkpoint(*checkpoints, SQLITE_CHECKPOINT_PASSIVE));
-    ZONA_TRY(const int frames, begin_between(*reader, *checkpoints));
+    ZONA_TRY(const Begun begun, begin_between(*reader, *checkpoints));
     for (int look = 0;; ++look) {
         ZONA_TRY(const auto moved, checkpoint(*checkpoints, SQLITE_CHECKPOINT_PASSIVE));
         // A log that began anew had been moved as a whole.
-        if (moved && (moved->moved >= frames || moved->frames < frames)) break;
+        if (moved && (moved->moved >= begun.frames || moved->frames < begun.frames)) break;
         if (look == kLooks) {
             return Error(Code::kUnavailable,
                          "readers of the database did not end within half a minute");
         }
         std::this_thread::sleep_for(kPause);
     }
-    FileImage image(*reader, setup_);
+    FileImage image(*reader, setup_, begun.moment);
     ZONA_TRY_VOID(image.open());
     return work(image);
 }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 
+#include "core/clock.h"
 #include "store/sqlite/detail/connection.h"
 #include "store/sqlite/detail/session.h"
 #include "store/sqlite_database.h"
@@ -28,8 +29,13 @@ class Copying {
     core::Result<void> scrub();
 
   private:
-    /// Begins to read between two transactions; frames of the log at that moment.
-    core::Result<int> begin_between(Connection& reader, Connection& checkpoints);
+    /// When a reader began, and the frames of the log at that moment.
+    struct Begun {
+        int frames = 0;
+        core::SystemTime moment{};
+    };
+    /// Begins to read between two transactions.
+    core::Result<Begun> begin_between(Connection& reader, Connection& checkpoints);
 
     const ConnectionOptions options_;
     const SessionSetup& setup_;

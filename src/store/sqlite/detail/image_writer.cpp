@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -18,6 +19,11 @@ using core::Result;
 /// Source: SQLite's file format, "The Database Header".
 constexpr std::string_view kMagic{"SQLite format 3\0", 16};
 constexpr std::size_t kHeader = 100;
+/// Whole pages, of whatever size; a page at a time would be a system call for each. Source:
+/// os_unix.c of SQLite, which takes no more than 131,071 bytes at once.
+constexpr std::size_t kMostAtOnce = std::size_t{64} << 10U;
+/// The disk gets so much at a time, while more comes.
+constexpr std::uint64_t kMostWaiting = std::uint64_t{8} << 20U;
 
 std::uint32_t big_endian(std::span<const std::byte> at, std::size_t bytes) {
     std::uint32_t out = 0;
@@ -28,8 +34,9 @@ std::uint32_t big_endian(std::span<const std::byte> at, std::size_t bytes) {
 
 class FileWriter final : public ImageWriter {
   public:
-    FileWriter(std::string path, sqlite3_vfs& vfs)
+    FileWriter(std::string path, os::UniqueFd made, sqlite3_vfs& vfs)
         : path_(std::move(path)),
+          made_(std::move(made)),
           storage_(std::make_unique<std::byte[]>(static_cast<std::size_t>(vfs.szOsFile))) {
         std::memset(storage_.get(), 0, static_cast<std::size_t>(vfs.szOsFile));
     }
@@ -47,16 +54,37 @@ class FileWriter final : public ImageWriter {
         if (offset_ == 0) ZONA_TRY_VOID(read_header(pages));
         if (pages.size() % page_ != 0)
             return Error(Code::kInvalidArgument, "a part of a database's image is whole pages");
-        for (; !pages.empty(); pages = pages.subspan(page_)) {
-            const int code = file()->pMethods->xWrite(file(), pages.data(), static_cast<int>(page_),
+        while (!pages.empty()) {
+            const std::size_t size = std::min(pages.size(), kMostAtOnce);
+            const int code = file()->pMethods->xWrite(file(), pages.data(), static_cast<int>(size),
                                                       static_cast<sqlite3_int64>(offset_));
             if (code != SQLITE_OK) return failed("write", code);
-            offset_ += page_;
+            pages = pages.subspan(size);
+            offset_ += size;
+        }
+        if (offset_ - begun_ >= kMostWaiting) {
+            os::start_writeback(made_.get());
+            begun_ = offset_;
         }
         return {};
     }
 
+    Result<void> put(std::uint64_t offset, std::span<const std::byte> pages) override {
+        if (page_ == 0 || offset % page_ != 0 || offset > offset_ || pages.size() % page_ != 0)
+            return Error(Code::kInvalidArgument, "a part of a database's image is whole pages");
+        if (offset == 0) ZONA_TRY_VOID(read_header(pages));
+        for (; !pages.empty(); pages = pages.subspan(page_), offset += page_) {
+            const int code = file()->pMethods->xWrite(file(), pages.data(), static_cast<int>(page_),
+                                                      static_cast<sqlite3_int64>(offset));
+            if (code != SQLITE_OK) return failed("write", code);
+        }
+        offset_ = std::max(offset_, offset);
+        was_put_ = true;
+        return {};
+    }
+
     Result<void> finish() override {
+        ZONA_TRY_VOID(cut());
         if (offset_ == 0 || offset_ != std::uint64_t{page_} * pages_) {
             return Error(Code::kConflict,
                          fmt::format("the database has {} bytes, and says that it has {}", offset_,
@@ -73,15 +101,27 @@ class FileWriter final : public ImageWriter {
         if (page_ == 0 || into.size() % page_ != 0 || offset % page_ != 0 ||
             offset + into.size() > offset_)
             return Error(Code::kInvalidArgument, "a part of a database's image is whole pages");
-        for (; !into.empty(); into = into.subspan(page_), offset += page_) {
-            const int code = file()->pMethods->xRead(file(), into.data(), static_cast<int>(page_),
+        while (!into.empty()) {
+            const std::size_t size = std::min(into.size(), kMostAtOnce);
+            const int code = file()->pMethods->xRead(file(), into.data(), static_cast<int>(size),
                                                      static_cast<sqlite3_int64>(offset));
             if (code != SQLITE_OK) return failed("read", code).recode(Code::kInternal);
+            into = into.subspan(size);
+            offset += size;
         }
         return {};
     }
 
   private:
+    Result<void> cut() {
+        const std::uint64_t size = std::uint64_t{page_} * pages_;
+        if (!was_put_ || offset_ <= size) return {};
+        const int code = file()->pMethods->xTruncate(file(), static_cast<sqlite3_int64>(size));
+        if (code != SQLITE_OK) return failed("cut", code);
+        offset_ = size;
+        return {};
+    }
+
     sqlite3_file* file() { return reinterpret_cast<sqlite3_file*>(storage_.get()); }
 
     Result<void> read_header(std::span<const std::byte> first) {
@@ -102,10 +142,13 @@ class FileWriter final : public ImageWriter {
     }
 
     const std::string path_;
+    const os::UniqueFd made_;  // beside SQLite's: it holds no locks that closing this would lose
     const std::unique_ptr<std::byte[]> storage_;  // as large as the VFS wants
     std::uint64_t offset_ = 0;
+    std::uint64_t begun_ = 0;  // up to where the disk was told to write
     std::size_t page_ = 0;
     std::uint32_t pages_ = 0;
+    bool was_put_ = false;
 };
 
 }  // namespace
@@ -117,10 +160,8 @@ Result<std::unique_ptr<ImageWriter>> ImageWriter::create(const std::string& path
         return Error(Code::kInvalidArgument, fmt::format("there is no SQLite VFS '{}'", vfs));
     ZONA_TRY(const auto there, os::stat_path(path));
     if (there) return Error(Code::kConflict, fmt::format("{} is there already", path));
-    {
-        ZONA_TRY(const os::UniqueFd made, os::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
-    }
-    auto writer = std::make_unique<FileWriter>(path, *found);
+    ZONA_TRY(os::UniqueFd made, os::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    auto writer = std::make_unique<FileWriter>(path, std::move(made), *found);
     ZONA_TRY_VOID(writer->open(*found));
     return std::unique_ptr<ImageWriter>(std::move(writer));
 }

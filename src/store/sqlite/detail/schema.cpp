@@ -13,6 +13,7 @@
 #include "core/fault.h"
 #include "store/detail/compare.h"
 #include "store/detail/encoding.h"
+#include "store/sqlite/detail/ledger.h"
 
 namespace zona::store::detail {
 namespace {
@@ -126,6 +127,7 @@ class Preparation {
                   {{"collection", spec_.name}, {"to_version", std::int64_t{spec_.version}}});
         // Values may pass each other on the way; indexes are built anew from what comes out.
         ZONA_TRY(const std::set<std::string> kept, drop_indexes({}));
+        ZONA_TRY_VOID(drop_ledger(connection_));
         return note(Moved::kSome);
     }
 
@@ -280,6 +282,8 @@ Result<void> prepare_schema(Connection& connection,
     ZONA_TRY_VOID(connection.execute("PRAGMA wal_autocheckpoint=4096"));
     for (const auto& [spec, layout] : layouts)
         ZONA_TRY_VOID(Preparation(connection, layout, log).run());
+    ZONA_TRY_VOID(transact(
+        connection, [&connection, &layouts] { return prepare_ledger(connection, layouts); }));
     return connection.execute("PRAGMA wal_autocheckpoint=0");
 }
 

@@ -101,7 +101,8 @@ Result<Session::Row> Session::read_row(const Collection& collection,
                           .version = statement.integer(4),
                           .created = from_microseconds(statement.integer(2)),
                           .updated = from_microseconds(statement.integer(3)),
-                          .document = *std::move(document)}};
+                          .document = *std::move(document)},
+               .bytes = static_cast<std::int64_t>(statement.text(7).size())};
 }
 
 Result<std::optional<Session::Row>> Session::find_row(const Collection& collection, const Id& id) {
@@ -124,6 +125,7 @@ Result<std::optional<Session::Row>> Session::first(const Collection& collection,
                                                    const Query& query) {
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kYes));
+    was_served_by(plan.index);
     if (nothing_can_match(plan)) return std::nullopt;
     const std::string sql = layout(collection).select(plan, query.direction, false);
     ZONA_TRY(Statement statement, connection_.prepare(sql));
@@ -148,6 +150,7 @@ Result<Page> Session::find_page(const Collection& collection, const Query& query
     ZONA_TRY_VOID(check_page(request));
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kYes));
+    was_served_by(plan.index);
     Place after;
     if (!request.token.empty()) {
         ZONA_TRY(after, read_token(setup_.page_token_key, collection, query, request.token));
@@ -200,6 +203,7 @@ Result<void> Session::scan(const Collection& collection, const Filter& filter, c
 Result<std::uint64_t> Session::count(const Collection& collection, const Query& query) {
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
+    was_served_by(plan.index);
     if (nothing_can_match(plan)) return 0;
     std::uint64_t count = 0;
     if (!plan.exact) {
@@ -222,6 +226,7 @@ Result<std::vector<Group>> Session::aggregate(const Collection& collection,
     ZONA_TRY_VOID(check_aggregation(collection.spec(), aggregation));
     const Query query{.filter = aggregation.filter, .walk = aggregation.walk};
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
+    was_served_by(plan.index);
     Fold fold(aggregation);
     ZONA_TRY_VOID(scan(collection, query.filter, plan, [&fold](const Row& row) -> Result<bool> {
         ZONA_TRY_VOID(fold.add(*row.record.document));
@@ -276,6 +281,7 @@ Result<void> Session::add(const Collection& collection, const Record& record,
     statement.bind(scope).bind(body);
     if (auto done = statement.run(); !done.has_value())
         return refused(collection, record.id, done.take_error(), statement.code());
+    ledger_.note(collection.scope(), 1, static_cast<std::int64_t>(body.size()));
     return {};
 }
 
@@ -285,7 +291,7 @@ Result<void> Session::restore(const Collection& collection, const Record& record
     ZONA_TRY(const std::string body, checked_text(collection.spec(), *record.document));
     ZONA_TRY(const std::optional<Row> row, find_row(collection, record.id));
     if (!row) return add(collection, record, body);
-    ZONA_TRY_VOID(erase(collection, row->k));
+    ZONA_TRY_VOID(erase(collection, *row));
     auto added = add(collection, record, body);
     // All or nothing: what was there comes back.
     if (!added) ZONA_TRY_VOID(add(collection, row->record, to_text(*row->record.document)));
@@ -310,6 +316,7 @@ Result<Record> Session::change(const Collection& collection, Row row, const Docu
     statement.bind(std::string_view(body)).bind(row.k);
     if (auto done = statement.run(); !done.has_value())
         return refused(collection, changed.id, done.take_error(), statement.code());
+    ledger_.note(collection.scope(), 0, static_cast<std::int64_t>(body.size()) - row.bytes);
     changed.document = std::make_shared<const Document>(document);
     return changed;
 }
@@ -361,6 +368,7 @@ Result<std::vector<std::int64_t>> Session::rows_of(const Collection& collection,
                                                    const Query& query) {
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
+    was_served_by(plan.index);
     std::vector<std::int64_t> rows;
     ZONA_TRY_VOID(scan(collection, query.filter, plan, [&rows](const Row& row) -> Result<bool> {
         rows.push_back(row.k);
@@ -372,6 +380,7 @@ Result<std::vector<std::int64_t>> Session::rows_of(const Collection& collection,
 Result<void> Session::for_each_row(const Collection& collection,
                                    const std::vector<std::int64_t>& rows,
                                    const std::function<Result<void>(Row)>& change) {
+    const Ledger::Mark before = ledger_.mark();
     ZONA_TRY_VOID(connection_.execute("SAVEPOINT many"));
     for (const std::int64_t k : rows) {
         auto changed = [&]() -> Result<void> {
@@ -383,6 +392,7 @@ Result<void> Session::for_each_row(const Collection& collection,
             return change(std::move(row));
         }();
         if (changed.has_value()) continue;
+        ledger_.go_back(before);
         // When SQLite has undone the whole transaction there is no savepoint any more.
         if (connection_.in_transaction())
             ZONA_TRY_VOID(connection_.execute("ROLLBACK TO many; RELEASE many"));
@@ -401,25 +411,26 @@ Result<std::uint64_t> Session::update_many(const Collection& collection, const Q
     return rows.size();
 }
 
-Result<void> Session::erase(const Collection& collection, std::int64_t k) {
+Result<void> Session::erase(const Collection& collection, const Row& row) {
     ZONA_TRY(Statement statement, connection_.prepare(layout(collection).remove()));
-    statement.bind(k);
-    return statement.run();
+    statement.bind(row.k);
+    ZONA_TRY_VOID(statement.run());
+    ledger_.note(collection.scope(), -1, -row.bytes);
+    return {};
 }
 
 Result<bool> Session::remove(const Collection& collection, const Id& id, Expected expected) {
     ZONA_TRY(const std::optional<Row> row, find_row(collection, id));
     if (!row) return false;
     ZONA_TRY_VOID(check_version(collection, row->record, expected));
-    ZONA_TRY_VOID(erase(collection, row->k));
+    ZONA_TRY_VOID(erase(collection, *row));
     return true;
 }
 
 Result<std::uint64_t> Session::remove_many(const Collection& collection, const Query& query) {
     ZONA_TRY(const std::vector<std::int64_t> rows, rows_of(collection, query));
-    ZONA_TRY_VOID(for_each_row(collection, rows, [&](const Row& row) -> Result<void> {
-        return erase(collection, row.k);
-    }));
+    ZONA_TRY_VOID(for_each_row(
+        collection, rows, [&](const Row& row) -> Result<void> { return erase(collection, row); }));
     return rows.size();
 }
 

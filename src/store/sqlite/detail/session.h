@@ -15,6 +15,7 @@
 #include "store/database.h"
 #include "store/sqlite/detail/connection.h"
 #include "store/sqlite/detail/layout.h"
+#include "store/sqlite/detail/ledger.h"
 
 namespace zona::store::detail {
 
@@ -32,7 +33,7 @@ class Session final : public Writer {
   public:
     /// Both outlive it.
     Session(Connection& connection, const SessionSetup& setup)
-        : connection_(connection), setup_(setup) {}
+        : connection_(connection), setup_(setup), ledger_(connection) {}
 
     core::Result<std::optional<Record>> find(const Collection& collection, const Id& id) override;
     core::Result<std::optional<Record>> find_one(const Collection& collection,
@@ -42,6 +43,7 @@ class Session final : public Writer {
     core::Result<std::uint64_t> count(const Collection& collection, const Query& query) override;
     core::Result<std::vector<Group>> aggregate(const Collection& collection,
                                                const Aggregation& aggregation) override;
+    core::Result<StorageUse> storage_use(const Scope& scope) override { return ledger_.of(scope); }
 
     core::Result<Record> insert(const Collection& collection, const Id& id,
                                 const Document& document) override;
@@ -63,12 +65,15 @@ class Session final : public Writer {
                                             const Query& query) override;
 
     Connection& connection() { return connection_; }
+    /// What its writes have changed; whoever commits them writes it, or undoes it with them.
+    Ledger& ledger() { return ledger_; }
 
   private:
     /// A record and its place in the table.
     struct Row {
         std::int64_t k = 0;
         Record record;
+        std::int64_t bytes = 0;  ///< of its text
     };
     using Visit = std::function<core::Result<bool>(Row)>;
 
@@ -89,13 +94,14 @@ class Session final : public Writer {
                                     const std::function<core::Result<void>(Row)>& change);
     core::Result<Record> change(const Collection& collection, Row row, const Document& document);
     core::Result<Record> change(const Collection& collection, Row row, const Update& update);
-    core::Result<void> erase(const Collection& collection, std::int64_t k);
+    core::Result<void> erase(const Collection& collection, const Row& row);
     core::Error refused(const Collection& collection, const Id& id, core::Error error,
                         int code) const;
     core::SystemTime now() const;
 
     Connection& connection_;
     const SessionSetup& setup_;
+    Ledger ledger_;
 };
 
 }  // namespace zona::store::detail

@@ -159,7 +159,8 @@ SqliteStats SharedFile::stats() const {
             .batches = batches_,
             .checkpoints = checkpointer_.checkpoints(),
             .wal_frames = checkpointer_.frames(),
-            .opened = opened_};
+            .opened = opened_,
+            .changes = checkpointer_.commits()};
 }
 
 // Whose turn it is.

@@ -1,6 +1,6 @@
-#include "tenancy/detail/key_rotation.h"
+#include "tenancy/key_rotation.h"
 
-#include <algorithm>
+#include <thread>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -15,11 +15,12 @@
 #include "vault/field_sealer.h"
 #include "vault/key_ring.h"
 
-namespace zona::tenancy::detail {
+namespace zona::tenancy {
 
 using core::Code;
 using core::Error;
 using core::Result;
+using detail::wait_for;
 using store::Collection;
 using store::Record;
 using store::Writer;
@@ -38,21 +39,37 @@ constexpr const char* kPassword = "db_password";
 
 /// What is common to the steps of one owner.
 struct Owner {
-    const jobs::Context& context;
-    const TenantJobsDeps& deps;
+    const KeyRotationDeps& deps;
+    const std::atomic<bool>& stopping;
+    const RotationPlan& plan;
     EncryptedFiles& files;
     std::string name;
     std::vector<Tenants::File> databases;
+    Rotated& done;
+
+    Result<void> go_on() const {
+        if (stopping) return Error(Code::kCancelled, "zona is stopping");
+        return plan.go_on ? plan.go_on() : Result<void>();
+    }
+    Result<void> rest(std::chrono::milliseconds pause) const {
+        std::this_thread::sleep_for(pause);
+        return go_on();
+    }
+    void tell(std::string step, std::uint64_t amount, std::string_view unit) const {
+        if (!plan.tell) return;
+        plan.tell({.step = std::move(step), .done = amount, .unit = unit});
+    }
 };
 
-Result<void> rotate_if_old(const Owner& owner, std::chrono::milliseconds age) {
+Result<void> rotate_if_old(const Owner& owner) {
     ZONA_TRY(const std::vector<vault::DataKeyInfo> keys, owner.files.key_ring().keys(owner.name));
-    // The end of one rotation comes before the next.
-    if (keys.size() > 1) return {};
-    const bool is_old = keys.back().made_at + age <= owner.context.clock().system();
-    if (!is_old && owner.context.trigger() != jobs::Trigger::kManual) return {};
-    if (auto made = owner.files.key_ring().rotate(owner.name); !made) return made.take_error();
-    owner.context.count("rotated");
+    const auto& age = owner.plan.age;
+    if (age && keys.back().made_at + *age > owner.deps.clock.system()) return {};
+    ZONA_TRY(const KeyId key, owner.files.key_ring().rotate(owner.name));
+    owner.deps.log.info(
+        "an owner has a new key",
+        {{"owner", owner.name}, {"key", fmt::format("{:08x}", std::to_underlying(key))}});
+    ++owner.done.rotated;
     ZONA_FAULT("keys.rotated");
     return {};
 }
@@ -65,23 +82,29 @@ Result<std::vector<KeyId>> old_keys(const Owner& owner) {
     return out;
 }
 
+std::string name_of(const std::string& path) {
+    return path.substr(path.rfind('/') + 1);
+}
+
 /// Nothing in the file and its log is under an old key afterwards.
 Result<void> encrypt_anew(const Owner& owner, const Tenants::File& file) {
     // What is committed from here on takes the new key.
     ZONA_TRY_VOID(file.settle());
-    while (true) {
-        ZONA_TRY_VOID(owner.context.go_on());
+    const std::string step = fmt::format("encrypt {} of {}", name_of(file.path), owner.name);
+    for (std::uint64_t pages = 0;; pages += kPagesAtOnce) {
+        owner.tell(step, pages, "pages");
+        ZONA_TRY_VOID(owner.go_on());
         ZONA_TRY(const bool is_done, owner.files.vfs().rekey(file.path, kPagesAtOnce));
         ZONA_FAULT("keys.rekeyed_some");
         if (is_done) break;
-        ZONA_TRY_VOID(owner.context.rest(kBreath));
+        ZONA_TRY_VOID(owner.rest(kBreath));
     }
     for (int i = 1;; ++i) {
         auto emptied = vault::empty_log(file.path, owner.files.vfs().name(), kPatience);
         if (emptied) return {};
         if (emptied.error().code() != Code::kUnavailable || i == kTries)
             return emptied.take_error();
-        ZONA_TRY_VOID(owner.context.rest(kPatience));
+        ZONA_TRY_VOID(owner.rest(kPatience));
     }
 }
 
@@ -115,7 +138,7 @@ Result<void> seal_passwords_anew(const Owner& owner) {
         const Collection collection(*spec, store::Scope::core());
         std::string token;
         do {
-            ZONA_TRY_VOID(owner.context.go_on());
+            ZONA_TRY_VOID(owner.go_on());
             std::string next;
             auto sealed =
                 store::write_and_wait(*core, [&](Writer& writer) -> Result<std::uint64_t> {
@@ -133,7 +156,7 @@ Result<void> seal_passwords_anew(const Owner& owner) {
                     return changed;
                 });
             if (!sealed) return sealed.take_error();
-            owner.context.count("passwords", static_cast<std::int64_t>(*sealed));
+            owner.done.passwords += *sealed;
             token = next;
         } while (!token.empty());
     }
@@ -146,7 +169,7 @@ Result<std::uint64_t> seal_anew(const Owner& owner, const TenantData& data,
     std::uint64_t changed = 0;
     std::string token;
     do {
-        ZONA_TRY_VOID(owner.context.go_on());
+        ZONA_TRY_VOID(owner.go_on());
         ZONA_TRY(Resealed page, wait_for<Resealed>([&](auto done) {
                      data.reseal(spec, {.limit = kRecordsAtOnce, .token = token}, Unsealed::kRefuse,
                                  std::move(done));
@@ -170,7 +193,9 @@ Result<void> seal_fields_anew(const Owner& owner) {
             changed += documents;
         }
         if (changed == 0) return {};
-        owner.context.count("resealed", static_cast<std::int64_t>(changed));
+        owner.done.resealed += changed;
+        owner.tell(fmt::format("seal the secrets of {}", owner.name), owner.done.resealed,
+                   "documents");
     }
 }
 
@@ -180,15 +205,15 @@ Result<bool> is_used(const Owner& owner, KeyId key) {
         if (keys.contains(key)) {
             return Error(Code::kUnavailable,
                          fmt::format("some of {} is still under an old key: it is tried again",
-                                     file.path.substr(file.path.rfind('/') + 1)));
+                                     name_of(file.path)));
         }
     }
     if (!owner.deps.needs_key) return false;
     return owner.deps.needs_key(owner.name, key);
 }
 
-Result<void> rotate(const Owner& owner, std::chrono::milliseconds age) {
-    ZONA_TRY_VOID(rotate_if_old(owner, age));
+Result<void> rotate(const Owner& owner) {
+    ZONA_TRY_VOID(rotate_if_old(owner));
     ZONA_TRY(const std::vector<KeyId> old, old_keys(owner));
     if (old.empty()) return {};
     for (const Tenants::File& file : owner.databases)
@@ -197,35 +222,86 @@ Result<void> rotate(const Owner& owner, std::chrono::milliseconds age) {
     for (const KeyId key : old) {
         ZONA_TRY(const bool used, is_used(owner, key));
         if (used) {
-            owner.context.count("waiting");
+            ++owner.done.waiting;
             continue;
         }
         ZONA_FAULT("keys.before_retire");
         ZONA_TRY_VOID(owner.files.key_ring().retire(owner.name, key));
-        owner.context.count("retired");
+        ++owner.done.retired;
     }
     return {};
 }
 
 }  // namespace
 
-Result<void> rotate_keys(const jobs::Context& context, const TenantJobsDeps& deps,
-                         std::chrono::milliseconds age) {
-    ZONA_TRY(std::vector<std::string> names, deps.tenants.active());
-    names.insert(names.begin(), std::string(kCoreOwner));
-    return jobs::for_each_part(context, names, [&](const std::string& name) -> Result<void> {
-        const std::shared_ptr<EncryptedFiles> files = deps.tenants.files();
-        if (!files) return Error(Code::kUnavailable, "the databases are not open");
-        ZONA_TRY(std::vector<Tenants::File> databases, deps.tenants.files_of(name));
-        // One whose database is shared or elsewhere has keys once it has sealed something.
-        if (databases.empty() && !files->find_keys(name)) return {};
-        return rotate({.context = context,
-                       .deps = deps,
-                       .files = *files,
-                       .name = name,
-                       .databases = std::move(databases)},
-                      age);
-    });
+Rotated& Rotated::operator+=(const Rotated& other) {
+    rotated += other.rotated;
+    retired += other.retired;
+    waiting += other.waiting;
+    passwords += other.passwords;
+    resealed += other.resealed;
+    return *this;
 }
 
-}  // namespace zona::tenancy::detail
+Result<KeyRotation::Turn> KeyRotation::begin() {
+    if (busy_.exchange(true)) {
+        return Error(Code::kConflict, "the keys are being changed already")
+            .detail({"", "", "ask again when that is over: zona execution list, zona job list"});
+    }
+    return Turn(*this);
+}
+
+Result<std::vector<std::string>> KeyRotation::Turn::owners() const {
+    ZONA_TRY(std::vector<std::string> names, rotation_->deps_.tenants.active());
+    names.insert(names.begin(), std::string(kCoreOwner));
+    return names;
+}
+
+Result<Rotated> KeyRotation::Turn::rotate(const std::string& name, const RotationPlan& plan) const {
+    Tenants& tenants = rotation_->deps_.tenants;
+    const std::shared_ptr<EncryptedFiles> files = tenants.files();
+    if (!files) return Error(Code::kUnavailable, "the databases are not open");
+    ZONA_TRY(std::vector<Tenants::File> databases, tenants.files_of(name));
+    Rotated done;
+    // One whose database is shared or elsewhere has keys once it has sealed something.
+    if (databases.empty() && !files->find_keys(name)) return done;
+    ZONA_TRY_VOID(tenancy::rotate({.deps = rotation_->deps_,
+                                   .stopping = rotation_->stopping_,
+                                   .plan = plan,
+                                   .files = *files,
+                                   .name = name,
+                                   .databases = std::move(databases),
+                                   .done = done}));
+    return done;
+}
+
+Result<Rotated> KeyRotation::Turn::rotate_all(const std::vector<std::string>& owners,
+                                              const RotationPlan& plan) const {
+    Rotated done;
+    std::optional<Error> first;
+    std::size_t failed = 0;
+    std::size_t number = 0;
+    RotationPlan each{.age = plan.age, .go_on = plan.go_on};
+    if (plan.tell) {
+        each.tell = [&](core::Progress progress) {
+            progress.number = number;
+            progress.steps = owners.size();
+            plan.tell(progress);
+        };
+    }
+    for (const std::string& owner : owners) {
+        ++number;
+        auto rotated = rotate(owner, each);
+        if (rotated) {
+            done += *rotated;
+            continue;
+        }
+        if (rotated.error().code() == Code::kCancelled) return rotated.take_error();
+        ++failed;
+        if (!first) first = rotated.take_error().context(owner);
+    }
+    if (!first) return done;
+    return first->context(fmt::format("{} of {} failed", failed, owners.size()));
+}
+
+}  // namespace zona::tenancy

@@ -1,0 +1,151 @@
+/// @file
+/// Daemon: the composition root. Builds everything in order, runs the loops, takes it down in
+/// reverse. Its members are defined by what they are about: the network in daemon_network.cpp, the
+/// tenants' data in daemon_data.cpp, the rest in daemon.cpp.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "api/daemon_api.h"
+#include "core/config.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/settings.h"
+#include "identity/api_keys.h"
+#include "identity/authentication.h"
+#include "jobs/scheduler.h"
+#include "net/limit_rate.h"
+#include "net/server_pool.h"
+#include "net/tls.h"
+#include "os/resources.h"
+#include "process/capture.h"
+#include "process/containment.h"
+#include "process/descriptor_budget.h"
+#include "process/doctor.h"
+#include "process/history.h"
+#include "process/keeper_link.h"
+#include "process/listeners.h"
+#include "process/state_store.h"
+#include "process/supervisor.h"
+#include "process/table.h"
+#include "store/sqlite_process.h"
+#include "tenancy/admission.h"
+#include "tenancy/encrypted_files.h"
+#include "tenancy/key_rotation.h"
+#include "tenancy/tenant_operations.h"
+#include "tenancy/tenants.h"
+#include "vault/root_key.h"
+
+namespace zona::daemon {
+
+namespace asio = boost::asio;
+
+/// Whether requests should come.
+enum class Readiness : std::uint8_t { kStarting, kReady, kStopping };
+
+/// Everything that lives as long as the daemon.
+class Daemon {
+  public:
+    Daemon(std::string home, std::vector<std::string> settings, process::KeeperLink& keeper,
+           std::vector<process::InheritedListener> inherited)
+        : home_(std::move(home)),
+          flags_(std::move(settings)),
+          keeper_(keeper),
+          listeners_(std::move(inherited)),
+          logging_(clock_),
+          metrics_() {}
+
+    core::Result<void> build();
+    void run();
+
+  private:
+    core::Result<void> configure();
+    void apply_settings();
+    core::Result<void> open_stores();
+    core::Result<void> open_network();
+    core::Result<std::string> listen(const std::string& wanted);
+    core::Result<void> may_listen(const os::TcpAddress& address);
+    core::Result<std::string> listen_also(const std::string& wanted);
+    core::Result<void> may_resume(const os::TcpAddress& address);
+    api::Network network() const;
+    void open_keys();
+    core::Result<bool> has_backups(const std::string& owner);
+    core::Result<void> build_tenants();
+    core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
+    void open_tenants();
+    void open_tenants_later();
+    core::Result<void> build_jobs();
+    core::Result<void> open_tls();
+    void reload_tls();
+    void reload_settings();
+    void store_uses_of_keys();
+    core::Result<void> build_supervisor();
+    core::Result<void> build_api();
+    core::Result<void> build_servers();
+    std::vector<process::HostCheck> host_checks() const;
+    net::ServerOptions server_options();
+    static identity::Demand demand(const core::Settings& settings) {
+        return settings.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
+    }
+    std::optional<std::string> not_ready() const;
+    void wait_for_termination();
+    void begin_shutdown(process::Supervisor::Shutdown how,
+                        std::move_only_function<void(std::size_t)> begun);
+
+    std::string home_;
+    std::vector<std::string> flags_;  ///< KEY=VALUE each
+    process::KeeperLink& keeper_;
+    process::Listeners listeners_;
+    core::RealClock clock_;
+    core::SystemRandom random_;
+    core::Logging logging_;
+    core::MetricRegistry metrics_;
+    net::RateLimiter rate_{clock_};
+    std::unique_ptr<core::Config> config_;
+    core::Settings settings_{};
+    process::DescriptorBudget budget_;
+    std::optional<os::FdLimits> child_core_limit_;  ///< none: ours was left alone
+    os::FdLimits child_limits_;                     ///< as they were before ours were raised
+    std::optional<process::Table> table_;
+    std::unique_ptr<process::StateStore> state_;
+    std::unique_ptr<process::ExitHistory> history_;
+    std::unique_ptr<process::Capture> capture_;
+    std::unique_ptr<process::Containment> containment_;
+    asio::io_context supervision_{1};
+    std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
+    std::optional<asio::thread_pool> long_;      ///< for what takes seconds and more
+    std::unique_ptr<vault::RootKeyProvider> root_keys_;
+    std::unique_ptr<store::SqliteProcess> sqlite_;
+    std::optional<tenancy::Tenants> tenants_;
+    std::optional<jobs::Scheduler> jobs_;
+    std::optional<tenancy::TenantOperations> operations_;
+    std::optional<tenancy::KeyRotation> rotation_;
+    asio::steady_timer reopen_{supervision_};
+    std::chrono::seconds reopen_after_{1};  ///< the pause before the next try
+    asio::steady_timer store_uses_{supervision_};
+    std::unique_ptr<identity::ApiKeys> keys_;
+    std::string keys_problem_;              ///< why they cannot be used
+    std::shared_ptr<net::TlsContext> tls_;  ///< null: plain HTTP, unless there is a problem
+    std::string tls_problem_;               ///< why what the settings say of TLS cannot be used
+    std::optional<process::Supervisor> supervisor_;
+    api::Network network_;  ///< by the settings
+    tenancy::Admission admission_{{}, clock_, metrics_};
+    std::optional<api::Service> service_;
+    std::atomic<Readiness> readiness_{Readiness::kStarting};
+    std::optional<net::ServerPool> servers_;
+    std::optional<asio::posix::stream_descriptor> signals_;
+};
+
+}  // namespace zona::daemon

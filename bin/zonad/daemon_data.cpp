@@ -1,0 +1,152 @@
+// The tenants' data: opened beside supervision, which does not wait for it; jobs look after it.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "daemon.h"
+#include "data_settings.h"
+#include "tenancy/backup_jobs.h"
+#include "tenancy/tenant_jobs.h"
+
+namespace zona::daemon {
+namespace {
+
+/// The longest pause between two tries of a core database that cannot be used for now.
+constexpr std::chrono::seconds kReopenAfterAtMost(60);
+
+}  // namespace
+
+core::Result<void> Daemon::build_tenants() {
+    ZONA_TRY_VOID(set_token_environment(settings_.root_key));
+    ZONA_TRY(const tenancy::BuildType type, tenancy::parse_build_type(settings_.build_type));
+    ZONA_TRY(
+        tenancy::Placement placement,
+        tenancy::Placement::parse(settings_.placement, {.host = {},
+                                                        .name = {},
+                                                        .username = settings_.mongo.username,
+                                                        .password = settings_.mongo.password}));
+    admission_.hold();
+    root_keys_ = root_key_providers(settings_.root_key, random_);
+    ZONA_TRY(sqlite_, store::SqliteProcess::begin(logging_.logger("sqlite")));
+    tenants_.emplace(
+        tenancy::TenantsOptions{
+            .directory = home_ + "/state",
+            .build_type = type,
+            .storage_quota = static_cast<std::uint64_t>(settings_.tenant_storage.bytes()),
+            .mongo = mongo_options(settings_.mongo, random_),
+            .placement = std::move(placement)},
+        tenancy::TenantsDeps{
+            .clock = clock_,
+            .random = random_,
+            .log = logging_.logger("tenancy"),
+            .open_files = [this] { return open_files(); },
+            .run_blocking =
+                [this](std::move_only_function<void()> work) {
+                    asio::post(*blocking_, std::move(work));
+                },
+            .hook = {},
+            .metrics = &metrics_,
+            .tenant_changed =
+                [this](const tenancy::Tenant& tenant) {
+                    admission_.set_quota(tenant.code, tenant.quota);
+                },
+            .changed = [this] { jobs_->poke(); },
+            .watch =
+                [this](std::shared_ptr<store::Database> core) { jobs_->start(std::move(core)); }});
+    tenants_->set_slow_query(settings_.slow_query);
+    operations_.emplace(
+        tenancy::OperationsOptions{.backups = settings_.backup_directory,
+                                   .zona = ZONA_VERSION,
+                                   .keep = static_cast<std::size_t>(settings_.backups_kept),
+                                   .log = settings_.backup_log_interval.count() > 0
+                                              ? tenancy::Log::kOn
+                                              : tenancy::Log::kOff},
+        tenancy::OperationsDeps{.tenants = *tenants_,
+                                .clock = clock_,
+                                .random = random_,
+                                .log = logging_.logger("tenancy")});
+    rotation_.emplace(
+        tenancy::KeyRotationDeps{.tenants = *tenants_,
+                                 .clock = clock_,
+                                 .log = logging_.logger("vault"),
+                                 .needs_key = [this](const std::string& owner, vault::KeyId) {
+                                     return has_backups(owner);
+                                 }});
+    return build_jobs();
+}
+
+core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
+    return tenancy::EncryptedFiles::open({.ring = home_ + "/state/keys.json",
+                                          .root_keys = *root_keys_,
+                                          .clock = clock_,
+                                          .random = random_,
+                                          .log = logging_.logger("store"),
+                                          .page_token_key = new_page_token_key(random_),
+                                          .open_files = budget_.databases});
+}
+
+/// On the blocking thread. Without the core database supervision goes on.
+void Daemon::open_tenants() {
+    auto opened = tenants_->open();
+    // By now every quota is known; or there is no data to get.
+    admission_.release();
+    if (!opened) {
+        logging_.logger("tenancy").report("tenants cannot be served", opened.error());
+        // A lock that somebody holds, a token that is gone, a full disk: that may pass.
+        const core::Code code = opened.error().code();
+        if (code == core::Code::kUnavailable || code == core::Code::kResourceExhausted)
+            asio::post(supervision_, [this] { open_tenants_later(); });
+        return;
+    }
+    asio::post(*long_, [this] {
+        if (auto resumed = operations_->resume(); !resumed)
+            logging_.logger("tenancy").report("unfinished work stays", resumed.error());
+    });
+}
+
+void Daemon::open_tenants_later() {
+    reopen_.expires_after(reopen_after_);
+    reopen_after_ = std::min(2 * reopen_after_, kReopenAfterAtMost);
+    reopen_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) asio::post(*blocking_, [this] { open_tenants(); });
+    });
+}
+
+core::Result<void> Daemon::build_jobs() {
+    ZONA_TRY(std::string instance, instance_of(home_, random_));
+    const core::Settings::Jobs& wanted = settings_.jobs;
+    ZONA_TRY(const auto wanted_backups, backup_options(settings_));
+    std::vector<jobs::Definition> definitions = tenancy::tenant_jobs(
+        {.purge_interval = wanted.purge_interval,
+         .key_age = wanted.key_age,
+         .check_interval = wanted.check_interval,
+         .health_interval = wanted.health_interval},
+        {.tenants = *tenants_, .clock = clock_, .metrics = metrics_, .rotation = *rotation_});
+    std::ranges::move(tenancy::backup_jobs(wanted_backups, {.tenants = *tenants_,
+                                                            .operations = *operations_,
+                                                            .clock = clock_,
+                                                            .metrics = metrics_}),
+                      std::back_inserter(definitions));
+    jobs_.emplace(
+        jobs::SchedulerOptions{.instance = std::move(instance),
+                               .keep_runs = static_cast<std::size_t>(wanted.history_runs)},
+        jobs::SchedulerDeps{.clock = clock_,
+                            .random = random_,
+                            .log = logging_.logger("jobs"),
+                            .metrics = metrics_,
+                            .tenants = [this] { return tenants_->active(); }},
+        std::move(definitions));
+    return {};
+}
+
+/// Whether there is a backup that the owner's keys open.
+core::Result<bool> Daemon::has_backups(const std::string& owner) {
+    ZONA_TRY(const auto whole, operations_->whole_backups());
+    if (!whole.empty() || owner == tenancy::kCoreOwner) return !whole.empty();
+    ZONA_TRY(const auto own, operations_->backups(owner));
+    return !own.empty();
+}
+
+}  // namespace zona::daemon

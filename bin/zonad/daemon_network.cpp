@@ -1,0 +1,206 @@
+// How the daemon is reached: keys, TLS, addresses, servers.
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "api/pmdaemon.h"
+#include "daemon.h"
+#include "identity/exposure.h"
+#include "net/network_policy.h"
+#include "network_settings.h"
+
+namespace zona::daemon {
+namespace {
+
+/// How old what is known of the last use of a key may be after a crash.
+constexpr std::chrono::seconds kUsesStoredAfter(60);
+
+}  // namespace
+
+/// Without keys nobody gets in over the network; the rest works.
+void Daemon::open_keys() {
+    const core::Logger log = logging_.logger("identity");
+    const auto used = [this] { asio::post(supervision_, [this] { store_uses_of_keys(); }); };
+    auto keys = identity::ApiKeys::open(home_ + "/state/api-keys.json", clock_, random_, used);
+    if (!keys) {
+        log.report("API keys cannot be used", keys.error());
+        keys_problem_ = keys.error().message();
+        return;
+    }
+    keys_ = std::move(*keys);
+    const auto made = keys_->make_first(home_ + "/api-key");
+    if (!made) log.report("the first API key could not be made", made.error());
+    if (made && *made) log.info("the first API key is in the home's api-key");
+}
+
+core::Result<void> Daemon::open_tls() {
+    if (settings_.api.tls_certificate.empty()) return {};
+    const std::string& key = settings_.api.tls_key;
+    auto loaded = net::TlsContext::load({.certificates = settings_.api.tls_certificate,
+                                         .key = key.empty() ? settings_.api.tls_certificate : key},
+                                        clock_);
+    if (!loaded) return loaded.take_error().recode(core::Code::kInvalidArgument).context("api.tls");
+    tls_ = std::move(*loaded);
+    for (const std::string& warning : tls_->warnings())
+        logging_.logger("http").warn(warning);
+    return {};
+}
+
+/// A certificate that was renewed, for later connections. On the thread for what waits.
+void Daemon::reload_tls() {
+    const core::Logger log = logging_.logger("http");
+    if (auto reloaded = tls_->reload(); !reloaded)
+        return log.report("the certificate in force stays", reloaded.error());
+    for (const std::string& warning : tls_->warnings())
+        log.warn(warning);
+    log.info("the certificate was read again", {{"sha256", tls_->certificate().fingerprint}});
+}
+
+/// Some time from now, so that a busy key costs one write a minute.
+void Daemon::store_uses_of_keys() {
+    store_uses_.expires_after(kUsesStoredAfter);
+    store_uses_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        asio::post(*blocking_, [this] {
+            if (auto stored = keys_->store_uses(); !stored) {
+                logging_.logger("identity")
+                    .report("cannot store when keys were used", stored.error());
+            }
+        });
+    });
+}
+
+/// The rules of every address, whoever wants it. Any thread.
+core::Result<void> Daemon::may_listen(const os::TcpAddress& address) {
+    if (!tls_problem_.empty()) return core::Error(core::Code::kConflict, tls_problem_);
+    const core::Settings settings = core::Settings::from(*config_->snapshot());
+    ZONA_TRY(const auto warnings, identity::judge({.address = address,
+                                                   .transport = tls_ ? identity::Transport::kTls
+                                                                     : identity::Transport::kPlain,
+                                                   .insecure = settings.api.insecure,
+                                                   .demand = demand(settings),
+                                                   .profile = settings.profile}));
+    for (const std::string& warning : warnings)
+        logging_.logger("http").warn(warning);
+    if (!keys_) return core::Error(core::Code::kConflict, keys_problem_);
+    return {};
+}
+
+core::Result<std::string> Daemon::listen(const std::string& wanted) {
+    ZONA_TRY(const os::TcpAddress address, os::TcpAddress::parse(wanted));
+    ZONA_TRY_VOID(may_listen(address));
+    ZONA_TRY(std::string bound, listeners_.open(address));
+    logging_.logger("http").info("listening", {{"address", bound}, {"tls", tls_ != nullptr}});
+    return bound;
+}
+
+/// Until zona ends. On a thread of the servers.
+core::Result<std::string> Daemon::listen_also(const std::string& wanted) {
+    ZONA_TRY(const os::TcpAddress address, os::TcpAddress::parse(wanted));
+    ZONA_TRY_VOID(may_listen(address));
+    ZONA_TRY(process::Listeners::Added added, listeners_.add(address, keeper_));
+    if (added.socket) {
+        servers_->listen_now(std::move(*added.socket), tls_);
+        logging_.logger("http").info("listening", {{"address", added.address}});
+    }
+    return added.address;
+}
+
+/// Whether an address goes on on which an earlier daemon was asked to listen.
+core::Result<void> Daemon::may_resume(const os::TcpAddress& address) {
+    const std::string name = address.to_string();
+    if (auto may = may_listen(address); !may) {
+        auto error = may.take_error().context(name);
+        logging_.logger("http").report("what zona was asked to listen on ends", error);
+        if (network_.problem.empty()) network_.problem = error.message();
+        return error;
+    }
+    logging_.logger("http").info("listening", {{"address", name}, {"tls", tls_ != nullptr}});
+    return {};
+}
+
+api::Network Daemon::network() const {
+    api::Network out = network_;
+    if (!out.pmdaemon.empty()) return out;
+    const std::vector<std::string> requested = listeners_.requested();
+    if (!requested.empty()) out.pmdaemon = requested.front();
+    return out;
+}
+
+/// What is wrong with the settings stops the first daemon, whose starter can mend it. Nothing else
+/// stops supervision: the unix socket is served in any case.
+core::Result<void> Daemon::open_network() {
+    open_keys();
+    const bool is_first = table_->header().daemons.load() <= 1;
+    const bool wanted_anywhere =
+        !settings_.api.listen.empty() || !settings_.api.pmdaemon_listen.empty();
+    if (auto tls = open_tls(); !tls) {
+        if (is_first && wanted_anywhere) return tls;
+        tls_problem_ = tls.error().message();
+    }
+    network_.tls = tls_ != nullptr;
+    const auto open = [&](const std::string& wanted, std::string& bound) -> core::Result<void> {
+        if (wanted.empty()) return {};
+        auto listening = listen(wanted);
+        if (listening) {
+            bound = std::move(*listening);
+            return {};
+        }
+        if (is_first && listening.error().code() == core::Code::kInvalidArgument)
+            return listening.take_error();
+        logging_.logger("http").report("the API does not listen where it should",
+                                       listening.error());
+        if (network_.problem.empty()) network_.problem = listening.error().message();
+        return {};
+    };
+    ZONA_TRY_VOID(open(settings_.api.listen, network_.address));
+    auto pmdaemons = open(settings_.api.pmdaemon_listen, network_.pmdaemon);
+    if (!pmdaemons) return pmdaemons.take_error().context("api.pmdaemon_listen");
+    listeners_.resume([this](const os::TcpAddress& address) { return may_resume(address); });
+    return listeners_.settle(keeper_);
+}
+
+/// A thread each; more than eight would wait for the one of supervision.
+net::ServerOptions Daemon::server_options() {
+    net::ServerOptions options = daemon::server_options(settings_.api, budget_.connections);
+    if (options.connections < static_cast<std::size_t>(settings_.api.max_connections)) {
+        logging_.logger("config").info(
+            "fewer connections than api.max_connections: the limit on open files is low",
+            {{"connections", options.connections}});
+    }
+    return options;
+}
+
+core::Result<void> Daemon::build_servers() {
+    std::vector<net::Middleware> inner;
+    if (keys_) {
+        inner.push_back(identity::authenticate(
+            *keys_, {.demand = demand(settings_), .open_paths = service_->open_paths()}, clock_,
+            logging_.logger("identity"), metrics_));
+    }
+    ZONA_TRY(const net::NetworkPolicy policy, network_policy(settings_.api, rate_));
+    const net::ApplicationDeps deps{.clock = clock_,
+                                    .random = random_,
+                                    .metrics = metrics_,
+                                    .access = logging_.logger("http.access"),
+                                    .log = logging_.logger("http"),
+                                    .is_secret = identity::holds_api_key,
+                                    .error_form = api::pmdaemon_error};
+    const auto make = [&](std::size_t) {
+        return net::make_application(service_->router(), deps, inner,
+                                     net::network_middlewares(policy));
+    };
+    const core::Logger log = logging_.logger("http");
+    servers_.emplace(server_count(settings_.api), server_options(), make, clock_, log, metrics_);
+    ZONA_TRY(std::vector<os::UniqueFd> network, listeners_.copies());
+    for (os::UniqueFd& socket : network) {
+        std::vector<os::UniqueFd> one;
+        one.push_back(std::move(socket));
+        ZONA_TRY_VOID(servers_->listen(std::move(one), tls_));
+    }
+    std::vector<os::UniqueFd> local;
+    local.push_back(os::UniqueFd::adopt(process::kFdListen));
+    return servers_->listen(std::move(local));
+}
+
+}  // namespace zona::daemon

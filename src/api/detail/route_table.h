@@ -1,0 +1,26 @@
+// A table of operations and the members that answer them.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "api/service.h"
+
+namespace zona::api {
+
+/// Adds each row; `routes` is null where there is a document only. Errors: as Service::add().
+template <class Routes>
+core::Result<void> add_members(
+    Service& service, const std::shared_ptr<const Routes>& routes,
+    std::type_identity_t<std::span<const std::pair<Operation, Answer (Routes::*)(Call&) const>>>
+        rows) {
+    for (const auto& [operation, member] : rows) {
+        ZONA_TRY_VOID(service.add(
+            operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));
+    }
+    return {};
+}
+
+}  // namespace zona::api

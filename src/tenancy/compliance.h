@@ -1,0 +1,44 @@
+/// @file
+/// Compliance: what a tenant's `compliance_settings` ask of zona. Value type.
+///
+///     {"backups_kept": 30, "backup_schedule": "30 2 * * *",
+///      "retention_days": {"events": 90},
+///      "masked_fields": {"tasks": ["/customer/email"]}}
+///
+/// `backup_schedule` is that of the tenant's own backups, in UTC (core/cron.h; empty: none).
+/// `retention_days` says after how many days the job `purge` removes a collection's documents, in
+/// place of what the collection says; `masked_fields` what an export shows as "***" unless secret
+/// fields are asked for in clear. Other names are the tenant's own. Source: TEN-39.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/cron.h"
+#include "core/result.h"
+#include "store/value.h"
+
+namespace zona::tenancy {
+
+/// The members that zona knows.
+struct Compliance {
+    std::optional<std::int64_t> backups_kept;  ///< 1 or more
+    std::optional<core::CronExpression> backup_schedule;
+    std::map<std::string, std::chrono::days, std::less<>> retention;
+    /// JSON pointers, by collection.
+    std::map<std::string, std::vector<std::string>, std::less<>> masked;
+
+    /// Errors: kInvalidArgument, naming the member: it is of another form, or names a collection
+    /// that there is not or that is not kept by age.
+    static core::Result<Compliance> parse(const store::Document& settings);
+
+    /// Replaces what is masked in a document of `collection` by kMask (sealed_fields.h).
+    void mask(std::string_view collection, store::Document& document) const;
+};
+
+}  // namespace zona::tenancy

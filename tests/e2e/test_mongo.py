@@ -1,0 +1,187 @@
+"""Tenants whose databases are in MongoDB, by the command and over HTTP, against FerretDB: made there, moved there and back, all of them at once,
+and the server gone and back."""
+import os
+import signal
+
+import ferretdb
+import pytest
+import requests
+
+
+@pytest.fixture
+def mongo():
+    if reason := ferretdb.reason_for_none():
+        pytest.skip(reason)
+    server = ferretdb.FerretDb()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def zona(open_zona):
+    zona = open_zona(ZONA_MONGO_CONNECT_TIMEOUT='1s', ZONA_MONGO_SELECTION_TIMEOUT='1s', ZONA_JOBS_POOL_HEALTH_INTERVAL='1s')
+    zona.keys = {}
+    return zona
+
+
+def outcome(zona, *words):
+    execution = zona.run(*words, '--json').data
+    assert execution['status'] == 'success', execution
+    return execution['outcome']
+
+
+def create(zona, code, *options):
+    zona.run('tenant', 'create', code, *options)
+    zona.keys[code] = zona.run('key', 'create', code, '--tenant', code, '--scope', 'admin').stdout.strip()
+
+
+def ask(zona, tenant, method, key='', **options):
+    return requests.request(method, f'{zona.url}/api/v1/tenants/{tenant}/settings{key}', headers={'X-API-Key': zona.keys[tenant]}, timeout=30, **options)
+
+
+def put(zona, tenant, key, value):
+    return ask(zona, tenant, 'PUT', f'/{key}', json={'value': value})
+
+
+def values(zona, tenant):
+    return {s['key']: (s['value'], s['version']) for s in ask(zona, tenant, 'GET', params={'limit': 100}).json()['data']}
+
+
+def show(zona, tenant):
+    return zona.run('tenant', 'show', tenant, '--json').data
+
+
+# TEN-02, TEN-30
+def test_a_tenant_made_in_mongodb_keeps_its_documents_over_deaths_and_is_backed_up(zona, mongo):
+    create(zona, 'acme', '--db-host', mongo.uri, '--db-name', 'acme_data')
+    create(zona, 'file')
+    assert show(zona, 'acme')['db_host'] == mongo.uri and show(zona, 'acme')['connection_status'] == 'connected'
+    assert 'acme_data' in mongo.databases() and not (zona.home / 'state/tenants/acme').exists()
+    assert put(zona, 'acme', 'theme', {'name': 'dark', '$ne': [1.5, None]}).status_code == 200
+    assert put(zona, 'file', 'theme', 'light').status_code == 200
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+    assert values(zona, 'acme') == {'theme': ({'name': 'dark', '$ne': [1.5, None]}, 1)}
+    assert values(zona, 'file') == {'theme': ('light', 1)}
+
+    backup = outcome(zona, 'tenant', 'backup', 'acme')
+    assert backup['documents'] == 1 and backup['content'] == 'documents'
+    assert put(zona, 'acme', 'theme', 'changed').status_code == 200
+    outcome(zona, 'tenant', 'restore', 'acme', backup['uuid'], '--replace')
+    assert values(zona, 'acme') == {'theme': ({'name': 'dark', '$ne': [1.5, None]}, 1)}
+
+    taken = zona.run('tenant', 'create', 'thief', '--db-host', mongo.uri, '--db-name', 'acme_data', check=False)
+    assert taken.returncode == 4 and 'acme' in taken.stderr, taken
+    zona.write('password', 's3cret-of-acme\n', 0o600)
+    for code, file, stdin in (('one', zona.folder / 'password', None), ('two', '-', 's3cret-of-acme')):
+        told = zona.run('tenant', 'create', code, '--db-host', mongo.uri, '--db-username', 'me', '--db-password-file', file, input=stdin, check=False)
+        assert 's3cret' not in told.stdout + told.stderr + zona.run('tenant', 'show', code).stdout, told
+    listed = requests.get(f'{zona.url}/tenant/list', headers={'X-API-Key': zona.key}, timeout=10).json()
+    assert {t['tenantcode']: t['db_password'] for t in listed} == {'default': '', 'acme': '', 'file': '', 'one': '***', 'two': '***'}
+    shown = zona.run('tenant', 'create', 'own', '--db-host', 'mongodb://me:s3cret@localhost/', check=False)
+    assert shown.returncode == 2 and 's3cret' not in shown.stderr + shown.stdout, shown
+
+
+# TEN-12, TEN-30
+def test_a_tenant_goes_to_mongodb_and_back(zona, mongo):
+    create(zona, 'acme')
+    for number in range(20):
+        assert put(zona, 'acme', f'key{number}', number).status_code == 200
+    put(zona, 'acme', 'key3', 'again')
+    before = values(zona, 'acme')
+
+    sums = outcome(zona, 'tenant', 'move', 'acme', '--to', mongo.uri, '--db-name', 'moved')['collections']
+    assert sum(s['documents'] for s in sums) == 20
+    assert values(zona, 'acme') == before
+    assert not list((zona.home / 'state/tenants').glob('acme/**/data.db'))
+    assert put(zona, 'acme', 'later', 1).status_code == 200
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+    assert zona.run('tenant', 'move', 'acme', '--to', mongo.uri, '--db-name', 'moved', check=False).returncode == 4
+    again = outcome(zona, 'tenant', 'move', 'acme', '--to', 'embedded')['collections']
+    assert [s for s in again if s['documents']] != [s for s in sums if s['documents']], 'one more'
+    assert values(zona, 'acme') == {**before, 'later': (1, 1)}
+    assert show(zona, 'acme')['db_host'] == 'embedded'
+    assert zona.run('store', 'check').returncode == 0
+
+    refused = zona.run('tenant', 'move', 'acme', '--to', 'postgres://localhost/', check=False)
+    assert refused.returncode == 2 and 'mongodb://' in refused.stderr, refused
+    for words in (['tenant', 'list', '--to', 'embedded'], ['tenant', 'show', 'acme', '--db-name', 'x'], ['store', 'check', '--to', 'embedded'],
+                  ['tenant', 'move', 'acme', '--to', mongo.uri, '--db-password-file', str(zona.folder / 'missing')]):
+        assert zona.run(*words, check=False).returncode in (2, 3), words
+
+
+# TEN-02, TEN-12
+def test_all_tenants_go_to_mongodb_and_back(zona, mongo):
+    for code in ('acme', 'globex'):
+        create(zona, code)
+        assert put(zona, code, 'theme', f'of {code}').status_code == 200
+
+    moved = outcome(zona, 'store', 'migrate', '--to', mongo.uri)
+    assert {m['tenant']: m['documents'] for m in moved['moved']}.keys() == {'default', 'acme', 'globex'} and moved['findings'] == []
+    assert {'zona_acme', 'zona_globex', 'zona_default'} <= mongo.databases()
+    assert values(zona, 'acme') == {'theme': ('of acme', 1)} and values(zona, 'globex') == {'theme': ('of globex', 1)}
+    assert outcome(zona, 'store', 'migrate', '--to', mongo.uri)['there'] == 3
+    mongo.kill()
+    failed = zona.run('store', 'migrate', '--to', 'embedded', check=False)
+    assert failed.returncode == 4 and 'acme' in failed.stdout, failed
+    mongo.start()
+    zona.wait_until(lambda: ask(zona, 'acme', 'GET').status_code == 200)
+    told = zona.run('store', 'migrate', '--to', 'embedded').stdout
+    assert 'acme, 1 documents' in told, told
+    assert values(zona, 'acme') == {'theme': ('of acme', 1)} and values(zona, 'globex') == {'theme': ('of globex', 1)}
+
+
+# REL-24, TEN-26, TEN-47
+def test_a_server_that_goes_takes_its_tenants_alone_and_they_come_back_with_it(zona, mongo):
+    create(zona, 'acme', '--db-host', mongo.uri)
+    create(zona, 'file')
+    assert put(zona, 'acme', 'theme', 'dark').status_code == 200
+    mongo.kill()
+
+    def readiness():
+        return requests.get(f'{zona.url}/readyz', timeout=10)
+    assert ask(zona, 'acme', 'GET', '/theme').status_code in (500, 503)
+    zona.wait_until(lambda: readiness().json()['data']['status'] == 'degraded')
+    assert readiness().status_code == 200
+    assert put(zona, 'file', 'theme', 'light').status_code == 200 and values(zona, 'file') == {'theme': ('light', 1)}
+    pid = zona.daemon_pid()
+
+    mongo.start()
+    zona.wait_until(lambda: ask(zona, 'acme', 'GET', '/theme').status_code == 200, timeout=30)
+    assert values(zona, 'acme') == {'theme': ('dark', 1)}
+    assert zona.daemon_pid() == pid
+    zona.wait_until(lambda: readiness().json()['data']['status'] == 'ready')
+
+
+# PERF-18, PERF-26
+def test_new_tenants_are_placed_by_the_first_character_of_their_code(new_zona, mongo):
+    zona = new_zona(env={'ZONA_TENANCY_PLACEMENT': f'A-M: {mongo.uri}; other: embedded'})
+    zona.run('tenant', 'create', 'acme')
+    zona.run('tenant', 'create', 'zorg')
+    assert [show(zona, code)['db_host'] for code in ('acme', 'zorg', 'default')] == [mongo.uri, 'embedded', 'embedded']
+    assert [m['tenant'] for m in outcome(zona, 'store', 'migrate')['moved']] == ['default']
+    zona.run('kill')
+    zona.env['ZONA_TENANCY_PLACEMENT'] = 'A-M: embedded; L-Z: embedded; 0-9: embedded'
+    refused = zona.run('tenant', 'list', check=False)
+    assert refused.returncode != 0 and "'l'" in refused.stderr and 'tenancy.placement' in refused.stderr, refused
+
+
+# REL-07
+def test_the_one_database_of_all_goes_to_mongodb_by_backups(open_zona, mongo):
+    zona = open_zona(ZONA_TENANCY_BUILD_TYPE='SINGLE_TENANT')
+    zona.keys = {}
+    for code in ('acme', 'globex'):
+        create(zona, code)
+        assert put(zona, code, 'theme', f'of {code}').status_code == 200
+    refused = zona.run('store', 'migrate', '--to', mongo.uri, check=False)
+    assert 'mongo.uri' in refused.stderr and 'zona tenant backup' in refused.stderr
+    backups = {code: outcome(zona, 'tenant', 'backup', code)['uuid'] for code in ('default', 'acme', 'globex')}
+
+    zona.run('kill')
+    zona.env['ZONA_MONGO_URI'] = mongo.uri
+    for code, backup in backups.items():
+        outcome(zona, 'tenant', 'restore', code, backup, '--replace')
+
+    zona.url = f"http://{zona.ping()['network']['address']}"
+    for code in ('acme', 'globex'):
+        assert {key: value for key, (value, _) in values(zona, code).items()} == {'theme': f'of {code}'}
+    assert mongo.databases()
