@@ -7,7 +7,7 @@
 
 #include "daemon.h"
 #include "data_settings.h"
-#include "tenancy/backup_jobs.h"
+#include "tenancy/backup/backup_jobs.h"
 #include "tenancy/tenant_jobs.h"
 
 namespace zona::daemon {

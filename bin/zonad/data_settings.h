@@ -10,7 +10,7 @@
 #include "core/secret.h"
 #include "core/settings.h"
 #include "store/mongo_database.h"
-#include "tenancy/backup_jobs.h"
+#include "tenancy/backup/backup_jobs.h"
 #include "vault/root_key.h"
 
 namespace zona::daemon {

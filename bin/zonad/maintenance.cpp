@@ -20,7 +20,7 @@
 #include "os/fd.h"
 #include "os/spawn.h"
 #include "secret_checks.h"
-#include "tenancy/whole_backup.h"
+#include "tenancy/backup/whole_backup.h"
 #include "vault/key_shares.h"
 #include "vault/root_key.h"
 

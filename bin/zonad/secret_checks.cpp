@@ -10,7 +10,7 @@
 #include "core/time_format.h"
 #include "os/fd.h"
 #include "os/host.h"
-#include "tenancy/encrypted_files.h"
+#include "tenancy/keys/encrypted_files.h"
 #include "vault/key_ring.h"
 
 namespace zona::daemon {

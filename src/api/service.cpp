@@ -13,7 +13,7 @@
 #include "api/detail/pmdaemon_routes.h"
 #include "core/fault.h"
 #include "core/text.h"
-#include "tenancy/admission.h"
+#include "tenancy/limits/admission.h"
 
 namespace zona::api {
 

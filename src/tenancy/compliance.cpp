@@ -5,7 +5,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include "tenancy/sealed_fields.h"
+#include "tenancy/keys/sealed_fields.h"
 #include "tenancy/tenants.h"
 
 namespace zona::tenancy {

@@ -13,7 +13,7 @@
 #include "core/testing/memory_log.h"
 #include "core/testing/temporary_directory.h"
 #include "store/mongo/testing/mongo_server.h"
-#include "tenancy/encrypted_files.h"
+#include "tenancy/keys/encrypted_files.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
 

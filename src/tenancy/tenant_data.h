@@ -28,8 +28,8 @@
 #include "core/result.h"
 #include "store/database.h"
 #include "store/query_meter.h"
-#include "tenancy/sealed_fields.h"
-#include "tenancy/storage_quota.h"
+#include "tenancy/keys/sealed_fields.h"
+#include "tenancy/limits/storage_quota.h"
 
 namespace zona::tenancy {
 

@@ -6,8 +6,8 @@
 #include "jobs/context.h"
 #include "tenancy/detail/purge.h"
 #include "tenancy/detail/wait.h"
-#include "tenancy/encrypted_files.h"
-#include "tenancy/key_rotation.h"
+#include "tenancy/keys/encrypted_files.h"
+#include "tenancy/keys/key_rotation.h"
 #include "tenancy/tenants.h"
 
 namespace zona::tenancy {

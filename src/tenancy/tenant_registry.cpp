@@ -8,7 +8,7 @@
 #include "store/counters.h"
 #include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
-#include "tenancy/license.h"
+#include "tenancy/limits/license.h"
 #include "tenancy/tenant_databases.h"
 #include "vault/field_sealer.h"
 

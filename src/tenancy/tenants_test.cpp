@@ -13,7 +13,7 @@
 #include "core/testing/fake_clock.h"
 #include "core/testing/memory_log.h"
 #include "store/blocking.h"
-#include "tenancy/encrypted_files.h"
+#include "tenancy/keys/encrypted_files.h"
 #include "vault/field_sealer.h"
 #include "vault/root_key.h"
 

@@ -9,7 +9,7 @@
 #include "core/json.h"
 #include "core/time_format.h"
 #include "identity/api_keys.h"
-#include "tenancy/tenant_operations.h"
+#include "tenancy/operations/tenant_operations.h"
 #include "tenancy/tenants.h"
 
 namespace zona::api {

@@ -10,8 +10,8 @@
 #include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
-#include "tenancy/key_care.h"
-#include "tenancy/key_rotation.h"
+#include "tenancy/keys/key_care.h"
+#include "tenancy/keys/key_rotation.h"
 
 namespace zona::api {
 

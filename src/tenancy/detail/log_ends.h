@@ -9,7 +9,7 @@
 
 #include "core/random.h"
 #include "core/result.h"
-#include "tenancy/backup_log.h"
+#include "tenancy/backup/backup_log.h"
 #include "vault/data_keys.h"
 
 namespace zona::tenancy::detail {

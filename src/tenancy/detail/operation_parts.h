@@ -10,11 +10,11 @@
 #include "os/fd.h"
 #include "store/blocking.h"
 #include "store/sqlite_database.h"
-#include "tenancy/document_copy.h"
-#include "tenancy/encrypted_files.h"
+#include "tenancy/keys/encrypted_files.h"
+#include "tenancy/operations/document_copy.h"
+#include "tenancy/operations/tenant_operations.h"
 #include "tenancy/session_map.h"
 #include "tenancy/tenant_databases.h"
-#include "tenancy/tenant_operations.h"
 #include "tenancy/tenant_registry.h"
 
 namespace zona::tenancy {

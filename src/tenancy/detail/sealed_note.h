@@ -7,7 +7,7 @@
 
 #include "core/random.h"
 #include "core/result.h"
-#include "tenancy/backup_format.h"
+#include "tenancy/backup/backup_format.h"
 #include "vault/data_keys.h"
 
 namespace zona::tenancy::detail {

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "core/result.h"
+#include "tenancy/backup/whole_backup.h"
 #include "tenancy/tenants.h"
-#include "tenancy/whole_backup.h"
 
 namespace zona::tenancy {
 

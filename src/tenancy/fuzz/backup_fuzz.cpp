@@ -8,7 +8,7 @@
 
 #include <boost/json.hpp>
 
-#include "tenancy/backup_format.h"
+#include "tenancy/backup/backup_format.h"
 
 namespace {
 

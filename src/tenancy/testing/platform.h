@@ -18,10 +18,10 @@
 
 #include "core/testing/fake_clock.h"
 #include "store/blocking.h"
-#include "tenancy/encrypted_files.h"
-#include "tenancy/tenant_operations.h"
+#include "tenancy/backup/whole_backup.h"
+#include "tenancy/keys/encrypted_files.h"
+#include "tenancy/operations/tenant_operations.h"
 #include "tenancy/tenant_registry.h"
-#include "tenancy/whole_backup.h"
 #include "vault/field_sealer.h"
 #include "vault/key_ring.h"
 #include "vault/key_shares.h"

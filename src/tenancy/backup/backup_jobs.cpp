@@ -1,0 +1,244 @@
+#include "tenancy/backup/backup_jobs.h"
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "core/progress.h"
+#include "jobs/context.h"
+#include "tenancy/backup/backup_copies.h"
+#include "tenancy/compliance.h"
+#include "tenancy/detail/wait.h"
+#include "tenancy/detail/whole_parts.h"
+#include "tenancy/operations/tenant_operations.h"
+#include "tenancy/tenants.h"
+
+namespace zona::tenancy {
+
+using core::Code;
+using core::Error;
+using core::Result;
+using core::SystemTime;
+using jobs::Context;
+using jobs::Definition;
+using jobs::Schedule;
+
+namespace {
+
+/// Between two passes of the log while no tenant changes anything.
+constexpr std::chrono::hours kIdle(1);
+
+double seconds_of(SystemTime time) {
+    return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+Result<void> back_up_all(const Context& context, const BackupJobsDeps& deps) {
+    const core::SteadyTime begun = deps.clock.steady();
+    ZONA_TRY(const WholeBackup whole, deps.operations.back_up_all());
+    const std::chrono::duration<double> took = deps.clock.steady() - begun;
+    context.count("tenants", static_cast<std::int64_t>(whole.tenants));
+    context.count("documents", static_cast<std::int64_t>(whole.documents));
+    context.count("bytes", static_cast<std::int64_t>(whole.bytes));
+    deps.metrics
+        .gauge("zona_backup_last_success_timestamp_seconds",
+               "When the last scheduled backup of everything was made.")
+        .set(seconds_of(whole.made_at));
+    deps.metrics.gauge("zona_backup_bytes", "Size of the last scheduled backup of everything.")
+        .set(static_cast<double>(whole.bytes));
+    deps.metrics
+        .gauge("zona_backup_duration_seconds",
+               "Time that the last scheduled backup of everything took.")
+        .set(took.count());
+    return {};
+}
+
+Definition backup(const BackupJobsOptions& options, const BackupJobsDeps& deps) {
+    return {
+        .name = "backup",
+        .summary = "Makes a backup of the core database, all tenants and their keys.",
+        .schedule = options.schedule ? Schedule::cron(*options.schedule) : Schedule::when_asked(),
+        .time_limit = std::chrono::hours(12),
+        .work = [deps](Context& context) { return back_up_all(context, deps); }};
+}
+
+Result<void> back_up_if_due(const Context& context, const BackupJobsDeps& deps,
+                            const Tenant& tenant) {
+    auto wanted = Compliance::parse(*tenant.compliance_settings);
+    if (!wanted) return wanted.take_error();
+    if (!wanted->backup_schedule) return {};
+    ZONA_TRY(const auto all, deps.operations.backups(tenant.code));
+    const SystemTime last = all.empty() ? tenant.created_at : all.front().made_at;
+    if (wanted->backup_schedule->next(last) > deps.clock.system()) return {};
+    ZONA_TRY(const BackupRecord made, deps.operations.back_up_tenant(tenant.code));
+    context.count("backups");
+    context.count("bytes", static_cast<std::int64_t>(made.bytes));
+    return {};
+}
+
+Result<void> back_up_tenants(const Context& context, const BackupJobsDeps& deps) {
+    ZONA_TRY(const auto tenants, detail::wait_for<std::vector<Tenant>>(
+                                     [&](auto done) { deps.tenants.list(std::move(done)); }));
+    std::optional<Error> failed;
+    for (const Tenant& tenant : tenants) {
+        ZONA_TRY_VOID(context.go_on());
+        if (tenant.status != TenantStatus::kActive) continue;
+        auto done = back_up_if_due(context, deps, tenant);
+        // Somebody works on it: the next minute comes.
+        if (done || done.error().code() == Code::kConflict) continue;
+        context.count("failed");
+        if (!failed) failed = done.take_error().context(tenant.code);
+    }
+    if (failed) return *std::move(failed);
+    return {};
+}
+
+Definition tenant_backups(const BackupJobsDeps& deps) {
+    return {.name = "backup-tenants",
+            .summary = "Makes a backup of each tenant with a schedule of its own, when it is due.",
+            .schedule = Schedule::every(std::chrono::minutes(1)),
+            .time_limit = std::chrono::hours(12),
+            .retries = {.attempts = 0},
+            .work = [deps](Context& context) { return back_up_tenants(context, deps); },
+            .due =
+                [tenants = &deps.tenants](std::optional<SystemTime> planned) {
+                    return tenants->has_backup_schedules() ? planned : std::nullopt;
+                }};
+}
+
+Result<void> log_changes(const Context& context, const BackupJobsDeps& deps) {
+    ZONA_TRY(const LogReport report, deps.operations.log_changes());
+    context.count("written", static_cast<std::int64_t>(report.written));
+    context.count("unchanged", static_cast<std::int64_t>(report.unchanged));
+    context.count("begun", static_cast<std::int64_t>(report.begun));
+    context.count("bytes", static_cast<std::int64_t>(report.bytes));
+    for (const auto& [owner, until] : report.until) {
+        deps.metrics
+            .gauge("zona_backup_restorable_timestamp_seconds",
+                   "Up to when its documents can be restored by the log.", {{"owner", owner}})
+            .set(seconds_of(until));
+    }
+    return {};
+}
+
+/// Whether there may be something for the log. Any thread.
+class LogPace {
+  public:
+    LogPace(const BackupJobsOptions& options, const BackupJobsDeps& deps)
+        : tenants_(deps.tenants), clock_(deps.clock), last_(clock_.system()) {
+        std::error_code none;
+        const auto wholes = options.directory + "/" + std::string(kAllBackups);
+        left_behind_ = !std::filesystem::is_empty(wholes, none) && !none;
+    }
+    /// A machine on which nothing happens is left alone: the run itself is noted in the core
+    /// database, and would be the next one's only reason.
+    std::optional<SystemTime> due(std::optional<SystemTime> planned) const {
+        if (!planned || left_behind_ || tenants_.has_changes()) return planned;
+        const SystemTime last = last_;
+        // A clock that was set back says nothing of how long ago that was.
+        return last > clock_.system() ? *planned : std::max(*planned, last + kIdle);
+    }
+    Result<void> pass(const std::function<Result<void>()>& log) {
+        // What comes after this may be in this one, and is looked at again.
+        tenants_.forget_changes();
+        auto done = log();
+        if (!done) tenants_.note_change();
+        if (!done) return done;
+        left_behind_ = false;
+        last_ = clock_.system();
+        return {};
+    }
+
+  private:
+    Tenants& tenants_;
+    const core::Clock& clock_;
+    std::atomic<bool> left_behind_ = false;  ///< by an earlier process, perhaps
+    std::atomic<SystemTime> last_;
+};
+
+Definition backup_log(const BackupJobsOptions& options, const BackupJobsDeps& deps) {
+    auto pace = std::make_shared<LogPace>(options, deps);
+    return {.name = "backup-log",
+            .summary = "Writes what has changed beside the latest whole backup.",
+            .schedule = Schedule::every(options.log_interval),
+            .time_limit = std::chrono::hours(1),
+            .retries = {.attempts = 0},
+            .work =
+                [deps, pace](Context& context) {
+                    return pace->pass([&] { return log_changes(context, deps); });
+                },
+            .due = [pace](std::optional<SystemTime> planned) { return pace->due(planned); }};
+}
+
+Definition backup_copy(const BackupJobsOptions& options, const BackupJobsDeps& deps) {
+    return {.name = "backup-copy",
+            .summary = "Copies backups and logs that are finished to another place.",
+            .schedule = Schedule::every(std::chrono::minutes(1)),
+            .time_limit = std::chrono::hours(12),
+            .work = [deps, from = options.directory,
+                     to = options.copy_to](Context& context) -> Result<void> {
+                ZONA_TRY(const CopyReport report,
+                         copy_backups(from, to, [&] { return context.go_on(); }));
+                context.count("files", static_cast<std::int64_t>(report.files));
+                context.count("copied", static_cast<std::int64_t>(report.copied));
+                context.count("bytes", static_cast<std::int64_t>(report.bytes));
+                deps.metrics
+                    .gauge("zona_backup_copy_timestamp_seconds",
+                           "When all that is finished was last seen in the other place.")
+                    .set(seconds_of(deps.clock.system()));
+                return {};
+            }};
+}
+
+Result<void> check_restore(const Context& context, const BackupJobsDeps& deps) {
+    const auto failing = [&](double value) {
+        deps.metrics
+            .gauge("zona_restore_check_failed",
+                   "Whether the latest whole backup could not be restored: 1 or 0.")
+            .set(value);
+    };
+    auto checked = deps.operations.check_restore();
+    if (!checked) {
+        if (checked.error().code() != Code::kCancelled) failing(1);
+        return checked.take_error();
+    }
+    if (!*checked) {
+        context.count("without_backup");
+        return {};
+    }
+    const WholeBackup& whole = **checked;
+    context.count("tenants", static_cast<std::int64_t>(whole.tenants));
+    context.count("documents", static_cast<std::int64_t>(whole.documents));
+    failing(0);
+    deps.metrics
+        .gauge("zona_restore_check_timestamp_seconds",
+               "When the latest whole backup was last restored and compared.")
+        .set(seconds_of(deps.clock.system()));
+    return {};
+}
+
+Definition restore_check(const BackupJobsOptions& options, const BackupJobsDeps& deps) {
+    return {.name = "restore-check",
+            .summary =
+                "Restores the latest whole backup with its log into a scratch directory, and "
+                "compares.",
+            .schedule = options.check_interval.count() == 0
+                            ? Schedule::when_asked()
+                            : Schedule::every(options.check_interval),
+            .time_limit = std::chrono::hours(12),
+            .work = [deps](Context& context) { return check_restore(context, deps); }};
+}
+
+}  // namespace
+
+std::vector<Definition> backup_jobs(const BackupJobsOptions& options, const BackupJobsDeps& deps) {
+    std::vector<Definition> out = {backup(options, deps), tenant_backups(deps),
+                                   restore_check(options, deps)};
+    if (options.log_interval.count() > 0) out.push_back(backup_log(options, deps));
+    if (!options.copy_to.empty()) out.push_back(backup_copy(options, deps));
+    return out;
+}
+
+}  // namespace zona::tenancy

@@ -1,0 +1,64 @@
+/// @file
+/// Whole backups, as those need them who have no running zona: restoring everything into a fresh
+/// home, and proving that it can be done. Source: REL-07, REL-08, SEC-07, SEC-09.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/progress.h"
+#include "core/random.h"
+#include "core/result.h"
+#include "tenancy/backup/backup_format.h"
+#include "tenancy/keys/encrypted_files.h"
+#include "tenancy/operations/tenant_operations.h"
+
+namespace zona::vault {
+class RootKeyProvider;
+}
+
+namespace zona::tenancy {
+
+/// One file of a whole backup, as its list has it.
+struct WholeMember {
+    std::string owner;  ///< "core", or a tenant's code; the file is OWNER.zbk
+    std::uint64_t documents = 0;
+    std::string sha256;  ///< as BackupSummary
+};
+/// The list, whole.zbk: sealed with the keys of the core database.
+struct WholeList {
+    WholeBackup whole;
+    std::vector<WholeMember> members;
+};
+/// Writes it. Errors: those of the disk and of the keys.
+core::Result<void> write_list(const WholeList& list, const vault::DataKeys& keys,
+                              core::Random& random);
+/// Reads it from a whole backup's directory. Errors: kConflict: it was changed, or is none.
+/// kNotFound: it is not there, or its key is not.
+core::Result<WholeList> read_list(const std::string& directory, const vault::DataKeys& keys);
+
+/// What restore_whole() works with; all outlive it.
+struct WholeRestore {
+    std::string backup;  ///< the directory of a whole backup, absolute
+    std::string state;   ///< `state` of the new home, absolute; made by it
+    vault::RootKeyProvider& root_keys;
+    const core::Clock& clock;
+    core::Random& random;  ///< any thread
+    core::Logger log;
+    /// As everything was then, by the logs of the backup.
+    std::optional<core::SystemTime> at{};
+};
+
+/// Restores everything into a fresh home, and reads each database that was made once more: it must
+/// hold what the backup says, by count and hash. A tenant of whom the backup has no file (it was
+/// erased since) is there without documents.
+/// Errors: kConflict: there is something in `state`; the backup is damaged, or what was made is not
+/// the same. kNotFound: the root key that the backup's keys are wrapped with is not there, saying
+/// which. After an error what was made is taken away.
+core::Result<WholeList> restore_whole(const WholeRestore& restore, const core::ProgressSink& tell);
+
+}  // namespace zona::tenancy
