@@ -24,7 +24,6 @@ using net::Response;
 using tenancy::BackupRecord;
 using tenancy::Tenant;
 using tenancy::WholeBackup;
-using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 

@@ -22,7 +22,6 @@ namespace json = boost::json;
 using core::Code;
 using core::Result;
 using net::Response;
-using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 

@@ -22,7 +22,6 @@ using jobs::RunPage;
 using jobs::RunView;
 using net::Method;
 using net::Response;
-using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 

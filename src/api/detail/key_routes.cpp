@@ -21,7 +21,6 @@ using core::Code;
 using core::Result;
 using net::Method;
 using net::Response;
-using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 

@@ -10,6 +10,9 @@
 
 namespace zona::api {
 
+/// What a member that answers an operation gives.
+using Answer = net::asio::awaitable<core::Result<net::Response>>;
+
 /// Adds each row; `routes` is null where there is a document only. Errors: as Service::add().
 template <class Routes>
 core::Result<void> add_members(

@@ -17,7 +17,6 @@ using core::Result;
 using net::Method;
 using net::Response;
 using tenancy::Tenant;
-using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 

@@ -19,7 +19,6 @@ using net::Method;
 using net::Response;
 using tenancy::TenantData;
 using tenancy::TenantSetting;
-using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 

@@ -23,7 +23,6 @@ using net::Method;
 using net::Response;
 using tenancy::KeyReport;
 using vault::KeyOwner;
-using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 
