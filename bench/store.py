@@ -27,7 +27,7 @@ def store_bench(*arguments, **environment):
 
 def durable_inserts(found, disk=''):
     """The rows of inserts beside the disk's own pace."""
-    one, many, more, spread = (found[f'durable_insert/{case}'] for case in ('1/1', '64/1', '256/1', '64/100'))
+    one, many, more, spread = (found[f'durable_insert/plain/{case}'] for case in ('1/1', '64/1', '256/1', '64/100'))
     sync = 1000 / many['append_per_s']
     row(f'4 kB append + fdatasync, one thread{disk}', many['append_per_s'], '/s')
     row(f'durable insert, 1 kB, 3 indexes, 1 client, of that{disk}', one['of_append'], 'x', 0.6, 'more', f"{one['per_s']:.0f}/s")
@@ -39,9 +39,20 @@ def durable_inserts(found, disk=''):
     row(f'durable insert, 64 clients over 100 files, p99{disk}', spread['p99_ms'], 'ms', round(10 + 2 * sync, 2), 'less', '10 ms and two syncs')
 
 
+def searches(found):
+    """Twenty documents of a million with a word, and what their index costs an insert."""
+    one, many = (found[f'durable_insert/with_search/{case}'] for case in ('1/1', '64/1'))
+    row('durable insert with 20 words for search, 1 client, of that', one['of_append'], 'x', None, 'more', f"{one['per_s']:.0f}/s")
+    row('durable insert with 20 words for search, 64 clients, of that', many['of_append'], 'x', 2, 'more', f"{many['per_s']:.0f}/s")
+    for name, what in (('rare', 'a rare word'), ('some', 'a word of a thousandth part'), ('common', 'a common word'),
+                       ('both', 'a common word and one that is not'), ('beginning', 'the beginning of a word')):
+        row(f'search for {what} in 1,000,000, the newest 20, p99', found[f'search_of_20/{name}']['p99_us'] / 1000, 'ms', 100)
+
+
 def bench_store():
     found = store_bench(ZONA_BENCH_DOCUMENTS=str(DOCUMENTS))
     durable_inserts(found)
+    searches(found)
     row('document by id, 1,000,000 of 100 tenants, p99', found['point_read']['p99_us'] / 1000, 'ms', 0.3)
     row('the same with the way to the reader and back, mean', found['point_read_round_trip']['real_time'] / 1e6, 'ms')
     first, late = found['page_of_20/1'], found['page_of_20/1000']

@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "store/detail/compare.h"
 #include "store/detail/encoding.h"
+#include "store/detail/words.h"
 
 namespace zona::store {
 
@@ -203,6 +204,34 @@ Result<void> validate_encrypted(const CollectionSpec& spec, const std::vector<Pa
     return {};
 }
 
+Result<void> validate_search(const CollectionSpec& spec, const std::vector<Path>& encrypted) {
+    const auto refused = [&spec](const Path& path, std::string_view problem) {
+        return invalid(
+            fmt::format("collection {}, search: {} {}", spec.name, path.pointer(), problem));
+    };
+    if (spec.search.size() > kMaxSearchPaths)
+        return invalid(
+            fmt::format("collection {}, search: more than {} paths", spec.name, kMaxSearchPaths));
+    for (auto at = spec.search.begin(); at != spec.search.end(); ++at) {
+        const std::string path = at->pointer();
+        if (at->keys().empty() || path.contains('\0') || !core::is_valid_utf8(path))
+            return refused(*at, "is not one key of UTF-8 at least, without NUL");
+        if (lies_in_any(*at, encrypted) ||
+            std::ranges::any_of(encrypted, [at](const Path& other) { return other.is_in(*at); }))
+            return refused(*at, "is encrypted or holds what is, and ciphertext has no words");
+        if (std::any_of(spec.search.begin(), at,
+                        [at](const Path& other) { return other.is_in(*at) || at->is_in(other); }))
+            return refused(*at, "lies in another, or holds one");
+    }
+    for (const FieldSpec& field : spec.fields) {
+        const bool has_texts = field.type == FieldType::kText || field.type == FieldType::kObject ||
+                               field.type == FieldType::kArray;
+        if (!has_texts && std::ranges::count(spec.search, field.path) > 0)
+            return refused(field.path, fmt::format("is {}, and no text", type_name(field.type)));
+    }
+    return spec.search.empty() ? Result<void>() : detail::check_words();
+}
+
 Result<void> validate_index(const CollectionSpec& spec, const IndexSpec& index, Seen& seen) {
     const auto refused = [&](std::string_view problem) {
         return invalid(fmt::format("collection {}, index {}: {}", spec.name, index.name, problem));
@@ -264,6 +293,7 @@ Result<void> validate(const CollectionSpec& spec) {
         if (field.protection == Protection::kEncrypted) seen.encrypted.push_back(field.path);
     }
     ZONA_TRY_VOID(validate_encrypted(spec, seen.encrypted));
+    ZONA_TRY_VOID(validate_search(spec, seen.encrypted));
     for (const IndexSpec& index : spec.indexes)
         ZONA_TRY_VOID(validate_index(spec, index, seen));
     return {};

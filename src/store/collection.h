@@ -98,6 +98,9 @@ struct CollectionSpec {
     int version = 1;   ///< of its documents; one more with each migration
     std::vector<FieldSpec> fields;
     std::vector<IndexSpec> indexes;
+    /// Where the texts are that Filter::search() looks at: each path leads to a text, or to an
+    /// array or object, all texts in which count. None: there is no search.
+    std::vector<Path> search;
     std::optional<Retention> retention;
     DocumentLimits limits;
     /// What fields cannot say; called with every document before it is written, after the check of
@@ -111,9 +114,12 @@ struct CollectionSpec {
 inline constexpr std::size_t kMaxIndexFields = 4;
 /// Indexes of one collection.
 inline constexpr std::size_t kMaxIndexes = 16;
+/// Paths of its search.
+inline constexpr std::size_t kMaxSearchPaths = 8;
 
 /// Whether a declaration makes sense. Errors: kInvalidArgument, naming the collection, the index or
-/// field, and the rule. Backends call it when they open.
+/// field, and the rule; kUnsupported for a search where the locale C.UTF-8 is not installed, by
+/// which words are told apart. Backends call it when they open.
 core::Result<void> validate(const CollectionSpec& spec);
 
 /// A document as it lies in a database, its encrypted fields sealed, or as code above has it.

@@ -35,6 +35,27 @@ std::string refusal(const CollectionSpec& spec) {
     return answer.has_value() ? "good" : answer.error().message();
 }
 
+// DATA-39, SEC-02
+TEST(CollectionSpec, SearchIsOfTextsInClear) {
+    const auto with_search = [](std::vector<Path> search) {
+        return CollectionSpec{
+            .name = "tasks",
+            .fields = {{.path = "title"},
+                       {.path = "count", .type = FieldType::kInteger},
+                       {.path = {"access", "token"}, .protection = Protection::kEncrypted}},
+            .search = std::move(search)};
+    };
+    EXPECT_EQ(refusal(with_search({"title", Path({"access", "name"})})), "good");
+    EXPECT_THAT(refusal(with_search({Path({"access", "token"})})), HasSubstr("is encrypted"));
+    EXPECT_THAT(refusal(with_search({Path({"access", "token", "a"})})), HasSubstr("is encrypted"));
+    EXPECT_THAT(refusal(with_search({"access"})), HasSubstr("holds what is"));
+    EXPECT_THAT(refusal(with_search({"count"})), HasSubstr("/count is a whole number"));
+    EXPECT_THAT(refusal(with_search({"title", Path({"title", "de"})})),
+                HasSubstr("lies in another"));
+    EXPECT_THAT(refusal(with_search({Path(std::string("a\0", 2))})), HasSubstr("without NUL"));
+    EXPECT_THAT(refusal(with_search(std::vector<Path>(9, "title"))), HasSubstr("more than 8"));
+}
+
 // DATA-40, SEC-02
 TEST(CollectionSpec, IsRefusedWhenItMakesNoSense) {
     const IndexField status{"status", FieldType::kText};

@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 
 #include "store/detail/compare.h"
+#include "store/detail/words.h"
 #include "store/query.h"
 
 namespace zona::store {
@@ -15,6 +16,7 @@ struct Filter::Node {
     Path path{""};
     std::vector<json::value> values;
     std::vector<Filter> members;
+    std::vector<Path> paths;
 };
 
 Filter::Filter() {
@@ -49,11 +51,11 @@ bool begins_with(const json::value& value, const json::value& prefix) {
 }  // namespace
 
 // One line for each way to make one.
-#define ZONA_ON_FIELD(name, kind_value)                                               \
-    Filter Filter::name(Path path, const Value& value) {                              \
-        return Filter(std::make_shared<const Node>(Kind::kind_value, std::move(path), \
-                                                   std::vector<json::value>{value},   \
-                                                   std::vector<Filter>{}));           \
+#define ZONA_ON_FIELD(name, kind_value)                                                          \
+    Filter Filter::name(Path path, const Value& value) {                                         \
+        return Filter(std::make_shared<const Node>(Kind::kind_value, std::move(path),            \
+                                                   std::vector<json::value>{value},              \
+                                                   std::vector<Filter>{}, std::vector<Path>{})); \
     }
 ZONA_ON_FIELD(eq, kEqual)
 ZONA_ON_FIELD(ne, kNotEqual)
@@ -65,36 +67,44 @@ ZONA_ON_FIELD(gte, kGreaterOrEqual)
 
 Filter Filter::in(Path path, std::vector<Value> values) {
     return Filter(std::make_shared<const Node>(Kind::kIn, std::move(path), std::move(values),
-                                               std::vector<Filter>{}));
+                                               std::vector<Filter>{}, std::vector<Path>{}));
 }
 
 Filter Filter::exists(Path path, Exists exists) {
     return Filter(std::make_shared<const Node>(Kind::kExists, std::move(path),
                                                std::vector<json::value>{exists == Exists::kYes},
-                                               std::vector<Filter>{}));
+                                               std::vector<Filter>{}, std::vector<Path>{}));
 }
 
 Filter Filter::prefix(Path path, std::string_view text) {
     return Filter(std::make_shared<const Node>(Kind::kPrefix, std::move(path),
                                                std::vector<json::value>{json::value(text)},
-                                               std::vector<Filter>{}));
+                                               std::vector<Filter>{}, std::vector<Path>{}));
+}
+
+Filter Filter::search(std::vector<Path> paths, std::string_view text) {
+    std::vector<json::value> words;
+    for (const std::string& word : detail::search_words(text))
+        words.emplace_back(word);
+    return Filter(std::make_shared<const Node>(Kind::kSearch, Path(""), std::move(words),
+                                               std::vector<Filter>{}, std::move(paths)));
 }
 
 Filter Filter::all(std::vector<Filter> members) {
     return Filter(std::make_shared<const Node>(Kind::kAll, Path(""), std::vector<json::value>{},
-                                               std::move(members)));
+                                               std::move(members), std::vector<Path>{}));
 }
 
 Filter Filter::any(std::vector<Filter> members) {
     return Filter(std::make_shared<const Node>(Kind::kAny, Path(""), std::vector<json::value>{},
-                                               std::move(members)));
+                                               std::move(members), std::vector<Path>{}));
 }
 
 Filter Filter::negate(Filter member) {
     std::vector<Filter> members;
     members.push_back(std::move(member));
     return Filter(std::make_shared<const Node>(Kind::kNot, Path(""), std::vector<json::value>{},
-                                               std::move(members)));
+                                               std::move(members), std::vector<Path>{}));
 }
 
 Filter::Kind Filter::kind() const {
@@ -105,6 +115,9 @@ const Path& Filter::path() const {
 }
 const std::vector<Value>& Filter::values() const {
     return node_->values;
+}
+const std::vector<Path>& Filter::paths() const {
+    return node_->paths;
 }
 const std::vector<Filter>& Filter::members() const {
     return node_->members;
@@ -121,6 +134,8 @@ bool Filter::matches(const Document& document) const {
             return std::ranges::any_of(members(), matching);
         case Kind::kNot:
             return !members().front().matches(document);
+        case Kind::kSearch:
+            return detail::holds_words(document, paths(), values());
         default:
             break;
     }

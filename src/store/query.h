@@ -13,7 +13,10 @@
 /// it, and the rest of its order is the order that is asked for. All other conditions are checked
 /// document by document on the way. Where no index is bound by a condition, the query is refused
 /// unless Walk::kAllow says that looking at all documents of the scope is meant.
-/// Value types; any thread.
+///
+/// A search that must hold is served in whatever order is asked for, by the index of words or by
+/// the way through the order, whichever looks at fewer documents; it needs no Walk::kAllow.
+/// docs/adr/0014-text-search.md. Value types; any thread.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +38,13 @@ inline constexpr std::size_t kMaxInValues = 64;
 inline constexpr std::size_t kMaxConditions = 256;
 /// How deep conditions may be nested.
 inline constexpr std::size_t kMaxFilterDepth = 16;
+/// Words of one search.
+inline constexpr std::size_t kMaxSearchWords = 16;
+/// Letters by which a word counts; what is behind them does not.
+inline constexpr std::size_t kMaxWordLetters = 64;
+/// Different words by which a document is found: the first ones, in the order of the declared
+/// paths.
+inline constexpr std::size_t kMaxDocumentWords = 1000;
 /// Documents of one page.
 inline constexpr std::size_t kMaxPageSize = 1000;
 
@@ -56,6 +66,7 @@ class Filter {
         kGreaterOrEqual,
         kExists,
         kPrefix,
+        kSearch,
         kAll,
         kAny,
         kNot,
@@ -77,14 +88,23 @@ class Filter {
     static Filter exists(Path path, Exists exists);
     /// A text that begins with `text`, which is no pattern.
     static Filter prefix(Path path, std::string_view text);
+    /// The texts at `paths`, which are those of the collection's declaration
+    /// (CollectionSpec::search), hold all words of `text`, anywhere and in any order. A word is a
+    /// run of letters and digits of Unicode, whatever their case; accents count. If `text` ends in
+    /// a word and `*`, that is the beginning of one. Queries refuse one without a word, of more
+    /// than kMaxSearchWords, or of other paths, with kInvalidArgument. Source: DATA-39.
+    static Filter search(std::vector<Path> paths, std::string_view text);
     static Filter all(std::vector<Filter> members);  ///< of none: holds
     static Filter any(std::vector<Filter> members);  ///< of none: does not hold
     /// Holds where `member` does not.
     static Filter negate(Filter member);
 
-    Kind kind() const;                           ///< which of the functions above made it
-    const Path& path() const;                    ///< of a condition on a field
-    const std::vector<Value>& values() const;    ///< one, of kIn any number; of kExists a boolean
+    Kind kind() const;         ///< which of the functions above made it
+    const Path& path() const;  ///< of a condition on a field
+    /// One; of kIn any number, of kExists a boolean, of kSearch the different words in lower case,
+    /// the last with a `*` if it is a beginning.
+    const std::vector<Value>& values() const;
+    const std::vector<Path>& paths() const;      ///< of kSearch
     const std::vector<Filter>& members() const;  ///< of kAll, kAny and kNot
 
     /// Whether `document` meets it. This function is what all backends agree with.

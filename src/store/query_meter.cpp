@@ -54,6 +54,8 @@ const char* name_of(Filter::Kind kind) {
             return "exists";
         case Filter::Kind::kPrefix:
             return "prefix";
+        case Filter::Kind::kSearch:
+            return "search";
         case Filter::Kind::kAll:
             return "all";
         case Filter::Kind::kAny:
@@ -67,7 +69,7 @@ const char* name_of(Filter::Kind kind) {
 std::string shape_of(const Filter& filter) {
     using Kind = Filter::Kind;
     const std::string name = name_of(filter.kind());
-    if (filter.kind() == Kind::kEverything) return name;
+    if (filter.kind() == Kind::kEverything || filter.kind() == Kind::kSearch) return name;
     const bool composed =
         filter.kind() == Kind::kAll || filter.kind() == Kind::kAny || filter.kind() == Kind::kNot;
     if (!composed) return fmt::format("{} {}", name, filter.path().pointer());

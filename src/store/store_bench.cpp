@@ -4,6 +4,7 @@
 // tmpfs.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
@@ -44,6 +45,28 @@ const CollectionSpec& spec() {
                     {.name = "by_status", .fields = {{"status", FieldType::kText}}},
                     {.name = "by_owner", .fields = {{"owner", FieldType::kText}}}}};
     return kSpec;
+}
+
+/// The same with a search.
+const CollectionSpec& searched_spec() {
+    static const CollectionSpec kSpec = [] {
+        CollectionSpec spec = zona::store::spec();
+        spec.name = "searched";
+        spec.search = {"title"};
+        return spec;
+    }();
+    return kSpec;
+}
+
+/// Twenty words, as common as those of a language: the n-th has 1/n of the first one's share.
+std::string title(core::SeededRandom& random) {
+    std::string out;
+    for (int i = 0; i < 20; ++i) {
+        const double part = static_cast<double>(random.below(1U << 30U)) / (1U << 30U);
+        const auto word = static_cast<int>(std::exp(part * std::log(50000.0)));
+        out += "word" + std::to_string(word) + " ";
+    }
+    return out;
 }
 
 /// About 1 kB.
@@ -113,7 +136,7 @@ class Store {
             databases_.push_back(
                 engine_
                     ->open({.path = directory_.path() + "/" + std::to_string(i) + ".db",
-                            .collections = {&spec()},
+                            .collections = {&spec(), &searched_spec()},
                             .page_token_key = core::Secret(std::string(32, 'k'))})
                     .value());
         }
@@ -142,7 +165,8 @@ class Store {
 /// last one was answered, into a file that chance picks.
 class Clients {
   public:
-    explicit Clients(Store& store) : store_(store) {}
+    Clients(Store& store, const CollectionSpec& collection)
+        : store_(store), events_(collection, Scope::tenant("acme").value()) {}
 
     void run(std::size_t clients, std::size_t inserts) {
         latencies_.reserve(inserts);
@@ -175,9 +199,11 @@ class Clients {
   private:
     void begin() {
         const auto from = Clock::now();
+        json::object event = document(random_, "open");
+        if (!events_.spec().search.empty()) event["title"] = title(random_);
         write(
             store_.database(random_.below(store_.databases().size())),
-            [this, id = next_id_++, event = document(random_, "open")](Writer& w) {
+            [this, id = next_id_++, event = std::move(event)](Writer& w) {
                 return w.insert(events_, id, event);
             },
             [this, from](const core::Result<Record>& stored) {
@@ -189,7 +215,7 @@ class Clients {
     }
 
     Store& store_;
-    const Collection events_{spec(), Scope::tenant("acme").value()};
+    const Collection events_;
     core::SeededRandom random_{1};
     std::int64_t next_id_ = 1;
     std::vector<double> latencies_;  // milliseconds
@@ -199,14 +225,14 @@ class Clients {
 };
 
 /// Of so many clients, over so many files.
-void durable_insert(benchmark::State& state) {
+void durable_insert(benchmark::State& state, const CollectionSpec& collection) {
     const auto clients = static_cast<std::size_t>(state.range(0));
     const auto files = static_cast<std::size_t>(state.range(1));
     const std::size_t inserts = clients == 1 ? 10000 : 60000;
     for (auto _ : state) {
         Store store(files);
         const double before = append_rate(store.directory());
-        Clients load(store);
+        Clients load(store, collection);
         const auto begin = Clock::now();
         load.run(clients, inserts);
         const double taken = seconds(Clock::now() - begin);
@@ -223,7 +249,12 @@ void durable_insert(benchmark::State& state) {
             static_cast<double>(stats.transactions) / static_cast<double>(stats.batches);
     }
 }
-BENCHMARK(durable_insert)
+BENCHMARK_CAPTURE(durable_insert, with_search, searched_spec())
+    ->Args({1, 1})
+    ->Args({64, 1})
+    ->UseManualTime()
+    ->Iterations(1);
+BENCHMARK_CAPTURE(durable_insert, plain, spec())
     ->Args({1, 1})
     ->Args({64, 1})
     ->Args({256, 1})
@@ -268,8 +299,7 @@ const Collection& tenant() {
 /// One read function over and over, on the reader's thread: the store itself. `p99_us` is that of
 /// single calls.
 template <class Body>
-void measure(benchmark::State& state, Body body) {
-    Store& store = filled();
+void measure(benchmark::State& state, Store& store, Body body) {
     std::vector<double> taken;
     const auto done = read_and_wait(store.database(), [&](Reader& r) -> core::Result<int> {
         for (auto _ : state) {
@@ -286,7 +316,7 @@ void measure(benchmark::State& state, Body body) {
 
 void point_read(benchmark::State& state) {
     std::int64_t id = 0;
-    measure(state, [&](Reader& r) {
+    measure(state, filled(), [&](Reader& r) {
         id = (id + 7777) % 25000;
         return r.find(tenant(), id).value()->version;
     });
@@ -315,13 +345,54 @@ void page_of_20(benchmark::State& state) {
         if (answer->next.empty()) break;
         request.token = answer->next;
     }
-    measure(state, [&](Reader& r) { return r.find_page(tenant(), open, request)->records.size(); });
+    measure(state, filled(),
+            [&](Reader& r) { return r.find_page(tenant(), open, request)->records.size(); });
 }
 BENCHMARK(page_of_20)->Arg(1)->Arg(1000);
 
+/// As many of one tenant, each with twenty words; made once.
+Store& searched() {
+    static const auto kStore = [] {
+        auto store = std::make_unique<Store>();
+        const char* wanted = std::getenv("ZONA_BENCH_DOCUMENTS");
+        const int documents = wanted == nullptr ? 100000 : std::atoi(wanted);
+        core::SeededRandom random(7);
+        const Collection events(searched_spec(), Scope::tenant("t42").value());
+        for (int from = 0; from < documents; from += 1000) {
+            const auto filled =
+                write_and_wait(store->database(), [&](Writer& w) -> core::Result<int> {
+                    for (int i = from; i < from + 1000; ++i) {
+                        json::object event = document(random, "open");
+                        event["title"] = title(random);
+                        ZONA_TRY(const Record stored, w.insert(events, i, event));
+                    }
+                    return 0;
+                });
+            if (!filled.has_value()) std::abort();
+        }
+        return store;
+    }();
+    return *kStore;
+}
+
+/// 20 documents, the newest first, that have a word of this place among the common ones, or those
+/// that begin so.
+void search_of_20(benchmark::State& state, const char* text) {
+    const Query query{.filter = Filter::search(searched_spec().search, text),
+                      .direction = Direction::kDescending};
+    const Collection events(searched_spec(), Scope::tenant("t42").value());
+    measure(state, searched(),
+            [&](Reader& r) { return r.find_page(events, query, {})->records.size(); });
+}
+BENCHMARK_CAPTURE(search_of_20, rare, "word30000");
+BENCHMARK_CAPTURE(search_of_20, some, "word1000");
+BENCHMARK_CAPTURE(search_of_20, common, "word10");
+BENCHMARK_CAPTURE(search_of_20, both, "word1000 word10");
+BENCHMARK_CAPTURE(search_of_20, beginning, "word123*");
+
 void count_by_index(benchmark::State& state) {
     const Query done{.filter = Filter::eq("status", "done")};
-    measure(state, [&](Reader& r) { return r.count(tenant(), done).value(); });
+    measure(state, filled(), [&](Reader& r) { return r.count(tenant(), done).value(); });
 }
 BENCHMARK(count_by_index);
 

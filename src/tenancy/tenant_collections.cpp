@@ -83,7 +83,8 @@ CollectionSpec integrations() {
     return {
         .name = "integrations",
         .fields = fields_of(typed, {status({"active", "inactive", "deleted", "draft"}), secrets()}),
-        .indexes = indexes_by({{text("status")}, {text("category")}})};
+        .indexes = indexes_by({{text("status")}, {text("category")}}),
+        .search = {"title", "description", "category"}};
 }
 
 /// DATA-03.
@@ -103,7 +104,8 @@ CollectionSpec tasks() {
                        .coverage = Coverage::kSparse});
     return {.name = "tasks",
             .fields = fields_of(typed, {status({"active", "inactive", "draft", "deleted"})}),
-            .indexes = std::move(indexes)};
+            .indexes = std::move(indexes),
+            .search = {"name", "task_tag"}};
 }
 
 /// DATA-04.
@@ -118,7 +120,8 @@ CollectionSpec active_instances() {
     return {.name = "active_instances",
             .fields = fields_of(
                 typed, {status({"active", "inactive", "error", "maintenance"}), secrets()}),
-            .indexes = indexes_by({{number("integration_id")}, {text("status")}})};
+            .indexes = indexes_by({{number("integration_id")}, {text("status")}}),
+            .search = {"title", "base_url"}};
 }
 
 /// DATA-37.
@@ -130,7 +133,9 @@ CollectionSpec events() {
                       .arrays = {"alert_history"}};
     return {.name = "events",
             .fields = fields_of(typed, {}),
-            .indexes = indexes_by({{number("instance_id")}, {text("status"), text("severity")}})};
+            .indexes = indexes_by({{number("instance_id")}, {text("status"), text("severity")}}),
+            .search = {
+                "event_id", {"payload", "title"}, {"payload", "name"}, {"payload", "description"}}};
 }
 
 /// DATA-05.

@@ -101,13 +101,20 @@ TEST_F(TenantCollectionsTest, FieldsHaveTheTypesAndStatesOfTheSpecification) {
 // DATA-39
 TEST_F(TenantCollectionsTest, TheirCommonQueriesAreServedByIndexes) {
     using store::Filter;
+    const auto search = [](const char* name) {
+        return Filter::search(named(tenant_collections(), name).search, "disk full");
+    };
     const std::tuple<const char*, Filter, const char*> queries[] = {
         {"tasks", Filter::eq("integration_id", 1), "execution_order"},
         {"tasks", Filter::eq("task_tag", "tag"), nullptr},
         {"active_instances", Filter::eq("integration_id", 1), nullptr},
         {"execution_history", Filter::eq("instance_id", 1), nullptr},
         {"events", Filter::eq("instance_id", 1), nullptr},
-        {"integrations", Filter::eq("status", "active"), nullptr}};
+        {"integrations", Filter::eq("status", "active"), nullptr},
+        {"integrations", search("integrations"), nullptr},
+        {"tasks", search("tasks"), nullptr},
+        {"active_instances", search("active_instances"), nullptr},
+        {"events", search("events"), nullptr}};
     for (const auto& [name, filter, sort] : queries) {
         store::Query query{.filter = filter};
         // A sparse index serves what binds all of its fields.

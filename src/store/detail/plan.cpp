@@ -31,7 +31,22 @@ Result<void> check_value(const json::value& value) {
     return {};
 }
 
-Result<void> check_filter(const Filter& filter, std::size_t depth, std::size_t& conditions) {
+Result<void> check_search(const CollectionSpec& spec, const Filter& search) {
+    if (spec.search.empty())
+        return invalid(fmt::format("collection {} declares no texts for search", spec.name));
+    if (search.paths() != spec.search) {
+        return invalid(fmt::format("a search in other texts than those that collection {} declares",
+                                   spec.name));
+    }
+    if (search.values().empty())
+        return invalid("a search without a word: it takes one letter or digit at least");
+    if (search.values().size() > kMaxSearchWords)
+        return invalid(fmt::format("a search for more than {} words", kMaxSearchWords));
+    return {};
+}
+
+Result<void> check_filter(const CollectionSpec& spec, const Filter& filter, std::size_t depth,
+                          std::size_t& conditions) {
     if (depth > kMaxFilterDepth)
         return invalid(fmt::format("a filter nested deeper than {} levels", kMaxFilterDepth));
     if (++conditions > kMaxConditions)
@@ -40,8 +55,9 @@ Result<void> check_filter(const Filter& filter, std::size_t depth, std::size_t& 
         return invalid(fmt::format("more than {} values in one `in`", kMaxInValues));
     for (const json::value& value : filter.values())
         ZONA_TRY_VOID(check_value(value));
+    if (filter.kind() == FilterKind::kSearch) ZONA_TRY_VOID(check_search(spec, filter));
     for (const Filter& member : filter.members())
-        ZONA_TRY_VOID(check_filter(member, depth + 1, conditions));
+        ZONA_TRY_VOID(check_filter(spec, member, depth + 1, conditions));
     return {};
 }
 
@@ -54,6 +70,17 @@ void flatten(const Filter& filter, std::vector<const Filter*>& out) {
     }
     for (const Filter& member : filter.members())
         flatten(member, out);
+}
+
+/// Those of all searches that must hold.
+std::vector<std::string> words_of(const std::vector<const Filter*>& conditions) {
+    std::vector<std::string> out;
+    for (const Filter* condition : conditions) {
+        if (condition->kind() != FilterKind::kSearch) continue;
+        for (const json::value& word : condition->values())
+            out.emplace_back(word.get_string());
+    }
+    return out;
 }
 
 /// Whether an index field of this type can be searched for the value.
@@ -186,7 +213,8 @@ std::string describe(const CollectionSpec& spec, const std::vector<const Filter*
                      const std::vector<Path>& sort) {
     std::vector<std::string> fields;
     for (const Filter* condition : conditions) {
-        if (condition->kind() == FilterKind::kAny || condition->kind() == FilterKind::kNot)
+        if (condition->kind() == FilterKind::kAny || condition->kind() == FilterKind::kNot ||
+            condition->kind() == FilterKind::kSearch)
             continue;
         fields.push_back(condition->path().pointer());
     }
@@ -204,7 +232,7 @@ std::string describe(const CollectionSpec& spec, const std::vector<const Filter*
 
 Result<Plan> plan(const CollectionSpec& spec, const Query& query, Ordered ordered) {
     std::size_t count = 0;
-    ZONA_TRY_VOID(check_filter(query.filter, 1, count));
+    ZONA_TRY_VOID(check_filter(spec, query.filter, 1, count));
     std::vector<const Filter*> conditions;
     flatten(query.filter, conditions);
     std::optional<Candidate> best;
@@ -214,10 +242,17 @@ Result<Plan> plan(const CollectionSpec& spec, const Query& query, Ordered ordere
         if (!candidate.usable()) continue;
         if (!best || candidate.score() > best->score()) best.emplace(std::move(candidate));
     }
-    const bool walks = best && best->score() == 0 && !conditions.empty();
+    std::vector<std::string> words = words_of(conditions);
+    const bool walks = best && best->score() == 0 && !conditions.empty() && words.empty();
     if (!best || (walks && query.walk == Walk::kRefuse))
         return invalid(describe(spec, conditions, query.sort));
-    return best->take_plan();
+    Plan plan = best->take_plan();
+    plan.words = std::move(words);
+    return plan;
+}
+
+bool is_walk(const Plan& plan) {
+    return plan.equal.empty() && !plan.in && !plan.lower && !plan.upper;
 }
 
 Place place_of(const Plan& plan, const Record& record) {

@@ -32,12 +32,18 @@ struct Plan {
     std::optional<std::vector<json::value>> in;
     std::optional<Bound> lower;  ///< of the next field, never together with `in`
     std::optional<Bound> upper;
+    /// What the documents' texts hold, as Filter::values() has it, of all searches that must hold.
+    /// It narrows what is within the bounds, and is never exact.
+    std::vector<std::string> words;
     std::vector<IndexField> order;  ///< the rest of the index's fields
     /// Whether the order goes on with the moment of creation and the id; it does unless a unique
     /// index is total without them.
     bool by_creation = true;
     bool exact = false;
 };
+
+/// Whether no condition bounds the index: its whole order is gone through.
+bool is_walk(const Plan& plan);
 
 /// What the order of the answer matters for.
 enum class Ordered : std::uint8_t { kNo, kYes };

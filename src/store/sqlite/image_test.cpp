@@ -148,6 +148,7 @@ TEST_F(SqliteImage, ScrubLeavesNothingOfWhatWasRemoved) {
     const auto database = file_.open().value();
     auto document = task("open");
     document["text"] = "a text that nobody may find";
+    document["title"] = "nobodymayfindthisword";
     write_and_wait(*database, [&](Writer& w) { return w.insert(tasks_, 1, document); }).value();
     write_and_wait(*database, [&](Writer& w) { return w.remove(tasks_, 1); }).value();
 
@@ -156,6 +157,7 @@ TEST_F(SqliteImage, ScrubLeavesNothingOfWhatWasRemoved) {
     for (const char* suffix : {"", "-wal"}) {
         const std::string bytes = os::read_file(file_.path() + suffix).value();
         EXPECT_EQ(bytes.find("nobody may find"), std::string::npos) << suffix;
+        EXPECT_EQ(bytes.find("mayfindthisword"), std::string::npos) << suffix;
     }
 }
 

@@ -40,6 +40,7 @@ const CollectionSpec& tasks_spec() {
                     {.name = "by_flag",
                      .fields = {{"flag", FieldType::kBoolean}},
                      .coverage = Coverage::kSparse}},
+        .search = {"title", "tags", "details"},
         .limits = {.max_bytes = core::ByteCount::kib(64), .max_depth = 8},
     };
     return kSpec;

@@ -83,12 +83,27 @@ class Generator {
     }
     json::value whole() { return static_cast<std::int64_t>(below(6)) - 1; }
 
+    /// One to three words, some of which begin as others do.
+    std::string title() {
+        static constexpr const char* kWords[] = {"Disk",  "disks", "full",          "FAILED",
+                                                 "login", "a",     "\u00c9t\u00e9", "\u65e5\u672c"};
+        std::string out = kWords[below(8)];
+        for (std::uint64_t left = below(3); left > 0; --left)
+            out += (sometimes(2) ? " " : "-") + std::string(kWords[below(8)]);
+        return out;
+    }
+    Filter search() {
+        const std::string text = title();
+        return Filter::search(tasks_spec().search, sometimes(3) ? text + "*" : text);
+    }
+
     json::object document() {
         json::object out = {{"status", text()}, {"priority", whole()}, {"score", number()}};
         if (sometimes(3)) out["email"] = fmt::format("e{}", below(30));
         if (sometimes(2)) out["owner"] = {{"name", name()}};
         if (sometimes(3)) out["flag"] = sometimes(2);
         if (sometimes(3)) out["tags"] = json::array{name()};
+        if (sometimes(2)) out["title"] = title();
         if (sometimes(25)) out.erase("score");
         if (sometimes(25)) out["priority"] = 1.5;
         if (sometimes(25)) out["status"] = "nothing of ours";
@@ -97,7 +112,10 @@ class Generator {
 
     Filter condition() {
         const Path owner({"owner", "name"});
-        switch (below(14)) {
+        switch (below(16)) {
+            case 14:
+            case 15:
+                return search();
             case 0:
                 return Filter::eq("status", text());
             case 1:
@@ -143,7 +161,9 @@ class Generator {
     }
     Update update() {
         Update out;
-        switch (below(6)) {
+        switch (below(7)) {
+            case 6:
+                return out.set("title", title().c_str());
             case 0:
                 return out.set("status", text());
             case 1:

@@ -181,6 +181,18 @@ Bson& Bson::put(std::string_view key, const std::vector<Bson>& array) {
     return *this;
 }
 
+Bson& Bson::put(std::string_view key, const std::vector<std::string>& array) {
+    bson_t child;
+    bson_append_array_begin(get(), key.data(), length(key), &child);
+    std::size_t index = 0;
+    for (const std::string& element : array) {
+        const std::string name = number_key(index++);
+        bson_append_utf8(&child, name.data(), length(name), element.data(), length(element));
+    }
+    bson_append_array_end(get(), &child);
+    return *this;
+}
+
 Bson& Bson::put(std::string_view key, const Id& id) {
     if (const auto* number = std::get_if<std::int64_t>(&id)) return put(key, *number);
     return put(key, std::string_view(std::get<std::string>(id)));

@@ -60,6 +60,7 @@ class Bson {
     Bson& put(std::string_view key, bool flag);
     Bson& put(std::string_view key, const Bson& document);
     Bson& put(std::string_view key, const std::vector<Bson>& array);
+    Bson& put(std::string_view key, const std::vector<std::string>& array);
     Bson& put(std::string_view key, const Id& id);
     /// A number, text or boolean as it is, in what it is compared with.
     Bson& put(std::string_view key, const json::value& scalar);

@@ -10,6 +10,7 @@
 
 #include "core/text.h"
 #include "store/detail/compare.h"
+#include "store/detail/words.h"
 
 namespace zona::store::mongo {
 namespace {
@@ -188,6 +189,27 @@ std::optional<std::string> index_key(const IndexSpec& index, const Scope& scope,
         append_key(key, id);
     }
     return key;
+}
+
+std::vector<std::string> word_keys(const CollectionSpec& spec, const Scope& scope,
+                                   const Document& document) {
+    std::vector<std::string> out;
+    for (const std::string& word : document_words(document, spec.search)) {
+        out.push_back(scope_key(scope));
+        append_key(out.back(), std::string_view(word));
+    }
+    return out;
+}
+
+KeyRange range_of_word(const Scope& scope, std::string_view word) {
+    std::string key = scope_key(scope);
+    if (word.ends_with('*')) {
+        // Letters and digits, of which none is the last code point.
+        word.remove_suffix(1);
+        return {.from = key + std::string(word), .to = key + *text_behind(std::string(word))};
+    }
+    append_key(key, word);
+    return {.from = key, .to = behind(key)};
 }
 
 KeyRange range_of(const Scope& scope, const Plan& plan, const json::value* in) {

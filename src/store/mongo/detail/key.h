@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/json/value.hpp>
 
@@ -50,6 +51,12 @@ std::string scope_key(const Scope& scope);
 std::optional<std::string> index_key(const IndexSpec& index, const Scope& scope,
                                      const Document& document, core::SystemTime created,
                                      const Id& id);
+
+/// The words of a document that are searched, each behind its scope, in one index.
+std::vector<std::string> word_keys(const CollectionSpec& spec, const Scope& scope,
+                                   const Document& document);
+/// Those that a word of Plan::words stands for.
+KeyRange range_of_word(const Scope& scope, std::string_view word);
 
 /// The range of a plan's bounds; of one value of its `in`, if it has that.
 KeyRange range_of(const Scope& scope, const Plan& plan, const json::value* in);

@@ -30,6 +30,16 @@ Bson range_filter(const IndexSpec& index, const KeyRange& range) {
     return out;
 }
 
+namespace {
+
+/// One of the words is in the range: not one above its begin and another below its end.
+Bson word_filter(const KeyRange& range) {
+    const Bson bounds = Bson().put("$gte", range.from).put("$lt", range.to);
+    return Bson().put(kWordsField, Bson().put("$elemMatch", bounds));
+}
+
+}  // namespace
+
 Scan::Scan(Client& client, const ScanRequest& request, Overlay overlay)
     : client_(client), request_(request), overlay_(std::move(overlay)) {
     if (request_.plan.in) {
@@ -53,13 +63,16 @@ void Scan::open(const json::value* in) {
         for (Bson& condition : pushdown(request_.filter))
             conditions.push_back(std::move(condition));
     }
+    for (const std::string& word : plan.words)
+        conditions.push_back(word_filter(range_of_word(scope, word)));
     Bson filter = conditions.size() == 1 ? conditions.front() : Bson().put("$and", conditions);
     Bson options;
     if (request_.ordered == Ordered::kYes) {
         const bool forward = request_.direction == Direction::kAscending;
         options.put("sort", Bson().put(key_field(*plan.index), forward ? 1 : -1));
     }
-    options.put("hint", plan.index->name);
+    // Whether few have the words or many, the server tries out.
+    if (plan.words.empty()) options.put("hint", plan.index->name);
     if (request_.wanted > 0) {
         const std::size_t most = request_.wanted + overlay_.hidden.size();
         if (plan.exact) options.put("limit", static_cast<std::int64_t>(most));

@@ -23,6 +23,8 @@ using core::Result;
 constexpr std::int64_t kFormat = 1;
 // The document about the database itself: no collection has such a name.
 constexpr const char* kDatabase = ".";
+// The index of words: no declared one has such a name.
+constexpr const char* kWordsIndex = "search-words";
 // NamespaceExists.
 constexpr int kExists = 48;
 
@@ -64,6 +66,9 @@ std::string signature_of(const CollectionSpec& spec) {
         out += fmt::format(" {}{}\n", index.uniqueness == Uniqueness::kUnique ? "unique" : "any",
                            index.coverage == Coverage::kSparse ? " sparse" : "");
     }
+    if (!spec.search.empty()) out += "search in";
+    for (const Path& path : spec.search)
+        out += " " + path.pointer();
     return out;
 }
 
@@ -206,6 +211,7 @@ class Preparation {
 
     Result<void> make_indexes() {
         const auto declared = [this](const Bson& there) {
+            if (there.text("name") == kWordsIndex) return !spec_.search.empty();
             return std::ranges::any_of(
                 spec_.indexes, [&there](const IndexSpec& index) { return is_of(index, there); });
         };
@@ -216,7 +222,10 @@ class Preparation {
                 continue;
             ZONA_TRY_VOID(make_index(index));
         }
-        return {};
+        const auto is_of_words = [](const Bson& b) { return b.text("name") == kWordsIndex; };
+        if (spec_.search.empty() || std::ranges::any_of(there, is_of_words)) return {};
+        return make_index(Bson().put("key", Bson().put(kWordsField, 1)).put("name", kWordsIndex),
+                          kWordsIndex);
     }
 
     Result<void> make_index(const IndexSpec& index) {
@@ -224,11 +233,15 @@ class Preparation {
         wanted.put("key", Bson().put(key_field(index), 1)).put("name", index.name);
         if (index.uniqueness == Uniqueness::kUnique) wanted.put("unique", true);
         if (index.coverage == Coverage::kSparse) wanted.put("sparse", true);
+        return make_index(wanted, index.name);
+    }
+
+    Result<void> make_index(const Bson& wanted, std::string_view name) {
         auto made = client_.write(
             Bson().put("createIndexes", spec_.name).put("indexes", std::vector<Bson>{wanted}));
         if (made.has_value()) return {};
         return made.take_error().context(
-            fmt::format("collection {}: the index {} cannot be made", spec_.name, index.name));
+            fmt::format("collection {}: the index {} cannot be made", spec_.name, name));
     }
 
     Result<void> note_all() {

@@ -52,6 +52,7 @@ Bson stored_form(const CollectionSpec& spec, const std::string& key, const Recor
     out.put("v", record.version).put("c", microseconds(record.created));
     out.put("u", microseconds(record.updated)).put(kSchemaField, std::int64_t{spec.version});
     out.put(kTagField, tag).put("x", keys).put_document("d", *record.document);
+    if (!spec.search.empty()) out.put(kWordsField, word_keys(spec, record.scope, *record.document));
     return out;
 }
 

@@ -9,6 +9,7 @@
 ///          one that it has seen. One that ends in `+` belongs to a write set of the outbox
 ///     x    its keys, by the index's name (key.h)
 ///     d    the document (bson.h)
+///     t    its words, each behind its scope; there is none without a search (collection.h)
 ///     g    true: removed by a write set that is not finished; nobody sees it
 ///
 /// Collections have the names of their declarations. Those of the store's own have a dot in it,
@@ -36,6 +37,7 @@ inline constexpr const char* kIdField = "_id";
 inline constexpr const char* kTagField = "w";
 inline constexpr const char* kSchemaField = "m";
 inline constexpr const char* kGoneField = "g";
+inline constexpr const char* kWordsField = "t";
 /// @}
 /// "x.by_status".
 std::string key_field(const IndexSpec& index);

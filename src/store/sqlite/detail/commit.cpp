@@ -21,13 +21,13 @@ void fail(Batch& batch, std::size_t from, std::size_t to, const Error& error) {
 
 Result<void> run_one(Connection& connection, Session& session, WaitingWrite& waiting) {
     ZONA_TRY_VOID(connection.execute("SAVEPOINT one"));
-    const Ledger::Mark before = session.ledger().mark();
+    const Session::Mark before = session.mark();
     Result<void> answer = waiting.work(session);
     if (!connection.in_transaction()) return answer;
     Result<void> ended =
         connection.execute(answer.has_value() ? "RELEASE one" : "ROLLBACK TO one; RELEASE one");
     if (answer.has_value()) answer = std::move(ended);
-    if (!answer.has_value()) session.ledger().go_back(before);
+    if (!answer.has_value()) session.go_back(before);
     return answer;
 }
 
@@ -46,7 +46,7 @@ std::size_t run_together(Connection& connection, const SessionSetup& setup, Batc
             return at + 1;
         }
     }
-    if (auto written = session.ledger().write(); !written.has_value()) {
+    if (auto written = session.write_notes(); !written.has_value()) {
         fail(batch, from, batch.size(), written.error());
         if (connection.in_transaction()) (void)connection.execute("ROLLBACK");
     }

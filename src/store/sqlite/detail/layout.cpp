@@ -4,6 +4,7 @@
 #include <ranges>
 
 #include <fmt/format.h>
+#include <gnu/libc-version.h>
 
 #include "store/sqlite/detail/connection.h"
 
@@ -48,6 +49,10 @@ Layout::Layout(const CollectionSpec& spec)
     find_ = fmt::format("SELECT {} FROM {} INDEXED BY {} WHERE scope=? AND id=?", row_columns(),
                         table_, quoted(id_index()));
     find_row_ = fmt::format("SELECT {} FROM {} WHERE k=?", row_columns(), table_);
+    const std::string words = quoted(plain_words());
+    insert_words_ = fmt::format("INSERT INTO {}(rowid,words) VALUES(?,?)", words);
+    remove_words_ = fmt::format("INSERT INTO {0}({0},rowid,words) VALUES('delete',?,?)", words);
+    find_words_ = fmt::format("SELECT rowid FROM {0} WHERE {0} MATCH ? LIMIT ?", words);
 }
 
 const char* Layout::row_columns() {
@@ -64,6 +69,24 @@ std::string Layout::signature() const {
     for (const IndexField& field : columns_)
         out += fmt::format("{}:{}\n", field.path.pointer(), static_cast<int>(field.type));
     return out;
+}
+
+std::string Layout::words_signature() const {
+    if (spec_->search.empty()) return "";
+    std::string paths;
+    for (const Path& path : spec_->search)
+        paths += " " + path.pointer();
+    std::ranges::replace(paths, '\n', ' ');
+    return fmt::format("search by glibc {} in{}\n", ::gnu_get_libc_version(), paths);
+}
+
+std::string Layout::create_words() const {
+    // Which words a document has, not where nor how many, and no text. All that is not ASCII
+    // belongs to words, which come in lower case, apart by blanks.
+    return fmt::format(
+        "CREATE VIRTUAL TABLE {} USING fts5(words,content='',columnsize=0,detail=none,"
+        "tokenize=\"ascii tokenchars '-_/'\")",
+        quoted(plain_words()));
 }
 
 std::string Layout::create_table() const {

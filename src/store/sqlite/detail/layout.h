@@ -27,6 +27,8 @@ class Layout {
     const std::string& table() const { return table_; }  ///< quoted
     std::string plain_table() const { return "c_" + spec_->name; }
     std::string index_name(const IndexSpec& index) const;  ///< not quoted
+    /// The index of words; not quoted. FTS5 makes names of tables of it by adding to it.
+    std::string plain_words() const { return "w_" + spec_->name + "."; }
     std::string id_index() const { return spec_->name + ".id"; }
 
     /// The fields that have a column, sorted by path.
@@ -34,9 +36,14 @@ class Layout {
     /// Paths and types of the columns: documents written with others have to be gone through.
     std::string signature() const;
 
+    /// Of the words of a search, whose letters the C library knows: an index that was made by
+    /// another declaration or library is made anew. Empty: there is no search.
+    std::string words_signature() const;
+
     std::string create_table() const;
     std::string create_id_index() const;
     std::string create_index(const IndexSpec& index) const;
+    std::string create_words() const;
 
     /// Parameters: scope, id, created, updated, version, schema, columns, owner, body.
     const std::string& insert() const { return insert_; }
@@ -50,6 +57,14 @@ class Layout {
     const std::string& find() const { return find_; }
     /// Parameter: k.
     const std::string& find_row() const { return find_row_; }
+
+    /// @{
+    /// Parameters: k, words. The words that are taken out are those that were put in.
+    const std::string& insert_words() const { return insert_words_; }
+    const std::string& remove_words() const { return remove_words_; }
+    /// @}
+    /// Column k. Parameters: what is to match, in the language of FTS5; how many at most.
+    const std::string& find_words() const { return find_words_; }
 
     /// What a row is made from: k, id, created, updated, version, schema, owner, body.
     static const char* row_columns();
@@ -74,6 +89,9 @@ class Layout {
     std::string remove_;
     std::string find_;
     std::string find_row_;
+    std::string insert_words_;
+    std::string remove_words_;
+    std::string find_words_;
 };
 
 }  // namespace zona::store::detail

@@ -111,6 +111,21 @@ TEST_F(QueryPlan, OfACountReadsTheIndexAlone) {
               "SEARCH c_tasks USING COVERING INDEX tasks.by_status (scope=? AND /status=?)");
 }
 
+// DATA-39
+TEST_F(QueryPlan, OfASearchAsksTheIndexOfWords) {
+    const Layout layout(tasks_spec());
+    // FTS5 says with M that it is given what is to match.
+    EXPECT_THAT(explain(layout.find_words()),
+                testing::MatchesRegex("SCAN w_tasks\\. VIRTUAL TABLE INDEX 0:M[0-9]+"));
+    const Plan chosen =
+        plan(tasks_spec(), {.filter = Filter::search(tasks_spec().search, "Full dis*")},
+             Ordered::kYes)
+            .value();
+    EXPECT_THAT(chosen.words, testing::ElementsAre("full", "dis*"));
+    EXPECT_EQ(chosen.index->name, "by_created");
+    EXPECT_FALSE(chosen.exact);
+}
+
 TEST_F(QueryPlan, OfSingleDocumentsSearchesTheirKey) {
     const Layout layout(tasks_spec());
     const std::string by_key = "SEARCH c_tasks USING INTEGER PRIMARY KEY (rowid=?)";

@@ -14,6 +14,7 @@
 #include "store/detail/compare.h"
 #include "store/detail/encoding.h"
 #include "store/sqlite/detail/ledger.h"
+#include "store/sqlite/detail/word_index.h"
 
 namespace zona::store::detail {
 namespace {
@@ -81,6 +82,7 @@ class Preparation {
     struct Known {
         std::int64_t version = 0;
         std::string columns;
+        std::string words;
         std::int64_t target_version = 0;  // of a migration that was begun and not ended
         std::string target;
         std::int64_t moved = -1;
@@ -93,8 +95,15 @@ class Preparation {
         found.bind(std::string_view(spec_.name));
         ZONA_TRY(const bool row, found.step());
         if (!row) return std::nullopt;
+        // The words stand before the columns, as one line: a zona that knows of none makes the
+        // columns anew, and the next that does makes the words anew.
+        std::string_view columns = found.text(1);
+        std::string_view words;
+        if (columns.starts_with("search ")) words = columns.substr(0, columns.find('\n') + 1);
+        columns.remove_prefix(words.size());
         return Known{.version = found.integer(0),
-                     .columns = std::string(found.text(1)),
+                     .columns = std::string(columns),
+                     .words = std::string(words),
                      .target_version = found.integer(2),
                      .target = std::string(found.text(3)),
                      .moved = found.integer(4)};
@@ -104,8 +113,9 @@ class Preparation {
         ZONA_TRY_VOID(connection_.execute(layout_.create_table().c_str()));
         ZONA_TRY(const std::optional<Known> known, this->known());
         if (!known) return note(Moved::kAll);
+        words_ = known->words;
         is_noted_ = known->version == spec_.version && known->columns == layout_.signature() &&
-                    known->target.empty();
+                    words_ == layout_.words_signature() && known->target.empty();
         const std::int64_t newest = std::max(known->version, known->target_version);
         if (newest > spec_.version) {
             return Error(Code::kConflict,
@@ -117,6 +127,8 @@ class Preparation {
         ZONA_TRY_VOID(add_columns());
         moving_ = known->version != spec_.version || known->columns != layout_.signature();
         if (!moving_) return {};
+        // What is moved gets other words.
+        words_.clear();
         // One that was begun for something else starts anew.
         if (known->target_version == spec_.version && known->target == layout_.signature()) {
             moved_ = known->moved;
@@ -214,7 +226,15 @@ class Preparation {
                 fmt::format("collection {}: an index cannot be made", spec_.name));
         }
         if (is_noted_) return {};
+        ZONA_TRY_VOID(prepare_words());
         return note(Moved::kAll);
+    }
+
+    /// An index of words is made empty, and filled when the database is open.
+    Result<void> prepare_words() {
+        if (spec_.search.empty()) return drop_word_index(connection_, layout_);
+        if (words_ == layout_.words_signature()) return {};
+        return make_word_index(connection_, layout_);
     }
 
     /// Drops those whose definition is not among `wanted`; gives the others.
@@ -248,11 +268,12 @@ class Preparation {
     Result<void> note(Moved moved) {
         const std::string signature = layout_.signature();
         if (moved == Moved::kAll) {
+            const std::string all = layout_.words_signature() + signature;
             ZONA_TRY(Statement done,
                      connection_.prepare("INSERT OR REPLACE INTO "
                                          "zona_collections(name,version,columns) VALUES(?,?,?)"));
             done.bind(std::string_view(spec_.name)).bind(std::int64_t{spec_.version});
-            done.bind(std::string_view(signature));
+            done.bind(std::string_view(all));
             return done.run();
         }
         ZONA_TRY(Statement some,
@@ -267,6 +288,7 @@ class Preparation {
     const Layout& layout_;
     const CollectionSpec& spec_;
     const core::Logger& log_;
+    std::string words_;      // the index of words that there is, by its signature
     bool is_noted_ = false;  // the file says that it is as declared; then that is not written again
     bool moving_ = false;
     std::int64_t moved_ = -1;  // rows up to here are done

@@ -1,5 +1,6 @@
 #include "store/sqlite/detail/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/json/object.hpp>
@@ -50,6 +51,10 @@ void bind_unordered(Statement& statement, const Collection& collection, const Pl
     for (const json::value& value : *plan.in)
         statement.bind_value(&value);
 }
+
+/// Documents that are found by their words and sorted by what they hold; of more of them so many
+/// are met on the way through the order that this is quicker.
+constexpr std::size_t kFewFound = 2000;
 
 bool nothing_can_match(const Plan& plan) {
     return plan.in && plan.in->empty();
@@ -127,6 +132,12 @@ Result<std::optional<Session::Row>> Session::first(const Collection& collection,
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kYes));
     was_served_by(plan.index);
     if (nothing_can_match(plan)) return std::nullopt;
+    ZONA_TRY(const auto rows, by_words(collection, plan, kFewFound));
+    if (rows) {
+        ZONA_TRY(const std::vector<Found> found, sorted(collection, query, plan, *rows, {}));
+        if (found.empty()) return std::nullopt;
+        return row_at(collection, found.front().k);
+    }
     const std::string sql = layout(collection).select(plan, query.direction, false);
     ZONA_TRY(Statement statement, connection_.prepare(sql));
     bind_select(statement, collection, plan, query.direction, {});
@@ -157,6 +168,19 @@ Result<Page> Session::find_page(const Collection& collection, const Query& query
     }
     Page page;
     if (nothing_can_match(plan)) return page;
+    ZONA_TRY(const auto rows, by_words(collection, plan, kFewFound));
+    if (rows) {
+        ZONA_TRY(const std::vector<Found> found, sorted(collection, query, plan, *rows, after));
+        for (std::size_t i = 0; i < std::min(found.size(), request.limit); ++i) {
+            ZONA_TRY(std::optional<Row> row, row_at(collection, found[i].k));
+            if (row) page.records.push_back(std::move(row->record));
+        }
+        if (found.size() > request.limit) {
+            page.next = make_token(setup_.page_token_key, collection, query,
+                                   found[request.limit - 1].place);
+        }
+        return page;
+    }
     const std::string sql = layout(collection).select(plan, query.direction, !after.empty());
     ZONA_TRY(Statement statement, connection_.prepare(sql));
     bind_select(statement, collection, plan, query.direction, after);
@@ -182,9 +206,63 @@ Result<Page> Session::find_page(const Collection& collection, const Query& query
     }
 }
 
+/// Rows that may meet the plan, by their words; nothing: they are to be found by its index.
+Result<std::optional<std::vector<std::int64_t>>> Session::by_words(const Collection& collection,
+                                                                   const Plan& plan,
+                                                                   std::size_t most) {
+    if (plan.words.empty()) return std::nullopt;
+    return words_.rows(layout(collection), collection.scope(), plan.words, most);
+}
+
+Result<std::optional<Session::Row>> Session::row_at(const Collection& collection, std::int64_t k) {
+    ZONA_TRY(Statement statement, connection_.prepare(layout(collection).find_row()));
+    statement.bind(k);
+    ZONA_TRY(const bool found, statement.step());
+    if (!found) return std::nullopt;
+    ZONA_TRY(Row row, read_row(collection, statement));
+    return row;
+}
+
+Result<void> Session::visit_rows(const Collection& collection, const Filter& filter,
+                                 const std::vector<std::int64_t>& rows, const Visit& visit) {
+    for (const std::int64_t k : rows) {
+        ZONA_TRY(std::optional<Row> row, row_at(collection, k));
+        if (!row || !filter.matches(*row->record.document)) continue;
+        ZONA_TRY(const bool go_on, visit(*std::move(row)));
+        if (!go_on) return {};
+    }
+    return {};
+}
+
+/// Those of the rows that meet the query and stand behind `after`. Without their documents, which
+/// may be large.
+Result<std::vector<Session::Found>> Session::sorted(const Collection& collection,
+                                                    const Query& query, const Plan& plan,
+                                                    const std::vector<std::int64_t>& rows,
+                                                    const Place& after) {
+    const bool forward = query.direction == Direction::kAscending;
+    const auto before = [forward](const Place& a, const Place& b) {
+        return forward ? compare_places(a, b) < 0 : compare_places(b, a) < 0;
+    };
+    std::vector<Found> out;
+    const auto add = [&](const Row& row) -> Result<bool> {
+        Place place = place_of(plan, row.record);
+        if (after.empty() || before(after, place))
+            out.push_back({.place = std::move(place), .k = row.k});
+        return true;
+    };
+    ZONA_TRY_VOID(visit_rows(collection, query.filter, rows, add));
+    std::ranges::sort(out, before, &Found::place);
+    return out;
+}
+
 Result<void> Session::scan(const Collection& collection, const Filter& filter, const Plan& plan,
                            const Visit& visit) {
     if (nothing_can_match(plan)) return {};
+    // In no order nothing else is quicker than the words, unless the index is bound.
+    const std::size_t most = is_walk(plan) ? setup_.max_examined : kFewFound;
+    ZONA_TRY(const auto rows, by_words(collection, plan, std::min(most, setup_.max_examined)));
+    if (rows) return visit_rows(collection, filter, *rows, visit);
     const std::string sql = layout(collection).select_unordered(plan, Layout::row_columns());
     ZONA_TRY(Statement statement, connection_.prepare(sql));
     bind_unordered(statement, collection, plan);
@@ -235,6 +313,16 @@ Result<std::vector<Group>> Session::aggregate(const Collection& collection,
     return fold.finish();
 }
 
+void Session::go_back(const Mark& mark) {
+    ledger_.go_back(mark.ledger);
+    words_.go_back(mark.words);
+}
+
+Result<void> Session::write_notes() {
+    ZONA_TRY_VOID(ledger_.write());
+    return words_.write();
+}
+
 Error Session::refused(const Collection& collection, const Id& id, Error error, int code) const {
     if (code != SQLITE_CONSTRAINT_UNIQUE) return error;
     // "UNIQUE constraint failed: c_tasks.scope, c_tasks./email", the columns of the index.
@@ -282,7 +370,8 @@ Result<void> Session::add(const Collection& collection, const Record& record,
     if (auto done = statement.run(); !done.has_value())
         return refused(collection, record.id, done.take_error(), statement.code());
     ledger_.note(collection.scope(), 1, static_cast<std::int64_t>(body.size()));
-    return {};
+    return words_.note(layout, collection.scope(), sqlite3_last_insert_rowid(connection_.get()),
+                       nullptr, record.document.get());
 }
 
 Result<void> Session::restore(const Collection& collection, const Record& record) {
@@ -302,6 +391,7 @@ Result<Record> Session::change(const Collection& collection, Row row, const Docu
     ZONA_TRY(const std::string body, checked_text(collection.spec(), document));
     const Layout& layout = this->layout(collection);
     const bool in_place = same_columns(layout, *row.record.document, document);
+    const std::shared_ptr<const Document> before = row.record.document;
     Record changed = std::move(row.record);
     ++changed.version;
     changed.updated = now();
@@ -317,6 +407,7 @@ Result<Record> Session::change(const Collection& collection, Row row, const Docu
     if (auto done = statement.run(); !done.has_value())
         return refused(collection, changed.id, done.take_error(), statement.code());
     ledger_.note(collection.scope(), 0, static_cast<std::int64_t>(body.size()) - row.bytes);
+    ZONA_TRY_VOID(words_.note(layout, collection.scope(), row.k, before.get(), &document));
     changed.document = std::make_shared<const Document>(document);
     return changed;
 }
@@ -380,19 +471,16 @@ Result<std::vector<std::int64_t>> Session::rows_of(const Collection& collection,
 Result<void> Session::for_each_row(const Collection& collection,
                                    const std::vector<std::int64_t>& rows,
                                    const std::function<Result<void>(Row)>& change) {
-    const Ledger::Mark before = ledger_.mark();
+    const Mark before = mark();
     ZONA_TRY_VOID(connection_.execute("SAVEPOINT many"));
     for (const std::int64_t k : rows) {
         auto changed = [&]() -> Result<void> {
-            ZONA_TRY(Statement statement, connection_.prepare(layout(collection).find_row()));
-            statement.bind(k);
-            ZONA_TRY(const bool found, statement.step());
-            if (!found) return {};
-            ZONA_TRY(Row row, read_row(collection, statement));
-            return change(std::move(row));
+            ZONA_TRY(std::optional<Row> row, row_at(collection, k));
+            if (!row) return {};
+            return change(*std::move(row));
         }();
         if (changed.has_value()) continue;
-        ledger_.go_back(before);
+        go_back(before);
         // When SQLite has undone the whole transaction there is no savepoint any more.
         if (connection_.in_transaction())
             ZONA_TRY_VOID(connection_.execute("ROLLBACK TO many; RELEASE many"));
@@ -416,7 +504,8 @@ Result<void> Session::erase(const Collection& collection, const Row& row) {
     statement.bind(row.k);
     ZONA_TRY_VOID(statement.run());
     ledger_.note(collection.scope(), -1, -row.bytes);
-    return {};
+    return words_.note(layout(collection), collection.scope(), row.k, row.record.document.get(),
+                       nullptr);
 }
 
 Result<bool> Session::remove(const Collection& collection, const Id& id, Expected expected) {

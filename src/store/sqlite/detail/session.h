@@ -16,6 +16,7 @@
 #include "store/sqlite/detail/connection.h"
 #include "store/sqlite/detail/layout.h"
 #include "store/sqlite/detail/ledger.h"
+#include "store/sqlite/detail/word_index.h"
 
 namespace zona::store::detail {
 
@@ -33,7 +34,7 @@ class Session final : public Writer {
   public:
     /// Both outlive it.
     Session(Connection& connection, const SessionSetup& setup)
-        : connection_(connection), setup_(setup), ledger_(connection) {}
+        : connection_(connection), setup_(setup), ledger_(connection), words_(connection) {}
 
     core::Result<std::optional<Record>> find(const Collection& collection, const Id& id) override;
     core::Result<std::optional<Record>> find_one(const Collection& collection,
@@ -65,8 +66,21 @@ class Session final : public Writer {
                                             const Query& query) override;
 
     Connection& connection() { return connection_; }
-    /// What its writes have changed; whoever commits them writes it, or undoes it with them.
-    Ledger& ledger() { return ledger_; }
+
+    /// @{
+    /// What its writes have changed besides documents is noted. Whoever commits them writes the
+    /// notes first, or goes back in them when he has undone what came behind a mark.
+    struct Mark {
+        Ledger::Mark ledger;
+        WordIndex::Mark words;
+    };
+    Mark mark() const { return {.ledger = ledger_.mark(), .words = words_.mark()}; }
+    void go_back(const Mark& mark);
+    core::Result<void> write_notes();
+    /// @}
+    /// WordIndex::fill() and merge() of all collections.
+    core::Result<bool> fill_words() { return words_.fill(setup_.layouts); }
+    core::Result<void> merge_words() { return words_.merge(setup_.layouts); }
 
   private:
     /// A record and its place in the table.
@@ -79,6 +93,20 @@ class Session final : public Writer {
 
     core::Result<void> add(const Collection& collection, const Record& record,
                            std::string_view body);
+    /// A row that meets a query, by its place in the query's order.
+    struct Found {
+        Place place;
+        std::int64_t k = 0;
+    };
+    core::Result<std::optional<std::vector<std::int64_t>>> by_words(const Collection& collection,
+                                                                    const Plan& plan,
+                                                                    std::size_t most);
+    core::Result<void> visit_rows(const Collection& collection, const Filter& filter,
+                                  const std::vector<std::int64_t>& rows, const Visit& visit);
+    core::Result<std::vector<Found>> sorted(const Collection& collection, const Query& query,
+                                            const Plan& plan, const std::vector<std::int64_t>& rows,
+                                            const Place& after);
+    core::Result<std::optional<Row>> row_at(const Collection& collection, std::int64_t k);
     const Layout& layout(const Collection& collection) const;
     core::Result<Row> read_row(const Collection& collection, const Statement& statement) const;
     core::Result<std::optional<Row>> find_row(const Collection& collection, const Id& id);
@@ -102,6 +130,7 @@ class Session final : public Writer {
     Connection& connection_;
     const SessionSetup& setup_;
     Ledger ledger_;
+    WordIndex words_;
 };
 
 }  // namespace zona::store::detail

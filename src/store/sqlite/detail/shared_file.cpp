@@ -1,12 +1,16 @@
 #include "store/sqlite/detail/shared_file.h"
 
 #include <algorithm>
+#include <future>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "core/fault.h"
 #include "store/sqlite/detail/schema.h"
+#include "store/sqlite/detail/word_index.h"
 
 namespace zona::store::detail {
 
@@ -68,6 +72,7 @@ SharedFile::~SharedFile() {
 Result<void> SharedFile::begin() {
     shared_.open_files.use(*this);
     Result<void> ready = prepare();
+    fill_words();
     const std::lock_guard lock(mutex_);
     reserved_ = false;
     turn_ended();
@@ -78,9 +83,46 @@ Result<void> SharedFile::prepare() {
     ZONA_TRY(Connection* const connection, writer());
     auto ready = prepare_schema(*connection, setup_.layouts, setup_.log);
     if (!ready.has_value()) return ready.take_error().context(connection_.path);
+    ZONA_TRY(words_missing_, is_filling(*connection, setup_.layouts));
     // Preparing has checkpoints of its own, which take the place of ours.
     watch_log(*connection);
     return {};
+}
+
+/// Some of what is missing in indexes of words, and so on behind others' changes until nothing is.
+/// What stops it is told, and the next opening goes on.
+void SharedFile::fill_words() {
+    if (!std::exchange(words_missing_, false)) return;
+    auto more = std::make_shared<bool>(false);
+    WriteWork some = [more](Writer& writer) -> Result<void> {
+        ZONA_TRY(*more, static_cast<Session&>(writer).fill_words());
+        return {};
+    };
+    Callback<void> done = [this, more](const Result<void>& filled) {
+        ZONA_FAULT("store.filled_some");
+        if (!filled.has_value()) {
+            setup_.log.report(
+                "an index of words could not be filled; it is gone on with when the "
+                "database is opened again",
+                filled.error());
+            return;
+        }
+        words_missing_ = *more;
+        fill_words();
+    };
+    const std::lock_guard lock(mutex_);
+    if (stop_) return;
+    writes_.push_back({.work = std::move(some), .done = std::move(done), .answer = {}});
+    schedule();
+}
+
+Result<void> SharedFile::scrub() {
+    std::promise<Result<void>> merged;
+    submit_write(
+        [](Writer& writer) -> Result<void> { return static_cast<Session&>(writer).merge_words(); },
+        [&merged](Result<void> done) { merged.set_value(std::move(done)); });
+    ZONA_TRY_VOID(merged.get_future().get());
+    return copying_.scrub();
 }
 
 void SharedFile::watch_log(Connection& connection) {
@@ -390,6 +432,7 @@ After SharedFile::closed_turn() {
         broken_ = ready.error();
         if (answer.has_value()) answer = ready.take_error();
     }
+    fill_words();
     waiting.done(std::move(answer));
     waiting = {};
     const std::lock_guard lock(mutex_);

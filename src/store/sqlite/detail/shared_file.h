@@ -64,7 +64,7 @@ class SharedFile final : public SqliteDatabase, private Closable {
         std::move_only_function<core::Result<void>(Image&)> work) override {
         return copying_.with_image(std::move(work));
     }
-    core::Result<void> scrub() override { return copying_.scrub(); }
+    core::Result<void> scrub() override;
 
   private:
     using SessionWork = std::move_only_function<void(core::Result<Session*>)>;
@@ -111,6 +111,7 @@ class SharedFile final : public SqliteDatabase, private Closable {
     void serve(Connection& connection, SessionWork& work);
     core::Result<void> prepare();
     void close_connections();
+    void fill_words();
 
     const Shared& shared_;
     const SessionSetup setup_;
@@ -133,6 +134,7 @@ class SharedFile final : public SqliteDatabase, private Closable {
     // These belong to the turn that writes, or to whoever has it reserved.
     std::unique_ptr<Connection> writer_;
     std::size_t last_batch_ = 0;
+    bool words_missing_ = false;  // when it was prepared; fill_words() is to follow
     // Changed only by whoever has it reserved: it could not be opened after while_closed().
     std::optional<core::Error> broken_;
 
