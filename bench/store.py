@@ -1,7 +1,8 @@
-"""The embedded store against its disk: `bench/run store`, and a daemon with many tenants: `bench/run tenants`.
+"""The embedded store against its disk: `bench/run store`; that in MongoDB against its driver: `bench/run mongo`; and a daemon with many tenants: `bench/run tenants`.
 
 ZONA_BENCH_DIR says on which disk; that of the temporary directory otherwise.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import ferretdb
 from measures import pss_kb, row
 from unix_api import Api
 from zona_home import Zona
@@ -17,9 +19,9 @@ DOCUMENTS = 1_000_000
 TENANTS = 100
 
 
-def store_bench(*arguments, **environment):
-    """What store_bench says, by the names of its benchmarks."""
-    binary = pathlib.Path(os.environ['ZONA_BIN_DIR'], 'store_bench')
+def store_bench(*arguments, program='store_bench', **environment):
+    """What store_bench, or another, says, by the names of its benchmarks."""
+    binary = pathlib.Path(os.environ['ZONA_BIN_DIR'], program)
     out = subprocess.run([binary, '--benchmark_format=json', *arguments], env={**os.environ, **environment},
                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
     return {b['name'].removesuffix('/iterations:1/manual_time'): b for b in json.loads(out.stdout)['benchmarks']}
@@ -58,6 +60,24 @@ def bench_store():
     first, late = found['page_of_20/1'], found['page_of_20/1000']
     row('page of 20 by an index, p99', first['p99_us'] / 1000, 'ms', 0.3)
     row('page 1,000 against page 1, mean', late['real_time'] / first['real_time'], 'x', 1.5, 'less', f"{late['real_time'] / 1000:.0f} us")
+
+
+def bench_mongo():
+    """The backend in MongoDB against libmongoc alone. A scripted server decides; FerretDB, where it is built, shows what a real one adds."""
+    with contextlib.ExitStack() as stack:
+        environment = {}
+        if not ferretdb.reason_for_none():
+            server = stack.enter_context(contextlib.closing(ferretdb.FerretDb()))
+            environment['ZONA_BENCH_MONGO_URI'] = server.uri
+        found = store_bench(program='store_mongo_bench', **environment)
+    for server, where, budget in (('standalone', '', 50), ('replica_set', ', with transactions', None), ('real', ', FerretDB', None)):
+        for operation, what in (('insert', 'insert, 1 kB'), ('find_by_id', 'find by id'), ('update', 'update'),
+                                ('find_by_index', 'page of 20 by an index')):
+            case = found[f'over_libmongoc/{server}_{operation}']
+            if 'over_us' not in case:
+                continue
+            row(f'over libmongoc alone: {what}{where}', case['over_us'], 'us', budget,
+                note=f"{case['ours_us']:.0f} and {case['alone_us']:.0f} us; {case['way_us']:.0f} to the thread and back")
 
 
 def bench_slow_disk():
@@ -102,4 +122,4 @@ def bench_tenants():
         zona.close()
 
 
-BENCHES = {'store': bench_store, 'slow-disk': bench_slow_disk, 'tenants': bench_tenants}
+BENCHES = {'store': bench_store, 'mongo': bench_mongo, 'slow-disk': bench_slow_disk, 'tenants': bench_tenants}

@@ -88,9 +88,14 @@ core::Result<json::value> value_of(const bson_iter_t& field, std::size_t depth);
 core::Result<json::object> object_of(bson_iter_t fields, std::size_t depth) {
     json::object out;
     while (bson_iter_next(&fields)) {
-        const auto key = decoded_key({bson_iter_key(&fields), bson_iter_key_len(&fields)});
-        if (!key) return not_ours();
+        const std::string_view stored(bson_iter_key(&fields), bson_iter_key_len(&fields));
         ZONA_TRY(json::value value, value_of(fields, depth));
+        if (!stored.empty() && !stored.contains('%')) {  // nearly all of them
+            out.emplace(stored, std::move(value));
+            continue;
+        }
+        const auto key = decoded_key(stored);
+        if (!key) return not_ours();
         out.emplace(*key, std::move(value));
     }
     return out;

@@ -83,6 +83,7 @@ void Scan::open(const json::value* in) {
 }
 
 void Scan::lay_over() {
+    if (overlay_.records.empty()) return;
     const Plan& plan = request_.plan;
     const Scope& scope = request_.collection.scope();
     std::vector<KeyRange> ranges;
@@ -100,7 +101,7 @@ void Scan::lay_over() {
     std::ranges::sort(
         overlay_.records, [this](const Place& a, const Place& b) { return is_before(a, b); },
         [&plan](const Record& record) { return place_of(plan, record); });
-    sources_.push_back({});
+    if (!overlay_.records.empty()) sources_.push_back({});
 }
 
 bool Scan::is_before(const Place& a, const Place& b) const {
@@ -116,7 +117,7 @@ Result<std::optional<Stored>> Scan::fetch(Source& source) {
     while (true) {
         ZONA_TRY(const bson_t* const document, source.cursor->next());
         if (document == nullptr) return std::nullopt;
-        ZONA_TRY(Stored stored, read_stored(request_.collection.spec(), Bson(document)));
+        ZONA_TRY(Stored stored, read_stored(request_.collection.spec(), document));
         if (stored.gone || overlay_.hidden.contains(stored.key)) continue;
         ZONA_TRY_VOID(check_owner(request_.collection, stored.record));
         return stored;
@@ -127,7 +128,9 @@ Result<void> Scan::advance(Source& source) {
     while (true) {
         ZONA_TRY(source.head, fetch(source));
         if (!source.head) return {};
-        source.place = place_of(request_.plan, source.head->record);
+        // The places of an only source are as it gives them.
+        if (sources_.size() > 1 || request_.after != nullptr)
+            source.place = place_of(request_.plan, source.head->record);
         if (request_.after == nullptr || is_before(*request_.after, source.place)) return {};
     }
 }

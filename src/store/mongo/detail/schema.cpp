@@ -153,7 +153,7 @@ class Preparation {
 
     /// What makes it a document of the declaration; nothing for a tombstone.
     Result<std::optional<Bson>> moved(const Bson& document) {
-        ZONA_TRY(Stored stored, read_stored(spec_, document));
+        ZONA_TRY(Stored stored, read_stored(spec_, document.get()));
         if (stored.gone) return std::nullopt;
         Document changed = *stored.record.document;
         for (const Migration& migration : spec_.migrations) {

@@ -88,7 +88,7 @@ Result<std::optional<Record>> Session::current(const Collection& collection, con
     ZONA_TRY(const std::optional<Bson> found,
              noted(client_.find_one(collection.name(), Bson().put(kIdField, key))));
     if (!found) return std::nullopt;
-    ZONA_TRY(Stored stored, read_stored(collection.spec(), *found));
+    ZONA_TRY(Stored stored, read_stored(collection.spec(), found->get()));
     if (stored.gone) return std::nullopt;
     ZONA_TRY_VOID(check_owner(collection, stored.record));
     note_tag(collection, stored);
@@ -151,12 +151,12 @@ Result<Page> Session::find_page(const Collection& collection, const Query& query
     const auto go_on_behind = [&](const Record& record) {
         page.next = make_token(setup_.page_token_key, collection, query, place_of(plan, record));
     };
-    std::optional<Record> last;
+    std::optional<Record> skipped;  // the last one, unless it is in the page
     for (std::size_t examined = 0;; ++examined) {
         ZONA_TRY(std::optional<Record> record, next(scan, collection));
         if (!record) return page;
         if (examined == setup_.max_examined) {
-            go_on_behind(*last);
+            go_on_behind(skipped ? *skipped : page.records.back());
             return page;
         }
         const bool matches = query.filter.matches(*record->document);
@@ -164,8 +164,8 @@ Result<Page> Session::find_page(const Collection& collection, const Query& query
             go_on_behind(page.records.back());
             return page;
         }
-        if (matches) page.records.push_back(*record);
-        last = std::move(record);
+        if (matches) page.records.push_back(*std::exchange(record, std::nullopt));
+        skipped = std::move(record);
     }
 }
 

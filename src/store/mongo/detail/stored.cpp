@@ -1,5 +1,6 @@
 #include "store/mongo/detail/stored.h"
 
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -21,6 +22,50 @@ Error unreadable(const CollectionSpec& spec, std::string_view key, std::string_v
                                          "it; restore it from a backup",
                                          spec.name, key, problem)};
 }
+
+std::string_view text_of(const Field& field) {
+    if (!BSON_ITER_HOLDS_UTF8(&field.at)) return {};
+    std::uint32_t size = 0;
+    const char* text = bson_iter_utf8(&field.at, &size);
+    return {text, size};
+}
+
+std::int64_t integer_of(const Field& field) {
+    return BSON_ITER_HOLDS_NUMBER(&field.at) ? bson_iter_as_int64(&field.at) : 0;
+}
+
+/// The fields of a document, which lasts as long: found in one pass, since looking for each begins
+/// at the first.
+struct Parts {
+    std::string_view key;
+    std::string_view tag;
+    std::string_view scope;
+    std::optional<Id> id;
+    std::optional<Field> body;
+    std::int64_t version = 0;
+    std::int64_t created = 0;
+    std::int64_t updated = 0;
+    std::int64_t schema = 0;
+    bool gone = false;
+
+    void take(const Field& field) {
+        const std::string_view name(bson_iter_key(&field.at), bson_iter_key_len(&field.at));
+        if (name == kIdField) key = text_of(field);
+        if (name == kTagField) tag = text_of(field);
+        if (name == kSchemaField) schema = integer_of(field);
+        if (name == kGoneField) gone = bson_iter_as_bool(&field.at);
+        if (name == "o") scope = text_of(field);
+        if (name == "v") version = integer_of(field);
+        if (name == "c") created = integer_of(field);
+        if (name == "u") updated = integer_of(field);
+        if (name == "d") body = field;
+        if (name != "i") return;
+        if (BSON_ITER_HOLDS_UTF8(&field.at))
+            id = std::string(text_of(field));
+        else
+            id = integer_of(field);
+    }
+};
 
 Result<Scope> scope_of(std::string_view code) {
     if (code == Scope::core().code()) return Scope::core();
@@ -62,33 +107,31 @@ Bson tombstone(const std::string& key, std::string_view tag) {
     return out;
 }
 
-Result<Stored> read_stored(const CollectionSpec& spec, const Bson& document) {
-    std::string key(document.text(kIdField));
-    std::string tag(document.text(kTagField));
-    if (document.flag(kGoneField)) {
+Result<Stored> read_stored(const CollectionSpec& spec, const bson_t* document) {
+    Parts parts;
+    Field field;
+    for (bool good = bson_iter_init(&field.at, document); good && bson_iter_next(&field.at);)
+        parts.take(field);
+    if (parts.gone) {
         return Stored{.record = {.scope = Scope::core(), .id = 0},
-                      .key = std::move(key),
-                      .tag = std::move(tag),
+                      .key = std::string(parts.key),
+                      .tag = std::string(parts.tag),
                       .gone = true};
     }
-    auto scope = scope_of(document.text("o"));
-    if (!scope.has_value()) return unreadable(spec, key, "has no scope");
-    const auto id = document.find("i");
-    const auto body = document.find("d");
-    if (!id || !body) return unreadable(spec, key, "is not whole");
-    auto read = document_of(body->at);
-    if (!read.has_value()) return unreadable(spec, key, "is no document of ours");
-    Record record{.scope = *std::move(scope),
-                  .id = document.integer("i"),
-                  .version = document.integer("v"),
-                  .created = from_microseconds(document.integer("c")),
-                  .updated = from_microseconds(document.integer("u")),
-                  .document = *std::move(read)};
-    if (BSON_ITER_HOLDS_UTF8(&id->at)) record.id = std::string(document.text("i"));
-    return Stored{.record = std::move(record),
-                  .key = std::move(key),
-                  .tag = std::move(tag),
-                  .schema = document.integer(kSchemaField)};
+    auto scope = scope_of(parts.scope);
+    if (!scope.has_value()) return unreadable(spec, parts.key, "has no scope");
+    if (!parts.id || !parts.body) return unreadable(spec, parts.key, "is not whole");
+    auto read = document_of(parts.body->at);
+    if (!read.has_value()) return unreadable(spec, parts.key, "is no document of ours");
+    return Stored{.record = {.scope = *std::move(scope),
+                             .id = *std::move(parts.id),
+                             .version = parts.version,
+                             .created = from_microseconds(parts.created),
+                             .updated = from_microseconds(parts.updated),
+                             .document = *std::move(read)},
+                  .key = std::string(parts.key),
+                  .tag = std::string(parts.tag),
+                  .schema = parts.schema};
 }
 
 }  // namespace zona::store::mongo

@@ -59,6 +59,6 @@ Bson stored_form(const CollectionSpec& spec, const std::string& key, const Recor
 /// What stands in the place of a removed one until its write set is finished.
 Bson tombstone(const std::string& key, std::string_view tag);
 /// Errors: kInternal, naming the collection, for what stored_form() cannot have made.
-core::Result<Stored> read_stored(const CollectionSpec& spec, const Bson& document);
+core::Result<Stored> read_stored(const CollectionSpec& spec, const bson_t* document);
 
 }  // namespace zona::store::mongo

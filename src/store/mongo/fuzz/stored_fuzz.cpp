@@ -12,13 +12,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const CollectionSpec kSpec{.name = "fuzz", .indexes = {{.name = "by_created"}}};
     bson_t sent;
     if (!bson_init_static(&sent, data, size)) return 0;
-    const auto stored = mongo::read_stored(kSpec, mongo::Bson(&sent));
+    const auto stored = mongo::read_stored(kSpec, &sent);
     if (!stored || stored->gone) return 0;
 
     const Record& record = stored->record;
     const mongo::Bson again =
         mongo::stored_form(kSpec, mongo::stored_key(record.scope, record.id), record, "tag");
-    const auto back = mongo::read_stored(kSpec, again);
+    const auto back = mongo::read_stored(kSpec, again.get());
     if (!back || back->gone || back->record.scope != record.scope) std::abort();
     if (back->record.id != record.id || back->record.version != record.version) std::abort();
     // Compared as texts: a NaN is not the same as itself.

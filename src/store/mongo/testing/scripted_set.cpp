@@ -41,15 +41,37 @@ bool read_exactly(int fd, std::string& out, std::size_t size) {
     return true;
 }
 
-/// The first document behind the header; what is asked for stands in it.
-std::optional<Bson> command_in(const std::string& message) {
-    std::size_t at = kHeader + 4 + 1;  // flags and the kind of the section
-    if (number_at(message, 12) == kQuery) at = message.find('\0', kHeader + 4) + 1 + 8;
+std::optional<Bson> document_at(const std::string& message, std::size_t at) {
     bson_t bson;
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(message.data()) + at;
     if (!bson_init_static(&bson, bytes, static_cast<std::size_t>(number_at(message, at))))
         return std::nullopt;
     return Bson(&bson);
+}
+
+/// The first document behind the header; what is asked for stands in it. What follows it in
+/// sections of their own becomes arrays of it, which is what they stand for.
+std::optional<Bson> command_in(const std::string& message) {
+    if (number_at(message, 12) == kQuery)
+        return document_at(message, message.find('\0', kHeader + 4) + 1 + 8);
+    std::size_t at = kHeader + 4 + 1;  // flags and the kind of the section
+    auto command = document_at(message, at);
+    if (!command) return std::nullopt;
+    at += command->size();
+    while (at + 5 < message.size() && message[at] == 1) {
+        const std::size_t end = at + 1 + static_cast<std::size_t>(number_at(message, at + 1));
+        const std::string name(message.c_str() + at + 5);
+        std::vector<Bson> documents;
+        for (std::size_t part = at + 5 + name.size() + 1; part < end;
+             part += documents.back().size()) {
+            auto document = document_at(message, part);
+            if (!document) return std::nullopt;
+            documents.push_back(*std::move(document));
+        }
+        command->put(name, documents);
+        at = end;
+    }
+    return command;
 }
 
 std::string answer_to(const std::string& message, const Bson& reply) {
@@ -112,9 +134,30 @@ std::string session_of(const Bson& command) {
            std::to_string(command.integer("txnNumber"));
 }
 
+/// Whether the filter names fields, and each is a text of its range, `$gte` to below `$lt`.
+bool lies_in(const Bson& filter, const Bson& document) {
+    bson_iter_t condition;
+    if (bson_empty(filter.get()) || !bson_iter_init(&condition, filter.get())) return false;
+    while (bson_iter_next(&condition)) {
+        const char* path = bson_iter_key(&condition);
+        bson_iter_t at;
+        bson_iter_t field;
+        if (!bson_iter_init(&at, document.get()) || !bson_iter_find_descendant(&at, path, &field) ||
+            !BSON_ITER_HOLDS_UTF8(&field))
+            return false;
+        std::uint32_t size = 0;
+        const char* bytes = bson_iter_utf8(&field, &size);
+        const std::string_view text(bytes, size);
+        const Bson range = filter.object(path);
+        if (text < range.text("$gte") || text >= range.text("$lt")) return false;
+    }
+    return true;
+}
+
 }  // namespace
 
-ScriptedSet::ScriptedSet() : members_(2) {
+ScriptedSet::ScriptedSet(Topology topology)
+    : topology_(topology), members_(topology == Topology::kReplicaSet ? 2 : 1) {
     for (Member& member : members_) {
         member.listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -150,6 +193,8 @@ std::string ScriptedSet::address(const Member& member) {
 }
 
 std::string ScriptedSet::uri() const {
+    if (topology_ == Topology::kStandalone)
+        return fmt::format("mongodb://{}/", address(members_[0]));
     return fmt::format("mongodb://{},{}/?replicaSet=zona&heartbeatFrequencyMS=500",
                        address(members_[0]), address(members_[1]));
 }
@@ -226,21 +271,24 @@ Bson ScriptedSet::hello(std::size_t member) const {
     Bson out = good();
     const bool primary = member == primary_;
     out.put("helloOk", true).put("ismaster", primary).put("isWritablePrimary", primary);
-    out.put("secondary", !primary).put("setName", "zona").put("me", address(members_[member]));
-    if (primary_ < members_.size()) out.put("primary", address(members_[primary_]));
-    bson_t hosts;
-    bson_append_array_begin(out.get(), "hosts", -1, &hosts);
-    for (std::size_t i = 0; i < members_.size(); ++i)
-        bson_append_utf8(&hosts, std::to_string(i).c_str(), -1, address(members_[i]).c_str(), -1);
-    bson_append_array_end(out.get(), &hosts);
+    if (topology_ == Topology::kReplicaSet) {
+        out.put("secondary", !primary).put("setName", "zona").put("me", address(members_[member]));
+        if (primary_ < members_.size()) out.put("primary", address(members_[primary_]));
+        out.put("setVersion", 1);
+        bson_t array;
+        bson_append_array_begin(out.get(), "hosts", -1, &array);
+        for (std::size_t i = 0; i < members_.size(); ++i)
+            bson_append_utf8(&array, std::to_string(i).c_str(), -1, address(members_[i]).c_str(),
+                             -1);
+        bson_append_array_end(out.get(), &array);
+    }
     for (const auto& [key, number] : std::initializer_list<std::pair<const char*, std::int32_t>>{
              {"maxBsonObjectSize", 16 << 20},
              {"maxMessageSizeBytes", 48 << 20},
              {"maxWriteBatchSize", 100000},
              {"logicalSessionTimeoutMinutes", 30},
              {"minWireVersion", 0},
-             {"maxWireVersion", 17},
-             {"setVersion", 1}})
+             {"maxWireVersion", 17}})
         bson_append_int32(out.get(), key, -1, number);
     return out;
 }
@@ -316,10 +364,18 @@ Bson ScriptedSet::in_transaction(const std::string& name, const Bson& command) {
 
 Bson ScriptedSet::find(const Bson& command) const {
     const std::string collection(command.text("find"));
-    const std::string key(command.object("filter").text("_id"));
+    const Bson filter = command.object("filter");
     std::vector<Bson> batch;
-    if (const auto at = documents_.find({collection, key}); at != documents_.end())
-        batch.push_back(at->second);
+    if (filter.find("_id")) {
+        const auto at = documents_.find({collection, std::string(filter.text("_id"))});
+        if (at != documents_.end()) batch.push_back(at->second);
+    } else {
+        const auto most = static_cast<std::size_t>(command.integer("limit", 1000));
+        for (auto at = documents_.lower_bound({collection, ""});
+             at != documents_.end() && at->first.first == collection && batch.size() < most; ++at) {
+            if (lies_in(filter, at->second)) batch.push_back(at->second);
+        }
+    }
     Bson cursor;
     cursor.put("firstBatch", batch).put("id", std::int64_t{0}).put("ns", "x." + collection);
     return good().put("cursor", cursor);

@@ -1,7 +1,7 @@
 /// @file
-/// ScriptedSet: a replica set of two members that does what a test says. It speaks enough of
-/// MongoDB's protocol for the unmodified driver: handshakes, retryable writes, transactions, and
-/// documents by `_id`.
+/// ScriptedSet: a replica set of two members that does what a test says, or a server on its own. It
+/// speaks enough of MongoDB's protocol for the unmodified driver: handshakes, retryable writes,
+/// transactions, and documents by `_id` or by ranges of texts.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +26,12 @@ enum class Fault : std::uint8_t {
     kUnknownCommit,  ///< it was done, and the answer is UnknownTransactionCommitResult
 };
 
+/// What it is for the driver; a standalone is the first member, and has no transactions.
+enum class Topology : std::uint8_t { kReplicaSet, kStandalone };
+
 class ScriptedSet {
   public:
-    ScriptedSet();
+    explicit ScriptedSet(Topology topology = Topology::kReplicaSet);
     ~ScriptedSet();
     ScriptedSet(const ScriptedSet&) = delete;
     ScriptedSet& operator=(const ScriptedSet&) = delete;
@@ -64,6 +67,7 @@ class ScriptedSet {
     mongo::Bson find(const mongo::Bson& command) const;
     static std::string address(const Member& member);
 
+    const Topology topology_;
     std::vector<Member> members_;
     mutable std::mutex mutex_;
     // All guarded by mutex_.
