@@ -53,7 +53,8 @@ struct SqliteOptions {
     std::size_t max_waiting_reads = 4096;   ///< more are refused
     std::size_t max_waiting_writes = 4096;  ///< more are refused
     std::size_t max_batch = 1024;           ///< transactions of one commit
-    /// Documents of one operation; a count that an index answers by itself is free.
+    /// Documents of one operation; a count that an index answers by itself is free, and so are sums
+    /// of whole numbers in groups where filter and fields are those of indexes.
     std::size_t max_examined = 100000;
     core::ByteCount cache = core::ByteCount::mib(16);  ///< of pages, each connection
     std::uint32_t checkpoint_frames = 4096;            ///< of WAL between two checkpoints

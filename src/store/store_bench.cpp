@@ -396,5 +396,14 @@ void count_by_index(benchmark::State& state) {
 }
 BENCHMARK(count_by_index);
 
+/// Groups of 25,000 documents: of columns alone, and by looking at each document.
+void groups(benchmark::State& state, const Measure& measured) {
+    const Aggregation by_status{
+        .group_by = "status", .measures = {{}, measured}, .walk = Walk::kAllow};
+    measure(state, [&](Reader& r) { return r.aggregate(tenant(), by_status)->size(); });
+}
+BENCHMARK_CAPTURE(groups, of_columns, Measure{});
+BENCHMARK_CAPTURE(groups, of_documents, Measure{.kind = Measure::Kind::kMax, .path = "number"});
+
 }  // namespace
 }  // namespace zona::store

@@ -49,18 +49,34 @@ void Fold::add_number(Sum& sum, const json::value& number) {
     if (sum.count == 1 || compare(number, sum.most) > 0) sum.most = number;
 }
 
-Result<void> Fold::add(const Document& document) {
-    const json::value* key =
-        aggregation_.group_by ? find(document, *aggregation_.group_by) : nullptr;
-    const auto [group, fresh] =
-        groups_.try_emplace(key == nullptr ? json::value() : *key, aggregation_.measures.size());
+Result<std::vector<Fold::Sum>*> Fold::group(const json::value& key) {
+    const auto [group, fresh] = groups_.try_emplace(key, aggregation_.measures.size());
     if (fresh && groups_.size() > aggregation_.max_groups) {
         return Error(Code::kTooLarge, fmt::format("more than {} groups: narrow the filter",
                                                   aggregation_.max_groups));
     }
+    return &group->second;
+}
+
+Result<void> Fold::add(const json::value& key, const std::vector<Whole>& measures) {
+    ZONA_TRY(std::vector<Sum>* const sums, group(key));
+    for (std::size_t i = 0; i < measures.size(); ++i) {
+        const Whole& whole = measures[i];
+        (*sums)[i] = {.count = whole.count, .whole = whole.sum};
+        if (whole.count == 0) continue;
+        (*sums)[i].least = whole.least;
+        (*sums)[i].most = whole.most;
+    }
+    return {};
+}
+
+Result<void> Fold::add(const Document& document) {
+    const json::value* key =
+        aggregation_.group_by ? find(document, *aggregation_.group_by) : nullptr;
+    ZONA_TRY(std::vector<Sum>* const sums, group(key == nullptr ? json::value() : *key));
     for (std::size_t i = 0; i < aggregation_.measures.size(); ++i) {
         const Measure& measure = aggregation_.measures[i];
-        Sum& sum = group->second[i];
+        Sum& sum = (*sums)[i];
         if (measure.kind == Measure::Kind::kCount) {
             ++sum.count;
             continue;

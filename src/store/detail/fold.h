@@ -24,8 +24,20 @@ class Fold {
     /// `aggregation` outlives it.
     explicit Fold(const Aggregation& aggregation) : aggregation_(aggregation) {}
 
+    /// What a measure of whole numbers comes to over some documents.
+    struct Whole {
+        std::uint64_t count = 0;  ///< of documents for kCount, else of numbers
+        __int128 sum = 0;
+        std::int64_t least = 0;  ///< without a number, nothing, as `most`
+        std::int64_t most = 0;
+    };
+
+    /// @{
+    /// One document; or all those of a group, by the measures in their order.
     /// Errors: kTooLarge: one group too many.
     core::Result<void> add(const Document& document);
+    core::Result<void> add(const json::value& key, const std::vector<Whole>& measures);
+    /// @}
     /// The groups, in the order of their keys. Errors: kInvalidArgument: a sum over 64 bits.
     core::Result<std::vector<Group>> finish() const;
 
@@ -47,6 +59,7 @@ class Fold {
         }
     };
     static void add_number(Sum& sum, const json::value& number);
+    core::Result<std::vector<Sum>*> group(const json::value& key);
 
     const Aggregation& aggregation_;
     std::map<json::value, std::vector<Sum>, ByKey> groups_;

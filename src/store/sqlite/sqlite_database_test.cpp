@@ -46,6 +46,24 @@ class Sqlite : public testing::Test {
     const Collection others_{tasks_spec(), Scope::tenant("globex").value()};
 };
 
+// DATA-43
+TEST_F(Sqlite, AddsUpInTheServerWhatIndexesHold) {
+    SqliteOptions options = file_.options();
+    options.max_examined = 5;
+    const auto database = file_.open(options).value();
+    fill(*database, 20);
+    const auto sum_of = [&](const char* field) {
+        const Aggregation sum{.group_by = "status",
+                              .measures = {{.kind = Measure::Kind::kSum, .path = field}},
+                              .walk = Walk::kAllow};
+        return read_and_wait(*database, [&](Reader& r) { return r.aggregate(tasks_, sum); });
+    };
+    const auto groups = sum_of("priority");
+    ASSERT_TRUE(groups) << groups.error().message();
+    EXPECT_EQ(groups->size(), 2U);
+    EXPECT_FALSE(sum_of("score")) << "these are looked at one by one";
+}
+
 TEST_F(Sqlite, KeepsWhatItWasGivenAndForItsOwnerAlone) {
     {
         const auto database = open();

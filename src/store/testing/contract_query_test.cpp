@@ -238,6 +238,31 @@ TEST_P(StoreQuery, AddsUpByGroups) {
     EXPECT_EQ(all[0].values, (Values{7.0}));
 }
 
+// DATA-43
+TEST_P(StoreQuery, AddsUpWholeNumbersExactly) {
+    using Kind = Measure::Kind;
+    const Aggregation wanted{.filter = Filter::eq("status", "failed"),
+                             .group_by = "status",
+                             .measures = {{.kind = Kind::kSum, .path = "priority"},
+                                          {.kind = Kind::kAverage, .path = "priority"},
+                                          {.kind = Kind::kMin, .path = "priority"},
+                                          {.kind = Kind::kMax, .path = "priority"},
+                                          {.kind = Kind::kCount}}};
+    const auto groups = [&] {
+        return read([&](Reader& r) { return r.aggregate(tasks_, wanted); });
+    };
+    ASSERT_TRUE(write([&](Writer& w) { return w.remove_many(tasks_, {.filter = wanted.filter}); }));
+    EXPECT_TRUE(groups()->empty());
+    // On their way to the sum they are over 64 bits.
+    int id = 100;
+    for (const std::int64_t number : {INT64_MAX, INT64_MAX, INT64_MIN, INT64_MIN, std::int64_t{9}})
+        ASSERT_TRUE(insert(id++, task("failed", number)).has_value());
+    const double average = 7.0 / 5;
+    EXPECT_EQ(groups()->at(0).values, (Values{7, average, INT64_MIN, INT64_MAX, 5}));
+    ASSERT_TRUE(insert(id, task("failed", INT64_MAX - 6)).has_value());
+    EXPECT_EQ(groups().error().code(), Code::kInvalidArgument) << "by one";
+}
+
 TEST_P(StoreQuery, RefusesAggregationsThatItCannotAnswer) {
     using Kind = Measure::Kind;
     const auto code = [&](const Aggregation& aggregation) {

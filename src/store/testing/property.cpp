@@ -207,6 +207,13 @@ std::string apply_read(Generator& random, Reader& r) {
                                             {.kind = Kind::kMin, .path = "score"},
                                             {.kind = Kind::kAverage, .path = "score"}},
                                .walk = Walk::kAllow};
+            if (random.sometimes(2)) {  // what columns of whole numbers answer
+                wanted.measures.clear();
+                for (const Kind kind :
+                     {Kind::kCount, Kind::kSum, Kind::kMin, Kind::kMax, Kind::kAverage})
+                    wanted.measures.push_back({.kind = kind, .path = "priority"});
+                if (random.sometimes(3)) wanted.group_by.reset();
+            }
             return show(r.aggregate(collection, wanted));
         }
         default: {

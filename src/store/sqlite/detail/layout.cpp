@@ -179,7 +179,32 @@ std::string Layout::select(const Plan& plan, Direction direction, bool after) co
     return sql + " ORDER BY " + order_terms(plan, forward ? "" : " DESC");
 }
 
-std::string Layout::select_unordered(const Plan& plan, const char* what) const {
+const IndexField* Layout::column(const Path& path) const {
+    const auto found = std::ranges::find(columns_, path, &IndexField::path);
+    return found == columns_.end() ? nullptr : &*found;
+}
+
+std::optional<std::string> Layout::select_groups(const Plan& plan,
+                                                 const Aggregation& aggregation) const {
+    if (!plan.exact) return std::nullopt;
+    std::string what = "NULL,COUNT(*)";
+    if (aggregation.group_by) {
+        const IndexField* const key = column(*aggregation.group_by);
+        // 1 and 1.0 are one group, and which of them names it depends on who comes first.
+        if (key == nullptr || key->type == FieldType::kNumber) return std::nullopt;
+        what = column_of(key->path) + ",COUNT(*)";
+    }
+    for (const Measure& measure : aggregation.measures) {
+        if (measure.kind == Measure::Kind::kCount) continue;
+        const IndexField* const field = column(*measure.path);
+        if (field == nullptr || field->type != FieldType::kInteger) return std::nullopt;
+        what += fmt::format(",COUNT({0}),SUM({0}>>32),SUM({0}&4294967295),MIN({0}),MAX({0})",
+                            column_of(field->path));
+    }
+    return select_unordered(plan, what) + (aggregation.group_by ? " GROUP BY 1" : "");
+}
+
+std::string Layout::select_unordered(const Plan& plan, const std::string& what) const {
     std::string where = bounds(plan, true, true);
     if (plan.in) {
         const std::vector<const char*> marks(plan.in->size(), "?");

@@ -10,6 +10,8 @@
 /// what is bound is what is stored and compared. Pure; any thread.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,7 +75,21 @@ class Layout {
     /// Bind with bind_select().
     std::string select(const Plan& plan, Direction direction, bool after) const;
     /// The same rows in any order; "COUNT(*)" or row_columns().
-    std::string select_unordered(const Plan& plan, const char* what) const;
+    std::string select_unordered(const Plan& plan, const std::string& what) const;
+    /// The groups of an aggregation over the documents of its plan, added up by SQLite: the key,
+    /// COUNT(*), and for each measure with a path the count of its numbers, their sum in two halves
+    /// (sum_of_halves()), the least and the greatest. Bind as select_unordered(). Nothing: the
+    /// columns do not hold all that it asks for, or something that is no whole number.
+    std::optional<std::string> select_groups(const Plan& plan,
+                                             const Aggregation& aggregation) const;
+    /// The column of a field; null: it has none.
+    const IndexField* column(const Path& path) const;
+
+    /// SQLite's own sum would be an error beyond 64 bits, where that of some numbers and others
+    /// need not be.
+    static __int128 sum_of_halves(std::int64_t high, std::int64_t low) {
+        return (static_cast<__int128>(high) << 32) + low;
+    }
 
   private:
     std::string from(const IndexSpec& index) const;
