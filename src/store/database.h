@@ -90,7 +90,8 @@ class Reader {
     /// How many documents meet the query's filter; its order does not matter. Where an index gives
     /// the answer by itself no record is looked at, so no stamp either.
     virtual core::Result<std::uint64_t> count(const Collection& collection, const Query& query) = 0;
-    /// Numbers over documents, groups in the order of their keys, one without a key first.
+    /// Numbers over documents, groups in the order of their keys, one without a key first. Where
+    /// indexes hold all that it takes a backend may leave it to its server, as with count().
     /// Errors  kInvalidArgument: group_by is in no index, a measure without path, a sum over 64
     ///         bits. kTooLarge: more groups than max_groups.
     virtual core::Result<std::vector<Group>> aggregate(const Collection& collection,
@@ -154,6 +155,19 @@ class Writer : public Reader {
                                                     const Query& query) = 0;
 };
 
+/// What a database is doing, and what it has done since it was opened.
+struct DatabaseLoad {
+    std::size_t connections = 0;     ///< that it has open
+    std::size_t reading = 0;         ///< functions with a Reader that run
+    std::size_t writing = 0;         ///< functions with a Writer that run, or wait for their commit
+    std::size_t waiting_reads = 0;   ///< functions with a Reader in the queue
+    std::size_t waiting_writes = 0;  ///< functions with a Writer in the queue
+    std::uint64_t committed = 0;     ///< functions with a Writer that were kept
+    std::uint64_t failed = 0;        ///< functions with a Writer that were not
+    std::uint64_t commits = 0;       ///< made for them; one may keep many functions' changes
+    std::uint64_t repeated = 0;      ///< times that a function was called again
+};
+
 /// One database. All members from any thread.
 class Database {
   public:
@@ -178,6 +192,9 @@ class Database {
     /// Runs `work` as one transaction and calls `done` when it is on the disk, or with the error
     /// of the work, of the commit, or kTooManyRequests or kCancelled as above.
     virtual void submit_write(WriteWork work, Callback<void> done) = 0;
+
+    /// For metrics; not of one moment. Waits for nothing that takes long.
+    virtual DatabaseLoad load() const = 0;
 };
 
 /// The T of a Result<T> that `Body` gives for an `Argument&`.

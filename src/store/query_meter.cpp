@@ -129,7 +129,7 @@ struct QueryMeter::Series {
     OfOperation make(const char* name) const {
         const core::Labels labels{{"collection", spec.name}, {"operation", name}};
         return {.seconds = &metrics.histogram("zona_store_query_duration_seconds",
-                                              "Time that a query of a tenant's documents took.",
+                                              "Time that a query took.",
                                               core::Histogram::latency_bounds(), labels),
                 .documents = &metrics.counter("zona_store_query_documents_total",
                                               "Documents that queries gave or changed.", labels),
@@ -310,6 +310,35 @@ class QueryMeter::MeasuredWriter final : public Measured<Writer> {
                      [&] { return inner_.remove_many(collection, query); });
     }
 };
+
+class QueryMeter::MeasuredDatabase final : public Database {
+  public:
+    MeasuredDatabase(const QueryMeter& meter, std::shared_ptr<Database> inner)
+        : meter_(meter), inner_(std::move(inner)) {}
+
+    void submit_read(ReadWork work) override {
+        inner_->submit_read([&meter = meter_, work = std::move(work)](auto reader) mutable {
+            if (!reader) return work(reader.take_error());
+            const auto measured = meter.measure(**reader);
+            work(measured.get());
+        });
+    }
+    void submit_write(WriteWork work, Callback<void> done) override {
+        auto measured = [&meter = meter_, work = std::move(work)](Writer& writer) mutable {
+            return work(*meter.measure(writer));
+        };
+        inner_->submit_write(std::move(measured), std::move(done));
+    }
+    DatabaseLoad load() const override { return inner_->load(); }
+
+  private:
+    const QueryMeter& meter_;
+    const std::shared_ptr<Database> inner_;
+};
+
+std::shared_ptr<Database> QueryMeter::measure(std::shared_ptr<Database> inner) const {
+    return std::make_shared<MeasuredDatabase>(*this, std::move(inner));
+}
 
 std::unique_ptr<Reader> QueryMeter::measure(Reader& inner) const {
     return std::make_unique<Measured<Reader>>(*this, inner);

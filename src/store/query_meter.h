@@ -48,12 +48,15 @@ class QueryMeter {
     std::unique_ptr<Reader> measure(Reader& inner) const;
     std::unique_ptr<Writer> measure(Writer& inner) const;
     /// @}
+    /// `inner`, all of whose Readers and Writers are measured. This outlives what is returned.
+    std::shared_ptr<Database> measure(std::shared_ptr<Database> inner) const;
 
   private:
     struct Series;
     template <class Base>
     class Measured;
     class MeasuredWriter;
+    class MeasuredDatabase;
 
     std::map<const CollectionSpec*, std::unique_ptr<Series>> series_;
     core::MetricRegistry& metrics_;

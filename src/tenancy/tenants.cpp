@@ -15,6 +15,7 @@
 #include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
 #include "tenancy/detail/wait.h"
+#include "tenancy/detail/watched_databases.h"
 
 namespace zona::tenancy {
 
@@ -145,7 +146,8 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
 /// What there is once the core database is open.
 struct Tenants::Open {
     std::shared_ptr<store::Database> core;
-    std::shared_ptr<store::Database> shared;  ///< null unless kSingleTenant
+    std::shared_ptr<store::Database> measured_core;  ///< the same, for whoever asks it
+    std::shared_ptr<store::Database> shared;         ///< null unless kSingleTenant
     std::unique_ptr<TenantDatabases> databases;
     std::unique_ptr<TenantRegistry> registry;
     std::unique_ptr<SessionMap> sessions;
@@ -154,8 +156,11 @@ struct Tenants::Open {
 Tenants::Tenants(TenantsOptions options, TenantsDeps deps)
     : options_(std::move(options)), deps_(std::move(deps)), files_(std::make_shared<Files>(deps_)) {
     quotas_.set_usual(options_.storage_quota);
-    if (deps_.metrics != nullptr)
+    if (deps_.metrics != nullptr) {
         queries_.emplace(tenant_collections(), *deps_.metrics, deps_.clock, deps_.log);
+        core_queries_.emplace(core_collections(), *deps_.metrics, deps_.clock, deps_.log);
+        pools_.emplace(*deps_.metrics);
+    }
 }
 
 Tenants::~Tenants() {
@@ -202,7 +207,7 @@ Result<void> Tenants::open() {
 
 void Tenants::watch_over(const Open& made) {
     if (!deps_.watch) return;
-    deps_.watch(made.core);
+    deps_.watch(made.measured_core);
     deps_.log.info("the pools are watched");
 }
 
@@ -212,7 +217,9 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     ZONA_TRY(const vault::FieldSealer* const sealer, files_->begin());
     ZONA_TRY(made->core,
              files_->open(options_.directory + "/core.db", kCoreOwner, core_collections()));
-    made->registry = std::make_unique<TenantRegistry>(made->core, deps_.clock, sealer);
+    if (pools_) made->core = pools_->watch("core", std::move(made->core));
+    made->measured_core = core_queries_ ? core_queries_->measure(made->core) : made->core;
+    made->registry = std::make_unique<TenantRegistry>(made->measured_core, deps_.clock, sealer);
     auto settled = wait_for<BuildType>([&](auto done) {
         made->registry->settle_build_type(options_.build_type, std::move(done));
     });
@@ -258,6 +265,7 @@ Result<void> Tenants::open_databases(Open& made, const std::string& folder) {
                 return files->open(path, code, tenant_collections());
             },
             {.probe = store::probe_mongo, .open = open_mongo, .defaults = options_.mongo});
+        if (pools_) made.databases = detail::watched_databases(std::move(made.databases), *pools_);
         return {};
     }
     std::shared_ptr<store::Database> shared;
@@ -266,6 +274,7 @@ Result<void> Tenants::open_databases(Open& made, const std::string& folder) {
     } else {
         ZONA_TRY(shared, open_mongo(options_.mongo));
     }
+    if (pools_) shared = pools_->watch("shared", std::move(shared));
     made.shared = shared;
     made.databases = shared_database(std::move(shared));
     return {};
@@ -499,7 +508,7 @@ std::optional<std::string> Tenants::problem() const {
 
 std::shared_ptr<store::Database> Tenants::core() const {
     const auto open = opened();
-    return open ? open->core : nullptr;
+    return open ? open->measured_core : nullptr;
 }
 
 Result<std::vector<std::string>> Tenants::active() {

@@ -23,6 +23,7 @@
 #include "core/random.h"
 #include "core/result.h"
 #include "store/database.h"
+#include "store/database_meter.h"
 #include "store/mongo_database.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/limits/storage_quota.h"
@@ -113,11 +114,13 @@ class Tenants {
     /// Queries that take at least so long are logged from now on; 0: none are.
     void set_slow_query(std::chrono::milliseconds time) {
         if (queries_) queries_->set_slow(time);
+        if (core_queries_) core_queries_->set_slow(time);
     }
     /// One tenant's documents: as SessionMap::find().
     void data_of(std::string_view code, store::Callback<TenantData> done);
 
-    /// The core database, for what else has documents there; null unless open() has succeeded.
+    /// The core database, for what else has documents there, its queries measured; null unless
+    /// open() has succeeded.
     std::shared_ptr<store::Database> core() const;
     /// The codes of the active tenants, in the order of their making. Blocks.
     core::Result<std::vector<std::string>> active();
@@ -197,6 +200,8 @@ class Tenants {
     TenantsDeps deps_;
     StorageQuotas quotas_;
     std::optional<store::QueryMeter> queries_;
+    std::optional<store::QueryMeter> core_queries_;
+    std::optional<store::DatabaseMeter> pools_;
     std::shared_ptr<Files> files_;
     std::atomic<bool> changes_ = false;
     mutable std::mutex mutex_;

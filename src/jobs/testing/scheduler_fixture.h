@@ -41,6 +41,7 @@ class CutDatabase final : public store::Database {
         if (cut_) return done(gone());
         inner_.submit_write(std::move(work), std::move(done));
     }
+    store::DatabaseLoad load() const override { return inner_.load(); }
 
   private:
     static core::Error gone() { return {core::Code::kUnavailable, "cut off"}; }

@@ -29,7 +29,7 @@ class MongoWorkers : public MongoTest {
     const Collection tasks_{tasks_spec(), Scope::tenant("acme").value()};
 };
 
-// TEN-23
+// TEN-23, OBS-04
 TEST_F(MongoWorkers, OpensNoMoreConnectionsThanAllowedAndRefusesWhatCannotWait) {
     MongoOptions options = home_.options();
     options.max_connections = 2;
@@ -58,6 +58,11 @@ TEST_F(MongoWorkers, OpensNoMoreConnectionsThanAllowedAndRefusesWhatCannotWait) 
 
     EXPECT_EQ(database->stats().connections, 2U);
     EXPECT_EQ(database->stats().waiting, 3U);
+    const DatabaseLoad load = database->load();
+    EXPECT_EQ(load.connections, 2U);
+    EXPECT_EQ(load.reading, 2U);
+    EXPECT_EQ(load.writing, 0U);
+    EXPECT_EQ(load.waiting_reads, 3U);
     EXPECT_EQ(answers.back().get().error().code(), Code::kTooManyRequests);
     go.set_value();
     for (std::size_t i = 0; i + 1 < answers.size(); ++i)

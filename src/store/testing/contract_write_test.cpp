@@ -102,6 +102,19 @@ TEST_P(StoreContract, CountsWhatEachScopesDocumentsTake) {
     EXPECT_EQ(read([&](Reader& r) { return r.storage_use(globex()); })->bytes, large_bytes);
 }
 
+// OBS-04
+TEST_P(StoreContract, CountsTheTransactionsThatWereKeptAndThoseThatWereNot) {
+    const DatabaseLoad before = database().load();
+    ASSERT_TRUE(insert(1, task("open")).has_value());
+    ASSERT_TRUE(insert(2, task("open")).has_value());
+    ASSERT_FALSE(insert(1, task("open")).has_value());
+    const DatabaseLoad after = database().load();
+    EXPECT_EQ(after.committed - before.committed, 2U);
+    EXPECT_EQ(after.failed - before.failed, 1U);
+    EXPECT_GE(after.commits - before.commits, 2U);
+    EXPECT_EQ(after.waiting_reads + after.waiting_writes, 0U);
+}
+
 // REL-08
 TEST_P(StoreContract, RestoresARecordAsItWas) {
     ASSERT_TRUE(insert(7, task("open")).has_value());

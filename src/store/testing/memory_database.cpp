@@ -268,8 +268,15 @@ void MemoryDatabase::submit_write(WriteWork work, Callback<void> done) {
         Work writer(*this, state_);
         answer = work(writer);
         if (!answer.has_value()) state_ = std::move(before);
+        ++(answer.has_value() ? load_.committed : load_.failed);
+        load_.commits = load_.committed;
     }
     done(std::move(answer));
+}
+
+DatabaseLoad MemoryDatabase::load() const {
+    const std::lock_guard lock(mutex_);
+    return load_;
 }
 
 void MemoryDatabase::plant(const Collection& where, const Record& record) {

@@ -25,6 +25,7 @@ class MemoryDatabase final : public Database {
 
     void submit_read(ReadWork work) override;
     void submit_write(WriteWork work, Callback<void> done) override;
+    DatabaseLoad load() const override;
 
     /// Puts a record where queries of `where` find it, whatever its own scope says.
     void plant(const Collection& where, const Record& record);
@@ -38,8 +39,10 @@ class MemoryDatabase final : public Database {
     const std::vector<const CollectionSpec*> collections_;
     const core::Secret key_;
     const core::Clock& clock_;
-    std::mutex mutex_;
-    State state_;  // guarded by mutex_
+    mutable std::mutex mutex_;
+    // All guarded by mutex_.
+    State state_;
+    DatabaseLoad load_;
 };
 
 }  // namespace zona::store

@@ -69,15 +69,18 @@ void Committer::run(Client& client, Database::ReadWork& work) {
 }
 
 Result<void> Committer::run(Client& client, Database::WriteWork& work) {
+    auto kept = try_until_kept(client, work);
+    ++(kept.has_value() ? transactions_ : failed_);
+    return kept;
+}
+
+Result<void> Committer::try_until_kept(Client& client, Database::WriteWork& work) {
     Care care = Care::kAssumes;
     for (int attempt = 1;; ++attempt) {
         if (!setup_.transactions) ZONA_TRY_VOID(settle(client));
         Ended ended = call(client, work, care);
         client.abort();
-        if (ended.next == Next::kAnswer) {
-            if (ended.answer.has_value()) ++transactions_;
-            return std::move(ended.answer);
-        }
+        if (ended.next == Next::kAnswer) return std::move(ended.answer);
         ++repeated_;
         if (ended.next == Next::kAsk && care == Care::kAssumes) {
             care = Care::kAsks;

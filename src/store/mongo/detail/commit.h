@@ -59,10 +59,12 @@ class Committer {
     core::Result<std::size_t> recover(Client& client, std::chrono::seconds older_than);
 
     std::uint64_t transactions() const { return transactions_; }
+    std::uint64_t failed() const { return failed_; }
     std::uint64_t repeated() const { return repeated_; }
     std::uint64_t recovered() const { return recovered_; }
 
   private:
+    core::Result<void> try_until_kept(Client& client, Database::WriteWork& work);
     /// What follows from one call of the function.
     enum class Next : std::uint8_t {
         kAnswer,  ///< it has ended, well or not
@@ -92,6 +94,7 @@ class Committer {
     Outbox outbox_;
     Gate gate_;
     std::atomic<std::uint64_t> transactions_ = 0;
+    std::atomic<std::uint64_t> failed_ = 0;
     std::atomic<std::uint64_t> repeated_ = 0;
     std::atomic<std::uint64_t> recovered_ = 0;
 };

@@ -66,6 +66,16 @@ class OpenDatabase final : public MongoDatabase {
         return out;
     }
 
+    DatabaseLoad load() const override {
+        DatabaseLoad out;
+        workers_.fill(out);
+        out.committed = commits_.transactions();
+        out.failed = commits_.failed();
+        out.commits = out.committed;
+        out.repeated = commits_.repeated();
+        return out;
+    }
+
   private:
     void recover(Client& client) {
         if (auto done = commits_.recover(client, kOwnersTime); !done.has_value())

@@ -87,6 +87,15 @@ void Workers::fill(MongoStats& stats) const {
     stats.last_ping = stats_.last_ping;
 }
 
+void Workers::fill(DatabaseLoad& load) const {
+    const std::lock_guard lock(mutex_);
+    load.connections = alive_;
+    load.writing = writing_;
+    load.reading = alive_ - idle_ - writing_;
+    load.waiting_reads = reads_.size();
+    load.waiting_writes = writes_.size();
+}
+
 void Workers::add_worker() {
     ++alive_;
     ++idle_;

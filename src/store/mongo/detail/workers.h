@@ -45,8 +45,11 @@ class Workers {
     /// Something to be done now and then by a worker that has nothing else to do.
     void every(std::chrono::milliseconds interval, std::function<void(Client&)> task);
 
-    /// Those of MongoStats that it knows.
+    /// @{
+    /// Those members that it knows.
     void fill(MongoStats& stats) const;
+    void fill(DatabaseLoad& load) const;
+    /// @}
 
   private:
     using Time = std::chrono::steady_clock::time_point;

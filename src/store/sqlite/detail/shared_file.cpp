@@ -197,12 +197,26 @@ void SharedFile::while_closed(ClosedWork work, Callback<void> done) {
 }
 
 SqliteStats SharedFile::stats() const {
-    return {.transactions = transactions_,
+    return {.transactions = committed_ + failed_,
             .batches = batches_,
             .checkpoints = checkpointer_.checkpoints(),
             .wal_frames = checkpointer_.frames(),
             .opened = opened_,
             .changes = checkpointer_.commits()};
+}
+
+DatabaseLoad SharedFile::load() const {
+    const std::lock_guard lock(mutex_);
+    // What waits for a thread stands in the queue still.
+    const std::size_t reading = reading_ - reads_to_begin_;
+    return {.connections = reading + (open_ ? 1U : 0U),
+            .reading = reading,
+            .writing = batch_,
+            .waiting_reads = reads_.size(),
+            .waiting_writes = writes_.size(),
+            .committed = committed_,
+            .failed = failed_,
+            .commits = batches_};
 }
 
 // Whose turn it is.
@@ -262,6 +276,7 @@ void SharedFile::close_now() {
 void SharedFile::close_connections() {
     shared_.idle_readers.drop(this);
     writer_.reset();
+    open_ = false;
     checkpointer_.closed();
 }
 
@@ -280,6 +295,7 @@ After SharedFile::write_turn() {
         const std::lock_guard lock(mutex_);
         if (writes_.empty()) checkpointer_.rest();
         checkpoint_due_ |= checkpointer_.take_due();
+        batch_ = 0;
         if (!writes_.empty() && closed_works_.empty()) {
             schedule();
             return After::kAgain;
@@ -309,6 +325,7 @@ SharedFile::Batch SharedFile::gather() {
         writes_.erase(writes_.begin(), end);
     }
     last_batch_ = batch.size();
+    batch_ = batch.size();
     return batch;
 }
 
@@ -317,10 +334,12 @@ void SharedFile::write(Batch& batch) {
     if (!connection.has_value()) {
         for (WaitingWrite& waiting : batch)
             waiting.answer = connection.error();
+        failed_ += batch.size();
         return;
     }
     batches_ += commit(**connection, setup_, batch);
-    transactions_ += batch.size();
+    for (const WaitingWrite& waiting : batch)
+        ++(waiting.answer.has_value() ? committed_ : failed_);
     const auto is_full = [](const WaitingWrite& waiting) {
         return !waiting.answer.has_value() &&
                waiting.answer.error().code() == Code::kResourceExhausted;
@@ -333,6 +352,7 @@ Result<Connection*> SharedFile::writer() {
     if (writer_) return writer_.get();
     ZONA_TRY(writer_, Connection::open(connection_, Access::kWrite));
     ++opened_;
+    open_ = true;
     watch_log(*writer_);
     return writer_.get();
 }

@@ -54,6 +54,7 @@ class SharedFile final : public SqliteDatabase, private Closable {
     void submit_read(ReadWork work) override;
     void submit_write(WriteWork work, Callback<void> done) override;
     SqliteStats stats() const override;
+    DatabaseLoad load() const override;
     void check(Callback<void> done) override;
     void while_closed(ClosedWork work, Callback<void> done) override;
     core::Result<void> with_snapshot(
@@ -121,9 +122,11 @@ class SharedFile final : public SqliteDatabase, private Closable {
     const std::size_t max_waiting_reads_;
     const std::size_t max_waiting_writes_;
     const std::size_t max_batch_;
-    std::atomic<std::uint64_t> transactions_ = 0;
+    std::atomic<std::uint64_t> committed_ = 0;  // transactions
     std::atomic<std::uint64_t> batches_ = 0;
+    std::atomic<std::uint64_t> failed_ = 0;
     std::atomic<std::uint64_t> opened_ = 0;
+    std::atomic<bool> open_ = false;  // there is a writer_
 
     TurnOf<&SharedFile::write_turn> write_turn_{*this};
     TurnOf<&SharedFile::read_turn> read_turn_{*this};
@@ -148,6 +151,7 @@ class SharedFile final : public SqliteDatabase, private Closable {
     bool writing_ = false;           // its turn waits or is under way, as with the next ones
     bool checkpoint_due_ = false;
     bool checkpointing_ = false;
+    std::size_t batch_ = 0;           // transactions that are being written
     std::size_t reading_ = 0;         // turns
     std::size_t reads_to_begin_ = 0;  // turns of these that wait
     bool reserved_ = true;            // somebody opens or closes it: no turn is given
