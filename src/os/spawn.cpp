@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ struct Prepared {
     bool shares_descriptors = false;  ///< with the parent, until the child has its own
     SpawnStep failed_step = SpawnStep::kNone;
     int error_number = 0;
+    pid_t parent = 0;
 };
 
 // Raw system calls only from here to exec_child: libc wrappers of the set*id family signal every
@@ -136,6 +138,10 @@ ZONA_IN_CHILD int run_child(void* argument) {
     }
     if (!set_stdio(p)) ::syscall(SYS_exit_group, 127);
     default_signals();
+    if (plan.ends_with_thread) {
+        ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        if (::syscall(SYS_getppid) != p.parent) ::syscall(SYS_exit_group, 127);
+    }
     ::syscall(SYS_execve, plan.executable.c_str(), p.argv, p.envp);
     fail(p, SpawnStep::kExec);
     ::syscall(SYS_exit_group, 127);
@@ -283,7 +289,8 @@ SpawnOutcome spawn(const SpawnPlan& plan, std::int32_t* pid_slot) {
     thread_local ChildStack stack;
     const std::vector<char*> argv = pointers(plan.arguments);
     const std::vector<char*> envp = pointers(plan.environment);
-    Prepared prepared{.plan = &plan, .argv = argv.data(), .envp = envp.data()};
+    Prepared prepared{
+        .plan = &plan, .argv = argv.data(), .envp = envp.data(), .parent = ::getpid()};
     if (stack.top() == nullptr) return {0, SpawnStep::kClone, ENOMEM};
 
     sigset_t all;

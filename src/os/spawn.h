@@ -49,6 +49,8 @@ struct SpawnPlan {
     /// cgroup.procs files, open for writing: the child writes itself into each before anything
     /// else, so that nothing it starts can be outside.
     std::vector<int> cgroup_procs_fds;
+    /// SIGKILL for the child when the thread that spawned it ends (PR_SET_PDEATHSIG).
+    bool ends_with_thread = false;
 };
 
 /// The part of a plan that failed in the child.

@@ -39,6 +39,10 @@ class Logging;
 class MetricRegistry;
 }  // namespace zona::core
 
+namespace zona::os {
+class Helpers;
+}
+
 namespace zona::process {
 
 class Capture;
@@ -163,8 +167,9 @@ struct SupervisorDeps {
     Capture& capture;
     Containment& containment;
     KeeperLink& keeper;
-    const Listeners& listeners;  ///< which go on when this process becomes the keeper
-    int keeper_events_fd;        ///< eventfd: exits of adopted children were recorded
+    const Listeners& listeners;      ///< which go on when this process becomes the keeper
+    int keeper_events_fd;            ///< eventfd: exits of adopted children were recorded
+    os::Helpers* helpers = nullptr;  ///< programs that others run here; null: nobody does
 };
 
 /// Owns all managed processes. Guarantees, errors and threading: supervisor.h.

@@ -179,6 +179,7 @@ class Supervisor::Engine {
 
     // engine_exit.cpp
     void reap_children();
+    void reap_other(pid_t pid);
     void take_adopted_exits();
     std::optional<os::ChildExit> foreign_exit(const Entry& entry, const os::UniqueFd& pidfd);
     void watch_foreign(Entry& entry, os::UniqueFd pidfd);

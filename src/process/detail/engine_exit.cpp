@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "core/fault.h"
+#include "os/helpers.h"
 #include "process/detail/engine.h"
 #include "process/log_tail.h"
 
@@ -14,7 +15,7 @@ void Supervisor::Engine::reap_children() {
     while (const auto exit = os::peek_exited_child()) {
         const auto found = children_.find(exit->pid);
         if (found == children_.end()) {
-            os::reap_child(exit->pid);
+            reap_other(exit->pid);
             continue;
         }
         Entry& entry = *found->second;
@@ -26,6 +27,12 @@ void Supervisor::Engine::reap_children() {
         ZONA_FAULT("exit.reaped");
         finish_exit(entry);
     }
+}
+
+/// Not one of the processes: a helper's end is for who runs it.
+void Supervisor::Engine::reap_other(pid_t pid) {
+    if (deps_.helpers == nullptr) return os::reap_child(pid);
+    deps_.helpers->reap(pid);
 }
 
 void Supervisor::Engine::take_adopted_exits() {
