@@ -14,6 +14,29 @@ bool needs_directory(Verb verb) {
     return verb == Verb::kStart || verb == Verb::kRestart || verb == Verb::kRun;
 }
 
+/// Verbs that are not about processes, nor about the daemon itself.
+Status carry_out_on_data(Context& context, const Command& command) {
+    const VerbOptions& options = command.options;
+    switch (command.verb) {
+        case Verb::kExecution:
+            return executions(context, std::get<ExecutionOptions>(options));
+        case Verb::kKey:
+            return keys(context, std::get<KeyOptions>(options));
+        case Verb::kJob:
+            return jobs(context, std::get<JobOptions>(options));
+        case Verb::kTenant:
+            return tenants(context, std::get<TenantOptions>(options));
+        case Verb::kBackup:
+            return backups(context, std::get<BackupOptions>(options));
+        case Verb::kStore:
+            return store(context, std::get<StoreOptions>(options));
+        case Verb::kVault:
+            return vault(context, std::get<VaultOptions>(options));
+        default:
+            return Error(Code::kInternal, "this verb is for no zona");
+    }
+}
+
 }  // namespace
 
 Status carry_out_verb(Context& context, const Command& command) {
@@ -44,8 +67,6 @@ Status carry_out_verb(Context& context, const Command& command) {
             return logs(context, std::get<LogsOptions>(options));
         case Verb::kEnv:
             return show_environment(context, std::get<SelectOptions>(options));
-        case Verb::kExecution:
-            return executions(context, std::get<ExecutionOptions>(options));
         case Verb::kJlist:
             return print_jlist(context);
         case Verb::kSave:
@@ -62,23 +83,9 @@ Status carry_out_verb(Context& context, const Command& command) {
             return web(context, std::get<WebOptions>(options));
         case Verb::kConfig:
             return config(context, std::get<ConfigOptions>(options));
-        case Verb::kKey:
-            return keys(context, std::get<KeyOptions>(options));
-        case Verb::kJob:
-            return jobs(context, std::get<JobOptions>(options));
-        case Verb::kTenant:
-            return tenants(context, std::get<TenantOptions>(options));
-        case Verb::kBackup:
-            return backups(context, std::get<BackupOptions>(options));
-        case Verb::kStore:
-            return store(context, std::get<StoreOptions>(options));
-        case Verb::kVault:
-            return vault(context, std::get<VaultOptions>(options));
-        case Verb::kContext:
-        case Verb::kHelp:
-            break;
+        default:
+            return carry_out_on_data(context, command);
     }
-    return Error(Code::kInternal, "this verb is for no zona");
 }
 
 std::string usual_home(const Surroundings& surroundings) {

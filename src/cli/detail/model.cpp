@@ -155,6 +155,15 @@ Process read_process(const json::value& value) {
     return process;
 }
 
+std::vector<std::reference_wrapper<const json::object>> objects_in(const json::value& data) {
+    std::vector<std::reference_wrapper<const json::object>> out;
+    if (!data.is_array()) return out;
+    for (const json::value& entry : data.get_array()) {
+        if (entry.is_object()) out.emplace_back(entry.get_object());
+    }
+    return out;
+}
+
 Outcome read_outcome(const json::value& value) {
     const json::object& from = object_of(value);
     Outcome outcome;

@@ -149,6 +149,9 @@ struct ProcessList {
 
 Process read_process(const boost::json::value& value);
 Exit read_exit(const boost::json::value& value);
+/// The objects in a list; `data` outlives them. What is none is passed over.
+std::vector<std::reference_wrapper<const boost::json::object>> objects_in(
+    const boost::json::value& data);
 Outcome read_outcome(const boost::json::value& value);
 OperationResult read_operation_result(const boost::json::value& value);
 Started read_started(const boost::json::value& data);

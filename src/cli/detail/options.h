@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "cli/detail/data_options.h"
 #include "cli/detail/verb.h"
-#include "core/secret.h"
 
 namespace zona::cli {
 
@@ -163,101 +163,6 @@ enum class ExecutionAction : std::uint8_t { kList, kShow, kWait };
 struct ExecutionOptions {
     ExecutionAction action = ExecutionAction::kList;
     std::string id;  ///< kShow, kWait
-};
-
-enum class TenantAction : std::uint8_t {
-    kList,
-    kShow,
-    kStates,
-    kCreate,
-    kUpdate,
-    kActivate,
-    kSuspend,
-    kDeactivate,
-    kDatabases,
-    kBackup,
-    kBackups,
-    kVerify,
-    kDropBackup,
-    kRestore,
-    kExport,
-    kMove,
-    kErase
-};
-
-/// Texts as typed: the API checks them.
-struct TenantOptions {
-    TenantAction action = TenantAction::kList;
-    std::string code;
-    std::string name;                 ///< kCreate, kUpdate; may be empty
-    std::string email;                ///< kCreate, kUpdate; may be empty
-    std::string requests_per_second;  ///< kUpdate; empty: as it is
-    std::string concurrent_requests;  ///< kUpdate; empty: as it is
-    std::string to;                   ///< kMove; empty: a new file of this host's
-    std::string db_host;              ///< kCreate; empty: as tenancy.placement says
-    std::string db_name;              ///< kCreate, kMove; empty: `zona_CODE`
-    std::string db_username;          ///< kCreate, kMove; may be empty
-    std::string password_file;        ///< kCreate, kMove: a path, `-`: stdin; empty: no password
-    core::Secret password;            ///< what stands there, once that was read
-    std::string storage_bytes;        ///< kUpdate; empty: as it is
-    std::string what;           ///< kVerify, kDropBackup, kRestore: a backup; kExport: a directory
-    std::string of;             ///< kRestore; may be empty
-    std::string at;             ///< kRestore; may be empty; then `what` is not
-    std::string confirm;        ///< kErase: the code once more
-    bool replace = false;       ///< kRestore
-    bool keep_backups = false;  ///< kErase
-    bool open_secrets = false;  ///< kExport
-    bool no_wait = false;       ///< of those that go on as an execution
-};
-
-enum class BackupAction : std::uint8_t {
-    kList,
-    kCreate,
-    kShow,
-    kVerify,
-    kDelete,
-    kRestore,
-    kCheck
-};
-
-struct BackupOptions {
-    BackupAction action = BackupAction::kList;
-    std::string id;        ///< of all but kList and kCreate; kRestore, kCheck: or a directory
-    std::string to;        ///< kRestore: the new home
-    std::string root_key;  ///< kRestore, kCheck: a file; empty: that of this home
-    std::string shares;    ///< kCheck: a file with shares of the root key, instead of it
-    std::string at;        ///< kRestore, kCheck: as it was then; may be empty
-    bool no_wait = false;
-};
-
-enum class StoreAction : std::uint8_t { kCheck, kMigrate };
-
-struct StoreOptions {
-    StoreAction action = StoreAction::kCheck;
-    std::string to;             ///< kMigrate; empty: as tenancy.placement says
-    std::string db_username;    ///< kMigrate; may be empty
-    std::string password_file;  ///< kMigrate: a path, `-`: stdin; empty: no password
-    core::Secret password;      ///< what stands there, once that was read
-    bool no_wait = false;
-};
-
-enum class JobAction : std::uint8_t { kList, kShow, kHistory, kRun, kPause, kResume, kCancel };
-
-/// Texts as typed: the API checks them.
-struct JobOptions {
-    JobAction action = JobAction::kList;
-    std::string name;
-    std::string cursor;  ///< kHistory; empty: the newest
-};
-
-enum class VaultAction : std::uint8_t { kStatus, kKeys, kRotate, kRewrap, kRevoke };
-
-/// Texts as typed: the API checks them.
-struct VaultOptions {
-    VaultAction action = VaultAction::kStatus;
-    std::string owner;     ///< kRotate, empty: all; kRevoke
-    std::string confirm;   ///< kRevoke
-    bool no_wait = false;  ///< kRotate
 };
 
 enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };

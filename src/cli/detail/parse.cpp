@@ -252,10 +252,17 @@ Result<void> check_words(const TenantOptions& out) {
 Result<void> check_place(const TenantOptions& out) {
     const bool is_create = out.action == TenantAction::kCreate;
     const bool is_move = out.action == TenantAction::kMove;
-    if (!out.db_host.empty() && !is_create) return wrong("--db-host belongs to zona tenant create");
-    if (!out.to.empty() && !is_move) return wrong("--to belongs to zona tenant move");
     const bool has_login =
         !(out.db_name.empty() && out.db_username.empty() && out.password_file.empty());
+    if (out.action == TenantAction::kUpdate &&
+        (has_login || !out.db_host.empty() || !out.to.empty())) {
+        return wrong(fmt::format(
+            "zona tenant update does not change where documents are: `zona tenant move {} --to "
+            "HOST` takes them there, with --db-name, --db-username and --db-password-file",
+            escape_control(out.code)));
+    }
+    if (!out.db_host.empty() && !is_create) return wrong("--db-host belongs to zona tenant create");
+    if (!out.to.empty() && !is_move) return wrong("--to belongs to zona tenant move");
     if (has_login && !is_create && !is_move) {
         return wrong(
             "--db-name, --db-username and --db-password-file belong to zona tenant create and "
@@ -337,8 +344,8 @@ Result<VerbOptions> tenant_options(const RawWords& raw) {
         if (row->words > 1) out.code = words[1];
         if (words.size() > 2) out.what = words[2];
     }
-    ZONA_TRY_VOID(check_words(out));
     ZONA_TRY_VOID(check_place(out));
+    ZONA_TRY_VOID(check_words(out));
     ZONA_TRY_VOID(check_tenant_flags(out));
     return out;
 }

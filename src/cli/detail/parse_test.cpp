@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cli/detail/request.h"
@@ -228,6 +229,10 @@ TEST(ParseJob, EachActionIsARequest) {
     EXPECT_NE(refusal("job run"), "accepted");
     EXPECT_NE(refusal("job list purge"), "accepted");
     EXPECT_EQ(refusal("job run purge --cursor x"), "--cursor belongs to zona job history");
+    for (const char* flag : {"--db-host x", "--db-name x", "--db-username x", "--to x"}) {
+        EXPECT_THAT(refusal(std::string("tenant update acme ") + flag),
+                    testing::HasSubstr("`zona tenant move acme --to HOST`"));
+    }
     EXPECT_EQ(refusal("job rum purge"), "zona job has no 'rum'; did you mean 'run'?");
 }
 

@@ -259,6 +259,22 @@ void add_place(json::object& body, std::string_view host_key, const std::string&
     add_if(body, "db_password", options.password.reveal());
 }
 
+json::object new_tenant(const TenantOptions& options) {
+    json::object body = {{"code", options.code}};
+    add_if(body, "name", options.name);
+    add_if(body, "contact_email", options.email);
+    add_place(body, "db_host", options.db_host, options);
+    return body;
+}
+
+json::object restoration(const TenantOptions& options) {
+    json::object body = {{"replace", options.replace}};
+    add_if(body, "backup", options.what);
+    add_if(body, "at", options.at);
+    add_if(body, "of", options.of);
+    return body;
+}
+
 json::object tenant_change(const TenantOptions& options) {
     json::object body;
     if (!options.name.empty()) body["name"] = options.name;
@@ -281,13 +297,8 @@ ApiRequest manage_tenants(const TenantOptions& options) {
         return ApiRequest{"PUT", one + "/status", core::to_json(json::object{{"status", status}})};
     };
     switch (options.action) {
-        case TenantAction::kCreate: {
-            json::object body = {{"code", options.code}};
-            if (!options.name.empty()) body["name"] = options.name;
-            if (!options.email.empty()) body["contact_email"] = options.email;
-            add_place(body, "db_host", options.db_host, options);
-            return post(all, body);
-        }
+        case TenantAction::kCreate:
+            return post(all, new_tenant(options));
         case TenantAction::kUpdate:
             return {"PATCH", one, core::to_json(tenant_change(options))};
         case TenantAction::kActivate:
@@ -316,13 +327,8 @@ ApiRequest manage_tenants(const TenantOptions& options) {
                 "POST", one + "/backups/" + percent_encoded(options.what) + "/verifications", {}};
         case TenantAction::kDropBackup:
             return {"DELETE", one + "/backups/" + percent_encoded(options.what), {}};
-        case TenantAction::kRestore: {
-            json::object body = {{"replace", options.replace}};
-            if (!options.what.empty()) body["backup"] = options.what;
-            if (!options.at.empty()) body["at"] = options.at;
-            if (!options.of.empty()) body["of"] = options.of;
-            return post(one + "/restorations", body);
-        }
+        case TenantAction::kRestore:
+            return post(one + "/restorations", restoration(options));
         case TenantAction::kExport:
             return post(one + "/exports",
                         {{"directory", options.what},

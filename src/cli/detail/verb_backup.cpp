@@ -21,21 +21,31 @@ std::string number(const json::object& from, std::string_view field) {
     return std::to_string(integer_of(from, field).value_or(0));
 }
 
+/// Tenants that are not in it.
+auto missing_in(const json::object& backup) {
+    static const json::value none;
+    const json::value* missing = backup.if_contains("missing");
+    return objects_in(missing == nullptr ? none : *missing);
+}
+
 std::string backups_text(const json::value& data, const Screen& screen) {
     Table table;
     table.columns = {{"backup", Align::kLeft, 0, 0},
                      {"made (UTC)", Align::kLeft, 0, 10},
                      {"restorable until", Align::kLeft, 1, 10},
+                     {"copied (UTC)", Align::kLeft, 2, 10},
                      {"tenants", Align::kRight, 0, 0},
+                     {"missing", Align::kRight, 0, 0},
                      {"documents", Align::kRight, 0, 0},
                      {"bytes", Align::kRight, 1, 0}};
-    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
-        if (!entry.is_object()) continue;
-        const json::object& backup = entry.get_object();
+    for (const json::object& backup : objects_in(data)) {
+        const std::string copied = escape_control(text_of(backup, "copied_at"));
         table.rows.push_back({{escape_control(text_of(backup, "uuid"))},
                               {escape_control(text_of(backup, "made_at")).substr(0, 19)},
                               {escape_control(text_of(backup, "restorable_until")).substr(0, 19)},
+                              {copied.empty() ? "-" : copied.substr(0, 19)},
                               {number(backup, "tenants")},
+                              {std::to_string(missing_in(backup).size())},
                               {number(backup, "documents")},
                               {number(backup, "size_bytes")}});
     }
@@ -44,18 +54,24 @@ std::string backups_text(const json::value& data, const Screen& screen) {
 
 /// One of the list.
 Status show(Context& context, const json::value& data, const std::string& id) {
-    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
-        if (!entry.is_object() || text_of(entry.get_object(), "uuid") != id) continue;
-        const json::object& backup = entry.get_object();
+    for (const json::object& backup : objects_in(data)) {
+        if (text_of(backup, "uuid") != id) continue;
         if (context.wants_json()) {
             context.console.out(json::serialize(backup) + '\n');
             return kAllWell;
         }
         std::string out;
-        for (const std::string_view field : {"uuid", "made_at", "restorable_until", "zona"})
-            out += fmt::format("{:<17} {}\n", field, escape_control(text_of(backup, field)));
+        for (const std::string_view field :
+             {"uuid", "made_at", "restorable_until", "copied_at", "zona"}) {
+            const std::string value = escape_control(text_of(backup, field));
+            out += fmt::format("{:<17} {}\n", field, value.empty() ? "-" : value);
+        }
         for (const std::string_view field : {"tenants", "documents", "size_bytes"})
             out += fmt::format("{:<17} {}\n", field, number(backup, field));
+        for (const json::object& one : missing_in(backup)) {
+            out += fmt::format("{:<17} {}: {}\n", "missing", escape_control(text_of(one, "tenant")),
+                               escape_control(text_of(one, "reason")));
+        }
         context.console.out(out);
         return kAllWell;
     }

@@ -156,6 +156,16 @@ void tell_begun(Context& context, const json::value& data) {
         escape_control(execution.id)));
 }
 
+Result<std::optional<json::value>> data_to_tell(Context& context, const Answer& answer) {
+    if (context.wants_json()) {
+        context.console.out(answer.body);
+        if (!answer.body.ends_with('\n')) context.console.out("\n");
+        return std::nullopt;
+    }
+    ZONA_TRY(json::value data, answer.data());
+    return std::optional(std::move(data));
+}
+
 Status end_of_task(Context& context, const Answer& begun, Waiting waiting) {
     ZONA_TRY(const json::value data, begun.data());
     const Execution execution = read_execution(data);
@@ -172,11 +182,9 @@ Status executions(Context& context, const ExecutionOptions& options) {
     if (options.action == ExecutionAction::kWait) ZONA_TRY_VOID(wait_for_end(context, options.id));
     if (options.action != ExecutionAction::kList) return show(context, options.id);
     ZONA_TRY(const Answer answer, context.session.ask(get_executions({})));
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     context.console.out(executions_text(data, context));
     return kAllWell;
 }

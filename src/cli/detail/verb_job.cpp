@@ -64,9 +64,7 @@ std::string jobs_text(const json::value& data, const Screen& screen) {
     table.columns = {{"name", Align::kLeft, 0, 0},         {"schedule", Align::kLeft, 1, 8},
                      {"due (UTC)", Align::kLeft, 0, 10},   {"last run", Align::kLeft, 0, 0},
                      {"began (UTC)", Align::kLeft, 2, 10}, {"took", Align::kRight, 3, 0}};
-    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
-        if (!entry.is_object()) continue;
-        const json::object& job = entry.get_object();
+    for (const json::object& job : objects_in(data)) {
         const json::object& run = last_run_of(job);
         const bool is_paused = is_set(job, "paused");
         table.rows.push_back({{shown(job, "name")},
@@ -85,9 +83,7 @@ std::string runs_text(const json::value& data, const Screen& screen) {
                      {"took", Align::kRight, 1, 0},   {"outcome", Align::kLeft, 0, 0},
                      {"trigger", Align::kLeft, 2, 0}, {"did", Align::kLeft, 3, 10},
                      {"error", Align::kLeft, 3, 10}};
-    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
-        if (!entry.is_object()) continue;
-        const json::object& run = entry.get_object();
+    for (const json::object& run : objects_in(data)) {
         table.rows.push_back({{fmt::format("{}", number_in(run, "number"))},
                               {time_of(run, "started_at", "-")},
                               {took(run)},
@@ -124,11 +120,9 @@ std::string job_text(const json::object& job) {
 
 Status jobs(Context& context, const JobOptions& options) {
     ZONA_TRY(const Answer answer, context.session.ask(manage_jobs(options)));
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     const json::object empty;
     const json::object& one = data.is_object() ? data.get_object() : empty;
     const std::string name = escape_control(options.name);

@@ -31,9 +31,7 @@ std::string keys_text(const json::value& data, const Screen& screen) {
     table.columns = {{"name", Align::kLeft, 0, 0},     {"scope", Align::kLeft, 0, 0},
                      {"tenant", Align::kLeft, 0, 0},   {"made (UTC)", Align::kLeft, 2, 10},
                      {"expires", Align::kLeft, 0, 10}, {"last used", Align::kLeft, 1, 10}};
-    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
-        if (!entry.is_object()) continue;
-        const json::object& key = entry.get_object();
+    for (const json::object& key : objects_in(data)) {
         table.rows.push_back({{escape_control(text_of(key, "name"))},
                               {escape_control(text_of(key, "scope"))},
                               {tenant_of(key)},
@@ -59,11 +57,9 @@ Status keys(Context& context, const KeyOptions& options) {
                                             absolute(options.to, context.caller.cwd)});
     }
     ZONA_TRY(const Answer answer, context.session.ask(manage_keys(options)));
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     switch (options.action) {
         case KeyAction::kExportShares:
         case KeyAction::kImportShares:

@@ -134,17 +134,10 @@ class VerbParser {
                 app_.add_flag("--force,-f", raw_.force, "save an empty list too");
                 return;
             case Verb::kLogs:
-                text_flag("-l,--lines", raw_.lines, "N", "last lines per process (15)");
-                app_.add_flag("--out", raw_.out, "stdout only");
-                app_.add_flag("--err", raw_.err, "stderr only");
-                text_flag("--since", raw_.since, "TIME",
-                          "lines since then: 10m ago, or 2026-03-09T07:12:44Z");
-                app_.add_flag("--nostream,--no-follow", raw_.no_stream,
-                              "end after the last line, do not follow");
-                app_.add_flag("--raw", raw_.raw, "the lines alone, without names");
-                return;
+                return add_logs_flags();
             case Verb::kJob:
-                text_flag("--cursor", raw_.cursor, "TEXT", "the page of a history after this one");
+                return text_flag("--cursor", raw_.cursor, "TEXT",
+                                 "the page of a history after this one");
             case Verb::kVault:
                 return add_vault_flags();
             case Verb::kTenant:
@@ -158,17 +151,31 @@ class VerbParser {
                 app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
                 return;
             case Verb::kKey:
-                text_flag("--scope", raw_.scope, "SCOPE", "viewer (else) or admin");
-                text_flag("--tenant", raw_.tenant, "CODE", "reaches this tenant alone (else all)");
-                text_flag("--expires", raw_.expires, "TIME", "end after 30d, 12h (else never)");
-                text_flag("--overlap", raw_.overlap, "TIME", "both keys are valid for (else 1h)");
-                text_flag("--needed", raw_.needed, "N", "shares that make the root key (else 2)");
-                text_flag("--total", raw_.total, "N", "shares of the root key (else 3)");
-                text_flag("--to", raw_.to, "FILE", "import-shares: for the key, must not be there");
-                return;
+                return add_key_flags();
             default:
                 return;
         }
+    }
+
+    void add_logs_flags() {
+        text_flag("-l,--lines", raw_.lines, "N", "last lines per process (15)");
+        app_.add_flag("--out", raw_.out, "stdout only");
+        app_.add_flag("--err", raw_.err, "stderr only");
+        text_flag("--since", raw_.since, "TIME",
+                  "lines since then: 10m ago, or 2026-03-09T07:12:44Z");
+        app_.add_flag("--nostream,--no-follow", raw_.no_stream,
+                      "end after the last line, do not follow");
+        app_.add_flag("--raw", raw_.raw, "the lines alone, without names");
+    }
+
+    void add_key_flags() {
+        text_flag("--scope", raw_.scope, "SCOPE", "viewer (else) or admin");
+        text_flag("--tenant", raw_.tenant, "CODE", "reaches this tenant alone (else all)");
+        text_flag("--expires", raw_.expires, "TIME", "end after 30d, 12h (else never)");
+        text_flag("--overlap", raw_.overlap, "TIME", "both keys are valid for (else 1h)");
+        text_flag("--needed", raw_.needed, "N", "shares that make the root key (else 2)");
+        text_flag("--total", raw_.total, "N", "shares of the root key (else 3)");
+        text_flag("--to", raw_.to, "FILE", "import-shares: for the key, must not be there");
     }
 
     void add_vault_flags() {

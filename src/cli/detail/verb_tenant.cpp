@@ -24,9 +24,7 @@ std::string tenants_text(const json::value& data, const Screen& screen) {
                      {"status", Align::kLeft, 0, 0},
                      {"database", Align::kLeft, 1, 10},
                      {"changed (UTC)", Align::kLeft, 2, 10}};
-    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
-        if (!entry.is_object()) continue;
-        const json::object& tenant = entry.get_object();
+    for (const json::object& tenant : objects_in(data)) {
         table.rows.push_back({{shown(tenant, "code")},
                               {shown(tenant, "name")},
                               {shown(tenant, "status")},
@@ -64,18 +62,16 @@ std::string tenant_text(const json::object& tenant) {
 
 std::string backups_text(const json::value& data, const Screen& screen) {
     Table table;
-    table.columns = {{"backup", Align::kLeft, 0, 0},
-                     {"made (UTC)", Align::kLeft, 0, 10},
-                     {"documents", Align::kRight, 0, 0},
-                     {"bytes", Align::kRight, 1, 0},
-                     {"content", Align::kLeft, 2, 0}};
-    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
-        if (!entry.is_object()) continue;
-        const json::object& backup = entry.get_object();
+    table.columns = {{"backup", Align::kLeft, 0, 0},        {"made (UTC)", Align::kLeft, 0, 10},
+                     {"documents", Align::kRight, 0, 0},    {"bytes", Align::kRight, 1, 0},
+                     {"copied (UTC)", Align::kLeft, 2, 10}, {"content", Align::kLeft, 2, 0}};
+    for (const json::object& backup : objects_in(data)) {
+        const std::string copied = shown(backup, "copied_at");
         table.rows.push_back({{shown(backup, "uuid")},
                               {shown(backup, "made_at").substr(0, 19)},
                               {number(backup, "documents")},
                               {number(backup, "size_bytes")},
+                              {copied.empty() ? "-" : copied.substr(0, 19)},
                               {shown(backup, "content")}});
     }
     return layout(table, screen);
@@ -86,9 +82,7 @@ std::string databases_text(const json::value& data, const Screen& screen) {
     table.columns = {{"database", Align::kLeft, 0, 0},
                      {"host", Align::kLeft, 0, 0},
                      {"name", Align::kLeft, 0, 0}};
-    for (const json::value& entry : data.is_array() ? data.get_array() : json::array()) {
-        if (!entry.is_object()) continue;
-        const json::object& database = entry.get_object();
+    for (const json::object& database : objects_in(data)) {
         table.rows.push_back({{shown(database, "uuid")},
                               {shown(database, "db_host")},
                               {shown(database, "db_name")}});
@@ -122,11 +116,9 @@ Status tenants(Context& context, const TenantOptions& given) {
     ZONA_TRY(const Answer answer, context.session.ask(manage_tenants(options)));
     if (is_task(options.action))
         return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     const json::object empty;
     const json::object& one = data.is_object() ? data.get_object() : empty;
     switch (options.action) {

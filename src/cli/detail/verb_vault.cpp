@@ -63,11 +63,9 @@ Status vault(Context& context, const VaultOptions& options) {
     ZONA_TRY(const Answer answer, context.session.ask(manage_vault(options)));
     if (options.action == VaultAction::kRotate)
         return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     const json::object empty;
     const json::object& one = data.is_object() ? data.get_object() : empty;
     switch (options.action) {

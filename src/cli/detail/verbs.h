@@ -106,6 +106,11 @@ enum class Waiting : std::uint8_t { kNo, kYes };
 /// tells that it goes on.
 Status end_of_task(Context& context, const Answer& begun, Waiting waiting);
 
+/// What an answer says, for people. Nothing: --json prints all of it as it came, and that is done.
+/// Errors: those of Answer::data().
+core::Result<std::optional<boost::json::value>> data_to_tell(Context& context,
+                                                             const Answer& answer);
+
 /// The password in a file, a path as typed in `directory`, or in stdin for `-`; without the ends of
 /// its lines. Empty for no file. Errors: those of reading; kInvalidArgument: an empty one, or over
 /// 1024 bytes.

@@ -138,11 +138,9 @@ Status send_line(Context& context, const SendOptions& options) {
 
 Status save(Context& context, const SaveOptions& options) {
     ZONA_TRY(const Answer answer, context.session.ask(save(options), {"saving", 0, {}}));
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     const json::object empty;
     const json::object& saved = data.is_object() ? data.get_object() : empty;
     const auto count = integer_of(saved, "processes").value_or(0);

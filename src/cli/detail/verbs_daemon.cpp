@@ -108,11 +108,9 @@ Result<void> wait_until_gone(Context& context) {
 
 Status ping(Context& context) {
     ZONA_TRY(const Answer answer, context.session.ask(get("/api/v1/ping")));
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     const Alive alive = read_alive(data);
     std::string where =
         alive.address.empty() ? "API only on the unix socket" : "API on " + alive.address;
@@ -164,11 +162,9 @@ Status kill(Context& context) {
 
 Status web(Context& context, const WebOptions& options) {
     ZONA_TRY(const Answer answer, context.session.ask(listen_on(options.address)));
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     const std::string address =
         data.is_object() ? escape_control(text_of(data.get_object(), "address")) : "";
     context.console.out(fmt::format("http://{}\n", address));

@@ -211,11 +211,9 @@ Status why(Context& context, const WhyOptions& options) {
 Status show_environment(Context& context, const SelectOptions& options) {
     ZONA_TRY(const Answer answer,
              context.session.ask(get_of_process(options.selectors.at(0), "environment")));
-    if (context.wants_json()) {
-        print_body(context, answer);
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     const json::value* variables =
         data.is_object() ? data.get_object().if_contains("variables") : nullptr;
     if (variables != nullptr) context.console.out(pairs_text(*variables, "="));
@@ -237,22 +235,18 @@ Status print_jlist(Context& context) {
 Status doctor(Context& context) {
     ZONA_TRY(const Answer answer,
              context.session.ask(get("/api/v1/host"), {"looking around", 0, {}}));
-    if (context.wants_json()) {
-        print_body(context, answer);
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     context.console.out(checks_text(data, context.console.screen()));
     return kAllWell;
 }
 
 Status config(Context& context, const ConfigOptions& options) {
     ZONA_TRY(const Answer answer, context.session.ask(configure(options)));
-    if (context.wants_json()) {
-        print_body(context, answer);
-        return kAllWell;
-    }
-    ZONA_TRY(const json::value data, answer.data());
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const json::value& data = *told;
     switch (options.action) {
         case ConfigAction::kShow:
             context.console.out(settings_text(data, context.console.screen()));
