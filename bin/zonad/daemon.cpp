@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <unistd.h>
 
+#include "backup_checks.h"
 #include "flags.h"
 #include "network_settings.h"
 #include "os/child.h"
@@ -129,11 +130,12 @@ core::Result<void> Daemon::build_supervisor() {
                                                 .containment = *containment_,
                                                 .keeper = keeper_,
                                                 .listeners = listeners_,
-                                                .keeper_events_fd = process::kFdEvents});
+                                                .keeper_events_fd = process::kFdEvents,
+                                                .helpers = &helpers_});
     return {};
 }
 
-std::vector<process::HostCheck> Daemon::host_checks() const {
+std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobView> jobs) const {
     std::vector<process::HostCheck> checks = process::examine_host(
         *containment_, {.home = home_, .search_path = search_path(), .descriptors = budget_});
     process::HostCheck& network = checks.emplace_back();
@@ -146,6 +148,8 @@ std::vector<process::HostCheck> Daemon::host_checks() const {
         network.cure = "free that address or set another api.listen, then restart zona";
     }
     std::ranges::move(check_secrets(settings_, home_, *tenants_, clock_),
+                      std::back_inserter(checks));
+    std::ranges::move(check_backup_jobs(settings_, jobs, clock_.system()),
                       std::back_inserter(checks));
     return checks;
 }
@@ -185,7 +189,7 @@ core::Result<void> Daemon::build_api() {
          .network = [this] { return this->network(); },
          .listen = [this](const std::string& address) { return listen_also(address); },
          .not_ready = [this] { return not_ready(); },
-         .host_checks = [this] { return host_checks(); },
+         .host_checks = [this](auto jobs) { return host_checks(jobs); },
          .shutdown =
              [this](auto begun) {
                  begin_shutdown(process::Supervisor::Shutdown::kKill, std::move(begun));

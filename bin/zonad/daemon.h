@@ -29,6 +29,7 @@
 #include "net/limit_rate.h"
 #include "net/server_pool.h"
 #include "net/tls.h"
+#include "os/helpers.h"
 #include "os/resources.h"
 #include "process/capture.h"
 #include "process/containment.h"
@@ -41,6 +42,7 @@
 #include "process/supervisor.h"
 #include "process/table.h"
 #include "store/sqlite_process.h"
+#include "tenancy/backup/backup_copies.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/keys/key_rotation.h"
 #include "tenancy/limits/admission.h"
@@ -83,6 +85,7 @@ class Daemon {
     void open_keys();
     core::Result<bool> has_backups(const std::string& owner);
     core::Result<void> build_tenants();
+    core::Result<void> build_operations();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
     void open_tenants();
     void open_tenants_later();
@@ -94,7 +97,7 @@ class Daemon {
     core::Result<void> build_supervisor();
     core::Result<void> build_api();
     core::Result<void> build_servers();
-    std::vector<process::HostCheck> host_checks() const;
+    std::vector<process::HostCheck> host_checks(std::span<const jobs::JobView> jobs) const;
     net::ServerOptions server_options();
     static identity::Demand demand(const core::Settings& settings) {
         return settings.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
@@ -110,6 +113,7 @@ class Daemon {
     process::Listeners listeners_;
     core::RealClock clock_;
     core::SystemRandom random_;
+    os::Helpers helpers_;
     core::Logging logging_;
     core::MetricRegistry metrics_;
     net::RateLimiter rate_{clock_};
@@ -130,6 +134,7 @@ class Daemon {
     std::unique_ptr<store::SqliteProcess> sqlite_;
     std::optional<tenancy::Tenants> tenants_;
     std::optional<jobs::Scheduler> jobs_;
+    std::unique_ptr<tenancy::BackupCopies> copies_;
     std::optional<tenancy::TenantOperations> operations_;
     std::optional<tenancy::KeyRotation> rotation_;
     asio::steady_timer reopen_{supervision_};

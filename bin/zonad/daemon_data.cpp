@@ -56,6 +56,15 @@ core::Result<void> Daemon::build_tenants() {
             .watch =
                 [this](std::shared_ptr<store::Database> core) { jobs_->start(std::move(core)); }});
     tenants_->set_slow_query(settings_.slow_query);
+    return build_operations();
+}
+
+/// Backups and what else is done to all that a tenant has; then the jobs, which do most of it.
+core::Result<void> Daemon::build_operations() {
+    ZONA_TRY(copies_,
+             tenancy::BackupCopies::open(
+                 copy_options(settings_, home_),
+                 {.clock = clock_, .helpers = helpers_, .log = logging_.logger("backup")}));
     operations_.emplace(
         tenancy::OperationsOptions{.backups = settings_.backup_directory,
                                    .zona = ZONA_VERSION,
@@ -66,7 +75,8 @@ core::Result<void> Daemon::build_tenants() {
         tenancy::OperationsDeps{.tenants = *tenants_,
                                 .clock = clock_,
                                 .random = random_,
-                                .log = logging_.logger("tenancy")});
+                                .log = logging_.logger("tenancy"),
+                                .copies = copies_.get()});
     rotation_.emplace(
         tenancy::KeyRotationDeps{.tenants = *tenants_,
                                  .clock = clock_,
@@ -126,6 +136,7 @@ core::Result<void> Daemon::build_jobs() {
         {.tenants = *tenants_, .clock = clock_, .metrics = metrics_, .rotation = *rotation_});
     std::ranges::move(tenancy::backup_jobs(wanted_backups, {.tenants = *tenants_,
                                                             .operations = *operations_,
+                                                            .copies = copies_.get(),
                                                             .clock = clock_,
                                                             .metrics = metrics_}),
                       std::back_inserter(definitions));

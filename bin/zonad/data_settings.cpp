@@ -10,6 +10,7 @@
 #include "core/id.h"
 #include "net/network_policy.h"
 #include "os/fd.h"
+#include "os/spawn.h"
 #include "vault/token_provider.h"
 
 namespace zona::daemon {
@@ -35,12 +36,29 @@ core::Result<tenancy::BackupJobsOptions> backup_options(const core::Settings& se
     tenancy::BackupJobsOptions out{.schedule = {},
                                    .log_interval = settings.backup_log_interval,
                                    .check_interval = settings.backup_check_interval,
-                                   .directory = settings.backup_directory,
-                                   .copy_to = settings.backup_copy_to};
+                                   .directory = settings.backup_directory};
     if (settings.backup_schedule.empty()) return out;
     auto schedule = core::CronExpression::parse(settings.backup_schedule);
     if (!schedule) return schedule.take_error().context("backup.schedule");
     out.schedule = *std::move(schedule);
+    return out;
+}
+
+tenancy::CopyOptions copy_options(const core::Settings& settings, const std::string& home) {
+    tenancy::CopyOptions out{.from = settings.backup_directory,
+                             .state = home + "/state",
+                             .to = settings.backup_copy_to,
+                             .keep = settings.backup_copy_keep,
+                             .command = settings.backup_copy_command,
+                             .command_limit = settings.backup_copy_command_timeout};
+    // Nothing of zona's own: its variables may hold secrets.
+    std::string user_home = os::find_user(os::effective_uid()).home;
+    std::string path = "/usr/local/bin:/usr/bin:/bin";
+    for (auto& [name, value] : os::environment()) {
+        if (name == "HOME") user_home = std::move(value);
+        if (name == "PATH") path = std::move(value);
+    }
+    out.environment = {"PATH=" + path, "HOME=" + user_home};
     return out;
 }
 

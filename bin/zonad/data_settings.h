@@ -10,6 +10,7 @@
 #include "core/secret.h"
 #include "core/settings.h"
 #include "store/mongo_database.h"
+#include "tenancy/backup/backup_copies.h"
 #include "tenancy/backup/backup_jobs.h"
 #include "vault/root_key.h"
 
@@ -20,6 +21,9 @@ core::Secret new_page_token_key(core::Random& random);
 
 /// When backups are made by themselves. Errors: kInvalidArgument, naming the setting.
 core::Result<tenancy::BackupJobsOptions> backup_options(const core::Settings& settings);
+
+/// Where backups are copied to; `home` is zona's.
+tenancy::CopyOptions copy_options(const core::Settings& settings, const std::string& home);
 
 /// What all databases in MongoDB have in common, and where the shared one is.
 store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Random& random);

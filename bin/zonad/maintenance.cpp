@@ -83,6 +83,13 @@ Result<crypto::Key> key_of_shares(const std::string& file) {
     return vault::combine_shares(shares);
 }
 
+/// Who is not in it; the status of a work that has left out some.
+int tell_missing(const tenancy::WholeList& list) {
+    for (const tenancy::MissingTenant& one : list.whole.missing)
+        print(fmt::format("{}: not in the backup: {}\n", one.tenant, one.reason));
+    return list.whole.missing.empty() ? 0 : core::info(Code::kConflict).exit_status;
+}
+
 Result<int> restore(const Flags& flags) {
     const std::string home = flags.value("--home");
     const std::string key_file = flags.value("--root-key");
@@ -114,7 +121,7 @@ Result<int> restore(const Flags& flags) {
            : fmt::format("{} tenants and {} documents are in {}, the same as in the backup",
                          list.whole.tenants, list.whole.documents, home);
     print(fmt::format("{}\n  try: zona --home {} tenant list\n", what, home));
-    return 0;
+    return tell_missing(list);
 }
 
 /// Restores a backup with a root key put together from shares, or from a file, and takes all of it
@@ -153,7 +160,7 @@ Result<int> check_backup(const Flags& flags) {
                     "again\n",
                     list->whole.tenants, list->whole.documents,
                     at ? " as of " + core::to_rfc3339(*at) : std::string()));
-    return 0;
+    return tell_missing(*list);
 }
 
 Result<std::uint8_t> count_in(const Flags& flags, std::string_view name) {

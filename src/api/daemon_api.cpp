@@ -27,6 +27,7 @@
 #include "core/json.h"
 #include "core/log_level.h"
 #include "core/time_format.h"
+#include "jobs/scheduler.h"
 #include "os/host.h"
 #include "process/doctor.h"
 #include "process/ecosystem.h"
@@ -323,7 +324,12 @@ class DaemonRoutes {
     }
 
     Answer host(Call&) {
-        const std::vector<process::HostCheck> checks = deps_.host_checks();
+        auto begin = [this](Callback<std::vector<jobs::JobView>> done) {
+            deps_.jobs.list(std::move(done));
+        };
+        auto known = co_await answer_of<std::vector<jobs::JobView>>(std::move(begin));
+        const auto jobs = known ? *std::move(known) : std::vector<jobs::JobView>();
+        const std::vector<process::HostCheck> checks = deps_.host_checks(jobs);
         const json::value data = {{"checks", render_all(checks)}};
         co_return Response::success(core::to_json(data));
     }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,9 @@ class ApiKeys;
 }
 
 namespace zona::jobs {
+struct JobView;
 class Scheduler;
-}
+}  // namespace zona::jobs
 
 namespace zona::tenancy {
 class KeyRotation;
@@ -95,7 +97,8 @@ struct DaemonApiDeps {
     std::function<core::Result<std::string>(const std::string& address)> listen;
     /// Why no request should come yet or any more; nothing once recovery is done. Any thread.
     std::function<std::optional<std::string>()> not_ready;
-    std::function<std::vector<process::HostCheck>()> host_checks;
+    /// `jobs`: what is known of them; empty while the core database is not open.
+    std::function<std::vector<process::HostCheck>(std::span<const jobs::JobView> jobs)> host_checks;
     /// Begins the ordered end of the program; `begun` gets the number of processes to stop.
     std::function<void(std::move_only_function<void(std::size_t)> begun)> shutdown;
 };

@@ -213,7 +213,30 @@ std::vector<Setting> backup_settings() {
          .default_value = "",
          .description = "A directory to which each finished file of the backups is copied within a "
                         "minute, under the same name, and compared: a mounted share, for instance. "
-                        "It must be there. What is deleted here stays there. Empty: nowhere."},
+                        "It must be there. What zona deletes here goes from there, too, if zona "
+                        "has put it there. Empty: nowhere."},
+        {.key = "backup.copy_keep",
+         .type = SettingType::kDuration,
+         .default_value = "0",
+         .description = "How long a copy in `backup.copy_to` stays when its backup is deleted "
+                        "here; that of an erased tenant goes at once.",
+         .least = 0,
+         .most = 3660 * 24 * kHour},
+        {.key = "backup.copy_command",
+         .type = SettingType::kText,
+         .default_value = "",
+         .description = "A program with its arguments that is run for each finished file, and has "
+                        "taken it when it exits 0: `rclone copyto {file} remote:{name}`. `{file}` "
+                        "is the file's path, `{name}` its name below the backups; quotes keep "
+                        "blanks together, and there is no shell unless you name one. It gets PATH, "
+                        "HOME and no input; secrets belong into its own configuration. What was "
+                        "taken is left to the other side to delete. Empty: none."},
+        {.key = "backup.copy_command_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "1h",
+         .description = "How long `backup.copy_command` may take for one file.",
+         .least = 1000,
+         .most = 24 * kHour},
         {.key = "backup.check_interval",
          .type = SettingType::kDuration,
          .default_value = "168h",
@@ -607,6 +630,9 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .backup_schedule = snapshot.text("backup.schedule"),
         .backup_log_interval = snapshot.duration("backup.log_interval"),
         .backup_copy_to = snapshot.text("backup.copy_to"),
+        .backup_copy_keep = snapshot.duration("backup.copy_keep"),
+        .backup_copy_command = snapshot.text("backup.copy_command"),
+        .backup_copy_command_timeout = snapshot.duration("backup.copy_command_timeout"),
         .backup_check_interval = snapshot.duration("backup.check_interval"),
         .open_files = snapshot.integer("tenancy.open_files"),
         .logs_directory = snapshot.text("logs.dir"),

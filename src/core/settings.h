@@ -98,11 +98,14 @@ struct Settings {
     std::chrono::milliseconds slow_query;  ///< 0: none is told
     std::int64_t tenant_concurrent_requests;
     std::int64_t concurrent_requests_of_all;
-    std::string backup_directory;                     ///< absolute
-    std::int64_t backups_kept;                        ///< 0: all
-    std::string backup_schedule;                      ///< a cron expression; empty: none
-    std::chrono::milliseconds backup_log_interval;    ///< 0: none
-    std::string backup_copy_to;                       ///< absolute; empty: nowhere
+    std::string backup_directory;                   ///< absolute
+    std::int64_t backups_kept;                      ///< 0: all
+    std::string backup_schedule;                    ///< a cron expression; empty: none
+    std::chrono::milliseconds backup_log_interval;  ///< 0: none
+    std::string backup_copy_to;                     ///< absolute; empty: nowhere
+    std::chrono::milliseconds backup_copy_keep;
+    std::string backup_copy_command;  ///< empty: none
+    std::chrono::milliseconds backup_copy_command_timeout;
     std::chrono::milliseconds backup_check_interval;  ///< 0: none
     std::int64_t open_files;                          ///< of databases
     std::string logs_directory;

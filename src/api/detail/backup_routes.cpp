@@ -33,11 +33,12 @@ const char* const kBackupExample = R"({"id": 3, "uuid": "5b0c1e8e-43f5-4c5e-9d53
     "name": "Acme Ltd.", "tenantcode": "acme", "status": "active", "connection_status": "connected",
     "db_host": "embedded", "db_name": "", "db_username": "", "db_password": "",
     "made_at": "2026-01-31T12:00:00.000Z", "zona": "0.1.0", "content": "image", "documents": 12,
-    "size_bytes": 73728, "sha256": "", "file": "acme/5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37.zbk"})";
+    "size_bytes": 73728, "sha256": "", "file": "acme/5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37.zbk",
+    "copied_at": null})";
 const char* const kWholeExample = R"({"uuid": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37",
     "made_at": "2026-01-31T12:00:00.000Z", "restorable_until": "2026-01-31T18:30:00.000Z",
     "zona": "0.1.0", "tenants": 2, "documents": 40,
-    "size_bytes": 147456})";
+    "size_bytes": 147456, "copied_at": "2026-01-31T12:01:00.000Z", "missing": []})";
 const char* const kDatabaseExample = R"({"id": 2, "uuid": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37",
     "name": "Acme Ltd.", "tenantcode": "acme", "status": "active",
     "connection_status": "connected", "db_host": "embedded", "db_name": "", "db_username": "",
@@ -45,6 +46,13 @@ const char* const kDatabaseExample = R"({"id": 2, "uuid": "5b0c1e8e-43f5-4c5e-9d
 
 Shape count(std::string doc) {
     return Shape::integer(std::move(doc)).range(0, std::numeric_limits<std::int64_t>::max());
+}
+
+Field copied_at() {
+    return required("copied_at", Shape::text("When it came to the last place that backups are "
+                                             "copied to, without its log; null: not yet.")
+                                     .format(Format::kTime)
+                                     .nullable());
 }
 
 /// The ten fields of the specification, and what zona knows besides.
@@ -69,7 +77,7 @@ Shape backup_shape() {
                                  .choices({"documents", "image"})),
          required("documents", count("In it.")), required("size_bytes", count("Of the file.")),
          required("sha256", Shape::text("Of what is in it.")),
-         required("file", Shape::text("Below the setting backup.directory."))},
+         required("file", Shape::text("Below the setting backup.directory.")), copied_at()},
         "A backup of a tenant.");
 }
 
@@ -83,7 +91,12 @@ Shape whole_shape() {
                                           .format(Format::kTime)),
          required("zona", Shape::text("The version that made it.")),
          required("tenants", count("In it.")), required("documents", count("In it.")),
-         required("size_bytes", count("Of what is in it."))},
+         required("size_bytes", count("Of what is in it.")), copied_at(),
+         required("missing",
+                  Shape::array("Tenants whose documents could not be read when it was made; all "
+                               "else is in it.",
+                               Shape::object({required("tenant", Shape::text("Its code.")),
+                                              required("reason", Shape::text("For people."))})))},
         "A backup of the core database, all tenants and their keys, which the root key, that is "
         "not in it, opens.");
 }
@@ -346,15 +359,18 @@ Operation list_whole() {
 }
 
 Operation back_up_all() {
-    return task("/api/v1/backups", "backUpAll", "Back the whole installation up",
-                "The core database, each tenant, and the wrapped keys; the root key is not in it. "
-                "The outcome is the WholeBackup.");
+    return task(
+        "/api/v1/backups", "backUpAll", "Back the whole installation up",
+        "The core database, each tenant, and the wrapped keys; the root key is not in it. "
+        "The outcome is the WholeBackup, and `findings` about tenants whose documents could "
+        "not be read and are not in it, each with `where` and `what`.");
 }
 
 Operation verify_whole() {
     Operation out = task("/api/v1/backups/{id}/verifications", "verifyBackup",
                          "Verify a backup of the whole installation",
-                         "Reads all of it and holds it against its list, counts and hashes.");
+                         "Reads all of it and holds it against its list, counts and hashes. The "
+                         "outcome is the WholeBackup, with `findings` as of backUpAll.");
     out.parameters = {id_parameter()};
     return out;
 }
@@ -382,6 +398,11 @@ Operation check_store() {
                 "`findings`, each with `where` and `what`.");
 }
 
+json::value time_or_null(const std::optional<core::SystemTime>& time) {
+    if (!time) return nullptr;
+    return json::string(core::to_rfc3339(*time));
+}
+
 json::object shown(const BackupRecord& record) {
     return {{"id", record.id},
             {"uuid", record.uuid.to_string()},
@@ -399,17 +420,23 @@ json::object shown(const BackupRecord& record) {
             {"documents", record.documents},
             {"size_bytes", record.bytes},
             {"sha256", record.sha256},
-            {"file", record.file}};
+            {"file", record.file},
+            {"copied_at", time_or_null(record.copied_at)}};
 }
 
 json::object shown(const WholeBackup& whole) {
+    json::array missing;
+    for (const tenancy::MissingTenant& one : whole.missing)
+        missing.push_back({{"tenant", one.tenant}, {"reason", one.reason}});
     return {{"uuid", whole.uuid.to_string()},
             {"made_at", core::to_rfc3339(whole.made_at)},
             {"restorable_until", core::to_rfc3339(whole.until)},
             {"zona", whole.zona},
             {"tenants", whole.tenants},
             {"documents", whole.documents},
-            {"size_bytes", whole.bytes}};
+            {"size_bytes", whole.bytes},
+            {"copied_at", time_or_null(whole.copied_at)},
+            {"missing", std::move(missing)}};
 }
 
 json::array shown(const std::vector<tenancy::CollectionSum>& sums) {
@@ -476,6 +503,17 @@ template <class T>
 Result<json::object> outcome(Result<T> done) {
     if (!done) return done.take_error();
     return shown(*done);
+}
+
+/// The same of a whole backup: whom it misses is a finding.
+Result<json::object> outcome(Result<WholeBackup> done) {
+    if (!done) return done.take_error();
+    json::object out = shown(*done);
+    std::vector<tenancy::Finding> findings;
+    for (const tenancy::MissingTenant& one : done->missing)
+        findings.push_back({.where = one.tenant, .what = "not in the backup: " + one.reason});
+    out["findings"] = shown(findings);
+    return out;
 }
 
 class BackupRoutes {

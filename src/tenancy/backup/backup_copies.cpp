@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <filesystem>
-#include <vector>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "os/fd.h"
+#include "tenancy/backup/copy_ledger.h"
 #include "tenancy/detail/operation_parts.h"
 
 namespace zona::tenancy {
@@ -71,15 +73,11 @@ Result<std::string> read_through(const std::string& path,
     return crypto::hex(hash.finish());
 }
 
-Result<bool> is_there(const std::string& from, const std::string& to, const std::string& name) {
-    ZONA_TRY(const auto here, os::stat_path(from + "/" + name));
-    ZONA_TRY(const auto there, os::stat_path(to + "/" + name));
-    if (!here) return true;  // deleted meanwhile
-    if (!there || there->size != here->size) return false;
-    if (!may_change(name)) return true;
-    ZONA_TRY(const std::string one, read_through(from + "/" + name, {}));
-    ZONA_TRY(const std::string other, read_through(to + "/" + name, {}));
-    return one == other;
+/// Whether two files are there and the same.
+Result<bool> is_same(const std::string& one, const std::string& other) {
+    ZONA_TRY(const std::string first, read_through(one, {}));
+    ZONA_TRY(const std::string second, read_through(other, {}));
+    return first == second;
 }
 
 Result<std::uint64_t> copy(const std::string& from, const std::string& to) {
@@ -99,31 +97,269 @@ Result<std::uint64_t> copy(const std::string& from, const std::string& to) {
     return bytes;
 }
 
+/// Replaces every `what` in a word.
+std::string replaced(std::string word, std::string_view what, std::string_view by) {
+    for (auto at = word.find(what); at != std::string::npos; at = word.find(what, at + by.size()))
+        word.replace(at, what.size(), by);
+    return word;
+}
+
+/// What a program wrote; its last lines say why it failed.
+constexpr std::size_t kLinesTold = 20;
+
+std::vector<std::string> last_lines(std::string_view text) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        const auto end = text.find('\n');
+        const std::string_view line = text.substr(0, end);
+        if (!line.empty()) out.push_back(without_secrets(line));
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    if (out.size() > kLinesTold) out.erase(out.begin(), out.end() - kLinesTold);
+    return out;
+}
+
+CopiedFile facts_of(const os::FileStat& file) {
+    return {.bytes = static_cast<std::uint64_t>(file.size), .mtime_ns = file.mtime_ns};
+}
+
 }  // namespace
 
-Result<CopyReport> copy_backups(const std::string& from, const std::string& to,
-                                const std::function<Result<void>()>& go_on) {
+Result<std::vector<std::string>> parse_copy_command(std::string_view text) {
+    std::vector<std::string> out;
+    std::string word;
+    bool is_word = false;
+    char quote = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c == '\\' && quote != '\'' && i + 1 < text.size()) {
+            word += text[++i];
+            is_word = true;
+        } else if (quote != 0) {
+            if (c != quote) word += c;
+            if (c == quote) quote = 0;
+        } else if (c == '"' || c == '\'') {
+            quote = c;
+            is_word = true;
+        } else if (c != ' ' && c != '\t') {
+            word += c;
+            is_word = true;
+        } else if (std::exchange(is_word, false)) {
+            out.push_back(std::exchange(word, {}));
+        }
+    }
+    if (is_word) out.push_back(std::move(word));
+    const auto refuse = [](std::string_view what) {
+        return Error(Code::kInvalidArgument, fmt::format("backup.copy_command: {}", what))
+            .detail({"backup.copy_command", "", "rclone copyto {file} remote:backups/{name}"});
+    };
+    if (quote != 0) return refuse(fmt::format("a {} does not end", quote));
+    const bool names_file =
+        std::ranges::any_of(out, [](const std::string& one) { return one.contains("{file}"); });
+    if (!out.empty() && !names_file) return refuse("{file} does not stand in it");
+    return out;
+}
+
+std::string without_secrets(std::string_view line) {
+    static constexpr std::array<std::string_view, 9> kWords = {
+        "password", "passwd", "passphrase", "secret", "token", "_key", "-key", "apikey", "bearer"};
+    std::string out(line);
+    std::string lower(line);
+    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::vector<std::pair<std::size_t, std::size_t>> hidden;  // from, to
+    for (const std::string_view word : kWords) {
+        for (auto at = lower.find(word); at != std::string::npos; at = lower.find(word, at + 1)) {
+            // Up to the sign that ends the name: "aws_secret_access_key = ...".
+            auto from = lower.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-\"'", at);
+            if (from == std::string::npos) continue;
+            const auto value = lower.find_first_not_of("=: \"'", from);
+            const auto end = lower.find_first_of(" \t&,;\"'", value);
+            if (value != std::string::npos && value > from) hidden.emplace_back(value, end);
+        }
+    }
+    for (auto at = lower.find("://"); at != std::string::npos; at = lower.find("://", at + 3)) {
+        const auto end = lower.find_first_of("/ \t\"'", at + 3);
+        const auto sign = lower.substr(0, end).rfind('@');
+        if (sign != std::string::npos && sign > at + 3) hidden.emplace_back(at + 3, sign);
+    }
+    std::ranges::sort(hidden, std::greater<>());
+    std::size_t done = std::string::npos;
+    for (auto [from, to] : hidden) {
+        to = std::min({to, out.size(), done});
+        if (from < to) out.replace(from, to - from, "***");
+        done = std::min(done, from);
+    }
+    return out;
+}
+
+BackupCopies::BackupCopies(CopyOptions options, CopyDeps deps)
+    : options_(std::move(options)), deps_(std::move(deps)) {}
+
+BackupCopies::~BackupCopies() = default;
+
+Result<std::unique_ptr<BackupCopies>> BackupCopies::open(CopyOptions options, CopyDeps deps) {
+    std::unique_ptr<BackupCopies> out(new BackupCopies(std::move(options), std::move(deps)));
+    const CopyOptions& wanted = out->options_;
+    ZONA_TRY(out->words_, parse_copy_command(wanted.command));
+    if (wanted.to.empty() && out->words_.empty()) return out;
+    ZONA_TRY_VOID(os::make_directories(wanted.state, 0700));
+    if (!wanted.to.empty()) {
+        ZONA_TRY(out->directory_, CopyLedger::open(wanted.state + "/copied-to", wanted.to));
+    }
+    if (!out->words_.empty()) {
+        // The command itself may be of interest to nobody else.
+        const std::string place =
+            crypto::hex(crypto::sha256(std::as_bytes(std::span(wanted.command))));
+        ZONA_TRY(out->command_, CopyLedger::open(wanted.state + "/copied-by-command", place));
+    }
+    return out;
+}
+
+Result<CopyReport> BackupCopies::pass(const std::function<Result<void>()>& go_on,
+                                      const std::stop_token& stop) {
+    CopyReport out;
+    ZONA_TRY(const auto there, os::stat_path(options_.from));
+    std::vector<std::string> names;
+    if (there) {
+        ZONA_TRY(names, finished_in(options_.from));
+    }
+    out.files = names.size();
+    auto copied = directory_ != nullptr ? to_directory(names, out, go_on) : Result<void>();
+    if (copied && directory_ != nullptr) copied = prune(out);
+    if (command_ != nullptr && (copied || copied.error().code() != Code::kCancelled)) {
+        auto taken = to_command(names, out, go_on, stop);
+        if (copied) copied = std::move(taken);
+    }
+    if (!copied) return copied.take_error();
+    return out;
+}
+
+Result<void> BackupCopies::to_directory(const std::vector<std::string>& names, CopyReport& report,
+                                        const std::function<Result<void>()>& go_on) {
+    const std::string& to = options_.to;
     std::error_code failed;
     if (!fs::is_directory(to, failed)) {
         return Error(Code::kInvalidArgument, fmt::format("{} is no directory", to))
             .detail({"backup.copy_to", "", "mount what it is to be, or make it"});
     }
-    if (to == from || to.starts_with(from + "/")) {
+    if (to == options_.from || to.starts_with(options_.from + "/")) {
         return Error(Code::kInvalidArgument, fmt::format("{} is within the backups themselves", to))
             .detail({"backup.copy_to", "", "give a directory on another disk"});
     }
-    CopyReport out;
-    ZONA_TRY(const auto there, os::stat_path(from));
-    if (!there) return out;
-    ZONA_TRY(const auto names, finished_in(from));
     for (const std::string& name : names) {
         ZONA_TRY_VOID(go_on());
-        ++out.files;
-        ZONA_TRY(const bool copied, is_there(from, to, name));
-        if (copied) continue;
-        ZONA_TRY(const std::uint64_t bytes, copy(from + "/" + name, to + "/" + name));
-        ++out.copied;
-        out.bytes += bytes;
+        const std::string source = options_.from + "/" + name;
+        const std::string target = to + "/" + name;
+        const auto known = directory_->find(name);
+        if (known && known->removed_at) continue;
+        ZONA_TRY(const auto here, os::stat_path(source));
+        if (!here) continue;  // deleted meanwhile
+        ZONA_TRY(const auto there, os::stat_path(target));
+        const bool is_known = known && known->copied_at;
+        bool is_there = there && there->size == here->size;
+        if (is_there && (!is_known || may_change(name))) {
+            ZONA_TRY(is_there, is_same(source, target));
+        }
+        const CopiedFile facts = facts_of(*here);
+        if (is_there) {
+            if (!is_known) ZONA_TRY_VOID(directory_->found(name, facts, deps_.clock.system()));
+            continue;
+        }
+        ZONA_TRY_VOID(directory_->begun(name));
+        auto copied = copy(source, target);
+        ZONA_TRY(const auto still, os::stat_path(source));
+        // Deleted meanwhile, perhaps before this was known of it.
+        if (!still) {
+            ZONA_TRY_VOID(directory_->removed(name, CopyEnd::kAsKept, deps_.clock.system()));
+            continue;
+        }
+        if (!copied) return copied.take_error();
+        ZONA_TRY_VOID(directory_->put(name, facts, deps_.clock.system()));
+        ++report.copied;
+        report.bytes += *copied;
+    }
+    return {};
+}
+
+Result<void> BackupCopies::prune(CopyReport& report) {
+    const core::SystemTime now = deps_.clock.system();
+    for (const auto& [name, entry] : directory_->removed()) {
+        if (entry.end == CopyEnd::kAsKept && *entry.removed_at + options_.keep > now) continue;
+        ZONA_TRY(const auto here, os::stat_path(options_.from + "/" + name));
+        if (here) continue;  // it is being deleted, or could not be
+        if (entry.is_ours) {
+            fs::path path = options_.to + "/" + name;
+            ZONA_TRY_VOID(os::remove_file(path));
+            ++report.removed;
+            std::error_code not_empty;
+            while ((path = path.parent_path()).string().size() > options_.to.size() && !not_empty)
+                fs::remove(path, not_empty);
+        }
+        ZONA_TRY_VOID(directory_->gone(name));
+    }
+    return {};
+}
+
+Result<void> BackupCopies::to_command(const std::vector<std::string>& names, CopyReport& report,
+                                      const std::function<Result<void>()>& go_on,
+                                      const std::stop_token& stop) {
+    for (const std::string& name : names) {
+        ZONA_TRY_VOID(go_on());
+        const auto known = command_->find(name);
+        if (known && known->removed_at) continue;
+        ZONA_TRY(const auto here, os::stat_path(options_.from + "/" + name));
+        if (!here) continue;
+        const CopiedFile facts = facts_of(*here);
+        if (known && known->copied_at && known->file == facts) continue;
+        if (auto taken = run_command(name, stop); !taken) {
+            ZONA_TRY(const auto still, os::stat_path(options_.from + "/" + name));
+            if (!still) continue;  // deleted meanwhile
+            return taken;
+        }
+        ZONA_TRY_VOID(command_->put(name, facts, deps_.clock.system()));
+        ++report.copied;
+        report.bytes += facts.bytes;
+    }
+    for (const auto& [name, entry] : command_->removed()) {
+        ZONA_TRY(const auto here, os::stat_path(options_.from + "/" + name));
+        if (!here) ZONA_TRY_VOID(command_->gone(name));
+    }
+    return {};
+}
+
+Result<void> BackupCopies::run_command(const std::string& name, const std::stop_token& stop) {
+    os::HelperPlan plan{
+        .words = words_, .environment = options_.environment, .time_limit = options_.command_limit};
+    for (std::string& word : plan.words) {
+        // One after the other: a file's name may have braces.
+        word = replaced(std::move(word), "{name}", name);
+        word = replaced(std::move(word), "{file}", options_.from + "/" + name);
+    }
+    ZONA_TRY(const os::HelperEnd end, deps_.helpers.run(plan, stop));
+    const auto level = end.is_success() ? core::LogLevel::kDebug : core::LogLevel::kWarn;
+    for (const std::string& line : last_lines(end.output))
+        deps_.log.log(level, "the copy command wrote", {{"file", name}, {"line", line}});
+    if (end.is_success()) return {};
+    return Error(Code::kUnavailable, fmt::format("backup.copy_command: {} {} for {}",
+                                                 words_.front(), to_string(end), name))
+        .detail({"backup.copy_command", "",
+                 "zona's log has what it wrote; it is run again with the next pass"});
+}
+
+Result<void> BackupCopies::note_removal(const std::string& name, CopyEnd end) {
+    for (const auto& ledger : {directory_.get(), command_.get()}) {
+        if (ledger != nullptr) ZONA_TRY_VOID(ledger->removed(name, end, deps_.clock.system()));
+    }
+    return {};
+}
+
+std::optional<core::SystemTime> BackupCopies::copied_at(const std::string& name) const {
+    std::optional<core::SystemTime> out;
+    for (const auto& ledger : {directory_.get(), command_.get()}) {
+        if (ledger == nullptr) continue;
+        const auto entry = ledger->find(name);
+        if (!entry || !entry->copied_at) return std::nullopt;
+        out = std::max(out.value_or(*entry->copied_at), *entry->copied_at);
     }
     return out;
 }

@@ -7,6 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/progress.h"
 #include "jobs/context.h"
 #include "tenancy/backup/backup_copies.h"
@@ -35,6 +37,16 @@ double seconds_of(SystemTime time) {
     return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
+/// A run that has made a backup without some tenants has failed; the backup stays.
+Error incomplete(const WholeBackup& whole) {
+    std::string names;
+    for (const MissingTenant& one : whole.missing)
+        names += fmt::format("{}{}: {}", names.empty() ? "" : "; ", one.tenant, one.reason);
+    return Error(Code::kUnavailable, fmt::format("the backup {} has all but {} of {} tenants: {}",
+                                                 whole.uuid.to_string(), whole.missing.size(),
+                                                 whole.missing.size() + whole.tenants, names));
+}
+
 Result<void> back_up_all(const Context& context, const BackupJobsDeps& deps) {
     const core::SteadyTime begun = deps.clock.steady();
     ZONA_TRY(const WholeBackup whole, deps.operations.back_up_all());
@@ -42,16 +54,22 @@ Result<void> back_up_all(const Context& context, const BackupJobsDeps& deps) {
     context.count("tenants", static_cast<std::int64_t>(whole.tenants));
     context.count("documents", static_cast<std::int64_t>(whole.documents));
     context.count("bytes", static_cast<std::int64_t>(whole.bytes));
+    context.count("missing", static_cast<std::int64_t>(whole.missing.size()));
     deps.metrics
-        .gauge("zona_backup_last_success_timestamp_seconds",
-               "When the last scheduled backup of everything was made.")
-        .set(seconds_of(whole.made_at));
+        .gauge("zona_backup_missing_tenants",
+               "Tenants that the last scheduled backup of everything has not.")
+        .set(static_cast<double>(whole.missing.size()));
     deps.metrics.gauge("zona_backup_bytes", "Size of the last scheduled backup of everything.")
         .set(static_cast<double>(whole.bytes));
     deps.metrics
         .gauge("zona_backup_duration_seconds",
                "Time that the last scheduled backup of everything took.")
         .set(took.count());
+    if (!whole.missing.empty()) return incomplete(whole);
+    deps.metrics
+        .gauge("zona_backup_last_success_timestamp_seconds",
+               "When the last scheduled backup of everything was made that misses no tenant.")
+        .set(seconds_of(whole.made_at));
     return {};
 }
 
@@ -61,6 +79,9 @@ Definition backup(const BackupJobsOptions& options, const BackupJobsDeps& deps) 
         .summary = "Makes a backup of the core database, all tenants and their keys.",
         .schedule = options.schedule ? Schedule::cron(*options.schedule) : Schedule::when_asked(),
         .time_limit = std::chrono::hours(12),
+        // What fails now fails in some minutes, too, and one without a tenant takes as much room
+        // as the next one with it.
+        .retries = {.attempts = 0},
         .work = [deps](Context& context) { return back_up_all(context, deps); }};
 }
 
@@ -172,24 +193,27 @@ Definition backup_log(const BackupJobsOptions& options, const BackupJobsDeps& de
             .due = [pace](std::optional<SystemTime> planned) { return pace->due(planned); }};
 }
 
-Definition backup_copy(const BackupJobsOptions& options, const BackupJobsDeps& deps) {
+Result<void> copy_all(const Context& context, const BackupJobsDeps& deps) {
+    ZONA_TRY(const CopyReport report,
+             deps.copies->pass([&] { return context.go_on(); }, context.stop_token()));
+    context.count("files", static_cast<std::int64_t>(report.files));
+    context.count("copied", static_cast<std::int64_t>(report.copied));
+    context.count("removed", static_cast<std::int64_t>(report.removed));
+    context.count("bytes", static_cast<std::int64_t>(report.bytes));
+    deps.metrics
+        .gauge("zona_backup_copy_timestamp_seconds",
+               "When all that is finished was last seen in the other places.")
+        .set(seconds_of(deps.clock.system()));
+    return {};
+}
+
+Definition backup_copy(const BackupJobsDeps& deps) {
     return {.name = "backup-copy",
-            .summary = "Copies backups and logs that are finished to another place.",
+            .summary = "Copies backups and logs that are finished to other places.",
             .schedule = Schedule::every(std::chrono::minutes(1)),
             .time_limit = std::chrono::hours(12),
-            .work = [deps, from = options.directory,
-                     to = options.copy_to](Context& context) -> Result<void> {
-                ZONA_TRY(const CopyReport report,
-                         copy_backups(from, to, [&] { return context.go_on(); }));
-                context.count("files", static_cast<std::int64_t>(report.files));
-                context.count("copied", static_cast<std::int64_t>(report.copied));
-                context.count("bytes", static_cast<std::int64_t>(report.bytes));
-                deps.metrics
-                    .gauge("zona_backup_copy_timestamp_seconds",
-                           "When all that is finished was last seen in the other place.")
-                    .set(seconds_of(deps.clock.system()));
-                return {};
-            }};
+            .retries = {.attempts = 0},
+            .work = [deps](Context& context) { return copy_all(context, deps); }};
 }
 
 Result<void> check_restore(const Context& context, const BackupJobsDeps& deps) {
@@ -211,6 +235,7 @@ Result<void> check_restore(const Context& context, const BackupJobsDeps& deps) {
     const WholeBackup& whole = **checked;
     context.count("tenants", static_cast<std::int64_t>(whole.tenants));
     context.count("documents", static_cast<std::int64_t>(whole.documents));
+    context.count("missing", static_cast<std::int64_t>(whole.missing.size()));
     failing(0);
     deps.metrics
         .gauge("zona_restore_check_timestamp_seconds",
@@ -237,7 +262,7 @@ std::vector<Definition> backup_jobs(const BackupJobsOptions& options, const Back
     std::vector<Definition> out = {backup(options, deps), tenant_backups(deps),
                                    restore_check(options, deps)};
     if (options.log_interval.count() > 0) out.push_back(backup_log(options, deps));
-    if (!options.copy_to.empty()) out.push_back(backup_copy(options, deps));
+    if (deps.copies != nullptr && deps.copies->is_wanted()) out.push_back(backup_copy(deps));
     return out;
 }
 

@@ -6,7 +6,7 @@
 /// | `backup` | a whole backup, by the schedule of the installation |
 /// | `backup-tenants` | a backup of each tenant that has a schedule of its own, when it is due |
 /// | `backup-log` | writes what has changed beside the latest whole backup; once an hour while tenants change nothing |
-/// | `backup-copy` | copies what is finished to another place |
+/// | `backup-copy` | copies what is finished to other places, and takes away there what was deleted here |
 /// | `restore-check` | restores the latest whole backup with its log, and compares |
 ///
 /// A tenant's own schedule is `backup_schedule` in its compliance_settings, a cron expression in
@@ -25,6 +25,7 @@
 
 namespace zona::tenancy {
 
+class BackupCopies;
 class TenantOperations;
 class Tenants;
 
@@ -34,13 +35,13 @@ struct BackupJobsOptions {
     std::chrono::milliseconds log_interval{0};
     std::chrono::milliseconds check_interval{0};
     std::string directory;  ///< of the backups
-    std::string copy_to;    ///< a directory; empty: nowhere
 };
 
 /// What they work with; all outlive the scheduler.
 struct BackupJobsDeps {
     Tenants& tenants;
     TenantOperations& operations;
+    BackupCopies* copies;  ///< null: nowhere
     const core::Clock& clock;
     core::MetricRegistry& metrics;
 };

@@ -23,6 +23,7 @@ class BackupJobsTest : public OperationsTest {
         node_ = std::make_unique<jobs::Node>(platform_.clock, *core_, "a",
                                              backup_jobs(options, {.tenants = platform_.tenants(),
                                                                    .operations = operations(),
+                                                                   .copies = &platform_.copies(),
                                                                    .clock = platform_.clock,
                                                                    .metrics = metrics_}));
     }
@@ -151,7 +152,10 @@ TEST_P(BackupJobsTest, NothingIsBegunWhereNothingHappens) {
 // REL-07, OBS-02
 TEST_P(BackupJobsTest, MetricsTellTheLastBackupAndWhetherItCanBeRestored) {
     const std::string away = make_folder();
-    begin({.log_interval = minutes(1), .copy_to = away});
+    end();
+    platform_.copy.to = away;
+    ASSERT_TRUE(platform_.open().has_value());
+    begin({.log_interval = minutes(1)});
     fill();
     const auto now = platform_.clock.system();
     run("backup");

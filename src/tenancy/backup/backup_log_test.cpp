@@ -2,7 +2,6 @@
 #include <sys/stat.h>
 
 #include "core/time_format.h"
-#include "tenancy/backup/backup_copies.h"
 #include "tenancy/detail/whole_parts.h"
 #include "tenancy/testing/platform.h"
 
@@ -259,28 +258,19 @@ TEST_P(SeparateLogTest, LinksAreForTheirOwnerAlone) {
 
 // SEC-09, REL-07
 TEST_P(LogTest, CopyInAnotherPlaceIsRestoredToItsMoment) {
+    platform_.copy.to = make_folder();
+    ASSERT_TRUE(platform_.open().has_value());
     fill_and_log();
-    const std::string from = platform_.folder() + "/backups";
-    const std::string away = make_folder();
-    const auto go_on = [] { return Result<void>(); };
-    std::ofstream(from + "/_all/half.zbk.tmp") << "not finished";
-    const CopyReport first = copy_backups(from, away, go_on).value();
-    EXPECT_EQ(first.copied, first.files);
-    EXPECT_EQ(copy_backups(from, away, go_on)->copied, 0U);
-    EXPECT_FALSE(fs::exists(away + "/_all/half.zbk.tmp"));
-    const std::string copied = away + "/_all/" + whole_.uuid.to_string();
-    // What has gone from there is noticed.
-    fs::remove(copied + "/core.zbk");
-    EXPECT_EQ(copy_backups(from, away, go_on)->copied, 1U);
-    EXPECT_EQ(copy_backups(from, away + "/missing", go_on).error().code(), Code::kInvalidArgument);
-    EXPECT_EQ(copy_backups(from, from + "/_all", go_on).error().code(), Code::kInvalidArgument);
+    const auto copied = platform_.copies().pass([] { return Result<void>(); });
+    ASSERT_TRUE(copied.has_value()) << copied.error().message();
     fs::remove_all(whole_.directory);
 
-    ASSERT_TRUE(operations().verify_all(copied).has_value());
-    const auto restored = restore_at(moments_[0], copied);
+    const std::string away = platform_.copy.to + "/_all/" + whole_.uuid.to_string();
+    ASSERT_TRUE(operations().verify_all(away).has_value());
+    const auto restored = restore_at(moments_[0], away);
     ASSERT_TRUE(restored.has_value()) << restored.error().message();
     EXPECT_EQ(first_text(), "first minute");
-    fs::remove_all(away);
+    fs::remove_all(platform_.copy.to);
 }
 
 INSTANTIATE_TEST_SUITE_P(OneMode, SeparateLogTest, testing::Values(BuildType::kMssp));

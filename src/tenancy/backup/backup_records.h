@@ -40,6 +40,8 @@ struct BackupRecord {
     std::uint64_t bytes = 0;  ///< of the file
     std::string sha256;       ///< as BackupSummary
     std::string file;         ///< below the directory of backups
+    /// When it came to the last place that backups are copied to; none: not yet. Not kept here.
+    std::optional<core::SystemTime> copied_at{};
 };
 
 /// A database that a tenant has.

@@ -15,6 +15,7 @@
 #include "tenancy/detail/sealed_note.h"
 #include "tenancy/detail/second_thread.h"
 #include "tenancy/detail/whole_parts.h"
+#include "tenancy/operations/tenant_operations.h"
 
 namespace zona::tenancy {
 
@@ -49,7 +50,11 @@ std::string list_text(const WholeList& list) {
         members.push_back(
             {{"owner", member.owner}, {"documents", member.documents}, {"sha256", member.sha256}});
     }
+    json::array missing;
+    for (const MissingTenant& one : list.whole.missing)
+        missing.push_back({{"tenant", one.tenant}, {"reason", one.reason}});
     return json::serialize(json::object{{"members", std::move(members)},
+                                        {"missing", std::move(missing)},
                                         {"tenants", list.whole.tenants},
                                         {"documents", list.whole.documents},
                                         {"bytes", list.whole.bytes}});
@@ -67,6 +72,14 @@ Result<void> read_members(std::string_view text, WholeList& list) {
         list.members.push_back({.owner = text_in(member, "owner"),
                                 .documents = number_in(member, "documents"),
                                 .sha256 = text_in(member, "sha256")});
+    }
+    const json::value* missing = said->if_contains("missing");  // not in the oldest ones
+    const json::array none;
+    for (const json::value& one :
+         missing != nullptr && missing->is_array() ? missing->get_array() : none) {
+        if (!one.is_object()) return no_list("its list is none");
+        list.whole.missing.push_back({.tenant = text_in(one.get_object(), "tenant"),
+                                      .reason = text_in(one.get_object(), "reason")});
     }
     list.whole.tenants = number_in(*said, "tenants");
     list.whole.documents = number_in(*said, "documents");
@@ -130,7 +143,8 @@ class Restorer {
         return answer_to<std::vector<Tenant>>([&](auto done) { registry.list(std::move(done)); });
     }
 
-    /// Tenants that were made after the backup, and before the moment.
+    /// Tenants that were made after the backup, or missing in it, and have an image of before the
+    /// moment.
     Result<void> restore_later(const std::vector<Tenant>& tenants, WholeList& list) {
         for (const Tenant& tenant : tenants) {
             if (std::ranges::find(list.members, tenant.code, &WholeMember::owner) !=
@@ -142,13 +156,16 @@ class Restorer {
             ZONA_TRY(const os::UniqueFd opened, os::open_file(file, O_RDONLY));
             ZONA_TRY(const BackupTitle title, read_title(opened.get()));
             if (title.made_at > *how_.at) {
-                how_.log.warn("the tenant was just made then, and has no documents",
+                how_.log.warn("the tenant has no image of before then, and no documents",
                               {{"tenant", tenant.code}});
                 continue;
             }
             const WholeMember later{.owner = tenant.code, .documents = 0, .sha256 = {}};
             ZONA_TRY_VOID(restore_tenant(later, tenant));
             ++list.whole.tenants;
+            std::erase_if(list.whole.missing, [&](const MissingTenant& missing) {
+                return missing.tenant == tenant.code;
+            });
         }
         return {};
     }
@@ -430,12 +447,76 @@ Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell
         one.image = fmt::format("{}/{}.zbk", final_name, name);
     logged_ = std::move(logged);
     lock.unlock();
-    if (options_.keep != 0) {
-        ZONA_TRY(const auto all, whole_backups());
-        for (std::size_t i = options_.keep; i < all.size(); ++i)
-            ZONA_TRY_VOID(remove_whole(all[i].uuid.to_string()));
-    }
+    ZONA_TRY_VOID(forget_old_wholes());
     return whole;
+}
+
+/// The newest stay, and any older one that has a tenant that all newer ones miss.
+Result<void> TenantOperations::forget_old_wholes() {
+    if (options_.keep == 0) return {};
+    ZONA_TRY(const auto all, whole_backups());
+    std::set<std::string> lacking;  // in all that are newer
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        std::set<std::string> missing;
+        for (const MissingTenant& one : all[i].missing)
+            missing.insert(one.tenant);
+        const bool is_needed = !std::ranges::includes(missing, lacking);
+        if (i >= options_.keep && !is_needed) {
+            ZONA_TRY_VOID(remove_whole(all[i].uuid.to_string()));
+            continue;
+        }
+        if (i == 0) lacking = missing;
+        std::erase_if(lacking, [&](const std::string& code) { return !missing.contains(code); });
+    }
+    return {};
+}
+
+namespace {
+
+/// Whether others may be backed up although one could not be: not when zona stops, and not on a
+/// full disk.
+bool concerns_one_tenant(const Error& error) {
+    return error.code() != Code::kCancelled && error.code() != Code::kResourceExhausted;
+}
+
+}  // namespace
+
+Result<void> TenantOperations::add_tenants(const Tenants::Parts& parts, std::vector<Tenant> tenants,
+                                           WholeList& list, Steps& steps,
+                                           std::map<std::string, Logged>& logged) {
+    WholeBackup& whole = list.whole;
+    const auto add = [&](const Tenant& tenant) -> Result<void> {
+        ZONA_TRY(const Busy busy, occupy(tenant.code));
+        Logged own;
+        ZONA_TRY(const BackupSummary summary,
+                 write_backup(parts, tenant, fmt::format("{}/{}.zbk", whole.directory, tenant.code),
+                              core::Uuid::v4(deps_.random), steps, &own));
+        if (summary.content == BackupContent::kImage) logged[tenant.code] = std::move(own);
+        list.members.push_back(
+            {.owner = tenant.code, .documents = summary.documents, .sha256 = summary.sha256});
+        whole.documents += summary.documents;
+        whole.bytes += summary.bytes;
+        ++whole.tenants;
+        return {};
+    };
+    // Whoever could not be read is asked once more when all others are done.
+    for (const bool is_last : {false, true}) {
+        std::vector<Tenant> left;
+        for (Tenant& tenant : tenants) {
+            if (tenant.erased_at) continue;
+            auto added = add(tenant);
+            if (added) continue;
+            if (!concerns_one_tenant(added.error())) return added;
+            if (is_last) {
+                deps_.log.report("a tenant is missing in a backup", added.error(),
+                                 {{"tenant", tenant.code}, {"backup", whole.uuid.to_string()}});
+                whole.missing.push_back({.tenant = tenant.code, .reason = added.error().message()});
+            }
+            left.push_back(std::move(tenant));
+        }
+        tenants = std::move(left);
+    }
+    return {};
 }
 
 /// Tenants first: what the core database says of them is then at least as new as their files, and
@@ -447,36 +528,24 @@ Result<void> TenantOperations::fill_whole(const Tenants::Parts& parts, WholeBack
         answer_to<std::vector<Tenant>>([&](auto done) { parts.registry->list(std::move(done)); });
     if (!tenants) return tenants.take_error();
     Steps steps(tell, tenants->size() + 1, stopping_);
-    WholeList list;
-    const auto add = [&](const std::string& owner, const BackupSummary& summary) {
-        list.members.push_back(
-            {.owner = owner, .documents = summary.documents, .sha256 = summary.sha256});
-        whole.documents += summary.documents;
-        whole.bytes += summary.bytes;
-    };
-    for (const Tenant& tenant : *tenants) {
-        if (tenant.erased_at) continue;
-        ZONA_TRY(const Busy busy, occupy(tenant.code));
-        ZONA_TRY(const BackupSummary summary,
-                 write_backup(parts, tenant, fmt::format("{}/{}.zbk", whole.directory, tenant.code),
-                              core::Uuid::v4(deps_.random), steps, &logged[tenant.code]));
-        add(tenant.code, summary);
-        if (summary.content != BackupContent::kImage) logged.erase(tenant.code);
-        ++whole.tenants;
-    }
+    WholeList list{.whole = whole, .members = {}};
+    ZONA_TRY_VOID(add_tenants(parts, *std::move(tenants), list, steps, logged));
+    whole = list.whole;
     const bool shared = parts.build_type == BuildType::kSingleTenant && options_.log == Log::kOn;
     for (const std::string_view name : {kSharedImage, kCore}) {
         if (name == kSharedImage && !shared) continue;
         const std::string file(name);
         auto image = write_core(parts, file, fmt::format("{}/{}.zbk", whole.directory, file), steps,
                                 logged[file]);
-        // The shared one may be in MongoDB.
-        if (!image && name == kSharedImage && image.error().code() == Code::kUnsupported) {
+        const bool twice = name == kSharedImage;
+        // The shared one may be in MongoDB, or not to be read like the tenants in it.
+        if (!image && twice &&
+            (image.error().code() == Code::kUnsupported ||
+             (!whole.missing.empty() && concerns_one_tenant(image.error())))) {
             logged.erase(file);
             continue;
         }
         if (!image) return image.take_error();
-        const bool twice = name == kSharedImage;
         list.members.push_back(
             {.owner = file, .documents = image->documents, .sha256 = image->sha256});
         whole.documents += twice ? 0 : image->documents;
@@ -560,6 +629,9 @@ Result<std::vector<WholeBackup>> TenantOperations::whole_backups() {
                 deps_.log.report("the end of a log cannot be read", until.error(),
                                  {{"directory", directory}});
             }
+            if (deps_.copies != nullptr)
+                list->whole.copied_at =
+                    deps_.copies->copied_at(fmt::format("{}/{}/whole.zbk", kAll, name));
             out.push_back(std::move(list->whole));
         } else {
             deps_.log.report("a backup cannot be read", list.error(), {{"directory", directory}});
@@ -637,13 +709,22 @@ Result<std::optional<WholeBackup>> TenantOperations::check_restore(const core::P
         return restored.take_error().context(fmt::format("backup {}", whole.uuid.to_string()));
     }
     if (!removed) return removed.take_error();
-    return std::optional(whole);
+    WholeBackup checked = whole;
+    checked.missing = restored->whole.missing;
+    return std::optional(std::move(checked));
+}
+
+/// Before it is done: a copy that stays for ever is worse than one that is looked for in vain.
+Result<void> TenantOperations::note_removal(const std::string& name, CopyEnd end) const {
+    if (deps_.copies == nullptr) return {};
+    return deps_.copies->note_removal(name, end);
 }
 
 Result<void> TenantOperations::remove_whole(const std::string& uuid) {
     ZONA_TRY(const core::Uuid id, core::Uuid::parse(uuid));
     ZONA_TRY(const std::string directory, whole_directory(id.to_string()));
     const auto lock = log_turn();
+    ZONA_TRY_VOID(note_removal(fmt::format("{}/{}", kAll, id.to_string())));
     // Not half of one under its name.
     ZONA_TRY_VOID(os::rename_file(directory, directory + ".tmp"));
     return remove_tree(directory + ".tmp");

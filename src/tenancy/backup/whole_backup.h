@@ -1,6 +1,7 @@
 /// @file
-/// Whole backups, as those need them who have no running zona: restoring everything into a fresh
-/// home, and proving that it can be done. Source: REL-07, REL-08, SEC-07, SEC-09.
+/// Whole backups: what is in one, and what those need who have no running zona: restoring
+/// everything into a fresh home, and proving that it can be done. Source: REL-07, REL-08, SEC-07,
+/// SEC-09.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +16,38 @@
 #include "core/result.h"
 #include "tenancy/backup/backup_format.h"
 #include "tenancy/keys/encrypted_files.h"
-#include "tenancy/operations/tenant_operations.h"
 
 namespace zona::vault {
 class RootKeyProvider;
 }
 
 namespace zona::tenancy {
+
+/// A tenant that is not in a whole backup.
+struct MissingTenant {
+    std::string tenant;  ///< its code
+    std::string reason;  ///< for people
+
+    bool operator==(const MissingTenant&) const = default;
+};
+
+/// A backup of everything: a directory _all/UUID with a file for the core database and for each
+/// tenant, the ring's file (wrapped keys; the root key is not in it), and a sealed list of them.
+struct WholeBackup {
+    core::Uuid uuid;
+    core::SystemTime made_at{};
+    std::string zona;
+    std::size_t tenants = 0;
+    std::uint64_t documents = 0;
+    std::uint64_t bytes = 0;
+    std::string directory;  ///< absolute
+    /// Whose documents could not be read when it was made; all else is in it.
+    std::vector<MissingTenant> missing;
+    /// By its log it can be restored as it was at each moment from made_at to this one.
+    core::SystemTime until{};
+    /// When it came to the last place that backups are copied to, without its log; none: not yet.
+    std::optional<core::SystemTime> copied_at{};
+};
 
 /// One file of a whole backup, as its list has it.
 struct WholeMember {
@@ -55,7 +81,8 @@ struct WholeRestore {
 
 /// Restores everything into a fresh home, and reads each database that was made once more: it must
 /// hold what the backup says, by count and hash. A tenant of whom the backup has no file (it was
-/// erased since) is there without documents.
+/// erased since, or is `missing`) is there without documents; with `at` one that was missing has
+/// those of the image that its log began with later, and is no longer in the list's `missing`.
 /// Errors: kConflict: there is something in `state`; the backup is damaged, or what was made is not
 /// the same. kNotFound: the root key that the backup's keys are wrapped with is not there, saying
 /// which. After an error what was made is taken away.

@@ -87,6 +87,7 @@ Result<void> TenantOperations::erase_backups(const std::string& code) {
     const auto lock = log_turn();
     logged_.clear();
     const BackupRecords records(parts.core, deps_.clock);
+    ZONA_TRY_VOID(note_removal(code, CopyEnd::kAtOnce));
     ZONA_TRY_VOID(remove_tree(path_of(code)));
     ZONA_TRY(const auto all, records.list(code));
     for (const BackupRecord& record : all)
@@ -99,7 +100,10 @@ Result<void> TenantOperations::erase_backups(const std::string& code) {
         // The image that all share holds this one's documents, too: the next whole backup begins a
         // new log.
         for (const std::string& name : {code, std::string(kSharedImage)}) {
-            const std::string image = path_of(fmt::format("_all/{}/{}.zbk", whole, name));
+            const std::string file = fmt::format("_all/{}/{}.zbk", whole, name);
+            ZONA_TRY_VOID(note_removal(file, CopyEnd::kAtOnce));
+            ZONA_TRY_VOID(note_removal(log_directory(file), CopyEnd::kAtOnce));
+            const std::string image = path_of(file);
             ZONA_TRY_VOID(os::remove_file(image));
             ZONA_TRY_VOID(remove_tree(log_directory(image)));
         }

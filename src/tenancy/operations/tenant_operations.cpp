@@ -251,7 +251,11 @@ Result<void> TenantOperations::keep_newest(const Tenant& tenant) {
 
 Result<std::vector<BackupRecord>> TenantOperations::backups(const std::string& code) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
-    return BackupRecords(parts.core, deps_.clock).list(code);
+    ZONA_TRY(auto out, BackupRecords(parts.core, deps_.clock).list(code));
+    if (deps_.copies == nullptr) return out;
+    for (BackupRecord& record : out)
+        record.copied_at = deps_.copies->copied_at(record.file);
+    return out;
 }
 
 Result<void> TenantOperations::remove_backup(const std::string& code, const std::string& uuid) {
@@ -260,6 +264,7 @@ Result<void> TenantOperations::remove_backup(const std::string& code, const std:
     ZONA_TRY(const auto all, records.list(code));
     for (const BackupRecord& record : all) {
         if (record.uuid.to_string() != uuid) continue;
+        ZONA_TRY_VOID(note_removal(record.file));
         ZONA_TRY_VOID(os::remove_file(path_of(record.file)));
         return records.remove(record.id);
     }

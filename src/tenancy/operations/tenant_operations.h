@@ -25,9 +25,13 @@
 #include "core/progress.h"
 #include "core/random.h"
 #include "core/result.h"
+#include "tenancy/backup/backup_copies.h"
 #include "tenancy/backup/backup_format.h"
 #include "tenancy/backup/backup_log.h"
 #include "tenancy/backup/backup_records.h"
+#include "tenancy/backup/whole_backup.h"
+#include "tenancy/operations/reports.h"
+#include "tenancy/operations/requests.h"
 #include "tenancy/tenants.h"
 
 namespace zona::store {
@@ -55,89 +59,7 @@ struct OperationsDeps {
     const core::Clock& clock;
     core::Random& random;  ///< any thread
     core::Logger log;
-};
-
-/// Whether documents that are there may be replaced.
-enum class Existing : std::uint8_t { kRefuse, kReplace };
-/// Whether a tenant's backups go with its data. Kept ones need its keys, which are kept with them.
-enum class Backups : std::uint8_t { kErase, kKeep };
-/// Whether fields that are stored as ciphertext are told in clear.
-enum class SecretFields : std::uint8_t { kMask, kOpen };
-
-/// Which backup, and for whom.
-struct RestoreRequest {
-    std::string tenant;  ///< who gets it
-    /// A backup's uuid, or the absolute path of a file.
-    std::string backup;
-    Existing existing = Existing::kRefuse;
-    /// Another tenant, of which the backup was made; empty: `tenant` itself.
-    std::string of;
-    /// As it was then, by the log of a whole backup: `backup`, its uuid or directory, or the right
-    /// one, if it is empty.
-    std::optional<core::SystemTime> at{};
-};
-
-/// What log_changes() has done.
-struct LogReport {
-    std::size_t written = 0;    ///< databases that had changed
-    std::size_t unchanged = 0;  ///< those that had not
-    std::size_t begun = 0;      ///< tenants that are new since the whole backup, and have an image
-    std::uint64_t bytes = 0;    ///< of pages
-    /// Up to when each owner can be restored; "core" is the core database.
-    std::map<std::string, core::SystemTime> until;
-};
-
-/// Where an export goes.
-struct ExportRequest {
-    std::string tenant;
-    std::string directory;  ///< absolute; made by it, and must not be there
-    SecretFields secrets = SecretFields::kMask;
-};
-
-/// What is moved where.
-struct MoveRequest {
-    std::string tenant;
-    /// Its host is `embedded` or in MongoDB (tenant_databases.h); an empty one is `embedded`, and
-    /// only for a tenant that is there: a new file. The name of a file is made.
-    DatabaseAddress to{};
-};
-
-/// What is wrong somewhere.
-struct Finding {
-    std::string where;  ///< "core", a tenant's code
-    std::string what;   ///< with what to do
-};
-/// What check() has seen.
-struct CheckReport {
-    std::size_t databases = 0;
-    std::uint64_t documents = 0;
-    std::vector<Finding> findings;  ///< none: all is well
-};
-
-/// What migrate() has done.
-struct MigrationReport {
-    /// One that was moved.
-    struct Moved {
-        std::string tenant;
-        std::uint64_t documents = 0;
-    };
-    std::vector<Moved> moved;       ///< in the order of the tenants' making
-    std::size_t there = 0;          ///< tenants that were there already
-    std::vector<Finding> findings;  ///< of who was not moved, and is as it was
-};
-
-/// A backup of everything: a directory _all/UUID with a file for the core database and for each
-/// tenant, the ring's file (wrapped keys; the root key is not in it), and a sealed list of them.
-struct WholeBackup {
-    core::Uuid uuid;
-    core::SystemTime made_at{};
-    std::string zona;
-    std::size_t tenants = 0;
-    std::uint64_t documents = 0;
-    std::uint64_t bytes = 0;
-    std::string directory;  ///< absolute
-    /// By its log it can be restored as it was at each moment from made_at to this one.
-    core::SystemTime until{};
+    BackupCopies* copies = nullptr;  ///< told of what is deleted; null: there are none
 };
 
 /// All members from any thread that may wait, but none of the databases' own or run_blocking's.
@@ -214,7 +136,11 @@ class TenantOperations {
     /// keys. What is wrong is told, and not an error.
     core::Result<CheckReport> check(const core::ProgressSink& tell = {});
 
-    /// Makes a backup of the core database, all tenants and the ring.
+    /// Makes a backup of the core database, all tenants and the ring. A tenant whose database
+    /// cannot be read, or that another operation works on, is left out and named in `missing`. Of
+    /// more than `keep` the oldest are deleted, but none that holds what all newer ones miss.
+    /// Errors: kResourceExhausted: a full disk; those of the core database. Nothing is left of it
+    /// then.
     core::Result<WholeBackup> back_up_all(const core::ProgressSink& tell = {});
     /// Writes what has changed since this was called last, or since the latest whole backup, beside
     /// that: a link for each database file that has changed (backup_log.h). A tenant that is new
@@ -262,6 +188,11 @@ class TenantOperations {
     core::Result<void> copy_image(store::Image& image, BackupWriter& writer,
                                   const std::vector<const store::CollectionSpec*>& specs,
                                   const store::Scope& scope, Steps& steps);
+    core::Result<void> add_tenants(const Tenants::Parts& parts, std::vector<Tenant> tenants,
+                                   WholeList& list, Steps& steps,
+                                   std::map<std::string, Logged>& logged);
+    core::Result<void> forget_old_wholes();
+    core::Result<void> note_removal(const std::string& name, CopyEnd end = CopyEnd::kAsKept) const;
     core::Result<void> fill_whole(const Tenants::Parts& parts, WholeBackup& whole,
                                   const core::ProgressSink& tell,
                                   std::map<std::string, Logged>& logged);

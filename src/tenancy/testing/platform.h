@@ -18,6 +18,7 @@
 
 #include "core/testing/fake_clock.h"
 #include "store/blocking.h"
+#include "tenancy/backup/backup_copies.h"
 #include "tenancy/backup/whole_backup.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/operations/tenant_operations.h"
@@ -82,9 +83,17 @@ class Platform {
                 .run_blocking = [this](auto work) { asio::post(blocking_, std::move(work)); },
                 .hook = {},
                 .metrics = &metrics});
+        copy.from = folder_ + "/backups";
+        copy.state = state();
+        ZONA_TRY(copies_,
+                 BackupCopies::open(copy, {.clock = clock, .helpers = helpers_, .log = {}}));
         operations_.emplace(
             OperationsOptions{.backups = folder_ + "/backups", .zona = "0.1", .keep = keep},
-            OperationsDeps{.tenants = *tenants_, .clock = clock, .random = random, .log = {}});
+            OperationsDeps{.tenants = *tenants_,
+                           .clock = clock,
+                           .random = random,
+                           .log = {},
+                           .copies = copies_.get()});
         ZONA_TRY_VOID(tenants_->open());
         return operations_->resume();
     }
@@ -94,6 +103,7 @@ class Platform {
     }
     Tenants& tenants() { return *tenants_; }
     TenantOperations& operations() { return *operations_; }
+    BackupCopies& copies() { return *copies_; }
     std::string state() const { return folder_ + "/state"; }
     const std::string& folder() const { return folder_; }
 
@@ -169,6 +179,7 @@ class Platform {
     core::MetricRegistry metrics;
     std::size_t keep = 0;
     Placement placement;
+    CopyOptions copy;  ///< of the next open()
 
   private:
     std::string folder_;
@@ -181,6 +192,8 @@ class Platform {
 
   private:
     std::optional<Tenants> tenants_;
+    os::Helpers helpers_;
+    std::unique_ptr<BackupCopies> copies_;
     std::optional<TenantOperations> operations_;
 };
 
