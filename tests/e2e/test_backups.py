@@ -135,6 +135,89 @@ def test_backups_are_copied_to_another_place(zona, tmp_path):
     assert 'the same as in the backup' in zona.run('backup', 'restore', str(away / '_all' / whole['uuid']), '--to', str(tmp_path / 'fresh')).stdout
 
 
+def finding(zona, name):
+    return next(c for c in zona.run('doctor', '--json').data['checks'] if c['name'] == name)
+
+
+def run_job(zona, name):
+    """Runs a job and gives what its run came to."""
+    number = zona.run('job', 'run', name, '--json').data['number']
+    def ended():
+        last = zona.run('job', 'show', name, '--json').data['last_run']
+        return last if last['number'] >= number and last['outcome'] != 'running' else None
+    zona.wait_until(lambda: ended() is not None)
+    return ended()
+
+
+# SEC-09, REL-20, SEC-27
+def test_backups_are_taken_by_a_command_beside_processes_that_end(zona, tmp_path):
+    away = tmp_path / 'away'
+    away.mkdir()
+    script = tmp_path / 'take'
+    script.write_text(f'#!/bin/sh\nif test -e {away}/FAIL; then echo token=hunter2; exit 7; fi\n'
+                      f'mkdir -p "{away}/$(dirname "$2")" && cp "$1" "{away}/$2" && env >{away}/environment\n')
+    script.chmod(0o755)
+    zona.home.mkdir(exist_ok=True)
+    (zona.home / 'zona.toml').write_text(f'[backup]\ncopy_command = "{script} {{file}} {{name}}"\nschedule = "@daily"\n')
+    (away / 'FAIL').touch()
+    zona.run('start', '/bin/sh', '--name', 'short', '--max-restarts', '1000000', '--min-uptime', '1ms', '--', '-c', 'sleep 0.02; exit 9', check=False)
+    whole = outcome(zona, 'backup', 'create')
+    assert whole['copied_at'] is None
+    failed = run_job(zona, 'backup-copy')
+    assert failed['outcome'] == 'failed' and 'take exited 7 for _all/' in failed['error'], failed
+    check = finding(zona, 'backup copies')
+    assert check['status'] == 'degraded' and 'exited 7' in check['detail'], check
+    log = (zona.home / 'logs/zonad.log').read_text()
+    assert 'token=***' in log and 'hunter2' not in log
+    (away / 'FAIL').unlink()
+
+    taken = run_job(zona, 'backup-copy')
+
+    assert taken['outcome'] == 'succeeded' and taken['counters']['copied'] == taken['counters']['files'], taken
+    assert finding(zona, 'backup copies')['status'] == 'ok'
+    assert zona.run('backup', 'list', '--json').data[0]['copied_at']
+    assert 'copied_at' in zona.run('backup', 'show', whole['uuid']).stdout
+    environment = (away / 'environment').read_text()
+    assert 'ZONA' not in environment and 'PATH=' in environment
+    assert 'the same as in the backup' in zona.run('backup', 'restore', str(away / '_all' / whole['uuid']), '--to', str(tmp_path / 'fresh')).stdout
+    assert {e['code'] for e in zona.run('why', 'short', '--json').data[0]['exits']} == {9}
+
+
+# REL-07, TEN-41
+def test_a_backup_without_a_tenant_that_cannot_be_read_is_a_partial_success(zona, tmp_path):
+    zona.run('tenant', 'create', 'acme')
+    zona.run('tenant', 'create', 'globex')
+    zona.run('kill')
+    for file in (zona.home / 'state/tenants/acme').rglob('data.db*'):
+        file.write_bytes(b'x' * 40960)
+
+    made = zona.run('backup', 'create', check=False)
+
+    assert made.returncode == 4 and 'acme: not in the backup: ' in made.stdout, made
+    whole = zona.run('backup', 'list', '--json').data[0]
+    assert whole['tenants'] == 2 and [m['tenant'] for m in whole['missing']] == ['acme'], whole
+    assert 'missing           acme: ' in zona.run('backup', 'show', whole['uuid']).stdout
+    assert zona.run('backup', 'verify', whole['uuid'], check=False).returncode == 4
+    restored = zona.run('backup', 'restore', whole['uuid'], '--to', str(tmp_path / 'fresh'), check=False)
+    assert restored.returncode == 4 and 'acme: not in the backup: ' in restored.stdout, restored
+    checked = zona.run('backup', 'check', whole['uuid'], check=False)
+    assert checked.returncode == 4 and '2 tenants' in checked.stdout, checked
+    failed = run_job(zona, 'backup')
+    assert failed['outcome'] == 'failed' and 'all but 1 of 3 tenants: acme' in failed['error'], failed
+    assert finding(zona, 'backups')['status'] == 'degraded'
+
+
+# REL-08
+def test_doctor_says_that_the_latest_backup_cannot_be_restored(zona):
+    whole = outcome(zona, 'backup', 'create')
+    assert run_job(zona, 'restore-check')['outcome'] == 'succeeded'
+    assert finding(zona, 'restore check')['status'] == 'ok'
+    (zona.home / 'state/backups/_all' / whole['uuid'] / 'default.zbk').write_bytes(b'x')
+    assert run_job(zona, 'restore-check')['outcome'] == 'failed'
+    check = finding(zona, 'restore check')
+    assert check['status'] == 'degraded' and 'the last success was at' in check['detail'], check
+
+
 # TEN-12
 def test_a_tenant_is_moved_and_exported(zona, tmp_path):
     zona.run('tenant', 'create', 'acme')
