@@ -130,6 +130,8 @@ class Daemon {
     asio::io_context supervision_{1};
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
     std::optional<asio::thread_pool> long_;      ///< for what takes seconds and more
+    store::MongoOptions core_;                   ///< the core database, unless it is a file
+    std::string instance_;  ///< what tells this host from others on the same core database
     std::unique_ptr<vault::RootKeyProvider> root_keys_;
     std::unique_ptr<store::SqliteProcess> sqlite_;
     std::optional<tenancy::Tenants> tenants_;

@@ -8,6 +8,7 @@
 #include "daemon.h"
 #include "data_settings.h"
 #include "tenancy/backup/backup_jobs.h"
+#include "tenancy/keys/shared_ring.h"
 #include "tenancy/tenant_jobs.h"
 
 namespace zona::daemon {
@@ -27,6 +28,8 @@ core::Result<void> Daemon::build_tenants() {
                                                         .name = {},
                                                         .username = settings_.mongo.username,
                                                         .password = settings_.mongo.password}));
+    ZONA_TRY(core_, core_options(settings_, random_));
+    ZONA_TRY(instance_, instance_of(home_, random_));
     admission_.hold();
     root_keys_ = root_key_providers(settings_.root_key, random_);
     ZONA_TRY(sqlite_, store::SqliteProcess::begin(logging_.logger("sqlite")));
@@ -36,7 +39,10 @@ core::Result<void> Daemon::build_tenants() {
             .build_type = type,
             .storage_quota = static_cast<std::uint64_t>(settings_.tenant_storage.bytes()),
             .mongo = mongo_options(settings_.mongo, random_),
-            .placement = std::move(placement)},
+            .placement = std::move(placement),
+            .core = core_,
+            .instance = instance_,
+            .follow_interval = tenancy::kFollowInterval},
         tenancy::TenantsDeps{
             .clock = clock_,
             .random = random_,
@@ -56,22 +62,23 @@ core::Result<void> Daemon::build_tenants() {
             .watch =
                 [this](std::shared_ptr<store::Database> core) { jobs_->start(std::move(core)); }});
     tenants_->set_slow_query(settings_.slow_query);
-    return build_operations();
+    ZONA_TRY_VOID(build_operations());
+    return build_jobs();
 }
 
-/// Backups and what else is done to all that a tenant has; then the jobs, which do most of it.
 core::Result<void> Daemon::build_operations() {
     ZONA_TRY(copies_,
              tenancy::BackupCopies::open(
                  copy_options(settings_, home_),
                  {.clock = clock_, .helpers = helpers_, .log = logging_.logger("backup")}));
     operations_.emplace(
-        tenancy::OperationsOptions{.backups = settings_.backup_directory,
-                                   .zona = ZONA_VERSION,
-                                   .keep = static_cast<std::size_t>(settings_.backups_kept),
-                                   .log = settings_.backup_log_interval.count() > 0
-                                              ? tenancy::Log::kOn
-                                              : tenancy::Log::kOff},
+        tenancy::OperationsOptions{
+            .backups = settings_.backup_directory,
+            .zona = ZONA_VERSION,
+            .keep = static_cast<std::size_t>(settings_.backups_kept),
+            .log = core_.uri.empty() && settings_.backup_log_interval.count() > 0
+                       ? tenancy::Log::kOn
+                       : tenancy::Log::kOff},
         tenancy::OperationsDeps{.tenants = *tenants_,
                                 .clock = clock_,
                                 .random = random_,
@@ -84,17 +91,22 @@ core::Result<void> Daemon::build_operations() {
                                  .needs_key = [this](const std::string& owner, vault::KeyId) {
                                      return has_backups(owner);
                                  }});
-    return build_jobs();
+    return {};
 }
 
 core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
+    std::unique_ptr<vault::RingStorage> shared_ring;
+    if (!core_.uri.empty()) {
+        ZONA_TRY(shared_ring, tenancy::open_shared_ring(core_, clock_, logging_.logger("vault")));
+    }
     return tenancy::EncryptedFiles::open({.ring = home_ + "/state/keys.json",
                                           .root_keys = *root_keys_,
                                           .clock = clock_,
                                           .random = random_,
                                           .log = logging_.logger("store"),
                                           .page_token_key = new_page_token_key(random_),
-                                          .open_files = budget_.databases});
+                                          .open_files = budget_.databases,
+                                          .shared_ring = std::move(shared_ring)});
 }
 
 /// On the blocking thread. Without the core database supervision goes on.
@@ -125,9 +137,13 @@ void Daemon::open_tenants_later() {
 }
 
 core::Result<void> Daemon::build_jobs() {
-    ZONA_TRY(std::string instance, instance_of(home_, random_));
     const core::Settings::Jobs& wanted = settings_.jobs;
-    ZONA_TRY(const auto wanted_backups, backup_options(settings_));
+    ZONA_TRY(auto wanted_backups, backup_options(settings_));
+    // Whole backups and their log are of files.
+    if (tenants_->is_shared()) {
+        wanted_backups.schedule.reset();
+        wanted_backups.log_interval = wanted_backups.check_interval = std::chrono::milliseconds(0);
+    }
     std::vector<jobs::Definition> definitions = tenancy::tenant_jobs(
         {.purge_interval = wanted.purge_interval,
          .key_age = wanted.key_age,
@@ -141,7 +157,7 @@ core::Result<void> Daemon::build_jobs() {
                                                             .metrics = metrics_}),
                       std::back_inserter(definitions));
     jobs_.emplace(
-        jobs::SchedulerOptions{.instance = std::move(instance),
+        jobs::SchedulerOptions{.instance = instance_,
                                .keep_runs = static_cast<std::size_t>(wanted.history_runs)},
         jobs::SchedulerDeps{.clock = clock_,
                             .random = random_,

@@ -11,6 +11,7 @@
 #include "net/network_policy.h"
 #include "os/fd.h"
 #include "os/spawn.h"
+#include "tenancy/tenant_databases.h"
 #include "vault/token_provider.h"
 
 namespace zona::daemon {
@@ -78,6 +79,31 @@ store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Rand
             .selection_timeout = mongo.selection_timeout,
             .max_waiting_reads = static_cast<std::size_t>(mongo.max_waiting),
             .max_waiting_writes = static_cast<std::size_t>(mongo.max_waiting)};
+}
+
+core::Result<store::MongoOptions> core_options(const core::Settings& settings,
+                                               core::Random& random) {
+    const auto wrong = [](std::string_view setting, std::string_view problem,
+                          std::string_view hint) {
+        return core::Error(core::Code::kInvalidArgument, fmt::format("{}: {}", setting, problem))
+            .detail({std::string(setting), "", std::string(hint)});
+    };
+    store::MongoOptions out = mongo_options(settings.mongo, random);
+    out.uri.clear();
+    if (settings.core_host == tenancy::kEmbedded) return out;
+    if (!tenancy::is_mongo_host(settings.core_host) || settings.core_host.contains('@')) {
+        return wrong("tenancy.core_host", "it is `embedded`, or `mongodb://HOST` without a user",
+                     "user name and password are mongo.username and mongo.password");
+    }
+    if (settings.placement.contains(tenancy::kEmbedded)) {
+        return wrong("tenancy.placement",
+                     "it puts tenants into files of one host, and tenancy.core_host says that "
+                     "several serve them",
+                     "name servers only; what has no place is at tenancy.core_host");
+    }
+    out.uri = settings.core_host;
+    out.database = settings.core_database;
+    return out;
 }
 
 std::unique_ptr<vault::RootKeyProvider> root_key_providers(const core::Settings::RootKey& wanted,

@@ -28,6 +28,11 @@ tenancy::CopyOptions copy_options(const core::Settings& settings, const std::str
 /// What all databases in MongoDB have in common, and where the shared one is.
 store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Random& random);
 
+/// Where the core database is in MongoDB; without a URI it is a file. Errors: kInvalidArgument,
+/// naming the setting that does not go with it.
+core::Result<store::MongoOptions> core_options(const core::Settings& settings,
+                                               core::Random& random);
+
 /// The provider that is set, then those that the keys may still lie under; `random` outlives it.
 std::unique_ptr<vault::RootKeyProvider> root_key_providers(const core::Settings::RootKey& wanted,
                                                            core::Random& random);

@@ -80,6 +80,18 @@ std::vector<Setting> tenancy_settings() {
              "stamped with its tenant. It is recorded with the first data, and is not changed by "
              "a setting then.",
          .choices = {"MSSP", "SINGLE_TENANT"}},
+        {.key = "tenancy.core_host",
+         .type = SettingType::kText,
+         .default_value = "embedded",
+         .description =
+             "Where the core database is: `embedded`, a file of this host's, or "
+             "`mongodb://HOST:27017/?replicaSet=NAME`, which several hosts can have in common "
+             "(docs/guides/several-hosts.md). zona is `mongo.username` there. Then all tenants' "
+             "databases are in MongoDB, too. It is set before the first start."},
+        {.key = "tenancy.core_database",
+         .type = SettingType::kText,
+         .default_value = "zona_core",
+         .description = "The name of that database in MongoDB."},
         {.key = "tenancy.placement",
          .type = SettingType::kText,
          .default_value = "",
@@ -617,6 +629,8 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .jobs = jobs_from(snapshot),
         .build_type = snapshot.text("tenancy.build_type"),
+        .core_host = snapshot.text("tenancy.core_host"),
+        .core_database = snapshot.text("tenancy.core_database"),
         .placement = snapshot.text("tenancy.placement"),
         .mongo = mongo_from(snapshot),
         .root_key = root_key_from(snapshot),

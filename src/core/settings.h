@@ -90,7 +90,9 @@ struct Settings {
     Supervisor supervisor;
     Jobs jobs;
     std::string build_type;  ///< a tenancy::BuildType by name
-    std::string placement;   ///< a table of tenancy::Placement
+    std::string core_host;   ///< embedded, or a URI
+    std::string core_database;
+    std::string placement;  ///< a table of tenancy::Placement
     Mongo mongo;
     RootKey root_key;
     std::int64_t tenant_requests_per_second;

@@ -2,6 +2,7 @@
 
 #include "jobs/collections.h"
 #include "store/counters.h"
+#include "tenancy/keys/shared_ring.h"
 
 namespace zona::tenancy {
 
@@ -123,10 +124,10 @@ const CollectionSpec& system_config_spec() {
 }
 
 std::vector<const CollectionSpec*> core_collections() {
-    std::vector<const CollectionSpec*> all = {&tenants_spec(),          &tenant_history_spec(),
-                                              &tenant_databases_spec(), &tenant_backups_spec(),
-                                              &tenant_work_spec(),      &license_info_spec(),
-                                              &system_config_spec(),    &store::counters_spec()};
+    std::vector<const CollectionSpec*> all = {
+        &tenants_spec(),        &tenant_history_spec(),  &tenant_databases_spec(),
+        &tenant_backups_spec(), &tenant_work_spec(),     &license_info_spec(),
+        &system_config_spec(),  &store::counters_spec(), &key_ring_spec()};
     for (const CollectionSpec* spec : jobs::core_collections())
         all.push_back(spec);
     return all;

@@ -32,12 +32,30 @@ SessionMap::SessionMap(SessionDeps deps, Backoff backoff)
 SessionMap::~SessionMap() = default;
 
 ConnectionStatus SessionMap::put(const Tenant& tenant) {
+    const SessionPtr session = take(tenant);
+    return session ? probe(session) : ConnectionStatus::kDisconnected;
+}
+
+News SessionMap::follow(const Tenant& tenant) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto known = sessions_.find(tenant.code);
+        if (known != sessions_.end() && known->second->tenant.version >= tenant.version)
+            return News::kNothingNew;
+    }
+    return take(tenant) ? News::kToProbe : News::kTaken;
+}
+
+/// What is to be probed now; null: it is not served.
+SessionMap::SessionPtr SessionMap::take(const Tenant& tenant) {
     const bool active = tenant.status == TenantStatus::kActive;
     SessionPtr session;
     SessionPtr before;  // dies after the lock
     {
         const std::lock_guard lock(mutex_);
         SessionPtr& place = sessions_[tenant.code];
+        if (place && place->tenant.version > tenant.version)
+            return place->tenant.status == TenantStatus::kActive ? place : nullptr;
         // A new one, so that what is under way with the old one ends with the old settings.
         const bool moved = place && (place->tenant.database.host != tenant.database.host ||
                                      place->tenant.database.name != tenant.database.name);
@@ -52,9 +70,9 @@ ConnectionStatus SessionMap::put(const Tenant& tenant) {
             Error(Code::kForbidden, fmt::format("the tenant {} is {}, or its database was changed",
                                                 tenant.code, to_string(tenant.status))));
     }
-    if (active) return probe(session);
+    if (active) return session;
     if (before && before->ready) tell(tenant.code, ConnectionStatus::kDisconnected);
-    return ConnectionStatus::kDisconnected;
+    return nullptr;
 }
 
 std::size_t SessionMap::retry_due() {

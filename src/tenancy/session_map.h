@@ -76,6 +76,13 @@ enum class WhileHeld : std::uint8_t {
     kOpen,  ///< for whoever holds it, who then waits for it to be let go of
 };
 
+/// What a record of a tenant's said that another host has written.
+enum class News : std::uint8_t {
+    kNothingNew,
+    kTaken,
+    kToProbe,  ///< it was taken, and is to be given to put() on a thread that may wait
+};
+
 /// Any thread.
 class SessionMap {
   public:
@@ -86,9 +93,13 @@ class SessionMap {
     ~SessionMap();
 
     /// Takes a tenant in, or what has changed of one; an active one is probed and gets a session,
-    /// any other loses it. Blocks. What fails is reported, and tried again by retry_due(). Returns
-    /// what has become of its connection.
+    /// any other loses it. Blocks. What fails is reported, and tried again by retry_due(). A record
+    /// that is older than the one that is known changes nothing. Returns what has become of its
+    /// connection.
     ConnectionStatus put(const Tenant& tenant);
+    /// The same for what another host may have changed, without the probe: one that is not served
+    /// any more has lost its session when this returns.
+    News follow(const Tenant& tenant);
     /// Tries again those whose time has come; how many got a session. Blocks.
     std::size_t retry_due();
     /// When the next one's time comes.
@@ -125,6 +136,7 @@ class SessionMap {
   private:
     struct Session;
     using SessionPtr = std::shared_ptr<Session>;
+    SessionPtr take(const Tenant& tenant);
     ConnectionStatus probe(const SessionPtr& session);
     core::Result<TenantData> open(const SessionPtr& session);
     core::Result<TenantData> data_of(const Session& session) const;

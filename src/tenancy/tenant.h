@@ -93,6 +93,7 @@ struct Tenant {
     core::SystemTime created_at{};
     core::SystemTime updated_at{};
     std::optional<core::SystemTime> erased_at{};  ///< all that was stored of it is gone
+    std::int64_t version = 0;                     ///< of its record: one more with each change
 };
 
 /// What is told of a tenant that is to be made.

@@ -82,7 +82,8 @@ Definition key_rotation(const TenantJobsOptions& options, const TenantJobsDeps& 
                 "Gives owners of old data keys new ones, encrypts their files anew, and "
                 "forgets the old keys.",
             .schedule = Schedule::every(std::min(options.key_age, kDay)),
-            .instances = Instances::kEach,
+            // The ring belongs to one host, or to all.
+            .instances = deps.tenants.is_shared() ? Instances::kOne : Instances::kEach,
             .time_limit = std::chrono::hours(12),
             .work = [rotation = &deps.rotation, age = options.key_age](Context& context) {
                 return rotate_keys(context, *rotation, age);

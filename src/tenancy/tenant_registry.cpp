@@ -34,6 +34,8 @@ constexpr const char* kRequestsPerSecond = "requests_per_second";
 constexpr const char* kConcurrentRequests = "concurrent_requests";
 constexpr const char* kStorageBytes = "storage_bytes";
 constexpr const char* kErasedAt = "erased_at";
+/// The counter of changes that other hosts have to follow.
+constexpr const char* kChanges = "tenant_changes";
 
 Collection in_core(const store::CollectionSpec& spec) {
     return Collection(spec, Scope::core());
@@ -116,6 +118,7 @@ struct TenantRegistry::Work {
         out.quota = quota_of(*object_of(from, kQuotas));
         out.created_at = record.created;
         out.updated_at = record.updated;
+        out.version = record.version;
         if (const json::value* erased = from.if_contains(kErasedAt); erased && erased->is_int64())
             out.erased_at = core::SystemTime(std::chrono::microseconds(erased->get_int64()));
         if (const std::string sealed = text_of(from, kPassword);
@@ -182,7 +185,14 @@ struct TenantRegistry::Work {
         ZONA_TRY(const json::object document, document_of(wanted, scope.code(), number));
         ZONA_TRY(const Record record, writer.insert(tenants, scope.code(), document));
         ZONA_TRY_VOID(add_database(writer, document));
+        ZONA_TRY_VOID(count_change(writer));
         return tenant_of(record, Passwords::kOpened);
+    }
+
+    Result<void> count_change(Writer& writer) const {
+        ZONA_TRY_VOID(
+            store::next_number(writer, in_core(store::counters_spec()), kChanges, clock.system()));
+        return {};
     }
 
     /// One that was erased counts no more.
@@ -209,9 +219,22 @@ struct TenantRegistry::Work {
         }
         if (text_of(*before.document, "status") == to_string(status))
             return tenant_of(before, Passwords::kOpened);
+        if (status == TenantStatus::kActive) ZONA_TRY_VOID(check_at_rest(writer, code));
         ZONA_TRY_VOID(keep_state(writer, before));
+        ZONA_TRY_VOID(count_change(writer));
         return change(writer, before,
                       store::Update().set("status", json::string(to_string(status))));
+    }
+
+    /// Where there are several hosts: none moves or erases it.
+    static Result<void> check_at_rest(Reader& reader, const std::string& code) {
+        ZONA_TRY(const auto work, reader.find(in_core(tenant_work_spec()), code));
+        const std::string instance = work ? text_of(*work->document, "instance") : "";
+        if (instance.empty()) return {};
+        return Error(Code::kConflict,
+                     fmt::format("the host {} is in the middle of a {} of the tenant {}", instance,
+                                 text_of(*work->document, "kind"), code))
+            .detail({"status", "", "activate it when that is over"});
     }
 
     Result<Tenant> update(Writer& writer, const std::string& code,
@@ -239,6 +262,7 @@ struct TenantRegistry::Work {
         if (quota != quota_before) after[kQuotas] = fields_of(quota);
         if (after == *before.document) return tenant_of(before, Passwords::kOpened);
         ZONA_TRY_VOID(keep_state(writer, before));
+        ZONA_TRY_VOID(count_change(writer));
         ZONA_TRY(const Record record,
                  writer.replace(in_core(tenants_spec()), before.id, after, before.version));
         return tenant_of(record, Passwords::kOpened);
@@ -294,6 +318,7 @@ struct TenantRegistry::Work {
         ZONA_TRY(const Record before, record_of(writer, code));
         ZONA_TRY_VOID(check_own(writer, code, address));
         ZONA_TRY_VOID(keep_state(writer, before));
+        ZONA_TRY_VOID(count_change(writer));
         ZONA_TRY_VOID(writer.remove_many(in_core(tenant_databases_spec()), of_tenant(code)));
         json::object after = *before.document;
         store::Update update;
@@ -336,6 +361,7 @@ struct TenantRegistry::Work {
         update.set("status", json::string(to_string(TenantStatus::kInactive)));
         if (!before.document->contains(kErasedAt))
             update.set(kErasedAt, now.time_since_epoch().count());
+        ZONA_TRY_VOID(count_change(writer));
         return change(writer, before, update);
     }
 
@@ -415,6 +441,17 @@ void TenantRegistry::list(store::Callback<std::vector<Tenant>> done) {
         [work = work_](Reader& r) {
             const store::Query query{.filter = {}, .sort = {}, .walk = store::Walk::kAllow};
             return work->all(r, tenants_spec(), query, Work::Passwords::kOpened);
+        },
+        std::move(done));
+}
+
+void TenantRegistry::changes(store::Callback<std::int64_t> done) {
+    store::read(
+        *core_,
+        [](Reader& r) -> Result<std::int64_t> {
+            ZONA_TRY(const auto counter, r.find(in_core(store::counters_spec()), kChanges));
+            if (!counter) return 0;
+            return counter->document->at("current_value").to_number<std::int64_t>();
         },
         std::move(done));
 }

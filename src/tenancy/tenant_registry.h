@@ -44,7 +44,11 @@ class TenantRegistry {
     void find(const std::string& code, store::Callback<std::optional<Tenant>> done);
     /// All, also those that are not served, in the order of their making.
     void list(store::Callback<std::vector<Tenant>> done);
-    /// Errors: kNotFound. kConflict: it was erased.
+    /// A number that is another one once any of this has changed, but for set_connection(): what
+    /// other hosts ask for, so that they know when to look. Where the database has no transactions
+    /// it may be another one some seconds before the change is there.
+    void changes(store::Callback<std::int64_t> done);
+    /// Errors: kNotFound. kConflict: it was erased, or one of several hosts moves or erases it.
     void set_status(const std::string& code, TenantStatus status, store::Callback<Tenant> done);
     /// Errors: kNotFound, kInvalidArgument for a name that is too long.
     void update(const std::string& code, TenantChange change, store::Callback<Tenant> done);

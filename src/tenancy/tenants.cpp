@@ -10,12 +10,15 @@
 
 #include <fmt/format.h>
 
+#include "crypto/hash.h"
 #include "os/fd.h"
 #include "store/blocking.h"
 #include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
 #include "tenancy/detail/wait.h"
 #include "tenancy/detail/watched_databases.h"
+#include "vault/data_keys.h"
+#include "vault/key_ring.h"
 
 namespace zona::tenancy {
 
@@ -24,6 +27,27 @@ using core::Error;
 using core::Result;
 
 using detail::wait_for;
+
+namespace {
+
+/// How long tenants are looked at after one has changed: where the database has no transactions,
+/// half of a change may be there before the other.
+constexpr std::chrono::seconds kChangesSettle(60);
+
+/// Where a home keeps which core database it belongs to.
+std::string core_host_file(const std::string& directory) {
+    return directory + "/core-host";
+}
+
+Error no_files(std::string_view code) {
+    return Error(Code::kInvalidArgument,
+                 fmt::format("the tenant {} cannot have its database in a file of one host: other "
+                             "hosts have the same core database",
+                             code))
+        .detail({"db_host", "", "name mongodb://HOST, or nothing for the core database's"});
+}
+
+}  // namespace
 
 /// The databases that are open. Closing one waits for its threads, and the last to let go of it may
 /// be one of these: so it is closed on a thread for that.
@@ -67,9 +91,11 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
         return closed_elsewhere(path, std::move(database), std::move(files));
     }
 
-    Result<std::shared_ptr<store::Database>> open(const store::MongoOptions& options) {
+    Result<std::shared_ptr<store::Database>> open(
+        const store::MongoOptions& options,
+        const std::vector<const store::CollectionSpec*>& collections) {
         store::MongoOptions wanted = options;
-        wanted.collections = tenant_collections();
+        wanted.collections = collections;
         ZONA_TRY(std::shared_ptr<store::Database> database,
                  store::open_mongo(wanted, deps_.clock, deps_.log));
         const std::string name = fmt::format("database {} in MongoDB", ++in_mongo_);
@@ -151,6 +177,10 @@ struct Tenants::Open {
     std::unique_ptr<TenantDatabases> databases;
     std::unique_ptr<TenantRegistry> registry;
     std::unique_ptr<SessionMap> sessions;
+    core::Secret page_token_key;  ///< empty unless the core database is shared
+    // Both under following_.
+    std::optional<std::int64_t> seen;  ///< TenantRegistry::changes()
+    core::SteadyTime look_until{};
 };
 
 Tenants::Tenants(TenantsOptions options, TenantsDeps deps)
@@ -164,6 +194,7 @@ Tenants::Tenants(TenantsOptions options, TenantsDeps deps)
 }
 
 Tenants::~Tenants() {
+    follower_ = {};
     std::vector<std::move_only_function<void()>> waiting;
     std::shared_ptr<Open> open;
     {
@@ -199,6 +230,8 @@ Result<void> Tenants::open() {
     for (auto& ask : waiting)
         ask();
     if (!made) return made.take_error();
+    if (is_shared() && options_.follow_interval.count() > 0)
+        follower_ = std::jthread([this](const std::stop_token& stop) { follow_until(stop); });
     deps_.log.info("the tenants' data is ready", {{"build_type", to_string(options_.build_type)}});
     // Who watches has seen nothing yet.
     if (deps_.changed) deps_.changed();
@@ -214,9 +247,9 @@ void Tenants::watch_over(const Open& made) {
 Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     auto made = std::make_shared<Open>();
     ZONA_TRY_VOID(os::make_directories(options_.directory, 0700));
+    ZONA_TRY_VOID(check_place());
     ZONA_TRY(const vault::FieldSealer* const sealer, files_->begin());
-    ZONA_TRY(made->core,
-             files_->open(options_.directory + "/core.db", kCoreOwner, core_collections()));
+    ZONA_TRY(made->core, open_core(*made));
     if (pools_) made->core = pools_->watch("core", std::move(made->core));
     made->measured_core = core_queries_ ? core_queries_->measure(made->core) : made->core;
     made->registry = std::make_unique<TenantRegistry>(made->measured_core, deps_.clock, sealer);
@@ -254,25 +287,159 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     return made;
 }
 
+/// A setting that says another place than where the core database is leaves it alone.
+Result<void> Tenants::check_place() const {
+    const std::string file = options_.directory + "/core.db";
+    ZONA_TRY(const auto there, os::stat_path(file));
+    if (is_shared() && there) {
+        return Error(Code::kConflict,
+                     fmt::format("the core database of this home is the file {}, and "
+                                 "tenancy.core_host names another place",
+                                 file))
+            .detail({"tenancy.core_host", "",
+                     "leave the setting out; a new installation in MongoDB begins with a home of "
+                     "its own (docs/guides/several-hosts.md)"});
+    }
+    if (is_shared() && options_.build_type == BuildType::kSingleTenant &&
+        options_.mongo.uri.empty()) {
+        return Error(Code::kInvalidArgument,
+                     "the one database of all tenants is a file of this host's, and "
+                     "tenancy.core_host says that several hosts serve them")
+            .detail({"mongo.uri", "", "name a server for it"});
+    }
+    if (is_shared() || there) return {};
+    ZONA_TRY(const auto before, os::stat_path(core_host_file(options_.directory)));
+    if (!before) return {};
+    ZONA_TRY(const std::string place, os::read_file(core_host_file(options_.directory)));
+    return Error(Code::kConflict,
+                 fmt::format("the core database of this home is in MongoDB, {}, and "
+                             "tenancy.core_host does not say so",
+                             place))
+        .detail({"tenancy.core_host", "", "set it, or take another home"});
+}
+
+Result<std::shared_ptr<store::Database>> Tenants::open_core(Open& made) {
+    if (!is_shared())
+        return files_->open(options_.directory + "/core.db", kCoreOwner, core_collections());
+    ZONA_TRY(const auto keys, files_->files()->keys(kPageTokenOwner));
+    ZONA_TRY(const vault::KeyId id, keys->current());
+    ZONA_TRY(const crypto::Key key, keys->get(id));
+    const crypto::Key derived = crypto::derive_key(key, {}, "zona page tokens 1");
+    const auto* const bytes = reinterpret_cast<const char*>(derived.reveal().data());
+    made.page_token_key = core::Secret(std::string(bytes, crypto::kKeySize));
+    store::MongoOptions options = options_.core;
+    options.page_token_key = made.page_token_key;
+    options.read_preference = store::ReadPreference::kPrimary;
+    ZONA_TRY(auto core, files_->open(options, core_collections()));
+    ZONA_TRY_VOID(os::replace_file(core_host_file(options_.directory),
+                                   fmt::format("{} {}", options_.core.uri, options_.core.database),
+                                   0600));
+    return core;
+}
+
+/// Where a new tenant's database is made, if nobody says.
+DatabaseAddress Tenants::place_of(const std::string& code) const {
+    DatabaseAddress place = options_.placement.address_of(code);
+    const bool is_own = options_.build_type == BuildType::kMssp;
+    if (!is_shared() || !is_own || is_mongo_host(place.host)) return place;
+    return {.host = options_.core.uri,
+            .name = {},
+            .username = options_.core.username,
+            .password = options_.core.password};
+}
+
+Result<void> Tenants::check_shared(const std::string& code, const DatabaseAddress& address) const {
+    if (!is_shared()) return {};
+    if (options_.build_type == BuildType::kMssp && address.host == kEmbedded) return no_files(code);
+    const bool is_core =
+        address.host == options_.core.uri && database_name(code, address) == options_.core.database;
+    if (!is_core) return {};
+    return Error(Code::kConflict,
+                 fmt::format("the database {} there is the core database", options_.core.database))
+        .detail({"db_name", "", "name another one: each tenant has its own"});
+}
+
+std::optional<Error> Tenants::left_behind() const {
+    if (!is_shared()) return std::nullopt;
+    const auto since = deps_.clock.steady() - followed_at_.load();
+    if (since <= kFollowTrust) return std::nullopt;
+    return Error(Code::kUnavailable,
+                 fmt::format("the core database has not answered for {} s: whether a tenant is "
+                             "still to be served is not known",
+                             std::chrono::duration_cast<std::chrono::seconds>(since).count()));
+}
+
+Result<void> Tenants::follow() {
+    const auto open = opened();
+    if (!open || !is_shared()) return {};
+    const std::lock_guard turn(following_);
+    const core::SteadyTime begun = deps_.clock.steady();
+    ZONA_TRY_VOID(follow_tenants(open));
+    followed_at_ = begun;
+    ZONA_TRY_VOID(files_->files()->key_ring().follow());
+    return {};
+}
+
+Result<void> Tenants::follow_tenants(const std::shared_ptr<Open>& open) {
+    auto changes =
+        wait_for<std::int64_t>([&](auto done) { open->registry->changes(std::move(done)); });
+    if (!changes) return changes.take_error();
+    if (open->seen != *changes) {
+        open->seen = *changes;
+        open->look_until = deps_.clock.steady() + kChangesSettle;
+    }
+    if (deps_.clock.steady() >= open->look_until) return {};
+    auto all =
+        wait_for<std::vector<Tenant>>([&](auto done) { open->registry->list(std::move(done)); });
+    if (!all) return all.take_error();
+    for (Tenant& tenant : *all) {
+        const News news = open->sessions->follow(tenant);
+        if (news == News::kNothingNew) continue;
+        heard_of(tenant);
+        if (news == News::kTaken) continue;
+        deps_.run_blocking([open, tenant = std::move(tenant)] { open->sessions->put(tenant); });
+    }
+    return {};
+}
+
+void Tenants::follow_until(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any woken;
+    bool failed = false;
+    while (!stop.stop_requested()) {
+        auto followed = follow();
+        if (!followed && !failed)
+            deps_.log.report("what other hosts have changed is not known", followed.error());
+        if (followed && failed) deps_.log.info("what other hosts have changed is known again");
+        failed = !followed;
+        std::unique_lock lock(mutex);
+        woken.wait_for(lock, stop, options_.follow_interval, [] { return false; });
+    }
+}
+
 Result<void> Tenants::open_databases(Open& made, const std::string& folder) {
+    store::MongoOptions mongo = options_.mongo;
+    if (!made.page_token_key.empty()) mongo.page_token_key = made.page_token_key;
     const auto open_mongo = [files = files_.get()](const store::MongoOptions& options) {
-        return files->open(options);
+        return files->open(options, tenant_collections());
     };
     if (options_.build_type == BuildType::kMssp) {
         made.databases = separate_databases(
             folder,
-            [files = files_.get()](const auto& path, std::string_view code) {
-                return files->open(path, code, tenant_collections());
+            [this](const auto& path,
+                   std::string_view code) -> Result<std::shared_ptr<store::Database>> {
+                if (is_shared()) return no_files(code);
+                return files_->open(path, code, tenant_collections());
             },
-            {.probe = store::probe_mongo, .open = open_mongo, .defaults = options_.mongo});
+            {.probe = store::probe_mongo, .open = open_mongo, .defaults = std::move(mongo)});
         if (pools_) made.databases = detail::watched_databases(std::move(made.databases), *pools_);
         return {};
     }
     std::shared_ptr<store::Database> shared;
-    if (options_.mongo.uri.empty()) {
+    if (mongo.uri.empty()) {
         ZONA_TRY(shared, files_->open(folder + "/shared.db", kCoreOwner, tenant_collections()));
     } else {
-        ZONA_TRY(shared, open_mongo(options_.mongo));
+        ZONA_TRY(shared, open_mongo(mongo));
     }
     if (pools_) shared = pools_->watch("shared", std::move(shared));
     made.shared = shared;
@@ -342,13 +509,7 @@ Result<void> Tenants::take_all_in(Open& open) {
     auto first = wait_for<std::optional<Tenant>>(
         [&](auto done) { open.registry->find(std::string(kDefaultTenant), std::move(done)); });
     if (!first) return first.take_error();
-    if (!first->has_value()) {
-        NewTenant wanted{.code = std::string(kDefaultTenant), .name = {}};
-        wanted.database.host = kEmbedded;
-        auto made = wait_for<Tenant>(
-            [&](auto done) { open.registry->create(std::move(wanted), std::move(done)); });
-        if (!made) return made.take_error();
-    }
+    if (!first->has_value()) ZONA_TRY_VOID(make_default(open));
     auto all =
         wait_for<std::vector<Tenant>>([&](auto done) { open.registry->list(std::move(done)); });
     if (!all) return all.take_error();
@@ -359,7 +520,19 @@ Result<void> Tenants::take_all_in(Open& open) {
     deps_.log.info("the connections were tried",
                    {{"ready", static_cast<std::int64_t>(report.ready)},
                     {"failed", static_cast<std::int64_t>(report.outages.size())}});
+    followed_at_ = deps_.clock.steady();
     return {};
+}
+
+Result<void> Tenants::make_default(Open& open) {
+    NewTenant wanted{.code = std::string(kDefaultTenant), .name = {}};
+    wanted.database.host = kEmbedded;
+    if (is_shared()) wanted.database = place_of(wanted.code);
+    auto made = wait_for<Tenant>(
+        [&](auto done) { open.registry->create(std::move(wanted), std::move(done)); });
+    // Another host may have been quicker.
+    if (made || (is_shared() && made.error().code() == Code::kConflict)) return {};
+    return made.take_error();
 }
 
 std::shared_ptr<Tenants::Open> Tenants::opened() const {
@@ -386,10 +559,12 @@ void Tenants::with_open(store::Callback<T> done, Use use) {
 void Tenants::create(NewTenant wanted, store::Callback<Tenant> done) {
     const bool is_placed = options_.build_type == BuildType::kMssp;
     if (wanted.database.host.empty()) {
-        DatabaseAddress place = options_.placement.address_of(is_placed ? wanted.code : "");
+        DatabaseAddress place = place_of(is_placed ? wanted.code : "");
         place.name = std::move(wanted.database.name);
         wanted.database = std::move(place);
     }
+    if (auto fits = check_shared(wanted.code, wanted.database); !fits)
+        return done(fits.take_error());
     if (is_mongo_host(wanted.database.host)) {
         // It would be stored and shown as it is.
         const Tenant probed{.code = wanted.code, .database = wanted.database};
@@ -494,8 +669,9 @@ void Tenants::with_files(
 }
 
 void Tenants::data_of(std::string_view code, store::Callback<TenantData> done) {
-    auto use = [code = std::string(code)](const std::shared_ptr<Open>& open,
-                                          store::Callback<TenantData> answer) {
+    auto use = [this, code = std::string(code)](const std::shared_ptr<Open>& open,
+                                                store::Callback<TenantData> answer) {
+        if (auto behind = left_behind()) return answer(*std::move(behind));
         open->sessions->find(code, std::move(answer));
     };
     with_open(std::move(done), std::move(use));
@@ -503,7 +679,9 @@ void Tenants::data_of(std::string_view code, store::Callback<TenantData> done) {
 
 std::optional<std::string> Tenants::problem() const {
     const std::lock_guard lock(mutex_);
-    return open_ ? std::nullopt : std::optional(problem_);
+    if (!open_) return problem_;
+    const auto behind = left_behind();
+    return behind ? std::optional(behind->message()) : std::nullopt;
 }
 
 std::shared_ptr<store::Database> Tenants::core() const {
@@ -535,7 +713,7 @@ Result<std::vector<Tenants::File>> Tenants::files_of(const std::string& owner) {
         out.push_back({std::move(path), std::move(settle)});
     };
     if (owner == kCoreOwner) {
-        add(options_.directory + "/core.db", open->core);
+        if (!is_shared()) add(options_.directory + "/core.db", open->core);
         const bool is_file = open->shared && options_.mongo.uri.empty();
         if (is_file) add(options_.directory + "/tenants/shared.db", open->shared);
         return out;
@@ -602,6 +780,8 @@ Result<Tenants::Parts> Tenants::parts() const {
                  .placement = &options_.placement,
                  .build_type = options_.build_type,
                  .directory = options_.directory,
+                 .instance = is_shared() ? options_.instance : std::string(),
+                 .others_time = options_.others_time,
                  .alive = open};
 }
 

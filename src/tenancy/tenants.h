@@ -14,7 +14,9 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/clock.h"
@@ -45,7 +47,21 @@ struct TenantsOptions {
     /// kSingleTenant, the shared database is there; a tenant's own has the address of its record.
     store::MongoOptions mongo{};
     Placement placement{};  ///< of new tenants without a database host
+    /// The core database, if it has a URI: in MongoDB, where several hosts can have it in common.
+    /// Then all tenants' databases are in MongoDB, those without a place at this server. Else it is
+    /// the file `core.db`.
+    store::MongoOptions core{};
+    std::string instance{};                        ///< what tells this host from others
+    std::chrono::milliseconds follow_interval{0};  ///< between two follow() by itself; 0: none
+    /// After which no other host serves a tenant that is not active: kFollowTrust, and time for
+    /// what was begun before. For tests.
+    std::chrono::milliseconds others_time{60'000};
 };
+
+/// How often a host looks for what others have changed.
+inline constexpr std::chrono::seconds kFollowInterval{2};
+/// How long a host serves tenants that it could not look.
+inline constexpr std::chrono::seconds kFollowTrust{20};
 
 /// Tenants whose databases are probed at the same time when they are taken in.
 inline constexpr std::size_t kProbesAtOnce = 16;
@@ -119,6 +135,14 @@ class Tenants {
     /// One tenant's documents: as SessionMap::find().
     void data_of(std::string_view code, store::Callback<TenantData> done);
 
+    /// Whether other hosts may have the same core database.
+    bool is_shared() const { return !options_.core.uri.empty(); }
+    /// Takes in what other hosts have changed of tenants and keys; nothing unless is_shared().
+    /// Tenants that are not served any more are not, when it returns. Without it for kFollowTrust
+    /// no tenant's documents are given, and problem() says so. Blocks. Errors: those of the core
+    /// database and of KeyRing::follow().
+    core::Result<void> follow();
+
     /// The core database, for what else has documents there, its queries measured; null unless
     /// open() has succeeded.
     std::shared_ptr<store::Database> core() const;
@@ -167,6 +191,9 @@ class Tenants {
         const Placement* placement = nullptr;
         BuildType build_type = BuildType::kMssp;
         std::string directory;
+        /// What tells this host from others on the same core database; empty: there are none.
+        std::string instance;
+        std::chrono::milliseconds others_time{0};  ///< as TenantsOptions has it
         std::shared_ptr<const void> alive;
     };
     /// Waits until open() has ended; blocks. Errors: kUnavailable, with the reason, if it failed.
@@ -189,6 +216,14 @@ class Tenants {
     std::shared_ptr<Open> opened() const;
     void serve(const std::shared_ptr<Open>& open, Tenant tenant, store::Callback<Tenant> done);
     core::Result<std::shared_ptr<Open>> try_to_open();
+    core::Result<void> check_place() const;
+    core::Result<std::shared_ptr<store::Database>> open_core(Open& made);
+    core::Result<void> make_default(Open& open);
+    DatabaseAddress place_of(const std::string& code) const;
+    core::Result<void> check_shared(const std::string& code, const DatabaseAddress& address) const;
+    std::optional<core::Error> left_behind() const;
+    core::Result<void> follow_tenants(const std::shared_ptr<Open>& open);
+    void follow_until(const std::stop_token& stop);
     core::Result<void> open_databases(Open& made, const std::string& folder);
     core::Result<void> take_all_in(Open& open);
     void watch_over(const Open& made);
@@ -212,10 +247,18 @@ class Tenants {
     std::string problem_ = "the tenants' data is being opened";
     std::vector<std::move_only_function<void()>> waiting_;  // kOpening
     std::set<std::string, std::less<>> backup_schedules_;   // tenants that have one
+    // Of a core database that is shared.
+    std::mutex following_;  // held over a follow()
+    std::atomic<core::SteadyTime> followed_at_{};
+    std::jthread follower_;  // last: it uses the others
 };
 
 /// Whose keys the core database is encrypted under, and the shared one. No tenant has this code.
 inline constexpr std::string_view kCoreOwner = "core";
+
+/// Whose key signs page tokens where several hosts have to take each other's. No tenant has this
+/// code.
+inline constexpr std::string_view kPageTokenOwner = "page tokens";
 
 /// The collections that every tenant has. Source: TEN-08, TEN-09, GAP-39.
 std::vector<const store::CollectionSpec*> tenant_collections();

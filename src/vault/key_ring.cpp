@@ -14,7 +14,6 @@
 #include "core/text.h"
 #include "core/time_format.h"
 #include "crypto/hash.h"
-#include "os/fd.h"
 #include "vault/detail/ring_file.h"
 
 namespace zona::vault {
@@ -28,21 +27,74 @@ using detail::WrappedKey;
 using detail::WrappedKeys;
 
 constexpr std::string_view kMacContext = "zona ring mac 1";
-constexpr std::size_t kMostBytes = std::size_t{64} << 20U;
 constexpr std::size_t kMostName = 256;
+/// Between two looks for the same key, or tenant, that is not known; and how many of these are
+/// remembered.
+constexpr std::chrono::seconds kLookAgain(1);
+constexpr std::size_t kMostMissed = 1000;
+
+using Previous = RingStorage::Previous;
+
+/// What a tenant's keys ask of the ring that they are in.
+class Source {
+  public:
+    virtual ~Source() = default;
+    /// Errors: kUnavailable: somebody may have a newer key by now.
+    virtual Result<void> is_up_to_date() const = 0;
+    /// Takes in what others have changed, if somebody else can, since `what` is not known. Errors:
+    /// those of reading; then it may be there.
+    virtual Result<void> look_for(const std::string& what) = 0;
+};
 
 /// The keys of one tenant in memory.
 class TenantKeys final : public DataKeys {
   public:
-    explicit TenantKeys(std::string tenant) : tenant_(std::move(tenant)) {}
+    TenantKeys(std::string tenant, std::weak_ptr<Source> source)
+        : tenant_(std::move(tenant)), source_(std::move(source)) {}
 
     Result<KeyId> current() const override {
         const KeyId id = current_.load(std::memory_order_acquire);
-        if (id != KeyId{}) return id;
-        return erased();
+        if (id == KeyId{}) return erased();
+        if (const auto source = source_.lock()) ZONA_TRY_VOID(source->is_up_to_date());
+        return id;
     }
 
     Result<crypto::Key> get(KeyId id) const override {
+        auto key = find(id);
+        if (key || key.error().code() != Code::kNotFound) return key;
+        const auto source = source_.lock();
+        if (!source) return key;
+        ZONA_TRY_VOID(source->look_for(fmt::format("key {:08x}", std::to_underlying(id))));
+        return find(id);
+    }
+
+    bool is_erased() const { return current_.load(std::memory_order_acquire) == KeyId{}; }
+    /// When the present key became the current one here.
+    core::SteadyTime current_since() const {
+        const std::shared_lock lock(mutex_);
+        return since_;
+    }
+    bool has(KeyId id) const {
+        const std::shared_lock lock(mutex_);
+        return keys_.contains(id);
+    }
+
+    void add(KeyId id, crypto::Key key) {
+        const std::scoped_lock lock(mutex_);
+        keys_.emplace(id, std::move(key));
+    }
+    /// Forgets all but those of `kept`, the last of which is the current one from now on.
+    void keep(const std::vector<WrappedKey>& kept, core::SteadyTime now) {
+        const std::scoped_lock lock(mutex_);
+        const KeyId current = kept.empty() ? KeyId{} : kept.back().id;
+        if (current_.exchange(current, std::memory_order_acq_rel) != current) since_ = now;
+        std::erase_if(keys_, [&](const auto& one) {
+            return std::ranges::find(kept, one.first, &WrappedKey::id) == kept.end();
+        });
+    }
+
+  private:
+    Result<crypto::Key> find(KeyId id) const {
         const std::shared_lock lock(mutex_);
         const auto found = keys_.find(id);
         if (found != keys_.end()) return found->second.clone();
@@ -53,43 +105,17 @@ class TenantKeys final : public DataKeys {
                                  tenant_, std::to_underlying(id)));
     }
 
-    void add(KeyId id, crypto::Key key) {
-        const std::scoped_lock lock(mutex_);
-        keys_.emplace(id, std::move(key));
-        current_.store(id, std::memory_order_release);
-    }
-    void remove(KeyId id) {
-        const std::scoped_lock lock(mutex_);
-        keys_.erase(id);
-    }
-    void clear() {
-        const std::scoped_lock lock(mutex_);
-        current_ = KeyId{};
-        keys_.clear();
-    }
-
-  private:
     Error erased() const {
         return Error(Code::kNotFound, fmt::format("the keys of tenant '{}' were erased", tenant_));
     }
 
     const std::string tenant_;
+    const std::weak_ptr<Source> source_;
     std::atomic<KeyId> current_{KeyId{}};
     mutable std::shared_mutex mutex_;
     std::map<KeyId, crypto::Key> keys_;  // guarded by mutex_
+    core::SteadyTime since_{};           // guarded by mutex_
 };
-
-std::string previous_of(const std::string& file) {
-    return file + ".previous";
-}
-
-/// The text of a file; nullopt when there is none.
-Result<std::optional<std::string>> read_if_there(const std::string& file) {
-    auto text = os::read_file(file, kMostBytes);
-    if (text) return std::optional(std::move(*text));
-    if (text.error().code() == Code::kNotFound) return std::optional<std::string>{};
-    return text.take_error();
-}
 
 /// A ring that was read, is genuine and can be unwrapped.
 struct Genuine {
@@ -112,13 +138,13 @@ Result<Genuine> verify(std::string_view text, RootKeyProvider& provider) {
 }
 
 /// What can be done about a ring that is not there or damaged.
-std::string advice(const std::string& file, RootKeyProvider& provider) {
-    const std::string previous = previous_of(file);
-    const auto text = read_if_there(previous);
-    if (!text || !*text) return "restore it from a backup";
-    const auto genuine = verify(**text, provider);
-    if (!genuine)
-        return fmt::format("{} cannot be used either; restore it from a backup", previous);
+std::string advice(RingStorage& storage, RootKeyProvider& provider) {
+    const auto previous = storage.previous();
+    if (!previous || !*previous) return "restore it from a backup";
+    const auto genuine = verify((*previous)->text, provider);
+    if (!genuine) {
+        return fmt::format("{} cannot be used either; restore it from a backup", (*previous)->name);
+    }
     core::SystemTime newest{};
     for (const WrappedKeys& tenant : genuine->image.tenants) {
         for (const WrappedKey& key : tenant.keys)
@@ -127,78 +153,170 @@ std::string advice(const std::string& file, RootKeyProvider& provider) {
     return fmt::format(
         "restore it from a backup; or copy {} over it, which is good and has {} "
         "tenants: what was encrypted under keys made since {} would be lost",
-        previous, genuine->image.tenants.size(), core::to_rfc3339(newest));
+        (*previous)->name, genuine->image.tenants.size(), core::to_rfc3339(newest));
+}
+
+/// The ring of a text. Errors say what to do.
+Result<Genuine> verified(RingStorage& storage, std::string_view text, RootKeyProvider& provider) {
+    auto ring = verify(text, provider);
+    if (ring) return ring;
+    const bool damaged = ring.error().code() == Code::kConflict;
+    auto error = std::move(ring.take_error())
+                     .context(fmt::format("the key ring {} cannot be used", storage.name()));
+    if (damaged) {
+        error.detail({.where = storage.name(),
+                      .problem = error.message(),
+                      .hint = advice(storage, provider)});
+    }
+    return error;
 }
 
 bool has_key(const WrappedKeys& tenant, KeyId id) {
     return std::ranges::find(tenant.keys, id, &WrappedKey::id) != tenant.keys.end();
 }
 
-/// What happens to the previous generation with a change.
-enum class Previous : std::uint8_t { kKept, kReplaced };
-
 }  // namespace
 
-struct KeyRing::Body {
-    Body(std::string path, Genuine ring, Surroundings around)
-        : file(std::move(path)),
-          surroundings(around),
-          image(std::move(ring.image)),
-          root(std::move(ring.root)),
-          mac_key(std::move(ring.mac_key)) {}
+struct KeyRing::Body final : Source {
+    Body(std::unique_ptr<RingStorage> place, RootKeyProvider& root_keys, Surroundings around)
+        : storage(std::move(place)), provider(root_keys), surroundings(around) {}
 
-    Result<void> unwrap_all() {
-        for (const WrappedKeys& tenant : image.tenants) {
-            auto keys = std::make_shared<TenantKeys>(tenant.tenant);
+    Result<void> is_up_to_date() const override {
+        if (!storage->is_shared()) return {};
+        const std::scoped_lock lock(mutex);
+        if (surroundings.clock.steady() - read_at <= kRingTrust) return {};
+        return Error(Code::kUnavailable,
+                     "the key ring that all hosts share could not be read for long: nothing new is "
+                     "encrypted until it can be");
+    }
+
+    Result<void> look_for(const std::string& what) override {
+        if (!storage->is_shared()) return {};
+        const std::scoped_lock turn(changing);
+        const core::SteadyTime now = surroundings.clock.steady();
+        const auto before = missed.find(what);
+        if (before != missed.end() && now - before->second < kLookAgain) return {};
+        if (auto followed = follow(); !followed)
+            return followed.take_error().context(fmt::format("looking for {}", what));
+        if (missed.size() >= kMostMissed) missed.clear();
+        missed[what] = now;
+        return {};
+    }
+
+    /// Takes in what is stored, if it is another generation. The caller holds `changing`.
+    Result<bool> follow() {
+        ZONA_TRY(const auto stored, storage->read());
+        if (!stored) {
+            return Error(Code::kConflict, fmt::format("the key ring {} is gone", storage->name()))
+                .detail({storage->name(), "", "restore it from a backup"});
+        }
+        if (stored->generation == generation) {
+            note(read_at);
+            return false;
+        }
+        ZONA_TRY_VOID(take(*stored));
+        return true;
+    }
+
+    /// Puts what was read in force.
+    Result<void> take(const RingStorage::Stored& stored) {
+        ZONA_TRY(Genuine ring, verified(*storage, stored.text, provider));
+        root = std::move(ring.root);
+        mac_key.emplace(std::move(ring.mac_key));
+        ZONA_TRY_VOID(enforce(std::move(ring.image)));
+        generation = stored.generation;
+        note(read_at);
+        return {};
+    }
+
+    /// A key that was just made.
+    struct Made {
+        std::string tenant;
+        KeyId id;
+        crypto::Key key;
+    };
+
+    /// Makes the keys in memory those of `next`, which is stored. What cannot be unwrapped leaves
+    /// them as they were.
+    Result<void> enforce(RingImage next, std::optional<Made> made = {}) {
+        struct Fresh {
+            std::shared_ptr<TenantKeys> keys;
+            KeyId id;
+            crypto::Key key;
+        };
+        std::vector<Fresh> fresh;
+        std::map<std::string, std::shared_ptr<TenantKeys>, std::less<>> all;
+        for (const WrappedKeys& tenant : next.tenants) {
+            auto keys = keys_of(tenant.tenant);
+            if (!keys) keys = std::make_shared<TenantKeys>(tenant.tenant, self);
+            all.emplace(tenant.tenant, keys);
             for (const WrappedKey& key : tenant.keys) {
+                if (keys->has(key.id)) continue;
+                if (made && made->tenant == tenant.tenant && made->id == key.id) {
+                    fresh.push_back({keys, key.id, std::move(made->key)});
+                    continue;
+                }
                 ZONA_TRY(crypto::Key plain,
                          root->unwrap(key.wrapped, detail::wrap_context(tenant.tenant, key.id)));
-                keys->add(key.id, std::move(plain));
+                fresh.push_back({keys, key.id, std::move(plain)});
             }
-            tenants.emplace(tenant.tenant, std::move(keys));
         }
-        return {};
-    }
-
-    /// Puts `changed` on the disk and in force; nothing changes when it fails. The caller holds
-    /// `changing`.
-    Result<void> commit(RingImage changed, Previous previous) {
-        const std::string text = detail::render_ring(changed, mac_key);
-        // What is to be forgotten leaves the previous generation first: a crash in between leaves
-        // the change undone, and not half done.
-        if (previous == Previous::kReplaced) {
-            ZONA_TRY_VOID(os::replace_file(previous_of(file), text, 0600));
-        } else {
-            ZONA_TRY(const auto old, read_if_there(file));
-            if (old) ZONA_TRY_VOID(os::replace_file(previous_of(file), *old, 0600));
-        }
-        ZONA_TRY_VOID(os::replace_file(file, text, 0600));
         const std::scoped_lock lock(mutex);
-        image = std::move(changed);
+        for (Fresh& one : fresh)
+            one.keys->add(one.id, std::move(one.key));
+        const core::SteadyTime now = surroundings.clock.steady();
+        for (const WrappedKeys& tenant : next.tenants)
+            all.find(tenant.tenant)->second->keep(tenant.keys, now);
+        image = std::move(next);
+        tenants = std::move(all);
         return {};
     }
 
-    KeyId new_id() const {
+    /// Stores what `make` does to the newest ring, and puts it in force, then calls `then`;
+    /// nothing changes when it fails. Where others change the ring too it is made again from what
+    /// they have left. `make` gives a Result of the new key, if there is one.
+    template <class Make, class Then>
+    Result<KeyId> change(Previous previous, Make make, Then then) {
+        const std::scoped_lock turn(changing);
+        for (;;) {
+            if (storage->is_shared()) ZONA_TRY_VOID(follow());
+            RingImage changed = copy();
+            ZONA_TRY(std::optional<Made> made, make(changed));
+            auto stored =
+                storage->replace(generation, detail::render_ring(changed, *mac_key), previous);
+            const bool overtaken = !stored && stored.error().code() == Code::kConflict;
+            if (overtaken && storage->is_shared()) continue;
+            if (!stored) return stored.take_error();
+            generation = *stored;
+            note(read_at);
+            const KeyId id = made ? made->id : KeyId{};
+            ZONA_TRY_VOID(enforce(std::move(changed), std::move(made)));
+            ZONA_TRY_VOID(then());
+            return id;
+        }
+    }
+    template <class Make>
+    Result<KeyId> change(Previous previous, Make make) {
+        return change(previous, std::move(make), [] { return Result<void>(); });
+    }
+
+    KeyId new_id(const RingImage& ring) const {
         for (;;) {
             const KeyId id{static_cast<std::uint32_t>(surroundings.random.next())};
             const bool taken = std::ranges::any_of(
-                image.tenants, [id](const WrappedKeys& tenant) { return has_key(tenant, id); });
+                ring.tenants, [id](const WrappedKeys& tenant) { return has_key(tenant, id); });
             if (id != KeyId{} && !taken) return id;
         }
     }
 
-    /// A new key at the end of `tenant`, in `changed`.
-    struct Made {
-        KeyId id;
-        crypto::Key key;
-    };
-    Result<Made> make_key(WrappedKeys& tenant) {
-        const KeyId id = new_id();
+    /// A new key at the end of `tenant`, which is in `ring`.
+    Result<std::optional<Made>> make_key(const RingImage& ring, WrappedKeys& tenant) {
+        const KeyId id = new_id(ring);
         crypto::Key key = crypto::Key::random(surroundings.random);
         ZONA_TRY(std::string wrapped, root->wrap(key, detail::wrap_context(tenant.tenant, id)));
         const auto now = std::chrono::floor<std::chrono::milliseconds>(surroundings.clock.system());
         tenant.keys.push_back({.id = id, .made_at = now, .wrapped = std::move(wrapped)});
-        return Made{.id = id, .key = std::move(key)};
+        return std::optional(Made{.tenant = tenant.tenant, .id = id, .key = std::move(key)});
     }
 
     RingImage copy() const {
@@ -212,14 +330,24 @@ struct KeyRing::Body {
         return found == tenants.end() ? nullptr : found->second;
     }
 
-    const std::string file;
+    void note(core::SteadyTime& moment) {
+        const std::scoped_lock lock(mutex);
+        moment = surroundings.clock.steady();
+    }
+
+    const std::unique_ptr<RingStorage> storage;
+    RootKeyProvider& provider;
     const Surroundings surroundings;
-    std::mutex changing;       // held over a whole change, disk included
-    mutable std::mutex mutex;  // guards image and tenants, for moments
-    RingImage image;           // changes only under `changing`, too
+    std::weak_ptr<Source> self;  // what keys ask; of none in a file
+    std::mutex changing;         // held over a whole change, storage included
+    mutable std::mutex mutex;    // guards the next three, for moments
+    RingImage image;             // changes only under `changing`, too
     std::map<std::string, std::shared_ptr<TenantKeys>, std::less<>> tenants;
-    std::unique_ptr<RootKey> root;  // under `changing`
-    crypto::Key mac_key;            // under `changing`
+    core::SteadyTime read_at{};                      // when what is stored was last seen to be this
+    std::map<std::string, core::SteadyTime> missed;  // under `changing`; who was looked for when
+    std::int64_t generation = 0;                     // under `changing`; of what is in force
+    std::unique_ptr<RootKey> root;                   // under `changing`
+    std::optional<crypto::Key> mac_key;              // under `changing`
 };
 
 namespace {
@@ -249,62 +377,85 @@ std::vector<DataKeyInfo> told_of(const WrappedKeys& tenant) {
 
 }  // namespace
 
-KeyRing::KeyRing(std::unique_ptr<Body> body) : body_(std::move(body)) {}
+KeyRing::KeyRing(std::shared_ptr<Body> body) : body_(std::move(body)) {}
 KeyRing::~KeyRing() = default;
+
+Result<std::unique_ptr<KeyRing>> KeyRing::create(std::unique_ptr<RingStorage> storage,
+                                                 RootKeyProvider& provider,
+                                                 Surroundings surroundings) {
+    ZONA_TRY(const auto there, storage->read());
+    ZONA_TRY(const auto previous, storage->previous());
+    if (there || previous) {
+        return Error(Code::kConflict,
+                     fmt::format("{} is there already; a new key ring beside it would make what "
+                                 "was encrypted under it unreadable",
+                                 there ? storage->name() : previous->name));
+    }
+    auto body = std::make_shared<Body>(std::move(storage), provider, surroundings);
+    if (body->storage->is_shared()) body->self = body;
+    ZONA_TRY(body->root, provider.make());
+    body->mac_key.emplace(crypto::Key::random(surroundings.random));
+    ZONA_TRY(std::string wrapped, body->root->wrap(*body->mac_key, kMacContext));
+    RingImage image{.root = body->root->id(), .mac_key = std::move(wrapped), .tenants = {}};
+    auto stored =
+        body->storage->replace(0, detail::render_ring(image, *body->mac_key), Previous::kKept);
+    if (!stored && body->storage->is_shared() && stored.error().code() == Code::kConflict)
+        return Error(Code::kUnavailable, "another host is making the key ring: open that one");
+    ZONA_TRY(body->generation, std::move(stored));
+    body->note(body->read_at);
+    ZONA_TRY_VOID(body->enforce(std::move(image)));
+    return std::unique_ptr<KeyRing>(new KeyRing(std::move(body)));
+}
+
+Result<std::unique_ptr<KeyRing>> KeyRing::open(std::unique_ptr<RingStorage> storage,
+                                               RootKeyProvider& provider,
+                                               Surroundings surroundings) {
+    ZONA_TRY(const auto stored, storage->read());
+    if (!stored) {
+        ZONA_TRY(const auto previous, storage->previous());
+        if (!previous)
+            return Error(Code::kNotFound, fmt::format("there is no key ring {}", storage->name()));
+        return Error(Code::kConflict, fmt::format("the key ring {} is missing: {}", storage->name(),
+                                                  advice(*storage, provider)));
+    }
+    auto body = std::make_shared<Body>(std::move(storage), provider, surroundings);
+    if (body->storage->is_shared()) body->self = body;
+    ZONA_TRY_VOID(body->take(*stored));
+    return std::unique_ptr<KeyRing>(new KeyRing(std::move(body)));
+}
 
 Result<std::unique_ptr<KeyRing>> KeyRing::create(std::string file, RootKeyProvider& provider,
                                                  Surroundings surroundings) {
-    for (const std::string& path : {file, previous_of(file)}) {
-        ZONA_TRY(const auto there, os::stat_path(path));
-        if (there) {
-            return Error(
-                Code::kConflict,
-                fmt::format("{} is there already; a new key ring beside it would make what "
-                            "was encrypted under it unreadable",
-                            path));
-        }
-    }
-    ZONA_TRY(std::unique_ptr<RootKey> root, provider.make());
-    crypto::Key mac_key = crypto::Key::random(surroundings.random);
-    ZONA_TRY(std::string wrapped, root->wrap(mac_key, kMacContext));
-    RingImage image{.root = root->id(), .mac_key = std::move(wrapped), .tenants = {}};
-    auto body = std::make_unique<Body>(
-        std::move(file),
-        Genuine{.image = image, .root = std::move(root), .mac_key = std::move(mac_key)},
-        surroundings);
-    ZONA_TRY_VOID(body->commit(std::move(image), Previous::kKept));
-    return std::unique_ptr<KeyRing>(new KeyRing(std::move(body)));
+    return create(ring_file(std::move(file)), provider, surroundings);
 }
 
 Result<std::unique_ptr<KeyRing>> KeyRing::open(std::string file, RootKeyProvider& provider,
                                                Surroundings surroundings) {
-    ZONA_TRY(const auto text, read_if_there(file));
-    if (!text) {
-        ZONA_TRY(const auto previous, os::stat_path(previous_of(file)));
-        if (!previous) return Error(Code::kNotFound, fmt::format("there is no key ring {}", file));
-        return Error(Code::kConflict,
-                     fmt::format("the key ring {} is missing: {}", file, advice(file, provider)));
-    }
-    auto ring = verify(*text, provider);
-    if (!ring) {
-        const bool damaged = ring.error().code() == Code::kConflict;
-        auto error = std::move(ring.take_error())
-                         .context(fmt::format("the key ring {} cannot be used", file));
-        if (damaged)
-            error.detail(
-                {.where = file, .problem = error.message(), .hint = advice(file, provider)});
-        return error;
-    }
-    auto body = std::make_unique<Body>(std::move(file), std::move(*ring), surroundings);
-    ZONA_TRY_VOID(body->unwrap_all());
-    return std::unique_ptr<KeyRing>(new KeyRing(std::move(body)));
+    return open(ring_file(std::move(file)), provider, surroundings);
+}
+
+Result<bool> KeyRing::follow() {
+    if (!body_->storage->is_shared()) return false;
+    const std::scoped_lock turn(body_->changing);
+    return body_->follow();
+}
+
+bool KeyRing::is_settled(std::string_view tenant) const {
+    if (!body_->storage->is_shared()) return true;
+    const std::shared_ptr<TenantKeys> keys = body_->keys_of(tenant);
+    return keys && body_->surroundings.clock.steady() - keys->current_since() >= kRingSettles;
 }
 
 Result<std::shared_ptr<const DataKeys>> KeyRing::tenant(std::string_view tenant) const {
-    const std::shared_ptr<TenantKeys> keys = body_->keys_of(tenant);
+    std::shared_ptr<TenantKeys> keys = body_->keys_of(tenant);
+    if (keys == nullptr) {
+        ZONA_TRY_VOID(body_->look_for(fmt::format("the keys of tenant '{}'", tenant)));
+        keys = body_->keys_of(tenant);
+    }
     if (keys == nullptr) return unknown(tenant);
-    if (auto current = keys->current(); !current) return current.take_error();
-    return std::shared_ptr<const DataKeys>(keys);
+    if (keys->is_erased())
+        return Error(Code::kNotFound, fmt::format("the keys of tenant '{}' were erased", tenant));
+    return std::shared_ptr<const DataKeys>(std::move(keys));
 }
 
 Result<std::vector<DataKeyInfo>> KeyRing::keys(std::string_view tenant) const {
@@ -346,85 +497,89 @@ Result<KeyId> KeyRing::add_tenant(std::string_view tenant) {
         return Error(Code::kInvalidArgument,
                      fmt::format("a tenant's name is 1 to {} bytes of UTF-8", kMostName));
     }
-    const std::scoped_lock changing(body_->changing);
-    RingImage changed = body_->copy();
-    const auto found = std::ranges::find(changed.tenants, tenant, &WrappedKeys::tenant);
-    if (found != changed.tenants.end()) {
-        return Error(Code::kConflict,
-                     fmt::format("tenant '{}' {}", tenant,
-                                 found->erased_at ? "had keys, which were erased; take another name"
-                                                  : "has keys already"));
-    }
-    changed.tenants.push_back({.tenant = std::string(tenant), .keys = {}, .erased_at = {}});
-    ZONA_TRY(Body::Made made, body_->make_key(changed.tenants.back()));
-    ZONA_TRY_VOID(body_->commit(std::move(changed), Previous::kKept));
-    auto keys = std::make_shared<TenantKeys>(std::string(tenant));
-    keys->add(made.id, std::move(made.key));
-    const std::scoped_lock lock(body_->mutex);
-    body_->tenants.emplace(tenant, std::move(keys));
-    return made.id;
+    return body_->change(
+        Previous::kKept, [&](RingImage& ring) -> Result<std::optional<Body::Made>> {
+            const auto found = std::ranges::find(ring.tenants, tenant, &WrappedKeys::tenant);
+            if (found != ring.tenants.end()) {
+                return Error(
+                    Code::kConflict,
+                    fmt::format("tenant '{}' {}", tenant,
+                                found->erased_at ? "had keys, which were erased; take another name"
+                                                 : "has keys already"));
+            }
+            ring.tenants.push_back({.tenant = std::string(tenant), .keys = {}, .erased_at = {}});
+            return body_->make_key(ring, ring.tenants.back());
+        });
 }
 
 Result<KeyId> KeyRing::rotate(std::string_view tenant) {
-    const std::scoped_lock changing(body_->changing);
-    RingImage changed = body_->copy();
-    ZONA_TRY(WrappedKeys* const found, find_in(changed, tenant));
-    ZONA_TRY(Body::Made made, body_->make_key(*found));
-    ZONA_TRY_VOID(body_->commit(std::move(changed), Previous::kKept));
-    body_->keys_of(tenant)->add(made.id, std::move(made.key));
-    return made.id;
+    return body_->change(Previous::kKept,
+                         [&](RingImage& ring) -> Result<std::optional<Body::Made>> {
+                             ZONA_TRY(WrappedKeys* const found, find_in(ring, tenant));
+                             return body_->make_key(ring, *found);
+                         });
 }
 
 Result<void> KeyRing::retire(std::string_view tenant, KeyId key) {
-    const std::scoped_lock changing(body_->changing);
-    RingImage changed = body_->copy();
-    ZONA_TRY(WrappedKeys* const found, find_in(changed, tenant));
-    if (found->keys.back().id == key) {
-        return Error(Code::kConflict,
-                     fmt::format("key {:08x} is the one that tenant '{}' writes with; rotate first",
-                                 std::to_underlying(key), tenant));
-    }
-    if (std::erase_if(found->keys, [key](const WrappedKey& one) { return one.id == key; }) == 0) {
-        return Error(Code::kNotFound,
-                     fmt::format("tenant '{}' has no key {:08x}", tenant, std::to_underlying(key)));
-    }
-    ZONA_TRY_VOID(body_->commit(std::move(changed), Previous::kReplaced));
-    body_->keys_of(tenant)->remove(key);
+    const auto retire = [&](RingImage& ring) -> Result<std::optional<Body::Made>> {
+        ZONA_TRY(WrappedKeys* const found, find_in(ring, tenant));
+        if (found->keys.back().id == key) {
+            return Error(
+                Code::kConflict,
+                fmt::format("key {:08x} is the one that tenant '{}' writes with; rotate first",
+                            std::to_underlying(key), tenant));
+        }
+        const auto gone =
+            std::erase_if(found->keys, [key](const WrappedKey& one) { return one.id == key; });
+        if (gone == 0) {
+            return Error(Code::kNotFound, fmt::format("tenant '{}' has no key {:08x}", tenant,
+                                                      std::to_underlying(key)));
+        }
+        return std::optional<Body::Made>();
+    };
+    ZONA_TRY_VOID(body_->change(Previous::kReplaced, retire));
     return {};
 }
 
 Result<void> KeyRing::erase(std::string_view tenant) {
-    const std::scoped_lock changing(body_->changing);
-    RingImage changed = body_->copy();
-    const auto found = std::ranges::find(changed.tenants, tenant, &WrappedKeys::tenant);
-    if (found == changed.tenants.end()) return unknown(tenant);
-    found->keys.clear();
-    if (!found->erased_at) {
-        found->erased_at =
-            std::chrono::floor<std::chrono::milliseconds>(body_->surroundings.clock.system());
-    }
-    // In memory whatever the disk says: who asks for this wants no more of it to be read.
-    body_->keys_of(tenant)->clear();
-    return body_->commit(std::move(changed), Previous::kReplaced);
+    const auto erase = [&](RingImage& ring) -> Result<std::optional<Body::Made>> {
+        const auto found = std::ranges::find(ring.tenants, tenant, &WrappedKeys::tenant);
+        if (found == ring.tenants.end()) return unknown(tenant);
+        found->keys.clear();
+        if (!found->erased_at) {
+            found->erased_at =
+                std::chrono::floor<std::chrono::milliseconds>(body_->surroundings.clock.system());
+        }
+        // In memory whatever the disk says: who asks for this wants no more of it to be read.
+        if (const auto keys = body_->keys_of(tenant))
+            keys->keep({}, body_->surroundings.clock.steady());
+        return std::optional<Body::Made>();
+    };
+    ZONA_TRY_VOID(body_->change(Previous::kReplaced, erase));
+    return {};
 }
 
 Result<void> KeyRing::rotate_root(RootKeyProvider& provider) {
-    const std::scoped_lock changing(body_->changing);
     ZONA_TRY(std::unique_ptr<RootKey> root, provider.make());
-    RingImage changed = body_->copy();
-    changed.root = root->id();
-    ZONA_TRY(changed.mac_key, root->wrap(body_->mac_key, kMacContext));
-    for (WrappedKeys& tenant : changed.tenants) {
-        for (WrappedKey& key : tenant.keys) {
-            const std::string context = detail::wrap_context(tenant.tenant, key.id);
-            ZONA_TRY(const crypto::Key plain, body_->root->unwrap(key.wrapped, context));
-            ZONA_TRY(key.wrapped, root->wrap(plain, context));
+    const auto wrap_anew = [&](RingImage& ring) -> Result<std::optional<Body::Made>> {
+        ring.root = root->id();
+        ZONA_TRY(ring.mac_key, root->wrap(*body_->mac_key, kMacContext));
+        for (WrappedKeys& tenant : ring.tenants) {
+            for (WrappedKey& key : tenant.keys) {
+                const std::string context = detail::wrap_context(tenant.tenant, key.id);
+                ZONA_TRY(const crypto::Key plain, body_->root->unwrap(key.wrapped, context));
+                ZONA_TRY(key.wrapped, root->wrap(plain, context));
+            }
         }
-    }
-    const std::string id = root->id();
-    ZONA_TRY_VOID(body_->commit(std::move(changed), Previous::kReplaced));
-    body_->root = std::move(root);
-    return provider.keep_only(id);
+        return std::optional<Body::Made>();
+    };
+    const auto forget_old = [&]() -> Result<void> {
+        const std::string id = root->id();
+        body_->root = std::move(root);
+        return provider.keep_only(id);
+    };
+    ZONA_TRY_VOID(body_->change(Previous::kReplaced, wrap_anew, forget_old));
+    return {};
 }
 
 }  // namespace zona::vault

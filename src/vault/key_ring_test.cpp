@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -273,6 +275,169 @@ TEST_F(KeyRingTest, AChangeThatCannotBeWrittenIsNotInForce) {
     fs::remove(ring_ + ".tmp");
     EXPECT_TRUE(ring->rotate("acme").has_value());
     EXPECT_TRUE(open().has_value());
+}
+
+/// A place that several hosts share, with one document for each version of a ring.
+struct SharedPlace {
+    std::mutex mutex;
+    std::optional<RingStorage::Stored> stored;  // guarded by mutex
+    std::atomic<bool> is_away = false;
+    std::atomic<int> reads = 0;
+};
+
+class SharedStorage final : public RingStorage {
+  public:
+    explicit SharedStorage(SharedPlace& place) : place_(place) {}
+    const std::string& name() const override { return name_; }
+    bool is_shared() const override { return true; }
+    core::Result<std::optional<Stored>> read() override {
+        if (place_.is_away) return core::Error(Code::kUnavailable, "nobody answers");
+        ++place_.reads;
+        const std::scoped_lock lock(place_.mutex);
+        return place_.stored;
+    }
+    core::Result<std::int64_t> replace(std::int64_t before, const std::string& text,
+                                       Previous) override {
+        if (place_.is_away) return core::Error(Code::kUnavailable, "nobody answers");
+        const std::scoped_lock lock(place_.mutex);
+        const std::int64_t there = place_.stored ? place_.stored->generation : 0;
+        if (there != before) return core::Error(Code::kConflict, "another version");
+        place_.stored = Stored{.text = text, .generation = before + 1};
+        return before + 1;
+    }
+
+  private:
+    SharedPlace& place_;
+    const std::string name_ = "the shared ring";
+};
+
+class SharedRingTest : public KeyRingTest {
+  protected:
+    SharedRingTest() { clock_.advance(std::chrono::hours(1)); }
+    std::unique_ptr<KeyRing> open_shared() {
+        return KeyRing::open(std::make_unique<SharedStorage>(place_), *roots_, around_).value();
+    }
+
+    SharedPlace place_;
+    std::unique_ptr<KeyRing> a_ =
+        KeyRing::create(std::make_unique<SharedStorage>(place_), *roots_, around_).value();
+    std::unique_ptr<KeyRing> b_ = open_shared();
+};
+
+// SEC-06, SEC-07
+TEST_F(SharedRingTest, ChangesOfTwoHostsAtOnceLoseNoKey) {
+    ASSERT_TRUE(a_->add_tenant("acme").has_value());
+    constexpr int kEach = 20;
+    std::vector<std::map<std::string, KeyId>> made(2);
+    std::vector<std::jthread> hosts;
+    for (KeyRing* ring : {a_.get(), b_.get()}) {
+        hosts.emplace_back([ring, &mine = made[hosts.size()], host = hosts.size()] {
+            for (int i = 0; i < kEach; ++i) {
+                mine[std::to_string(i)] = ring->rotate("acme").value();
+                const std::string own = std::to_string(host) + "-" + std::to_string(i);
+                mine[own] = ring->add_tenant(own).value();
+            }
+        });
+    }
+    hosts.clear();
+
+    ASSERT_TRUE(a_->follow().has_value());
+    ASSERT_TRUE(b_->follow().has_value());
+    const auto fresh = open_shared();
+    for (const KeyRing* ring : {a_.get(), b_.get(), fresh.get()}) {
+        EXPECT_EQ(ring->keys("acme").value().size(), 2 * kEach + 1U);
+        EXPECT_EQ(ring->owners().size(), 2 * kEach + 1U);
+        for (const auto& mine : made) {
+            for (const auto& [owner, id] : mine) {
+                const std::string of = owner.contains('-') ? owner : "acme";
+                EXPECT_TRUE(ring->tenant(of).value()->get(id).has_value()) << of;
+            }
+        }
+    }
+    EXPECT_EQ(everything(*a_, {"acme"}), everything(*b_, {"acme"}));
+}
+
+// SEC-06, SEC-07
+TEST_F(SharedRingTest, AHostFindsWhatAnotherHasMadeAndForgetsWhatAnotherHasForgotten) {
+    const KeyId first = a_->add_tenant("acme").value();
+    const auto seen = b_->tenant("acme").value();
+    EXPECT_EQ(seen->current().value(), first);
+    ASSERT_TRUE(b_->follow().has_value());
+
+    for (int i = 0; i < 3; ++i)
+        EXPECT_TRUE(seen->get(a_->rotate("acme").value()).has_value()) << "asked for, it looks";
+    const KeyId second = a_->rotate("acme").value();
+    EXPECT_TRUE(seen->get(second).has_value());
+    const int reads = place_.reads;
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(seen->get(KeyId{1}).error().code(), Code::kNotFound);
+    EXPECT_EQ(place_.reads, reads + 1) << "it does not look all the time for what nobody has";
+    EXPECT_EQ(seen->current().value(), second);
+    ASSERT_TRUE(a_->retire("acme", first).has_value());
+    EXPECT_TRUE(seen->get(first).has_value()) << "not told yet";
+    EXPECT_TRUE(b_->follow().value());
+    EXPECT_FALSE(b_->follow().value());
+    EXPECT_EQ(seen->get(first).error().code(), Code::kNotFound);
+    ASSERT_TRUE(a_->erase("acme").has_value());
+    ASSERT_TRUE(b_->follow().has_value());
+    EXPECT_EQ(seen->current().error().code(), Code::kNotFound);
+    EXPECT_EQ(b_->add_tenant("acme").error().code(), Code::kConflict);
+}
+
+// SEC-06
+TEST_F(SharedRingTest, AHostThatCannotLookReadsAndEncryptsNothing) {
+    const KeyId first = a_->add_tenant("acme").value();
+    const auto keys = b_->tenant("acme").value();
+    place_.is_away = true;
+    clock_.advance(kRingTrust);
+    EXPECT_TRUE(keys->current().has_value());
+
+    clock_.advance(std::chrono::seconds(1));
+
+    EXPECT_EQ(keys->current().error().code(), Code::kUnavailable);
+    EXPECT_TRUE(keys->get(first).has_value());
+    EXPECT_FALSE(b_->follow().has_value());
+    EXPECT_FALSE(b_->rotate("acme").has_value());
+    place_.is_away = false;
+    ASSERT_TRUE(b_->follow().has_value());
+    EXPECT_EQ(keys->current().value(), first);
+}
+
+// SEC-06
+TEST_F(SharedRingTest, ANewKeyIsSettledWhenNoHostWritesWithTheOldOne) {
+    ASSERT_TRUE(a_->add_tenant("acme").has_value());
+    clock_.advance(kRingSettles);
+    ASSERT_TRUE(b_->follow().has_value());
+    EXPECT_TRUE(a_->is_settled("acme"));
+
+    ASSERT_TRUE(a_->rotate("acme").has_value());
+
+    EXPECT_FALSE(a_->is_settled("acme"));
+    clock_.advance(kRingSettles - std::chrono::seconds(1));
+    ASSERT_TRUE(b_->follow().has_value());
+    EXPECT_FALSE(a_->is_settled("acme"));
+    clock_.advance(std::chrono::seconds(1));
+    EXPECT_TRUE(a_->is_settled("acme"));
+    EXPECT_FALSE(b_->is_settled("acme")) << "by what it has seen itself";
+}
+
+// SEC-06, SEC-07
+TEST_F(SharedRingTest, ANewRootKeyIsFollowedByWhoHasIt) {
+    ASSERT_TRUE(a_->add_tenant("acme").has_value());
+    ASSERT_TRUE(b_->follow().has_value());
+    const auto before = everything(*b_, {"acme"});
+
+    ASSERT_TRUE(a_->rotate_root(*roots_).has_value());
+    fs::rename(root_, root_ + ".away");
+    EXPECT_EQ(b_->follow().error().code(), Code::kNotFound);
+    EXPECT_EQ(everything(*b_, {"acme"}), before) << "it reads with what it knows";
+    fs::rename(root_ + ".away", root_);
+
+    EXPECT_TRUE(b_->follow().value());
+    EXPECT_EQ(b_->root(), a_->root());
+    ASSERT_TRUE(b_->rotate("acme").has_value());
+    ASSERT_TRUE(a_->follow().has_value());
+    EXPECT_EQ(everything(*a_, {"acme"}), everything(*open_shared(), {"acme"}));
 }
 
 }  // namespace

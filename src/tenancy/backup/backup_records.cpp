@@ -143,6 +143,7 @@ vault::FieldPlace place_of(std::string_view code, const char* end) {
 
 Result<json::object> document_of(const TenantWork& work, const vault::FieldSealer* sealer) {
     json::object out = {{"kind", name_of(work.kind)}, {"name", work.name}};
+    if (!work.instance.empty()) out["instance"] = work.instance;
     if (work.kind != TenantWork::Kind::kMove) return out;
     for (const auto& [end, member] : kEnds) {
         const DatabaseAddress& address = work.*member;
@@ -164,6 +165,7 @@ TenantWork work_of(const Record& record, const vault::FieldSealer* sealer) {
     TenantWork out;
     out.tenant = std::get<std::string>(record.id);
     out.name = text_of(*record.document, "name");
+    out.instance = text_of(*record.document, "instance");
     const std::string kind = text_of(*record.document, "kind");
     for (const auto one : {TenantWork::Kind::kErase, TenantWork::Kind::kMove}) {
         if (kind == name_of(one)) out.kind = one;

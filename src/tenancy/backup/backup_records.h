@@ -62,6 +62,7 @@ struct TenantWork {
     // Of kMove.
     DatabaseAddress from{};
     DatabaseAddress to{};
+    std::string instance{};  ///< the host that is at it; empty: there is one only
 };
 
 /// All members from any thread. Errors of all: those of the database.

@@ -416,6 +416,14 @@ Result<WholeList> restore_whole(const WholeRestore& restore, const core::Progres
 
 Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
+    if (!parts.instance.empty()) {
+        return Error(Code::kUnsupported,
+                     "the core database is in MongoDB, and a whole backup is of files")
+            .detail(
+                {"", "",
+                 "zona tenant backup of each tenant, or a backup_schedule of its own; mongodump "
+                 "of the core database (docs/guides/several-hosts.md)"});
+    }
     ZONA_TRY(const Busy busy, occupy(std::string(kAll)));
     auto lock = log_turn();
     // So that there is no gap between the log of the one before and this.

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "crypto/hash.h"
-#include "os/fd.h"
 #include "store/sqlite_engine.h"
 #include "vault/encrypting_vfs.h"
 #include "vault/field_sealer.h"
@@ -155,9 +154,12 @@ class RingFiles final : public EncryptedFiles {
     Result<std::shared_ptr<const vault::DataKeys>> keys(std::string_view owner) override {
         auto keys = ring_->tenant(owner);
         if (keys || keys.error().code() != Code::kNotFound) return keys;
-        // What was erased is refused here.
-        ZONA_TRY_VOID(ring_->add_tenant(owner));
-        return ring_->tenant(owner);
+        auto added = ring_->add_tenant(owner);
+        if (added) return ring_->tenant(owner);
+        // Another host was quicker; or they were erased, which is refused.
+        keys = ring_->tenant(owner);
+        if (keys) return keys;
+        return added.take_error();
     }
 
     Result<void> erase_keys(std::string_view owner) override {
@@ -180,23 +182,33 @@ class RingFiles final : public EncryptedFiles {
     std::map<std::string, store::SqliteDatabase*> open_;  // by path; guarded by mutex_
 };
 
+using BeginRing = Result<std::unique_ptr<vault::KeyRing>>(std::unique_ptr<vault::RingStorage>,
+                                                          vault::RootKeyProvider&,
+                                                          vault::KeyRing::Surroundings);
+
+/// Opened, or made if there is none.
+Result<std::unique_ptr<vault::KeyRing>> open_ring(EncryptedFilesOptions& options) {
+    auto storage =
+        options.shared_ring ? std::move(options.shared_ring) : vault::ring_file(options.ring);
+    ZONA_TRY(const auto present, storage->read());
+    ZONA_TRY(const auto previous, storage->previous());
+    const vault::KeyRing::Surroundings surroundings{options.clock, options.random};
+    auto* const begin = present || previous ? static_cast<BeginRing*>(&vault::KeyRing::open)
+                                            : static_cast<BeginRing*>(&vault::KeyRing::create);
+    return begin(std::move(storage), options.root_keys, surroundings);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<EncryptedFiles>> EncryptedFiles::open(EncryptedFilesOptions options) {
-    const vault::KeyRing::Surroundings surroundings{options.clock, options.random};
-    ZONA_TRY(const auto present, os::stat_path(options.ring));
-    ZONA_TRY(const auto previous, os::stat_path(options.ring + ".previous"));
-    const bool is_there = present || previous;
-    auto ring = is_there ? vault::KeyRing::open(options.ring, options.root_keys, surroundings)
-                         : vault::KeyRing::create(options.ring, options.root_keys, surroundings);
-    if (!ring) return ring.take_error();
+    ZONA_TRY(auto ring, open_ring(options));
     // SQLite knows it by a name that no other has.
     static std::atomic<std::uint64_t> made = 0;
     ZONA_TRY(auto vfs, vault::EncryptingVfs::create(
                            {.name = fmt::format("zona-encrypted-{}", ++made)}, options.random));
     ZONA_TRY(auto engine, store::SqliteEngine::create({.open_files = options.open_files},
                                                       options.clock, options.log));
-    auto files = std::make_unique<RingFiles>(std::move(options), *std::move(ring), std::move(vfs),
+    auto files = std::make_unique<RingFiles>(std::move(options), std::move(ring), std::move(vfs),
                                              std::move(engine));
     ZONA_TRY_VOID(files->begin());
     return std::unique_ptr<EncryptedFiles>(std::move(files));

@@ -19,6 +19,7 @@
 #include "core/result.h"
 #include "core/secret.h"
 #include "store/database.h"
+#include "vault/ring_storage.h"
 
 namespace zona::store {
 class ImageWriter;
@@ -43,6 +44,8 @@ struct EncryptedFilesOptions {
     core::Logger log;
     core::Secret page_token_key;   ///< of the databases (store/sqlite_database.h)
     std::size_t open_files = 128;  ///< at one time; others are closed until they are needed
+    /// Where the ring is, if several hosts have one (shared_ring.h); null: in the file.
+    std::unique_ptr<vault::RingStorage> shared_ring{};
 };
 
 /// Any thread. Blocks.
@@ -82,7 +85,7 @@ class EncryptedFiles {
     virtual core::Result<std::shared_ptr<const vault::DataKeys>> keys(std::string_view owner) = 0;
     /// Forgets an owner's keys for good, as KeyRing::erase(); one without keys is success.
     virtual core::Result<void> erase_keys(std::string_view owner) = 0;
-    /// The ring's file.
+    /// The ring's file, unless it is shared.
     virtual const std::string& ring() const = 0;
 
     /// All keys, and where the one is that they are wrapped with; both live as long as this.

@@ -216,12 +216,15 @@ Result<void> rotate(const Owner& owner) {
     ZONA_TRY_VOID(rotate_if_old(owner));
     ZONA_TRY(const std::vector<KeyId> old, old_keys(owner));
     if (old.empty()) return {};
+    // Before anything is sealed anew: what another host may still write under an old key is not
+    // found then.
+    const bool is_settled = owner.files.key_ring().is_settled(owner.name);
     for (const Tenants::File& file : owner.databases)
         ZONA_TRY_VOID(encrypt_anew(owner, file));
     ZONA_TRY_VOID(owner.name == kCoreOwner ? seal_passwords_anew(owner) : seal_fields_anew(owner));
     for (const KeyId key : old) {
         ZONA_TRY(const bool used, is_used(owner, key));
-        if (used) {
+        if (used || !is_settled) {
             ++owner.done.waiting;
             continue;
         }

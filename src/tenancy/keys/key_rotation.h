@@ -4,7 +4,9 @@
 ///
 /// The only code that does so: the job `key-rotation` and `zona vault rotate` are two ways to begin
 /// it. It may die at any moment: the ring knows who has old keys, files and fields know which key
-/// they are under, and an old key goes last. Source: SEC-06, SEC-07.
+/// they are under, and an old key goes last. Where several hosts share a ring it goes with a later
+/// rotation, when none of them writes with it any more (KeyRing::is_settled()). Source: SEC-06,
+/// SEC-07.
 #pragma once
 
 #include <atomic>

@@ -23,7 +23,8 @@ Result<void> TenantOperations::erase(const std::string& code, Backups backups,
     ZONA_TRY_VOID(end_move(parts, tenant.code));
     ZONA_TRY_VOID(records.begin({.tenant = tenant.code,
                                  .kind = TenantWork::Kind::kErase,
-                                 .name = backups == Backups::kKeep ? "keep" : ""}));
+                                 .name = backups == Backups::kKeep ? "keep" : "",
+                                 .instance = parts.instance}));
     ZONA_FAULT("tenancy.erase_begun");
     if (!tenant.erased_at) {
         auto inactive = answer_to<Tenant>([&](auto done) {
@@ -31,6 +32,7 @@ Result<void> TenantOperations::erase(const std::string& code, Backups backups,
         });
         if (!inactive) return inactive.take_error();
         tenant = *std::move(inactive);
+        ZONA_TRY_VOID(leave_to_us(parts, tenant));
     }
     parts.sessions->put(tenant);
     ZONA_TRY_VOID(parts.sessions->hold(

@@ -79,6 +79,12 @@ Result<std::vector<CollectionSum>> TenantOperations::move(const MoveRequest& req
                                  tenant.code));
     }
     ZONA_TRY(DatabaseAddress to, target_of(tenant, request.to));
+    if (to.host == kEmbedded && !parts.instance.empty()) {
+        return invalid("to",
+                       "other hosts serve the tenant too, and cannot reach a file of this one",
+                       "name mongodb://HOST");
+    }
+    ZONA_TRY_VOID(leave_to_us(parts, tenant));
     ZONA_TRY(store::Scope scope, scope_of(tenant.code));
     Steps steps(tell, 2, stopping_);
     Moving work{.parts = parts,
@@ -157,7 +163,8 @@ Result<std::shared_ptr<store::Database>> TenantOperations::begin_move(Moving& wo
                                            .kind = TenantWork::Kind::kMove,
                                            .name = work.to.name,
                                            .from = work.tenant.database,
-                                           .to = work.to}));
+                                           .to = work.to,
+                                           .instance = work.parts.instance}));
     ZONA_FAULT("tenancy.move_begun");
     return to;
 }
@@ -177,8 +184,9 @@ Result<void> TenantOperations::settle_move(Moving& work, const std::optional<Err
 /// Takes away what a move of before has left.
 Result<void> TenantOperations::end_move(const Tenants::Parts& parts, const std::string& code) {
     ZONA_TRY(const auto before, works_of(parts).under_way(code));
-    const bool is_move = before && before->kind == TenantWork::Kind::kMove;
-    return is_move ? clean_up(parts, *before) : Result<void>();
+    const bool is_ours =
+        before && before->kind == TenantWork::Kind::kMove && before->instance == parts.instance;
+    return is_ours ? clean_up(parts, *before) : Result<void>();
 }
 
 Result<void> TenantOperations::switch_to(const Tenants::Parts& parts, Tenant& tenant,

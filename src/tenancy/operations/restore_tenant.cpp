@@ -118,6 +118,7 @@ Result<BackupSummary> TenantOperations::restore(const RestoreRequest& request,
     ZONA_TRY(const Busy busy, occupy(tenant.code));
     if (tenant.erased_at)
         return Error(Code::kConflict, fmt::format("the tenant {} was erased", tenant.code));
+    ZONA_TRY_VOID(leave_to_us(parts, tenant));
     std::string owner = tenant.code;
     if (!request.of.empty()) {
         ZONA_TRY(const store::Scope other, scope_of(request.of));
@@ -205,7 +206,10 @@ Result<BackupSummary> TenantOperations::restore_held(Restoring& work) {
     }
     if (work.parts.databases->directory_of(work.tenant).empty())
         return work.at ? fill_from_image(work) : fill_shared(work);
-    const TenantWork intent{.tenant = code, .kind = TenantWork::Kind::kRestore, .name = new_name()};
+    const TenantWork intent{.tenant = code,
+                            .kind = TenantWork::Kind::kRestore,
+                            .name = new_name(),
+                            .instance = work.parts.instance};
     const BackupRecords records = works_of(work.parts);
     ZONA_TRY_VOID(records.begin(intent));
     auto filled = fill_new(work, intent.name);

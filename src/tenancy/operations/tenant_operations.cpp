@@ -88,6 +88,12 @@ TenantOperations::TenantOperations(OperationsOptions options, OperationsDeps dep
 
 TenantOperations::~TenantOperations() = default;
 
+void TenantOperations::stop() {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    stopped_.notify_all();
+}
+
 Result<Tenant> TenantOperations::tenant_of(const Tenants::Parts& parts,
                                            const std::string& code) const {
     auto found = answer_to<std::optional<Tenant>>(
@@ -108,6 +114,29 @@ Result<TenantOperations::Busy> TenantOperations::occupy(const std::string& code)
     // the database must not find it open.
     one_logged_.wait(lock, [&] { return logging_ != code; });
     return Busy(*this, code);
+}
+
+Result<void> TenantOperations::leave_to_us(const Tenants::Parts& parts, const Tenant& tenant) {
+    if (parts.instance.empty()) return {};
+    if (tenant.status == TenantStatus::kActive) {
+        return Error(Code::kConflict,
+                     fmt::format("the tenant {} is served, by other hosts too", tenant.code))
+            .detail({"tenant", "", "suspend it first: zona tenant suspend " + tenant.code});
+    }
+    ZONA_TRY(const auto before, works_of(parts).under_way(tenant.code));
+    if (before && before->instance != parts.instance) {
+        return Error(Code::kConflict, fmt::format("the host {} is in the middle of something with "
+                                                  "the tenant {}",
+                                                  before->instance, tenant.code))
+            .detail({"tenant", "",
+                     "it goes on there; if that host has died, when its zona starts anew"});
+    }
+    // They see the change, or serve nobody any more, and what they had begun is over.
+    std::unique_lock lock(mutex_);
+    const auto until = std::chrono::steady_clock::now() + parts.others_time;
+    stopped_.wait_until(lock, until, [this] { return stopping_.load(); });
+    if (stopping_) return Error(Code::kCancelled, "zona is stopping");
+    return {};
 }
 
 std::string TenantOperations::new_name() {
@@ -327,6 +356,8 @@ Result<void> TenantOperations::resume() {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
     ZONA_TRY(const auto works, works_of(parts).under_way());
     for (const TenantWork& work : works) {
+        // Another host is at it.
+        if (work.instance != parts.instance) continue;
         deps_.log.warn("something was not finished with a tenant", {{"tenant", work.tenant}});
         // A copy in MongoDB waits for the move to be asked for again.
         if (work.kind == TenantWork::Kind::kMove && is_unfinished_there(parts, work)) continue;

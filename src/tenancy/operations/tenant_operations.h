@@ -66,6 +66,10 @@ struct OperationsDeps {
 /// Errors of all: kUnavailable: the tenants' data is not open. kCancelled after stop(). kConflict:
 /// another operation is under way with that tenant. kNotFound: no such tenant. Those of databases
 /// and disks; after an error what was there before is there still, unless it says otherwise.
+///
+/// Where several hosts have one core database (TenantsOptions::core), restore() and move() want a
+/// tenant that is not active, kConflict, and they and erase() wait until no other host serves it:
+/// TenantsOptions::others_time. What one host has begun another leaves alone.
 class TenantOperations {
   public:
     /// Does nothing yet.
@@ -78,7 +82,7 @@ class TenantOperations {
     /// Finishes or takes away what an earlier process left half done. Once, after Tenants::open().
     core::Result<void> resume();
     /// Makes what runs end soon, with kCancelled.
-    void stop() { stopping_ = true; }
+    void stop();
 
     /// Makes a backup while the tenant is served: all that was acknowledged before. Then the oldest
     /// over the limit are deleted. Errors: kResourceExhausted: a full disk; nothing is left of it.
@@ -179,6 +183,8 @@ class TenantOperations {
     };
     core::Result<Tenant> tenant_of(const Tenants::Parts& parts, const std::string& code) const;
     core::Result<Busy> occupy(const std::string& code);
+    /// Where other hosts have the same core database: returns when none of them serves the tenant.
+    core::Result<void> leave_to_us(const Tenants::Parts& parts, const Tenant& tenant);
     core::Result<BackupSummary> write_backup(const Tenants::Parts& parts, const Tenant& tenant,
                                              const std::string& path, const core::Uuid& id,
                                              Steps& steps, Logged* logged = nullptr);
@@ -256,6 +262,7 @@ class TenantOperations {
     std::set<std::string> busy_;  // guarded by mutex_
     std::string logging_;         // the tenant whose database is being logged; guarded by mutex_
     std::condition_variable one_logged_;        // logging_ is another one
+    std::condition_variable stopped_;           // stopping_ is set
     std::atomic<std::size_t> log_waiting_ = 0;  // who is in log_turn()
     std::mutex log_mutex_;  // held while a log or whole backup is written or taken away
     std::map<std::string, Logged> logged_;  // by the name of the image; guarded by log_mutex_

@@ -1,0 +1,111 @@
+#include "tenancy/keys/shared_ring.h"
+
+#include <utility>
+
+#include <boost/json.hpp>
+
+#include "store/blocking.h"
+#include "tenancy/core_collections.h"
+
+namespace zona::tenancy {
+
+using core::Code;
+using core::Error;
+using core::Result;
+using store::Record;
+
+namespace {
+
+constexpr const char* kGeneration = "generation";
+constexpr const char* kText = "text";
+constexpr std::int64_t kMostLeft = 16;
+
+/// Each generation is a document of its own that is inserted, once: that is atomic on every server
+/// that speaks the protocol. Of those before the newest only the number stays, so that it is never
+/// given again.
+class RingDocuments final : public vault::RingStorage {
+  public:
+    explicit RingDocuments(std::shared_ptr<store::Database> core) : core_(std::move(core)) {}
+
+    const std::string& name() const override { return name_; }
+    bool is_shared() const override { return true; }
+
+    Result<std::optional<Stored>> read() override {
+        const store::Query newest{
+            .filter = {}, .sort = {kGeneration}, .direction = store::Direction::kDescending};
+        auto page = store::read_and_wait(*core_, [&](store::Reader& reader) {
+            return reader.find_page(rings_, newest, {.limit = 1, .token = {}});
+        });
+        if (!page) return page.take_error();
+        if (page->records.empty()) return std::optional<Stored>();
+        const store::Document& document = *page->records.front().document;
+        const boost::json::value* const text = document.if_contains(kText);
+        if (text == nullptr || !text->is_string())
+            return Error(Code::kConflict, "the newest key ring in the core database is none");
+        return std::optional(
+            Stored{.text = std::string(text->get_string()),
+                   .generation = document.at(kGeneration).to_number<std::int64_t>()});
+    }
+
+    Result<std::int64_t> replace(std::int64_t before, const std::string& text, Previous) override {
+        const std::int64_t generation = before + 1;
+        const boost::json::object document = {{kGeneration, generation}, {kText, text}};
+        auto stored = store::write_and_wait(*core_, [&](store::Writer& writer) {
+            return writer.insert(rings_, generation, document);
+        });
+        if (!stored) return stored.take_error();
+        ZONA_TRY_VOID(forget(before));
+        return generation;
+    }
+
+  private:
+    /// The text of the one before, and those that changes which were interrupted have left.
+    Result<void> forget(std::int64_t before) const {
+        const store::Query old{
+            .filter = store::Filter::all({store::Filter::lte(kGeneration, before),
+                                          store::Filter::gt(kGeneration, before - kMostLeft)})};
+        auto forgotten = store::write_and_wait(*core_, [&](store::Writer& writer) {
+            return writer.update_many(rings_, old, store::Update().unset(kText));
+        });
+        if (!forgotten) return forgotten.take_error();
+        return {};
+    }
+
+    const std::string name_ = "key_ring of the core database";
+    const store::Collection rings_{key_ring_spec(), store::Scope::core()};
+    const std::shared_ptr<store::Database> core_;
+};
+
+}  // namespace
+
+const store::CollectionSpec& key_ring_spec() {
+    static const store::CollectionSpec kSpec{
+        .name = "key_ring",
+        .fields = {{.path = kGeneration,
+                    .type = store::FieldType::kInteger,
+                    .presence = store::Presence::kRequired},
+                   {.path = kText}},
+        .indexes = {{.name = "by_generation",
+                     .fields = {{.path = kGeneration, .type = store::FieldType::kInteger}},
+                     .uniqueness = store::Uniqueness::kUnique}},
+        // Some 200 bytes for each key; MongoDB takes 16 MB.
+        .limits = {.max_bytes = core::ByteCount::mib(12)}};
+    return kSpec;
+}
+
+std::unique_ptr<vault::RingStorage> ring_in(std::shared_ptr<store::Database> core) {
+    return std::make_unique<RingDocuments>(std::move(core));
+}
+
+Result<std::unique_ptr<vault::RingStorage>> open_shared_ring(store::MongoOptions core,
+                                                             const core::Clock& clock,
+                                                             const core::Logger& log) {
+    core.collections = core_collections();
+    core.min_connections = 0;
+    core.max_connections = 1;
+    core.read_preference = store::ReadPreference::kPrimary;
+    ZONA_TRY(std::shared_ptr<store::Database> database, store::open_mongo(core, clock, log));
+    return ring_in(std::move(database));
+}
+
+}  // namespace zona::tenancy
