@@ -11,6 +11,7 @@
 #include "os/fd.h"
 #include "os/host.h"
 #include "tenancy/keys/encrypted_files.h"
+#include "tenancy/tenant_databases.h"
 #include "vault/key_ring.h"
 
 namespace zona::daemon {
@@ -199,7 +200,9 @@ std::vector<HostCheck> check_secrets(const core::Settings& settings, const std::
                                   check_locked_memory(),
                                   check_swap(),
                                   check_core_dumps(settings.core_dumps)};
-    std::ranges::move(check_mongo(settings.mongo), std::back_inserter(out));
+    core::Settings::Mongo mongo = settings.mongo;
+    if (tenancy::is_mongo_host(settings.core_host)) mongo.uri = settings.core_host;
+    std::ranges::move(check_mongo(mongo), std::back_inserter(out));
     return out;
 }
 

@@ -14,7 +14,10 @@
 #include "core/testing/fake_clock.h"
 #include "core/testing/memory_log.h"
 #include "core/testing/temporary_directory.h"
+#include "jobs/lease.h"
+#include "store/blocking.h"
 #include "store/mongo/testing/mongo_server.h"
+#include "tenancy/core_collections.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/keys/key_rotation.h"
 #include "tenancy/keys/shared_ring.h"
@@ -342,6 +345,33 @@ TEST_F(SeveralHosts, RotationsOfTwoAtOnceLoseNoKey) {
         }
         EXPECT_EQ(host->ring().keys(kCoreOwner).value().size(), 2U * kEach + 1);
     }
+}
+
+// BG-12
+TEST_F(SeveralHosts, WhatAFormerHolderOfALeaseWritesIsRefused) {
+    open_both();
+    const store::Collection settings(system_config_spec(), store::Scope::core());
+    const auto take = [](Host& host, const std::string& name) {
+        return store::write_and_wait(*host.tenants().core(), [&](Writer& writer) {
+            return jobs::take_lease(writer, "work", {.instance = name, .life = "1"}, "line");
+        });
+    };
+    const auto write = [&](Host& host, const jobs::Fence& fence, const std::string& text) {
+        return store::write_and_wait(*host.tenants().core(), [&](Writer& writer) -> Result<Record> {
+            ZONA_TRY_VOID(fence.check(writer));
+            return writer.upsert(settings, "done", {{"by", text}});
+        });
+    };
+    const jobs::Fence former = take(a_, "a").value();
+    ASSERT_TRUE(write(a_, former, "a").has_value());
+    const jobs::Fence present = take(b_, "b").value();
+
+    EXPECT_EQ(write(a_, former, "a again").error().code(), Code::kConflict);
+
+    ASSERT_TRUE(write(b_, present, "b").has_value());
+    const auto done = store::read_and_wait(
+        *a_.tenants().core(), [&](store::Reader& reader) { return reader.find(settings, "done"); });
+    EXPECT_EQ((*done)->document->at("by").as_string(), "b");
 }
 
 // TEN-02, TEN-12, TEN-41
