@@ -12,6 +12,7 @@
 #include "tenancy/detail/operation_parts.h"
 #include "tenancy/detail/second_thread.h"
 #include "vault/encrypting_vfs.h"
+#include "vault/key_ring.h"
 
 namespace zona::tenancy {
 
@@ -131,12 +132,21 @@ Result<void> TenantOperations::leave_to_us(const Tenants::Parts& parts, const Te
             .detail({"tenant", "",
                      "it goes on there; if that host has died, when its zona starts anew"});
     }
-    // They see the change, or serve nobody any more, and what they had begun is over.
-    std::unique_lock lock(mutex_);
-    const auto until = std::chrono::steady_clock::now() + parts.others_time;
-    stopped_.wait_until(lock, until, [this] { return stopping_.load(); });
-    if (stopping_) return Error(Code::kCancelled, "zona is stopping");
-    return {};
+    {
+        // They see the change, or serve nobody any more, and what they had begun is over.
+        std::unique_lock lock(mutex_);
+        const auto until = std::chrono::steady_clock::now() + parts.others_time;
+        stopped_.wait_until(lock, until, [this] { return stopping_.load(); });
+        if (stopping_) return Error(Code::kCancelled, "zona is stopping");
+    }
+    ZONA_TRY(const Tenant after, tenant_of(parts, tenant.code));
+    const bool is_same = after.status == tenant.status &&
+                         after.database.host == tenant.database.host &&
+                         after.database.name == tenant.database.name;
+    if (is_same) return {};
+    return Error(Code::kConflict,
+                 fmt::format("another host has changed the tenant {} meanwhile", tenant.code))
+        .detail({"tenant", "", "ask again while it is suspended"});
 }
 
 std::string TenantOperations::new_name() {
@@ -147,6 +157,22 @@ std::string TenantOperations::scratch_name(const Tenants::Parts& parts) const {
     return fmt::format("{}/scratch/{}-{}", parts.directory, run_.to_string(),
                        core::Uuid::v4(deps_.random).to_string());
 }
+
+namespace {
+
+/// Where several hosts have one ring: whether a backup under this key can be opened, which none of
+/// them has forgotten.
+Result<void> check_key(const Tenants::Parts& parts, const std::string& owner, vault::KeyId key) {
+    if (parts.instance.empty()) return {};
+    ZONA_TRY_VOID(parts.files->key_ring().follow());
+    ZONA_TRY(const auto keys, parts.files->find_keys(owner));
+    auto found = keys->get(key);
+    if (found) return {};
+    return found.take_error().context(
+        "the backup took so long that another host has forgotten its key meanwhile");
+}
+
+}  // namespace
 
 Result<BackupRecord> TenantOperations::back_up_tenant(const std::string& code,
                                                       const core::ProgressSink& tell) {
@@ -165,6 +191,8 @@ Result<BackupRecord> TenantOperations::back_up_tenant(const std::string& code,
                         .zona = options_.zona};
     record.database.password = {};
     record.file = fmt::format("{}/{}.zbk", tenant.code, record.uuid.to_string());
+    ZONA_TRY(const auto keys, parts.files->keys(tenant.code));
+    ZONA_TRY(const vault::KeyId key, keys->current());
     ZONA_TRY(const BackupSummary summary,
              write_backup(parts, tenant, path_of(record.file), record.uuid, steps));
     ZONA_TRY(const auto status, os::stat_path(path_of(record.file)));
@@ -174,6 +202,11 @@ Result<BackupRecord> TenantOperations::back_up_tenant(const std::string& code,
     record.bytes = status ? status->size : 0;
     record.sha256 = summary.sha256;
     ZONA_TRY(record, BackupRecords(parts.core, deps_.clock).add(record));
+    // From now on a rotation elsewhere sees that the key is needed.
+    if (auto opens = check_key(parts, tenant.code, key); !opens) {
+        ZONA_TRY_VOID(remove_backup(tenant.code, record.uuid.to_string()));
+        return opens.take_error();
+    }
     if (auto kept = keep_newest(tenant); !kept)
         deps_.log.report("old backups could not be deleted", kept.error());
     return record;
