@@ -62,6 +62,16 @@ TEST_F(Sqlite, AddsUpInTheServerWhatIndexesHold) {
     ASSERT_TRUE(groups) << groups.error().message();
     EXPECT_EQ(groups->size(), 2U);
     EXPECT_FALSE(sum_of("score")) << "these are looked at one by one";
+    // All of it from one index that holds both, whatever index lists all documents.
+    const auto* const served =
+        read_and_wait(*database, [&](Reader& r) -> Result<const IndexSpec*> {
+            const Aggregation sum{.group_by = "status",
+                                  .measures = {{.kind = Measure::Kind::kSum, .path = "priority"}},
+                                  .walk = Walk::kAllow};
+            ZONA_TRY_VOID(r.aggregate(tasks_, sum));
+            return r.served_by();
+        }).value();
+    EXPECT_EQ(served->name, "by_status_priority");
 }
 
 TEST_F(Sqlite, KeepsWhatItWasGivenAndForItsOwnerAlone) {

@@ -184,6 +184,24 @@ const IndexField* Layout::column(const Path& path) const {
     return found == columns_.end() ? nullptr : &*found;
 }
 
+Plan Layout::plan_for_groups(const Plan& plan, const Aggregation& aggregation) const {
+    const bool bounded = !plan.equal.empty() || plan.in || plan.lower || plan.upper;
+    if (bounded || plan.index->coverage == Coverage::kSparse) return plan;
+    const auto holds_all = [&aggregation](const IndexSpec& index) {
+        const auto holds = [&index](const std::optional<Path>& path) {
+            return !path ||
+                   std::ranges::find(index.fields, *path, &IndexField::path) != index.fields.end();
+        };
+        return index.coverage != Coverage::kSparse && holds(aggregation.group_by) &&
+               std::ranges::all_of(aggregation.measures, holds, &Measure::path);
+    };
+    const auto found = std::ranges::find_if(spec_->indexes, holds_all);
+    if (found == spec_->indexes.end()) return plan;
+    Plan out = plan;
+    out.index = &*found;
+    return out;
+}
+
 std::optional<std::string> Layout::select_groups(const Plan& plan,
                                                  const Aggregation& aggregation) const {
     if (!plan.exact) return std::nullopt;

@@ -82,6 +82,9 @@ class Layout {
     /// columns do not hold all that it asks for, or something that is no whole number.
     std::optional<std::string> select_groups(const Plan& plan,
                                              const Aggregation& aggregation) const;
+    /// The plan by which select_groups() reads least: where all documents count, that of an index
+    /// which holds all that is asked for, so that no row is looked at.
+    Plan plan_for_groups(const Plan& plan, const Aggregation& aggregation) const;
     /// The column of a field; null: it has none.
     const IndexField* column(const Path& path) const;
 

@@ -343,9 +343,11 @@ Result<std::vector<Group>> Session::aggregate(const Collection& collection,
     was_served_by(plan.index);
     Fold fold(aggregation);
     if (nothing_can_match(plan)) return fold.finish();
-    if (const auto sql = layout(collection).select_groups(plan, aggregation)) {
+    const Plan covered = layout(collection).plan_for_groups(plan, aggregation);
+    if (const auto sql = layout(collection).select_groups(covered, aggregation)) {
+        was_served_by(covered.index);
         ZONA_TRY(Statement statement, connection_.prepare(*sql));
-        bind_unordered(statement, collection, plan);
+        bind_unordered(statement, collection, covered);
         ZONA_TRY_VOID(add_groups(statement, layout(collection), aggregation, fold));
         return fold.finish();
     }
