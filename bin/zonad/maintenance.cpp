@@ -61,6 +61,11 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 /// The newest key of a root key file is its last one.
 Result<crypto::Key> root_key_in(const std::string& file) {
+    ZONA_TRY(const auto there, os::stat_path(file));
+    if (!there) {
+        return Error(Code::kNotFound, fmt::format("there is no root key in {}", file))
+            .detail({"", "", "zona makes one when it starts for the first time: zona tenant list"});
+    }
     ZONA_TRY(const std::string text, os::read_file(file, kMostKeyFile));
     const std::vector<std::string> lines = lines_of(text);
     if (lines.empty()) return Error(Code::kConflict, fmt::format("{} holds no root key", file));

@@ -37,8 +37,8 @@ struct HelperPlan {
 struct HelperEnd {
     ChildExit exit;
     bool timed_out = false;
-    std::string output;  ///< of stdout and stderr, in the order in which they came
-    bool is_success() const;
+    std::string output;       ///< of stdout and stderr, in the order in which they came
+    bool is_success() const;  ///< it exited 0, in time
 };
 /// For people: "exited 1", "was ended by SIGKILL", "did not end in time".
 std::string to_string(const HelperEnd& end);

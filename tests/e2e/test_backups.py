@@ -67,6 +67,9 @@ def test_everything_is_restored_into_a_fresh_home_with_a_key_from_shares(zona, m
     assert len(shares) == 3 and all(s.startswith('zona-share-') for s in shares)
     root_key = (zona.home / 'root-key').read_text()
     directory = zona.home / 'state/backups/_all' / whole['uuid']
+    for private in (directory, directory.parent, directory.parent.parent):
+        assert private.stat().st_mode & 0o077 == 0, private
+    assert finding(zona, 'backup directory')['status'] == 'ok'
     for file in directory.iterdir():
         assert root_key.strip().encode() not in file.read_bytes()
 

@@ -47,6 +47,7 @@ class CopyLedger {
         std::optional<core::SystemTime> removed_at;
         CopyEnd end = CopyEnd::kAsKept;
     };
+    /// By the names of files.
     using Entries = std::map<std::string, Entry, std::less<>>;
 
     /// `place`: without line ends. Errors: those of the disk.
@@ -64,6 +65,7 @@ class CopyLedger {
     core::Result<void> gone(const std::string& name);
     /// @}
 
+    /// Nothing: nothing is known of that file.
     std::optional<Entry> find(std::string_view name) const;
     /// Those that are deleted here.
     std::vector<std::pair<std::string, Entry>> removed() const;

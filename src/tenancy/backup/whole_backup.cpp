@@ -435,7 +435,10 @@ Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell
     WholeBackup whole{.uuid = core::Uuid::v4(deps_.random), .made_at = now, .zona = options_.zona};
     const std::string final_name = path_of(fmt::format("{}/{}", kAll, whole.uuid.to_string()));
     whole.directory = final_name + ".tmp";
-    ZONA_TRY_VOID(os::make_directories(whole.directory, 0700));
+    // Those above one are made for everybody else.
+    for (const std::string& directory :
+         {options_.backups, path_of(std::string(kAll)), whole.directory})
+        ZONA_TRY_VOID(os::make_directories(directory, 0700));
     std::map<std::string, Logged> logged;
     auto filled = fill_whole(parts, whole, tell, logged);
     // The images have taken note of what was written: what was known of the log before is nothing.

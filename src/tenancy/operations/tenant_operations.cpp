@@ -181,6 +181,7 @@ Result<BackupRecord> TenantOperations::back_up_tenant(const std::string& code,
     ZONA_TRY(const Busy busy, occupy(tenant.code));
     if (tenant.erased_at)
         return Error(Code::kConflict, fmt::format("the tenant {} was erased", tenant.code));
+    ZONA_TRY_VOID(os::make_directories(options_.backups, 0700));
     Steps steps(tell, 1, stopping_);
     BackupRecord record{.uuid = core::Uuid::v4(deps_.random),
                         .tenant = tenant.code,
