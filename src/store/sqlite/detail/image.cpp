@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -20,6 +21,12 @@ using std::chrono::milliseconds;
 /// Between two looks whether readers have ended; so many.
 constexpr milliseconds kPause{2};
 constexpr int kLooks = 15'000;
+/// While nothing is written: short readers end so soon, and new ones read what there is.
+constexpr milliseconds kPauseAtRest{1};
+constexpr int kLooksAtRest = 10;
+/// Between two times of that, for those who write.
+constexpr milliseconds kPauseForWriters{50};
+constexpr int kTimesAtRest = 500;
 /// Whole pages, of whatever size; a page at a time would be a system call for each. Source:
 /// os_unix.c of SQLite, which takes no more than 131,071 bytes at once.
 constexpr std::size_t kMostAtOnce = std::size_t{64} << 10U;
@@ -100,39 +107,39 @@ Result<void> Copying::with_snapshot(std::move_only_function<Result<void>(Reader&
     return work(session);
 }
 
-Result<Copying::Begun> Copying::begin_between(Connection& reader, Connection& checkpoints) {
-    for (int look = 0; look < kLooks; ++look) {
-        // On the writer's thread, so that no commit comes between.
-        const auto begun = write_and_wait(database_, [&](Writer&) -> Result<Begun> {
+Result<std::optional<core::SystemTime>> Copying::begin_at_rest(Connection& reader,
+                                                               Connection& checkpoints) {
+    // On the writer's thread, so that no commit comes between.
+    return write_and_wait(database_, [&](Writer&) -> Result<std::optional<core::SystemTime>> {
+        for (int look = 0; look < kLooksAtRest; ++look) {
+            if (look > 0) std::this_thread::sleep_for(kPauseAtRest);
+            // Anew each time: with another checkpoint under way it may have to begin further back.
             if (reader.in_transaction()) ZONA_TRY_VOID(reader.execute("COMMIT"));
             ZONA_TRY_VOID(begin(reader));
             const core::SystemTime moment = setup_.clock->system();
             ZONA_TRY(const auto moved, checkpoint(checkpoints, SQLITE_CHECKPOINT_PASSIVE));
-            return Begun{.frames = moved ? moved->frames : -1, .moment = moment};
-        });
-        if (!begun || begun->frames >= 0) return begun;
-        std::this_thread::sleep_for(kPause);
-    }
-    return Error(Code::kUnavailable, "the write-ahead log was being moved for half a minute");
+            if (moved && moved->moved == moved->frames) return moment;
+        }
+        ZONA_TRY_VOID(reader.execute("COMMIT"));
+        return std::nullopt;
+    });
 }
 
 Result<void> Copying::with_image(std::move_only_function<Result<void>(Image&)> work) {
     ZONA_TRY(const auto checkpoints, Connection::open(options_, Access::kWrite));
     ZONA_TRY(const auto reader, Connection::open(options_, Access::kRead));
-    // Most of it, while nobody waits.
-    ZONA_TRY_VOID(checkpoint(*checkpoints, SQLITE_CHECKPOINT_PASSIVE));
-    ZONA_TRY(const Begun begun, begin_between(*reader, *checkpoints));
-    for (int look = 0;; ++look) {
-        ZONA_TRY(const auto moved, checkpoint(*checkpoints, SQLITE_CHECKPOINT_PASSIVE));
-        // A log that began anew had been moved as a whole.
-        if (moved && (moved->moved >= begun.frames || moved->frames < begun.frames)) break;
-        if (look == kLooks) {
+    std::optional<core::SystemTime> moment;
+    for (int time = 0; !moment; ++time) {
+        if (time == kTimesAtRest) {
             return Error(Code::kUnavailable,
                          "readers of the database did not end within half a minute");
         }
-        std::this_thread::sleep_for(kPause);
+        if (time > 0) std::this_thread::sleep_for(kPauseForWriters);
+        // Most of it, while nobody waits.
+        ZONA_TRY_VOID(checkpoint(*checkpoints, SQLITE_CHECKPOINT_PASSIVE));
+        ZONA_TRY(moment, begin_at_rest(*reader, *checkpoints));
     }
-    FileImage image(*reader, setup_, begun.moment);
+    FileImage image(*reader, setup_, *moment);
     ZONA_TRY_VOID(image.open());
     return work(image);
 }

@@ -2,13 +2,17 @@
 /// How a file is read as it is at one moment, beside whoever writes it.
 ///
 /// A reader that has begun keeps every checkpoint from going further than the end of the log that
-/// it saw. So once the log up to there is in the file, the file alone is what the reader sees, and
-/// nobody changes it until the reader ends: its pages can be copied in any order, at the speed of
-/// the disk. Source: SQLite's wal.c, "walCheckpoint".
+/// it saw. So if all of the log is in the file when it begins, the file alone is what the reader
+/// sees, and nobody changes it until the reader ends: its pages can be copied in any order, at the
+/// speed of the disk. All of it: of a page that is in the log several times, a checkpoint moves the
+/// last only, and none if it may not go so far. A log that has been moved up to some place and goes
+/// on behind it leaves a file of no moment. Source: SQLite's wal.c, "walCheckpoint",
+/// "walIteratorNext".
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/clock.h"
 #include "store/sqlite/detail/connection.h"
@@ -29,13 +33,10 @@ class Copying {
     core::Result<void> scrub();
 
   private:
-    /// When a reader began, and the frames of the log at that moment.
-    struct Begun {
-        int frames = 0;
-        core::SystemTime moment{};
-    };
-    /// Begins to read between two transactions.
-    core::Result<Begun> begin_between(Connection& reader, Connection& checkpoints);
+    /// Begins to read while nothing is written, with all of the log in the file; the moment, or
+    /// nothing: others read what was before. Errors: those of SQLite.
+    core::Result<std::optional<core::SystemTime>> begin_at_rest(Connection& reader,
+                                                                Connection& checkpoints);
 
     const ConnectionOptions options_;
     const SessionSetup& setup_;
