@@ -119,9 +119,9 @@ class SqliteDatabase : public Database {
         std::move_only_function<core::Result<void>(Image&)> work) = 0;
     /// @}
 
-    /// Merges the indexes of words, moves the log into the file and cuts it to nothing, so that what
-    /// was removed is nowhere on the disk. Blocks until nobody reads what was; not on a thread of
-    /// the database's own. Errors: as with_image(); those of a change.
+    /// Merges the indexes of words, moves the log into the file and cuts it to nothing, so that
+    /// what was removed is nowhere on the disk. Blocks until nobody reads what was; not on a thread
+    /// of the database's own. Errors: as with_image(); those of a change.
     virtual core::Result<void> scrub() = 0;
 
     /// Closes the file when what is under way is done, its log moved into it, calls `work`, which
