@@ -48,6 +48,9 @@ Layout::Layout(const CollectionSpec& spec)
     remove_ = fmt::format("DELETE FROM {} WHERE k=?", table_);
     find_ = fmt::format("SELECT {} FROM {} INDEXED BY {} WHERE scope=? AND id=?", row_columns(),
                         table_, quoted(id_index()));
+    find_foreign_ =
+        fmt::format("SELECT 1 FROM {} INDEXED BY {} WHERE scope=? AND owner IS NOT scope LIMIT 1",
+                    table_, quoted(foreign_index()));
     find_row_ = fmt::format("SELECT {} FROM {} WHERE k=?", row_columns(), table_);
     const std::string words = quoted(plain_words());
     insert_words_ = fmt::format("INSERT INTO {}(rowid,words) VALUES(?,?)", words);
@@ -101,6 +104,11 @@ std::string Layout::create_table() const {
 
 std::string Layout::create_id_index() const {
     return fmt::format("CREATE UNIQUE INDEX {} ON {}(scope,id)", quoted(id_index()), table_);
+}
+
+std::string Layout::create_foreign_index() const {
+    return fmt::format("CREATE INDEX {} ON {}(scope) WHERE owner IS NOT scope",
+                       quoted(foreign_index()), table_);
 }
 
 std::string Layout::create_index(const IndexSpec& index) const {

@@ -32,6 +32,8 @@ class Layout {
     /// The index of words; not quoted. FTS5 makes names of tables of it by adding to it.
     std::string plain_words() const { return "w_" + spec_->name + "."; }
     std::string id_index() const { return spec_->name + ".id"; }
+    /// No index that is declared is called so.
+    std::string foreign_index() const { return spec_->name + "..foreign"; }
 
     /// The fields that have a column, sorted by path.
     const std::vector<IndexField>& columns() const { return columns_; }
@@ -44,6 +46,8 @@ class Layout {
 
     std::string create_table() const;
     std::string create_id_index() const;
+    /// Of documents that are not the scope's which finds them: empty, and costs nothing.
+    std::string create_foreign_index() const;
     std::string create_index(const IndexSpec& index) const;
     std::string create_words() const;
 
@@ -57,6 +61,8 @@ class Layout {
     const std::string& remove() const { return remove_; }
     /// Columns as row_columns(). Parameters: scope, id.
     const std::string& find() const { return find_; }
+    /// A row if the scope finds a document that is not its own. Parameter: scope.
+    const std::string& find_foreign() const { return find_foreign_; }
     /// Parameter: k.
     const std::string& find_row() const { return find_row_; }
 
@@ -107,6 +113,7 @@ class Layout {
     std::string update_body_;
     std::string remove_;
     std::string find_;
+    std::string find_foreign_;
     std::string find_row_;
     std::string insert_words_;
     std::string remove_words_;

@@ -131,6 +131,8 @@ TEST_F(QueryPlan, OfSingleDocumentsSearchesTheirKey) {
     const std::string by_key = "SEARCH c_tasks USING INTEGER PRIMARY KEY (rowid=?)";
 
     EXPECT_EQ(explain(layout.find()), "SEARCH c_tasks USING INDEX tasks.id (scope=? AND id=?)");
+    EXPECT_EQ(explain(layout.find_foreign()),
+              "SEARCH c_tasks USING INDEX tasks..foreign (scope=?)");
     for (const std::string* sql :
          {&layout.find_row(), &layout.update(), &layout.update_body(), &layout.remove()})
         EXPECT_EQ(explain(*sql), by_key);

@@ -211,7 +211,7 @@ class Preparation {
     }
 
     Result<void> finish() {
-        std::set<std::string> wanted = {layout_.create_id_index()};
+        std::set<std::string> wanted = {layout_.create_id_index(), layout_.create_foreign_index()};
         for (const IndexSpec& index : spec_.indexes)
             wanted.insert(layout_.create_index(index));
         ZONA_TRY(const std::set<std::string> kept, drop_indexes(wanted));

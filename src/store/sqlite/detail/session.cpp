@@ -314,6 +314,13 @@ Result<void> Session::scan(const Collection& collection, const Filter& filter, c
     }
 }
 
+/// Then documents are looked at one by one, and the first that is another's is refused.
+Result<bool> Session::finds_foreign(const Collection& collection) {
+    ZONA_TRY(Statement statement, connection_.prepare(layout(collection).find_foreign()));
+    statement.bind(std::string_view(collection.scope().code()));
+    return statement.step();
+}
+
 Result<std::uint64_t> Session::count(const Collection& collection, const Query& query) {
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY(const Plan plan, detail::plan(collection.spec(), query, Ordered::kNo));
@@ -344,7 +351,9 @@ Result<std::vector<Group>> Session::aggregate(const Collection& collection,
     Fold fold(aggregation);
     if (nothing_can_match(plan)) return fold.finish();
     const Plan covered = layout(collection).plan_for_groups(plan, aggregation);
-    if (const auto sql = layout(collection).select_groups(covered, aggregation)) {
+    const auto sql = layout(collection).select_groups(covered, aggregation);
+    ZONA_TRY(const bool foreign, finds_foreign(collection));
+    if (sql && !foreign) {
         was_served_by(covered.index);
         ZONA_TRY(Statement statement, connection_.prepare(*sql));
         bind_unordered(statement, collection, covered);

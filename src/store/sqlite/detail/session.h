@@ -113,6 +113,7 @@ class Session final : public Writer {
     core::Result<Row> existing(const Collection& collection, const Id& id,
                                const Expected& expected);
     core::Result<std::optional<Row>> first(const Collection& collection, const Query& query);
+    core::Result<bool> finds_foreign(const Collection& collection);
     core::Result<void> scan(const Collection& collection, const Filter& filter, const Plan& plan,
                             const Visit& visit);
     core::Result<std::vector<std::int64_t>> rows_of(const Collection& collection,
