@@ -591,6 +591,33 @@ Settings::Jobs jobs_from(const ConfigSnapshot& snapshot) {
             .history_runs = snapshot.integer("jobs.history.runs")};
 }
 
+Settings::Api api_from(const ConfigSnapshot& snapshot) {
+    const auto listener = [&snapshot](const char* key) {
+        std::string address = snapshot.text(key);
+        return address == "off" ? std::string() : address;
+    };
+    return {.listen = listener("api.listen"),
+            .pmdaemon_listen = listener("api.pmdaemon_listen"),
+            .authentication = snapshot.text("api.authentication") == "key",
+            .insecure = snapshot.boolean("api.insecure"),
+            .tls_certificate = snapshot.text("api.tls.certificate"),
+            .tls_key = snapshot.text("api.tls.key"),
+            .threads = snapshot.integer("api.threads"),
+            .max_connections = snapshot.integer("api.max_connections"),
+            .max_connections_per_address = snapshot.integer("api.max_connections_per_address"),
+            .max_body_bytes = snapshot.size("api.max_body_bytes"),
+            .max_header_bytes = snapshot.size("api.max_header_bytes"),
+            .header_timeout = snapshot.duration("api.header_timeout"),
+            .idle_timeout = snapshot.duration("api.idle_timeout"),
+            .request_timeout = snapshot.duration("api.request_timeout"),
+            .drain_timeout = snapshot.duration("api.drain_timeout"),
+            .hosts = snapshot.text("api.hosts"),
+            .cors_origins = snapshot.text("api.cors_origins"),
+            .compress_above = snapshot.size("api.compress_above"),
+            .requests_per_second = snapshot.integer("api.requests_per_second"),
+            .requests_burst = snapshot.integer("api.requests_burst")};
+}
+
 }  // namespace
 
 Settings Settings::from(const ConfigSnapshot& snapshot) {
@@ -603,28 +630,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .log_level = level_of(snapshot.text("log.level")),
         .log_levels = std::move(levels),
         .log_file = snapshot.text("log.file"),
-        .api = {.listen = snapshot.text("api.listen") == "off" ? "" : snapshot.text("api.listen"),
-                .pmdaemon_listen = snapshot.text("api.pmdaemon_listen") == "off"
-                                       ? ""
-                                       : snapshot.text("api.pmdaemon_listen"),
-                .authentication = snapshot.text("api.authentication") == "key",
-                .insecure = snapshot.boolean("api.insecure"),
-                .tls_certificate = snapshot.text("api.tls.certificate"),
-                .tls_key = snapshot.text("api.tls.key"),
-                .threads = snapshot.integer("api.threads"),
-                .max_connections = snapshot.integer("api.max_connections"),
-                .max_connections_per_address = snapshot.integer("api.max_connections_per_address"),
-                .max_body_bytes = snapshot.size("api.max_body_bytes"),
-                .max_header_bytes = snapshot.size("api.max_header_bytes"),
-                .header_timeout = snapshot.duration("api.header_timeout"),
-                .idle_timeout = snapshot.duration("api.idle_timeout"),
-                .request_timeout = snapshot.duration("api.request_timeout"),
-                .drain_timeout = snapshot.duration("api.drain_timeout"),
-                .hosts = snapshot.text("api.hosts"),
-                .cors_origins = snapshot.text("api.cors_origins"),
-                .compress_above = snapshot.size("api.compress_above"),
-                .requests_per_second = snapshot.integer("api.requests_per_second"),
-                .requests_burst = snapshot.integer("api.requests_burst")},
+        .api = api_from(snapshot),
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .jobs = jobs_from(snapshot),
