@@ -109,7 +109,7 @@ Result<int> restore(const Flags& flags) {
         print(fmt::format("{} ({} of {})\n", progress.step, progress.number, progress.steps));
     };
     ZONA_TRY(const auto at, moment_in(flags, clock));
-    ZONA_TRY(const tenancy::WholeList list,
+    ZONA_TRY(tenancy::WholeList list,
              tenancy::restore_whole({.backup = flags.value("--restore-backup"),
                                      .state = home + "/state",
                                      .root_keys = *provider,
@@ -120,13 +120,23 @@ Result<int> restore(const Flags& flags) {
                                     tell));
     ZONA_TRY(const auto there, os::stat_path(home + "/root-key"));
     if (!there) ZONA_TRY_VOID(os::replace_file(home + "/root-key", keys, 0600));
+    list.whole.tenants -= list.not_restored.size();
+    for (const tenancy::NotRestored& one : list.not_restored)
+        list.whole.documents -= one.documents;
     const std::string what =
         at ? fmt::format("{} tenants are in {} as they were at {}", list.whole.tenants, home,
                          core::to_rfc3339(*at))
            : fmt::format("{} tenants and {} documents are in {}, the same as in the backup",
                          list.whole.tenants, list.whole.documents, home);
     print(fmt::format("{}\n  try: zona --home {} tenant list\n", what, home));
-    return tell_missing(list);
+    const int status = tell_missing(list);
+    for (const tenancy::NotRestored& one : list.not_restored) {
+        print(
+            fmt::format("{}: not restored: {}\n  try: zona --home {} tenant restore {} {} "
+                        "--replace\n",
+                        one.tenant, one.reason, home, one.tenant, one.file));
+    }
+    return list.not_restored.empty() ? status : core::info(Code::kConflict).exit_status;
 }
 
 /// Restores a backup with a root key put together from shares, or from a file, and takes all of it

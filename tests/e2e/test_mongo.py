@@ -185,3 +185,34 @@ def test_the_one_database_of_all_goes_to_mongodb_by_backups(open_zona, mongo):
     for code in ('acme', 'globex'):
         assert {key: value for key, (value, _) in values(zona, code).items()} == {'theme': f'of {code}'}
     assert mongo.databases()
+
+
+# REL-07, TEN-41
+@pytest.mark.parametrize('moment', [False, True], ids=['as-backed-up', 'at-a-moment'])
+@pytest.mark.parametrize('mode', ['MSSP', 'SINGLE_TENANT'])
+def test_a_whole_restore_says_who_is_in_mongodb_and_what_restores_it(open_zona, mongo, tmp_path, mode, moment):
+    shared = {'ZONA_MONGO_URI': mongo.uri} if mode == 'SINGLE_TENANT' else {}
+    zona = open_zona(ZONA_TENANCY_BUILD_TYPE=mode, **shared)
+    zona.keys = {}
+    create(zona, 'acme', *(['--db-host', mongo.uri, '--db-name', 'acme_data'] if mode == 'MSSP' else []))
+    assert put(zona, 'acme', 'theme', 'dark').status_code == 200
+    zona.run('backup', 'create')
+    whole = zona.run('backup', 'list', '--json').data[0]
+    assert put(zona, 'acme', 'theme', 'light').status_code == 200
+    at = []
+    if moment:
+        zona.run('job', 'run', 'backup-log')
+        zona.wait_until(lambda: zona.run('backup', 'list', '--json').data[0]['restorable_until'] > whole['restorable_until'])
+        at = ['--at', zona.run('backup', 'list', '--json').data[0]['restorable_until']]
+    fresh = tmp_path / 'fresh'
+
+    restored = zona.run('backup', 'restore', whole['uuid'], '--to', str(fresh), *at, check=False)
+
+    assert restored.returncode == 4 and 'acme: not restored: ' in restored.stdout and 'in MongoDB' in restored.stdout, restored
+    assert f"{1 if mode == 'MSSP' else 0} tenants " in restored.stdout, restored
+    said = [line.split('try: zona ')[1].split() for line in restored.stdout.splitlines() if ' tenant restore acme ' in line]
+    assert len(said) == 1 and said[0][:2] == ['--home', str(fresh)], restored
+    assert values(zona, 'acme')['theme'][0] == 'light', 'a restore elsewhere has changed it'
+    assert zona.run('backup', 'check', whole['uuid'], *at).returncode == 0
+    outcome(zona, *said[0][2:])
+    assert values(zona, 'acme')['theme'][0] == 'dark'

@@ -29,10 +29,6 @@ namespace {
 constexpr std::string_view kCore = kCoreOwner;
 constexpr std::string_view kAll = kAllBackups;
 
-Error no_list(std::string_view what) {
-    return {Code::kConflict, fmt::format("this is no whole backup: {}", what)};
-}
-
 std::string text_in(const json::object& from, std::string_view key) {
     const json::value* value = from.if_contains(key);
     return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
@@ -55,6 +51,7 @@ std::string list_text(const WholeList& list) {
         missing.push_back({{"tenant", one.tenant}, {"reason", one.reason}});
     return json::serialize(json::object{{"members", std::move(members)},
                                         {"missing", std::move(missing)},
+                                        {"shared_elsewhere", list.shared_elsewhere},
                                         {"tenants", list.whole.tenants},
                                         {"documents", list.whole.documents},
                                         {"bytes", list.whole.bytes}});
@@ -81,264 +78,13 @@ Result<void> read_members(std::string_view text, WholeList& list) {
         list.whole.missing.push_back({.tenant = text_in(one.get_object(), "tenant"),
                                       .reason = text_in(one.get_object(), "reason")});
     }
+    const json::value* elsewhere = said->if_contains("shared_elsewhere");
+    list.shared_elsewhere = elsewhere != nullptr && elsewhere->is_bool() && elsewhere->get_bool();
     list.whole.tenants = number_in(*said, "tenants");
     list.whole.documents = number_in(*said, "documents");
     list.whole.bytes = number_in(*said, "bytes");
     return {};
 }
-
-Specs specs_of(std::string_view owner) {
-    return owner == kCore ? core_collections() : tenant_collections();
-}
-
-Result<store::Scope> scope_of_owner(const std::string& owner) {
-    if (owner == kCore) return store::Scope::core();
-    return store::Scope::tenant(owner);
-}
-
-/// Restores one file after the other.
-class Restorer {
-  public:
-    Restorer(const WholeRestore& how, const core::ProgressSink& tell, EncryptedFiles& files)
-        : how_(how), tell_(tell), files_(files) {}
-
-    Result<WholeList> restore() {
-        ZONA_TRY(const auto keys, files_.find_keys(kCore));
-        ZONA_TRY(WholeList list, read_list(how_.backup, *keys));
-        present_.steps = list.members.size();
-        if (how_.at) {
-            ZONA_TRY(ends_, detail::read_ends(how_.backup, list.whole.uuid, *keys));
-        }
-        const auto core = std::ranges::find(list.members, kCore, &WholeMember::owner);
-        if (core == list.members.end()) return no_list("the core database is not in it");
-        ZONA_TRY_VOID(restore_image(*core, how_.state + "/core.db"));
-        ZONA_TRY(const auto tenants, tenants_of_core());
-        ZONA_TRY_VOID(os::make_directories(how_.state + "/tenants", 0700));
-        for (const WholeMember& member : list.members) {
-            if (member.owner == kCore) continue;
-            if (member.owner == kSharedImage) {
-                if (how_.at)
-                    ZONA_TRY_VOID(restore_image(member, how_.state + "/tenants/shared.db"));
-                continue;
-            }
-            const auto tenant = std::ranges::find(tenants, member.owner, &Tenant::code);
-            if (tenant == tenants.end() || tenant->erased_at) continue;
-            const std::string file = fmt::format("{}/{}.zbk", how_.backup, member.owner);
-            ZONA_TRY(const auto there, os::stat_path(file));
-            if (!there) {
-                how_.log.warn("the backup has no file of this tenant", {{"tenant", member.owner}});
-                continue;
-            }
-            ZONA_TRY_VOID(restore_tenant(member, *tenant));
-        }
-        if (how_.at) ZONA_TRY_VOID(restore_later(tenants, list));
-        return list;
-    }
-
-  private:
-    Result<std::vector<Tenant>> tenants_of_core() {
-        ZONA_TRY(const auto core,
-                 files_.open_database(how_.state + "/core.db", kCore, core_collections()));
-        TenantRegistry registry(core, how_.clock, &files_.core_fields());
-        return answer_to<std::vector<Tenant>>([&](auto done) { registry.list(std::move(done)); });
-    }
-
-    /// Tenants that were made after the backup, or missing in it, and have an image of before the
-    /// moment.
-    Result<void> restore_later(const std::vector<Tenant>& tenants, WholeList& list) {
-        for (const Tenant& tenant : tenants) {
-            if (std::ranges::find(list.members, tenant.code, &WholeMember::owner) !=
-                list.members.end())
-                continue;
-            const std::string file = fmt::format("{}/{}.zbk", how_.backup, tenant.code);
-            ZONA_TRY(const auto there, os::stat_path(file));
-            if (!there || tenant.erased_at) continue;
-            ZONA_TRY(const os::UniqueFd opened, os::open_file(file, O_RDONLY));
-            ZONA_TRY(const BackupTitle title, read_title(opened.get()));
-            if (title.made_at > *how_.at) {
-                how_.log.warn("the tenant has no image of before then, and no documents",
-                              {{"tenant", tenant.code}});
-                continue;
-            }
-            const WholeMember later{.owner = tenant.code, .documents = 0, .sha256 = {}};
-            ZONA_TRY_VOID(restore_tenant(later, tenant));
-            ++list.whole.tenants;
-            std::erase_if(list.whole.missing, [&](const MissingTenant& missing) {
-                return missing.tenant == tenant.code;
-            });
-        }
-        return {};
-    }
-
-    Result<void> restore_tenant(const WholeMember& member, const Tenant& tenant) {
-        const std::string own =
-            fmt::format("{}/tenants/{}{}{}", how_.state, tenant.code,
-                        tenant.database.name.empty() ? "" : "/", tenant.database.name);
-        ZONA_TRY(const BackupContent content, content_of(member));
-        if (content == BackupContent::kImage) {
-            ZONA_TRY_VOID(os::make_directories(own, 0700));
-            return restore_image(member, own + "/data.db");
-        }
-        // They are in the shared image.
-        return how_.at ? Result<void>() : restore_documents(member);
-    }
-
-    struct File {
-        os::UniqueFd fd;
-        BackupTitle title;
-        std::shared_ptr<const vault::DataKeys> keys;
-    };
-    Result<File> open(const WholeMember& member) const {
-        File out;
-        ZONA_TRY(out.fd,
-                 os::open_file(fmt::format("{}/{}.zbk", how_.backup, member.owner), O_RDONLY));
-        ZONA_TRY(out.title, read_title(out.fd.get()));
-        if (out.title.owner != owner_of_member(member.owner))
-            return no_list(
-                fmt::format("the file of {} is one of {}", member.owner, out.title.owner));
-        ZONA_TRY(out.keys, files_.find_keys(out.title.owner));
-        return out;
-    }
-
-    Result<BackupContent> content_of(const WholeMember& member) const {
-        ZONA_TRY(const File file, open(member));
-        BackupContent content = BackupContent::kDocuments;
-        BackupVisitor peek;
-        bool seen = false;
-        peek.head = [&](BuildType, BackupContent said) -> Result<void> {
-            content = said;
-            seen = true;
-            return Error(Code::kCancelled, "");
-        };
-        auto read = read_backup(file.fd.get(), file.title, *file.keys, peek);
-        if (!seen) return read.take_error();
-        return content;
-    }
-
-    void begin(const std::string& owner, std::uint64_t total) {
-        present_.step = "restore " + owner;
-        present_.total = total;
-        present_.done = 0;
-        present_.number = ++number_;
-        present_.unit = "bytes";
-        if (tell_) tell_(present_);
-    }
-
-    Result<void> same(const WholeMember& member, const BackupSummary& summary) const {
-        const bool listed = !member.sha256.empty();
-        if (!listed || (summary.sha256 == member.sha256 && summary.documents == member.documents))
-            return {};
-        return no_list(fmt::format("the file of {} is not the one that is listed", member.owner));
-    }
-
-    Result<void> restore_image(const WholeMember& member, const std::string& path) {
-        ZONA_TRY(const File file, open(member));
-        ZONA_TRY(const os::FileStat status, os::stat_fd(file.fd.get()));
-        begin(member.owner, status.size);
-        std::size_t links = 0;
-        {
-            ZONA_TRY(const auto writer, files_.write_image(path, file.title.owner));
-            detail::SecondThread writing(
-                [&](std::span<const std::byte> pages) { return writer->write(pages); });
-            BackupVisitor visitor;
-            visitor.pages = [&](std::span<const std::byte> pages) { return writing.add(pages); };
-            ZONA_TRY(const BackupSummary summary,
-                     read_backup(file.fd.get(), file.title, *file.keys, visitor));
-            ZONA_TRY_VOID(writing.finish());
-            ZONA_TRY_VOID(same(member, summary));
-            ZONA_TRY(links, add_links(member, summary, *file.keys, *writer));
-            ZONA_TRY_VOID(writer->finish());
-            if (links == 0 && !member.sha256.empty()) ZONA_TRY_VOID(compare(member, *writer));
-        }
-        ZONA_TRY(const auto database,
-                 files_.open_database(path, file.title.owner, specs_of(member.owner)));
-        // Each page was proven by its link; that they belong together is proven here.
-        if (how_.at) return files_.check(path);
-        ZONA_TRY(const store::Scope scope, scope_of_owner(member.owner));
-        ZONA_TRY(const std::uint64_t documents,
-                 store::read_and_wait(*database, [&](store::Reader& reader) {
-                     return count_all(reader, specs_of(member.owner), scope);
-                 }));
-        if (documents == member.documents) return {};
-        return Error(Code::kConflict,
-                     fmt::format("what was restored of {} has {} documents, and the backup {}",
-                                 member.owner, documents, member.documents));
-    }
-
-    /// How many links the moment has.
-    Result<std::size_t> add_links(const WholeMember& member, const BackupSummary& image,
-                                  const vault::DataKeys& keys, store::ImageWriter& writer) const {
-        if (!how_.at) return 0;
-        ZONA_TRY(const auto links,
-                 detail::find_links(fmt::format("{}/{}.zbk", how_.backup, member.owner), ends_,
-                                    *how_.at));
-        ZONA_TRY_VOID(read_log(links, end_of_image(image), keys,
-                               [&](std::uint64_t offset, std::span<const std::byte> pages) {
-                                   return writer.put(offset, pages);
-                               }));
-        return links.size();
-    }
-
-    /// What was made is read again from the file.
-    static Result<void> compare(const WholeMember& member, store::ImageWriter& made) {
-        crypto::Sha256 hash;
-        std::vector<std::byte> piece(std::size_t{1} << 20U);
-        for (std::uint64_t at = 0; at < made.bytes();) {
-            const auto size = std::min<std::uint64_t>(piece.size(), made.bytes() - at);
-            ZONA_TRY_VOID(made.read(std::span(piece).first(size), at));
-            hash.add(std::span(piece).first(size));
-            at += size;
-        }
-        const std::string sha256 = crypto::hex(hash.finish());
-        if (sha256 == member.sha256) return {};
-        return Error(Code::kConflict,
-                     fmt::format("what was restored of {} has SHA-256 {}, and the backup {}",
-                                 member.owner, sha256, member.sha256));
-    }
-
-    Result<void> restore_documents(const WholeMember& member) {
-        ZONA_TRY(const File file, open(member));
-        ZONA_TRY(const os::FileStat status, os::stat_fd(file.fd.get()));
-        begin(member.owner, status.size);
-        ZONA_TRY(const auto database, files_.open_database(how_.state + "/tenants/shared.db", kCore,
-                                                           tenant_collections()));
-        ZONA_TRY(const store::Scope scope, scope_of_owner(member.owner));
-        RecordSink sink(*database, scope);
-        const Specs specs = tenant_collections();
-        const store::CollectionSpec* spec = nullptr;
-        BackupVisitor visitor;
-        visitor.collection = [&](const std::string& name, int version) -> Result<void> {
-            const auto found = std::ranges::find(specs, name, &store::CollectionSpec::name);
-            if (found == specs.end() || (*found)->version != version) {
-                return no_list(fmt::format("it has {} in version {}, which this zona does not know",
-                                           name, version));
-            }
-            spec = *found;
-            return {};
-        };
-        visitor.record = [&](const store::Record& record) { return sink.add(*spec, record); };
-        ZONA_TRY(const BackupSummary summary,
-                 read_backup(file.fd.get(), file.title, *file.keys, visitor));
-        ZONA_TRY_VOID(same(member, summary));
-        ZONA_TRY_VOID(sink.flush());
-        std::vector<CollectionSum> made;
-        ZONA_TRY_VOID(read_snapshot(*database, [&](store::Reader& reader) -> Result<void> {
-            ZONA_TRY(made, sum_up(reader, specs, scope, {}));
-            return {};
-        }));
-        if (made == summary.collections) return {};
-        return Error(Code::kConflict, fmt::format("what was restored of {} is not what the backup "
-                                                  "has",
-                                                  member.owner));
-    }
-
-    const WholeRestore& how_;
-    const core::ProgressSink& tell_;
-    EncryptedFiles& files_;
-    detail::LogEnds ends_;
-    core::Progress present_;
-    std::size_t number_ = 0;
-};
 
 }  // namespace
 
@@ -379,39 +125,6 @@ Result<std::optional<std::string>> latest_whole(const std::string& root) {
         out = directory;
     }
     return out;
-}
-
-Result<WholeList> restore_whole(const WholeRestore& restore, const core::ProgressSink& tell) {
-    for (const char* name : {"/core.db", "/keys.json", "/tenants"}) {
-        ZONA_TRY(const auto there, os::stat_path(restore.state + name));
-        if (there) {
-            return Error(Code::kConflict, fmt::format("there is data in {} already", restore.state))
-                .detail({"", "", "restore into a home that is not there yet"});
-        }
-    }
-    ZONA_TRY_VOID(os::make_directories(restore.state, 0700));
-    const auto work = [&]() -> Result<WholeList> {
-        ZONA_TRY(const std::string ring, os::read_file(restore.backup + "/keys.json"));
-        ZONA_TRY_VOID(os::replace_file(restore.state + "/keys.json", ring, 0600));
-        std::string token_key(32, '\0');
-        restore.random.fill(std::as_writable_bytes(std::span(token_key)));
-        ZONA_TRY(const auto files,
-                 EncryptedFiles::open({.ring = restore.state + "/keys.json",
-                                       .root_keys = restore.root_keys,
-                                       .clock = restore.clock,
-                                       .random = restore.random,
-                                       .log = restore.log,
-                                       .page_token_key = core::Secret(std::move(token_key))}));
-        return Restorer(restore, tell, *files).restore();
-    };
-    auto done = work();
-    if (!done) {
-        for (const char* name : {"/core.db", "/core.db-wal", "/keys.json", "/tenants"}) {
-            if (auto removed = remove_tree(restore.state + name); !removed)
-                restore.log.report("a part of a restore stays", removed.error());
-        }
-    }
-    return done;
 }
 
 Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell) {
@@ -542,6 +255,11 @@ Result<void> TenantOperations::fill_whole(const Tenants::Parts& parts, WholeBack
     WholeList list{.whole = whole, .members = {}};
     ZONA_TRY_VOID(add_tenants(parts, *std::move(tenants), list, steps, logged));
     whole = list.whole;
+    if (parts.build_type == BuildType::kSingleTenant) {
+        const auto database = parts.sessions->database(kDefaultTenant, WhileHeld::kOpen);
+        list.shared_elsewhere =
+            database && dynamic_cast<store::SqliteDatabase*>(database->get()) == nullptr;
+    }
     const bool shared = parts.build_type == BuildType::kSingleTenant && options_.log == Log::kOn;
     for (const std::string_view name : {kSharedImage, kCore}) {
         if (name == kSharedImage && !shared) continue;

@@ -55,10 +55,20 @@ struct WholeMember {
     std::uint64_t documents = 0;
     std::string sha256;  ///< as BackupSummary
 };
+/// A tenant that is in a whole backup, and whose documents restore_whole() has put nowhere.
+struct NotRestored {
+    std::string tenant;  ///< its code
+    std::string reason;  ///< for people
+    std::string file;    ///< in the backup, for TenantOperations::restore()
+    std::uint64_t documents = 0;
+};
 /// The list, whole.zbk: sealed with the keys of the core database.
 struct WholeList {
     WholeBackup whole;
     std::vector<WholeMember> members;
+    /// The database that all tenants share was no file; false too where that was not yet noted.
+    bool shared_elsewhere = false;
+    std::vector<NotRestored> not_restored;  ///< of restore_whole() alone; not written
 };
 /// Writes it. Errors: those of the disk and of the keys.
 core::Result<void> write_list(const WholeList& list, const vault::DataKeys& keys,
@@ -82,7 +92,12 @@ struct WholeRestore {
 /// Restores everything into a fresh home, and reads each database that was made once more: it must
 /// hold what the backup says, by count and hash. A tenant of whom the backup has no file (it was
 /// erased since, or is `missing`) is there without documents; with `at` one that was missing has
-/// those of the image that its log began with later, and is no longer in the list's `missing`.
+/// those of the image that its log began with later, and is no longer in the list's `missing`;
+/// one that is only in the core database of then comes into it.
+/// Databases in MongoDB are left as they are: they may be alive, and this may be a drill. Whose
+/// record names one is in `not_restored`, and so is, with `at`, who was in MongoDB at the backup:
+/// there is no log of that. Their files are read to the end and proven all the same, documents by
+/// being stored and compared beside the home; TenantOperations::restore() takes them from there.
 /// Errors: kConflict: there is something in `state`; the backup is damaged, or what was made is not
 /// the same. kNotFound: the root key that the backup's keys are wrapped with is not there, saying
 /// which. After an error what was made is taken away.

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "core/result.h"
 #include "tenancy/backup/whole_backup.h"
 #include "tenancy/tenants.h"
@@ -15,6 +17,11 @@ namespace zona::tenancy {
 inline constexpr std::string_view kAllBackups = "_all";
 /// The image of the database that all tenants share; no tenant has this code.
 inline constexpr std::string_view kSharedImage = "_shared";
+
+/// Why a directory is not taken for a whole backup.
+inline core::Error no_list(std::string_view what) {
+    return {core::Code::kConflict, fmt::format("this is no whole backup: {}", what)};
+}
 
 /// Whose keys a member of a whole backup is sealed with.
 inline std::string owner_of_member(std::string_view name) {

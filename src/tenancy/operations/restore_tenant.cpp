@@ -109,6 +109,19 @@ Result<void> TenantOperations::read_again(Opened& opened) {
     return Error(Code::kConflict, "the backup was exchanged while it was read");
 }
 
+Result<BackupContent> TenantOperations::content_of(Opened& opened) {
+    std::optional<BackupContent> content;
+    BackupVisitor peek;
+    peek.head = [&](BuildType, BackupContent said) -> Result<void> {
+        content = said;
+        return Error(Code::kCancelled, "");
+    };
+    auto read = read_backup(opened.file.get(), opened.title, *opened.keys, peek);
+    if (!content) return read.take_error();
+    ZONA_TRY_VOID(read_again(opened));
+    return *content;
+}
+
 Result<BackupSummary> TenantOperations::restore(const RestoreRequest& request,
                                                 const core::ProgressSink& tell) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
@@ -204,8 +217,13 @@ Result<BackupSummary> TenantOperations::restore_held(Restoring& work) {
                      fmt::format("the tenant {} has {} documents", code, documents))
             .detail({"replace", "", "ask for them to be replaced, or restore into another tenant"});
     }
-    if (work.parts.databases->directory_of(work.tenant).empty())
-        return work.at ? fill_from_image(work) : fill_shared(work);
+    if (work.parts.databases->directory_of(work.tenant).empty()) {
+        ZONA_TRY(const BackupContent content, content_of(work.opened));
+        // Of before it was moved to MongoDB.
+        const bool own =
+            content == BackupContent::kImage && work.parts.build_type == BuildType::kMssp;
+        return work.at || own ? fill_from_image(work) : fill_shared(work);
+    }
     const TenantWork intent{.tenant = code,
                             .kind = TenantWork::Kind::kRestore,
                             .name = new_name(),
@@ -233,14 +251,7 @@ Result<BackupSummary> TenantOperations::fill_new(Restoring& work, const std::str
     ZONA_TRY_VOID(os::make_directories(directory, 0700));
     const std::string& owner = work.opened.title.owner;
     const bool own = owner == made.code;
-    std::optional<BackupContent> content;
-    BackupVisitor peek;
-    peek.head = [&](BuildType, BackupContent said) -> Result<void> {
-        content = said;
-        return Error(Code::kCancelled, "");
-    };
-    (void)read_backup(work.opened.file.get(), work.opened.title, *work.opened.keys, peek);
-    ZONA_TRY_VOID(read_again(work.opened));
+    ZONA_TRY(const BackupContent content, content_of(work.opened));
     if (content == BackupContent::kImage && own) return unpack(work, directory, owner);
 
     ZONA_TRY(const auto database, work.parts.open_file(directory + "/data.db", made.code));
@@ -339,19 +350,20 @@ Result<BackupSummary> TenantOperations::unpack(Restoring& work, const std::strin
     return summary;
 }
 
-/// Out of the file that all share, made anew in a directory for that.
+/// Out of the file that all share, or that was the tenant's own, made anew in a directory for that.
 Result<BackupSummary> TenantOperations::fill_from_image(Restoring& work) {
     const std::string code = work.tenant.code;
     ZONA_TRY(const store::Scope scope, scope_of(code));
     ZONA_TRY(const store::Scope of, scope_of(work.of));
     ZONA_TRY(const auto database, work.parts.sessions->database(code, WhileHeld::kOpen));
+    const std::string& owner = work.opened.title.owner;
     const std::string directory = scratch_name(work.parts);
     const auto fill = [&]() -> Result<BackupSummary> {
         ZONA_TRY(const auto convert, work.converter(deps_.log));
-        ZONA_TRY(BackupSummary summary, unpack(work, directory, std::string(kCoreOwner)));
+        ZONA_TRY(BackupSummary summary, unpack(work, directory, owner));
         const std::string path = directory + "/data.db";
         std::shared_ptr<store::Database> from;
-        ZONA_TRY(from, work.parts.open_file(path, kCoreOwner));
+        ZONA_TRY(from, work.parts.open_file(path, owner));
         work.steps.begin("store", summary.documents, "documents");
         std::uint64_t done = 0;
         auto stored = store::write_and_wait(*database, [&](store::Writer& w) -> Result<int> {

@@ -224,6 +224,7 @@ class TenantOperations {
     core::Result<Opened> open_backup(const Tenants::Parts& parts, const std::string& owner,
                                      const std::string& backup);
     static core::Result<void> read_again(Opened& opened);
+    static core::Result<BackupContent> content_of(Opened& opened);
     core::Result<BackupSummary> restore_held(Restoring& work);
     core::Result<BackupSummary> fill_new(Restoring& work, const std::string& name);
     core::Result<BackupSummary> fill_shared(Restoring& work);
