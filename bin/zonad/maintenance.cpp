@@ -175,6 +175,9 @@ Result<int> check_backup(const Flags& flags) {
                     "again\n",
                     list->whole.tenants, list->whole.documents,
                     at ? " as of " + core::to_rfc3339(*at) : std::string()));
+    for (const tenancy::NotRestored& one : list->not_restored) {
+        if (at) print(fmt::format("{}: as it was at the backup: {}\n", one.tenant, one.reason));
+    }
     return tell_missing(*list);
 }
 

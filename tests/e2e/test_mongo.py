@@ -213,6 +213,7 @@ def test_a_whole_restore_says_who_is_in_mongodb_and_what_restores_it(open_zona, 
     said = [line.split('try: zona ')[1].split() for line in restored.stdout.splitlines() if ' tenant restore acme ' in line]
     assert len(said) == 1 and said[0][:2] == ['--home', str(fresh)], restored
     assert values(zona, 'acme')['theme'][0] == 'light', 'a restore elsewhere has changed it'
-    assert zona.run('backup', 'check', whole['uuid'], *at).returncode == 0
+    checked = zona.run('backup', 'check', whole['uuid'], *at)
+    assert ('acme: as it was at the backup: ' in checked.stdout) == moment, checked
     outcome(zona, *said[0][2:])
     assert values(zona, 'acme')['theme'][0] == 'dark'

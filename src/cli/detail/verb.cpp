@@ -334,7 +334,11 @@ std::vector<VerbInfo> zona_verbs() {
          "Back up the whole installation",
          "The core database, each tenant, and their keys, wrapped by the root key, which is not in "
          "it. `restore` makes a new home of a backup, by its uuid or its directory, reads it once "
-         "more, and compares; `check` does that and takes it away again. Both ask no zona.",
+         "more, and compares; `check` does that and takes it away again. Both ask no zona. "
+         "Databases "
+         "in MongoDB `restore` leaves as they are: it names those tenants, and for each the "
+         "command "
+         "that restores it from the same backup, and ends with status 4.",
          {{"zona backup create", "while all are served"},
           {"zona backup restore UUID --to /srv/zona2", "with the root key of this home"},
           {"zona backup restore /mnt/UUID --to /srv/zona2 --root-key /mnt/key",

@@ -188,6 +188,8 @@ TEST_P(LogTest, EverythingIsRestoredAsItWasIntoAFreshHome) {
                                              .at = at},
                                             {});
         ASSERT_TRUE(restored.has_value()) << restored.error().message();
+        EXPECT_TRUE(restored->whole.missing.empty());
+        EXPECT_EQ(restored->whole.tenants, late ? 4U : 3U);
         ASSERT_TRUE(fresh.open().has_value());
         EXPECT_EQ(fresh.texts("acme").at(0), first);
         EXPECT_EQ(fresh.texts("globex"), std::vector<std::string>{"secret of globex"});

@@ -95,6 +95,10 @@ class Restorer {
     Result<void> restore_later(const Tenant& tenant) {
         auto& missing = list_.whole.missing;
         const auto known = std::ranges::find(missing, tenant.code, &MissingTenant::tenant);
+        if (how_.at && member_of(kSharedImage) != nullptr) {  // the log of which has it
+            if (known == missing.end()) ++list_.whole.tenants;
+            return {};
+        }
         const auto is_there = [&]() -> Result<bool> {
             const std::string file = file_of(tenant.code);
             ZONA_TRY(const auto there, os::stat_path(file));
