@@ -400,7 +400,7 @@ BENCHMARK(count_by_index);
 void groups(benchmark::State& state, const Measure& measured) {
     const Aggregation by_status{
         .group_by = "status", .measures = {{}, measured}, .walk = Walk::kAllow};
-    measure(state, [&](Reader& r) { return r.aggregate(tenant(), by_status)->size(); });
+    measure(state, filled(), [&](Reader& r) { return r.aggregate(tenant(), by_status)->size(); });
 }
 BENCHMARK_CAPTURE(groups, of_columns, Measure{});
 BENCHMARK_CAPTURE(groups, of_documents, Measure{.kind = Measure::Kind::kMax, .path = "number"});
