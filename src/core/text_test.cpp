@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/utf8.h"
+
 namespace zona::core {
 namespace {
 
@@ -114,6 +116,21 @@ TEST(Utf8, ReplacesMaximalIllFormedSequencesOnly) {
     EXPECT_EQ(to_valid_utf8("\xF4\x90\x80\x80").size(), 12U);
     EXPECT_TRUE(is_valid_utf8("grüße"));
     EXPECT_FALSE(is_valid_utf8("gr\xFC"));
+}
+
+TEST(Utf8, GivesBackTheCodePointsThatWereAppended) {
+    const std::u32string points(U"\0\x7f\x80\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff",
+                                10);
+    std::string text;
+    for (const char32_t point : points)
+        append_utf8(text, point);
+    EXPECT_TRUE(is_valid_utf8(text));
+
+    std::u32string taken;
+    for (std::string_view rest = text; !rest.empty();)
+        taken += take_code_point(rest);
+
+    EXPECT_EQ(taken, points);
 }
 
 TEST(ControlCharacters, AreC0AndDel) {

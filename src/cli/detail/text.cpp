@@ -6,26 +6,10 @@
 #include <fmt/format.h>
 
 #include "core/text.h"
+#include "core/utf8.h"
 
 namespace zona::cli {
 namespace {
-
-struct CodePoint {
-    char32_t value;
-    std::size_t length;
-};
-
-/// The first code point of well-formed, non-empty UTF-8.
-CodePoint decode(std::string_view text) {
-    const auto lead = static_cast<unsigned char>(text[0]);
-    if (lead < 0x80) return {lead, 1};
-    const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    char32_t value = lead & (0x7FU >> length);
-    for (std::size_t i = 1; i < length && i < text.size(); ++i) {
-        value = (value << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
-    }
-    return {value, length};
-}
 
 struct Range {
     char32_t first;
@@ -93,7 +77,9 @@ std::string_view mark(Ellipsis ellipsis) {
 std::vector<std::size_t> boundaries(std::string_view text) {
     std::vector<std::size_t> at{0};
     while (at.back() < text.size()) {
-        at.push_back(std::min(text.size(), at.back() + decode(text.substr(at.back())).length));
+        std::string_view rest = text.substr(at.back());
+        core::take_code_point(rest);
+        at.push_back(text.size() - rest.size());
     }
     return at;
 }
@@ -106,9 +92,13 @@ std::string escape_control(std::string_view text) {
     std::string_view rest = valid;
     std::string result;
     while (!rest.empty()) {
-        const CodePoint c = decode(rest);
-        result += is_in(kDangerous, c.value) ? escape_of(c.value) : rest.substr(0, c.length);
-        rest.remove_prefix(c.length);
+        const std::string_view before = rest;
+        const char32_t point = core::take_code_point(rest);
+        if (is_in(kDangerous, point)) {
+            result += escape_of(point);
+        } else {
+            result += before.substr(0, before.size() - rest.size());
+        }
     }
     return result;
 }
@@ -140,9 +130,7 @@ std::size_t display_width(std::string_view text) {
     if (is_plain_ascii(text)) return text.size();
     std::size_t width = 0;
     while (!text.empty()) {
-        const CodePoint c = decode(text);
-        width += width_of(c.value);
-        text.remove_prefix(std::min(c.length, text.size()));
+        width += width_of(core::take_code_point(text));
     }
     return width;
 }

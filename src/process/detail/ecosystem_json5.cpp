@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "core/utf8.h"
 #include "process/detail/ecosystem_tree.h"
 #include "process/detail/printable.h"
 
@@ -18,25 +19,6 @@ bool is_word(char c) {
     const auto byte = static_cast<unsigned char>(c);
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '$' || byte >= 0x80;
-}
-
-void append_utf8(std::string& out, std::uint32_t code) {
-    const auto add = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
-    if (code < 0x80) {
-        add(code);
-    } else if (code < 0x800) {
-        add(0xC0 | (code >> 6));
-        add(0x80 | (code & 0x3F));
-    } else if (code < 0x10000) {
-        add(0xE0 | (code >> 12));
-        add(0x80 | ((code >> 6) & 0x3F));
-        add(0x80 | (code & 0x3F));
-    } else {
-        add(0xF0 | (code >> 18));
-        add(0x80 | ((code >> 12) & 0x3F));
-        add(0x80 | ((code >> 6) & 0x3F));
-        add(0x80 | (code & 0x3F));
-    }
 }
 
 /// Recursive descent; the first problem ends it and stands in `problem_`.
@@ -325,7 +307,7 @@ class Json5 {
             code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
         }
         if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return bad_escape(begin);
-        append_utf8(out, code);
+        core::append_utf8(out, code);
         return true;
     }
 

@@ -8,6 +8,7 @@
 #include <boost/json/array.hpp>
 
 #include "core/text.h"
+#include "core/utf8.h"
 #include "store/detail/compare.h"
 #include "store/query.h"
 
@@ -35,34 +36,6 @@ wint_t folded(wint_t point) {
     return ::towlower_l(::towupper_l(point, locale), locale);
 }
 
-void append(std::string& out, wint_t point) {
-    const auto tail = [point](unsigned shift) {
-        return static_cast<char>(0x80U | (point >> shift & 0x3FU));
-    };
-    if (point < 0x80) {
-        out += static_cast<char>(point);
-    } else if (point < 0x800) {
-        out += {static_cast<char>(0xC0U | point >> 6U), tail(0)};
-    } else if (point < 0x10000) {
-        out += {static_cast<char>(0xE0U | point >> 12U), tail(6), tail(0)};
-    } else {
-        out += {static_cast<char>(0xF0U | point >> 18U), tail(12), tail(6), tail(0)};
-    }
-}
-
-/// The next code point of a valid text.
-wint_t take(std::string_view& text) {
-    const auto lead = static_cast<unsigned char>(text.front());
-    text.remove_prefix(1);
-    if (lead < 0x80U) return lead;
-    wint_t point = lead & (lead < 0xE0U ? 0x1FU : lead < 0xF0U ? 0x0FU : 0x07U);
-    while (!text.empty() && (static_cast<unsigned char>(text.front()) & 0xC0U) == 0x80U) {
-        point = point << 6U | (static_cast<unsigned char>(text.front()) & 0x3FU);
-        text.remove_prefix(1);
-    }
-    return point;
-}
-
 /// Gives each word to `visit(std::string&&, std::string_view behind)` until that says no.
 template <class Visit>
 void for_each_word(std::string_view text, Visit visit) {
@@ -71,12 +44,12 @@ void for_each_word(std::string_view text, Visit visit) {
         std::size_t count = 0;
         while (!text.empty()) {
             std::string_view behind = text;
-            const wint_t letter = folded(take(behind));
+            const wint_t letter = folded(core::take_code_point(behind));
             if (letter == 0) {
                 if (count == 0) text = behind;
                 break;
             }
-            if (++count <= kMaxWordLetters) append(word, letter);
+            if (++count <= kMaxWordLetters) core::append_utf8(word, letter);
             text = behind;
         }
         if (count > 0 && !visit(std::move(word), text)) return;

@@ -9,6 +9,7 @@
 #include <boost/json/string.hpp>
 
 #include "core/text.h"
+#include "core/utf8.h"
 #include "store/detail/compare.h"
 #include "store/detail/words.h"
 
@@ -65,40 +66,17 @@ void append_number(std::string& key, const json::value& value) {
     append_digits(key, digits, 13);
 }
 
-void append_code_point(std::string& out, std::uint32_t point) {
-    const auto tail = [point](unsigned shift) {
-        return static_cast<char>(0x80U | (point >> shift & 0x3FU));
-    };
-    if (point < 0x80) {
-        out += static_cast<char>(point);
-    } else if (point < 0x800) {
-        out += {static_cast<char>(0xC0U | point >> 6U), tail(0)};
-    } else if (point < 0x10000) {
-        out += {static_cast<char>(0xE0U | point >> 12U), tail(6), tail(0)};
-    } else {
-        out += {static_cast<char>(0xF0U | point >> 18U), tail(12), tail(6), tail(0)};
-    }
-}
-
-std::uint32_t code_point(std::string_view bytes) {
-    const auto lead = static_cast<unsigned char>(bytes.front());
-    if (lead < 0x80U) return lead;
-    std::uint32_t point = lead & (lead < 0xE0U ? 0x1FU : lead < 0xF0U ? 0x0FU : 0x07U);
-    for (const char c : bytes.substr(1))
-        point = point << 6U | (static_cast<unsigned char>(c) & 0x3FU);
-    return point;
-}
-
 /// The first text behind all that begin with `prefix`; nothing if there is none.
 std::optional<std::string> text_behind(std::string prefix) {
     while (!prefix.empty()) {
         std::size_t at = prefix.size() - 1;
         while (at > 0 && (static_cast<unsigned char>(prefix[at]) & 0xC0U) == 0x80U)
             --at;
-        const std::uint32_t point = code_point(std::string_view(prefix).substr(at));
+        std::string_view last = std::string_view(prefix).substr(at);
+        const char32_t point = core::take_code_point(last);
         prefix.resize(at);
         if (point == 0x10FFFF) continue;
-        append_code_point(prefix, point == 0xD7FF ? 0xE000 : point + 1);
+        core::append_utf8(prefix, point == 0xD7FF ? 0xE000 : point + 1);
         return prefix;
     }
     return std::nullopt;

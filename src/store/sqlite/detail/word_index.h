@@ -2,10 +2,9 @@
 /// WordIndex: which documents of a collection hold which words, kept by the transaction that
 /// changes them.
 ///
-///     CREATE VIRTUAL TABLE "w_NAME." USING fts5(...)      words of the row k, each behind its
-///     scope CREATE TABLE zona_words(name, moved, last)          what is being filled: rows from
-///     moved on
-///                                                         up to last are not in the index yet
+///     CREATE VIRTUAL TABLE "w_NAME." USING fts5(...)    of row k its words, each behind the scope
+///     CREATE TABLE zona_words(name, moved, last)        to be filled: the rows behind moved, up to
+///                                                       last, are not in the index yet
 ///
 /// FTS5 writes a piece of its index for each savepoint, so what a batch of transactions changes is
 /// noted in memory and written once, before its commit, or before somebody searches in it. The
