@@ -16,23 +16,14 @@ namespace {
 
 using core::SystemTime;
 using process::CheckStatus;
+using process::degraded;
 using process::HostCheck;
+using process::ok;
 
 /// What a run may be late, and take.
 constexpr std::chrono::hours kSlack(12);
 /// A pass comes by every minute; a large backup takes longer.
 constexpr std::chrono::hours kCopySlack(1);
-
-HostCheck ok(std::string name, std::string detail) {
-    return {.name = std::move(name), .detail = std::move(detail), .cure = {}};
-}
-
-HostCheck degraded(std::string name, std::string detail, std::string cure) {
-    return {.name = std::move(name),
-            .status = CheckStatus::kDegraded,
-            .detail = std::move(detail),
-            .cure = std::move(cure)};
-}
 
 /// One job, whose last success must not be older than `wanted`, if that is said.
 HostCheck check_job(std::string name, const jobs::JobView& job, std::optional<SystemTime> wanted,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backup_checks.h"
+#include "data_settings.h"
 #include "flags.h"
 #include "network_settings.h"
 #include "os/child.h"
@@ -24,13 +25,6 @@ namespace {
 /// Operations on whole tenants at once; each may keep a disk busy.
 constexpr std::size_t kLongThreads = 2;
 constexpr std::uint64_t kWantedFds = 131072;
-
-std::string search_path() {
-    for (const auto& [name, value] : os::environment()) {
-        if (name == "PATH") return value;
-    }
-    return "/usr/local/bin:/usr/bin:/bin";
-}
 
 }  // namespace
 
@@ -135,6 +129,7 @@ core::Result<void> Daemon::build_supervisor() {
     return {};
 }
 
+/// On a thread of the servers, while the settings may be read anew.
 std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobView> jobs) const {
     std::vector<process::HostCheck> checks = process::examine_host(
         *containment_, {.home = home_, .search_path = search_path(), .descriptors = budget_});
@@ -147,9 +142,10 @@ std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobVie
         network.detail = network_.problem;
         network.cure = "free that address or set another api.listen, then restart zona";
     }
-    std::ranges::move(check_secrets(settings_, home_, *tenants_, clock_),
+    const core::Settings settings = core::Settings::from(*config_->snapshot());
+    std::ranges::move(check_secrets(settings, home_, *tenants_, clock_),
                       std::back_inserter(checks));
-    std::ranges::move(check_backup_jobs(settings_, jobs, clock_.system()),
+    std::ranges::move(check_backup_jobs(settings, jobs, clock_.system()),
                       std::back_inserter(checks));
     return checks;
 }

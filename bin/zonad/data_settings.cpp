@@ -45,6 +45,13 @@ core::Result<tenancy::BackupJobsOptions> backup_options(const core::Settings& se
     return out;
 }
 
+std::string search_path() {
+    for (const auto& [name, value] : os::environment()) {
+        if (name == "PATH") return value;
+    }
+    return "/usr/local/bin:/usr/bin:/bin";
+}
+
 tenancy::CopyOptions copy_options(const core::Settings& settings, const std::string& home) {
     tenancy::CopyOptions out{.from = settings.backup_directory,
                              .state = home + "/state",
@@ -54,12 +61,10 @@ tenancy::CopyOptions copy_options(const core::Settings& settings, const std::str
                              .command_limit = settings.backup_copy_command_timeout};
     // Nothing of zona's own: its variables may hold secrets.
     std::string user_home = os::find_user(os::effective_uid()).home;
-    std::string path = "/usr/local/bin:/usr/bin:/bin";
     for (auto& [name, value] : os::environment()) {
         if (name == "HOME") user_home = std::move(value);
-        if (name == "PATH") path = std::move(value);
     }
-    out.environment = {"PATH=" + path, "HOME=" + user_home};
+    out.environment = {"PATH=" + search_path(), "HOME=" + user_home};
     return out;
 }
 

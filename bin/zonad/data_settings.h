@@ -22,6 +22,9 @@ core::Secret new_page_token_key(core::Random& random);
 /// When backups are made by themselves. Errors: kInvalidArgument, naming the setting.
 core::Result<tenancy::BackupJobsOptions> backup_options(const core::Settings& settings);
 
+/// Where the daemon and what it starts for itself look for programs: PATH.
+std::string search_path();
+
 /// Where backups are copied to; `home` is zona's.
 tenancy::CopyOptions copy_options(const core::Settings& settings, const std::string& home);
 

@@ -151,10 +151,10 @@ Result<int> check_backup(const Flags& flags) {
     } else {
         provider = vault::make_file_provider(flags.value("--root-key"), random);
     }
+    ZONA_TRY(const auto at, moment_in(flags, clock));
     std::string scratch = std::filesystem::temp_directory_path().string() + "/zona-check-XXXXXX";
     if (::mkdtemp(scratch.data()) == nullptr)
         return Error::from_errno(errno, fmt::format("cannot make {}", scratch));
-    ZONA_TRY(const auto at, moment_in(flags, clock));
     auto list = tenancy::restore_whole({.backup = flags.value("--check-backup"),
                                         .state = scratch + "/state",
                                         .root_keys = *provider,
@@ -166,6 +166,7 @@ Result<int> check_backup(const Flags& flags) {
     std::error_code failed;
     std::filesystem::remove_all(scratch, failed);
     if (!list) return list.take_error();
+    if (failed) return Error::from_errno(failed.value(), fmt::format("cannot remove {}", scratch));
     std::string text;
     for (const tenancy::WholeMember& member : list->members)
         text += fmt::format("{} {} {}\n", member.sha256, member.documents, member.owner);

@@ -1,16 +1,21 @@
 #include "secret_checks.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/locked_memory.h"
+#include "core/text.h"
 #include "core/time_format.h"
 #include "os/fd.h"
 #include "os/host.h"
 #include "tenancy/keys/encrypted_files.h"
+#include "tenancy/placement.h"
 #include "tenancy/tenant_databases.h"
 #include "vault/key_ring.h"
 
@@ -18,7 +23,9 @@ namespace zona::daemon {
 namespace {
 
 using process::CheckStatus;
+using process::degraded;
 using process::HostCheck;
+using process::ok;
 
 /// For some thousand secrets and keys.
 constexpr std::uint64_t kEnoughLocked = std::uint64_t{1} << 20U;
@@ -31,17 +38,6 @@ struct SecretSurroundings {
     std::string root;                     ///< id of the root key; empty: the keys are not open
     std::vector<vault::KeyOwner> owners;  ///< of data keys
 };
-
-HostCheck ok(std::string name, std::string detail) {
-    return {.name = std::move(name), .detail = std::move(detail), .cure = {}};
-}
-
-HostCheck degraded(std::string name, std::string detail, std::string cure) {
-    return {.name = std::move(name),
-            .status = CheckStatus::kDegraded,
-            .detail = std::move(detail),
-            .cure = std::move(cure)};
-}
 
 HostCheck check_key_file(const std::string& file, const std::string& state) {
     const std::string name = "root key";
@@ -162,21 +158,67 @@ HostCheck check_data_keys(const SecretSurroundings& around, std::chrono::millise
                     "zona job list says why key-rotation does not run; zona vault rotate --all");
 }
 
-std::vector<HostCheck> check_mongo(const core::Settings::Mongo& mongo) {
-    if (mongo.uri.empty()) return {};
+/// A setting that names databases in MongoDB, and what it says of each.
+struct MongoPlace {
+    std::string setting;
+    std::string uri;
+};
+
+std::vector<MongoPlace> mongo_places(const core::Settings& settings) {
+    std::vector<MongoPlace> out;
+    if (tenancy::is_mongo_host(settings.core_host))
+        out.push_back({"tenancy.core_host", settings.core_host});
+    if (!settings.mongo.uri.empty()) out.push_back({"mongo.uri", settings.mongo.uri});
+    // What is wrong with the table is said at the start.
+    const auto placement = tenancy::Placement::parse(settings.placement, {});
+    for (const std::string& host : placement ? placement->hosts() : std::set<std::string>()) {
+        if (tenancy::is_mongo_host(host)) out.push_back({"tenancy.placement", host});
+    }
+    return out;
+}
+
+/// Whether a connection string asks for it. Source: MongoDB's connection string URI format.
+bool has_option(std::string_view uri, std::string_view option) {
+    const auto begin = uri.find('?');
+    if (begin == std::string_view::npos) return false;
+    const std::string options = core::lower_ascii("&" + std::string(uri.substr(begin + 1)) + "&");
+    return options.contains(fmt::format("&{}", option));
+}
+
+/// The settings of which it does not hold, each once.
+template <class Holds>
+std::string settings_without(const std::vector<MongoPlace>& places, Holds holds) {
+    std::set<std::string> out;
+    for (const MongoPlace& place : places) {
+        if (!holds(place.uri)) out.insert(place.setting);
+    }
+    return fmt::format("{}", fmt::join(out, ", "));
+}
+
+/// By the settings: a database that a tenant was moved to by hand is not looked at.
+std::vector<HostCheck> check_mongo(const core::Settings& settings) {
+    const std::vector<MongoPlace> places = mongo_places(settings);
+    if (places.empty()) return {};
+    const core::Settings::Mongo& mongo = settings.mongo;
+    const std::string clear = settings_without(places, [&](const std::string& uri) {
+        return !mongo.tls_ca_file.empty() || uri.starts_with("mongodb+srv:") ||
+               has_option(uri, "tls=true&") || has_option(uri, "ssl=true&");
+    });
+    const std::string open = settings_without(places, [&](const std::string& uri) {
+        return !mongo.username.empty() || has_option(uri, "authmechanism=");
+    });
     std::vector<HostCheck> out;
-    const auto says = [&](std::string_view option) { return mongo.uri.contains(option); };
-    const bool tls = !mongo.tls_ca_file.empty() || says("tls=true") || says("ssl=true") ||
-                     mongo.uri.starts_with("mongodb+srv:");
-    out.push_back(tls ? ok("MongoDB TLS", "is asked for")
-                      : degraded("MongoDB TLS", "documents go over the network in clear",
-                                 "net.tls in mongod.conf; mongo.tls_ca_file, or tls=true in "
-                                 "mongo.uri"));
-    const bool user = !mongo.username.empty() || says("authMechanism=");
+    out.push_back(clear.empty()
+                      ? ok("MongoDB TLS", "is asked for")
+                      : degraded("MongoDB TLS",
+                                 "documents go over the network in clear, by " + clear,
+                                 "net.tls in mongod.conf; mongo.tls_ca_file, or tls=true in the "
+                                 "setting"));
     out.push_back(
-        user ? ok("MongoDB authentication", "is asked for")
-             : degraded("MongoDB authentication", "whoever reaches it reads all",
-                        "security.authorization in mongod.conf; mongo.username, mongo.password"));
+        open.empty()
+            ? ok("MongoDB authentication", "is asked for")
+            : degraded("MongoDB authentication", "whoever reaches it reads all, by " + open,
+                       "security.authorization in mongod.conf; mongo.username, mongo.password"));
     out.push_back(ok("MongoDB encryption at rest",
                      "is the server's, and not seen from here: security.enableEncryption or an "
                      "encrypted disk; fields that are flagged as secret are sealed by zona"));
@@ -200,9 +242,7 @@ std::vector<HostCheck> check_secrets(const core::Settings& settings, const std::
                                   check_locked_memory(),
                                   check_swap(),
                                   check_core_dumps(settings.core_dumps)};
-    core::Settings::Mongo mongo = settings.mongo;
-    if (tenancy::is_mongo_host(settings.core_host)) mongo.uri = settings.core_host;
-    std::ranges::move(check_mongo(mongo), std::back_inserter(out));
+    std::ranges::move(check_mongo(settings), std::back_inserter(out));
     return out;
 }
 

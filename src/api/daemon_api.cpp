@@ -16,6 +16,7 @@
 #include "api/detail/process_operations.h"
 #include "api/detail/render.h"
 #include "api/detail/request_body.h"
+#include "api/detail/route_table.h"
 #include "api/detail/shapes.h"
 #include "api/detail/stream_session.h"
 #include "api/detail/stream_shapes.h"
@@ -40,7 +41,6 @@ namespace json = boost::json;
 using core::Result;
 using net::Response;
 using process::Callback;
-using Answer = asio::awaitable<Result<Response>>;
 
 namespace {
 
@@ -460,11 +460,7 @@ std::vector<Row> rows() {
 Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& routes,
                       const DaemonInfo& info, const DaemonApiDeps* deps) {
     name_components(service);
-    for (Row& row : rows()) {
-        ZONA_TRY_VOID(service.add(
-            std::move(row.operation),
-            [routes, member = row.member](Call& call) { return (routes.get()->*member)(call); }));
-    }
+    ZONA_TRY_VOID(add_members(service, routes, rows()));
     ZONA_TRY_VOID(add_execution_routes(service, routes ? &routes->executions() : nullptr,
                                        deps != nullptr ? &deps->clock : nullptr));
     ZONA_TRY_VOID(add_tenant_routes(service, deps != nullptr ? &deps->tenants : nullptr));

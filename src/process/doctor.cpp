@@ -16,13 +16,6 @@ using os::Support;
 
 constexpr std::uint64_t kGiB = 1ULL << 30U;
 
-HostCheck ok(std::string name, std::string detail) {
-    return {.name = std::move(name),
-            .status = CheckStatus::kOk,
-            .detail = std::move(detail),
-            .cure = {}};
-}
-
 /// A check that is ok when `present`, `otherwise` with the cure if not.
 struct Expected {
     std::string name;
@@ -273,6 +266,17 @@ void check_programs(std::vector<HostCheck>& out, const DoctorOptions& options) {
 }
 
 }  // namespace
+
+HostCheck ok(std::string name, std::string detail) {
+    return {.name = std::move(name), .detail = std::move(detail), .cure = {}};
+}
+
+HostCheck degraded(std::string name, std::string detail, std::string cure) {
+    return {.name = std::move(name),
+            .status = CheckStatus::kDegraded,
+            .detail = std::move(detail),
+            .cure = std::move(cure)};
+}
 
 std::string_view to_string(CheckStatus status) {
     switch (status) {

@@ -39,6 +39,11 @@ struct HostCheck {
     std::string cure;    ///< what to do; empty when ok
 };
 
+/// A check that found what it wants.
+HostCheck ok(std::string name, std::string detail);
+/// One that found less: zona works, and something is lost or in danger.
+HostCheck degraded(std::string name, std::string detail, std::string cure);
+
 /// Where to look.
 struct DoctorOptions {
     std::string home;

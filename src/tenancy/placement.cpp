@@ -119,6 +119,13 @@ Result<Placement> Placement::parse(std::string_view table, const DatabaseAddress
         fmt::format("no range has what begins with one of {}: add `other: HOST`", missing));
 }
 
+std::set<std::string> Placement::hosts() const {
+    std::set<std::string> out(hashed_.begin(), hashed_.end());
+    out.insert(ranges_.begin(), ranges_.end());
+    out.erase("");
+    return out;
+}
+
 /// Of several hosts the one whose hash together with the code is the highest.
 const std::string& Placement::host_of(std::string_view code) const {
     if (hashed_.empty()) return ranges_.at(std::min(first_of(code[0]), kFirsts - 1));

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,8 @@ class Placement {
 
     /// Where a tenant of this code belongs; the name is left open.
     DatabaseAddress address_of(std::string_view code) const;
+    /// Each that the table names, once.
+    std::set<std::string> hosts() const;
 
   private:
     static constexpr std::size_t kFirsts = 36;  ///< 0-9, a-z

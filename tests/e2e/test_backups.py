@@ -123,6 +123,10 @@ def test_a_tenant_and_everything_is_restored_as_it_was_at_a_moment(zona, mode, t
     assert 'as they were at' in made.stdout, made
     (tmp_path / 'shares').write_text(f'{shares[0]}\n')
     assert zona.run('backup', 'check', str(directory), '--shares', str(tmp_path / 'shares'), check=False).returncode == 2
+    (tmp_path / 'shares').write_text(f'{shares[0]}\n{shares[1]}\n')
+    refused = zona.run('backup', 'check', str(directory), '--shares', str(tmp_path / 'shares'), '--at', 'rubbish', env={'TMPDIR': str(tmp_path)},
+                       check=False)
+    assert refused.returncode != 0 and 'no moment' in refused.stderr and not list(tmp_path.glob('zona-check-*')), refused
 
 
 # SEC-09

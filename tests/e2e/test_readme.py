@@ -30,7 +30,8 @@ def masked(text):
 def test_the_tour_over_the_network_is_as_shown(open_zona, root, bin_dir, wait_until):
     zona = open_zona()
     zona.run('delete', 'nap')
-    zona.write('hello.py', 'import time\nwhile True:\n    print("hello", flush=True)\n    time.sleep(0.01)\n')
+    # Each line in one write, so that none is shown before its end has come.
+    zona.write('hello.py', 'import os, time\nwhile True:\n    os.write(1, b"hello\\n")\n    time.sleep(0.01)\n')
     zona.run('start', 'hello.py')
     wait_until(lambda: zona.run('logs', 'hello', '--no-follow', check=False).stdout.count('hello\n') > 1)
     section = re.search(r'^## Over the network\n(.*?)^## ', (root / 'README.md').read_text(), re.M | re.S)[1]

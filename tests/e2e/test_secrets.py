@@ -127,6 +127,21 @@ def test_the_record_of_a_tenants_database_has_its_ten_fields(secretive):
                       'db_username': 'far', 'db_password': ''}
 
 
+# SEC-04
+def test_the_doctor_tells_which_settings_lead_to_mongodb_in_clear(open_zona):
+    host = 'mongodb://db.example:27017/tls=true?retryWrites=true'
+    bare = open_zona(ZONA_TENANCY_PLACEMENT=f'X: {host}; other: embedded')
+    checks = {c['name']: c for c in bare.run('doctor', '--json').data['checks']}
+    assert checks['MongoDB TLS']['detail'] == 'documents go over the network in clear, by tenancy.placement'
+    assert checks['MongoDB authentication']['detail'] == 'whoever reaches it reads all, by tenancy.placement'
+    bare.run('kill')
+    bare.env['ZONA_TENANCY_PLACEMENT'] = f'X: {host}&TLS=true; other: embedded'
+    bare.env['ZONA_MONGO_USERNAME'] = 'zona'
+    bare.run('resurrect')
+    checks = {c['name']: c for c in bare.run('doctor', '--json').data['checks']}
+    assert checks['MongoDB TLS']['status'] == checks['MongoDB authentication']['status'] == 'ok'
+
+
 # SEC-07
 def test_the_doctor_tells_where_secrets_are_in_danger_and_what_to_do(zona):
     zona.run('tenant', 'list')

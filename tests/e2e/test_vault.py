@@ -44,6 +44,7 @@ def test_keys_are_listed_rotated_and_rewrapped_and_never_shown(zona):
     zona.run('kill')
     zona.run('tenant', 'show', 'acme')
     assert zona.run('vault', 'rotate', 'nobody', check=False).returncode == 3
+    assert 'process' not in zona.run('vault', 'rotate', 'acme', '--no-wait').stdout   # it is done to keys
 
 
 # SEC-07

@@ -13,6 +13,7 @@
 #include "api/detail/pmdaemon_operations.h"
 #include "api/detail/pmdaemon_render.h"
 #include "api/detail/pmdaemon_socket.h"
+#include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "core/time_format.h"
@@ -30,7 +31,6 @@ using core::Result;
 using net::Response;
 using process::Callback;
 using process::ProcessView;
-using Answer = asio::awaitable<Result<Response>>;
 using Views = std::vector<ProcessView>;
 
 namespace {
@@ -303,12 +303,7 @@ Result<void> add_routes(Service& service, const DaemonInfo& info, const DaemonAp
     name_components(service);
     // Owned by the handlers together.
     const auto routes = deps == nullptr ? nullptr : std::make_shared<Routes>(info, *deps, *hub);
-    for (Row& row : rows()) {
-        ZONA_TRY_VOID(service.add(
-            std::move(row.operation),
-            [routes, member = row.member](Call& call) { return (routes.get()->*member)(call); }));
-    }
-    return {};
+    return add_members(service, routes, rows());
 }
 
 Response front(const std::string& version) {

@@ -2,9 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
-#include <type_traits>
-#include <utility>
 
 #include "api/service.h"
 
@@ -13,12 +10,11 @@ namespace zona::api {
 /// What a member that answers an operation gives.
 using Answer = net::asio::awaitable<core::Result<net::Response>>;
 
-/// Adds each row; `routes` is null where there is a document only. Errors: as Service::add().
-template <class Routes>
-core::Result<void> add_members(
-    Service& service, const std::shared_ptr<const Routes>& routes,
-    std::type_identity_t<std::span<const std::pair<Operation, Answer (Routes::*)(Call&) const>>>
-        rows) {
+/// Adds each row, an Operation and the member of Routes that answers it; `routes` is null where
+/// there is a document only. Errors: as Service::add().
+template <class Routes, class Rows>
+core::Result<void> add_members(Service& service, const std::shared_ptr<Routes>& routes,
+                               const Rows& rows) {
     for (const auto& [operation, member] : rows) {
         ZONA_TRY_VOID(service.add(
             operation, [routes, member](Call& call) { return (routes.get()->*member)(call); }));

@@ -6,6 +6,7 @@
 #include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
+#include "tenancy/tenant_databases.h"
 #include "tenancy/tenants.h"
 
 namespace zona::api {
@@ -361,7 +362,11 @@ class TenantRoutes {
         };
         ZONA_CO_TRY(const Tenant found, co_await answer_of<Tenant>(std::move(begin)));
         json::object data = shown(found);
-        data["storage"] = co_await storage_of(found.code);
+        // There nobody counts, and to open it may take a connection's time.
+        if (!tenancy::is_mongo_host(found.database.host))
+            data["storage"] = co_await storage_of(found.code);
+        else
+            data["storage"] = nullptr;
         co_return Response::success(core::to_json(data));
     }
 

@@ -213,8 +213,8 @@ namespace {
 
 /// What a task has made or found, for people: its texts and numbers.
 void read_task(const json::object& from, Execution& execution) {
-    static constexpr std::array kTasks = {"backup", "verify", "restore", "export",
-                                          "move",   "erase",  "check",   "migrate"};
+    static constexpr std::array kTasks = {"backup", "verify", "restore", "export", "move",
+                                          "erase",  "check",  "migrate", "rotate"};
     // "restore" is also what is done to processes, of which a count is told.
     execution.is_task =
         std::ranges::find(kTasks, execution.action) != kTasks.end() && execution.processes == 0;

@@ -406,16 +406,16 @@ Result<VerbOptions> backup_options(const RawWords& raw) {
 
 Result<VerbOptions> store_options(const RawWords& raw) {
     ZONA_TRY_VOID(check_count(Verb::kStore, raw.positionals, 1, 1));
-    const bool is_migrate = raw.positionals[0] == "migrate";
-    if (raw.positionals[0] != "check" && !is_migrate) {
-        return wrong(fmt::format("zona store has no '{}'", escape_control(raw.positionals[0])))
-            .detail({"", "", fmt::format("usage: zona store {}", info(Verb::kStore).synopsis)});
-    }
+    using Row = std::pair<string_view, StoreAction>;
+    static constexpr std::array kActions = {Row{"check", StoreAction::kCheck},
+                                            Row{"migrate", StoreAction::kMigrate}};
+    ZONA_TRY(const auto* const row, row_of(Verb::kStore, raw.positionals[0], kActions));
+    const bool is_migrate = row->second == StoreAction::kMigrate;
     const bool has_place =
         !(raw.to.empty() && raw.db_username.empty() && raw.db_password_file.empty());
     if (has_place && !is_migrate)
         return wrong("--to, --db-username and --db-password-file belong to zona store migrate");
-    return StoreOptions{.action = is_migrate ? StoreAction::kMigrate : StoreAction::kCheck,
+    return StoreOptions{.action = row->second,
                         .to = raw.to,
                         .db_username = raw.db_username,
                         .password_file = raw.db_password_file,
