@@ -145,14 +145,16 @@ Status backups(Context& context, const BackupOptions& options) {
     ZONA_TRY(const Answer answer, context.session.ask(manage_backups(options)));
     if (options.action == BackupAction::kCreate || options.action == BackupAction::kVerify)
         return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
-    ZONA_TRY(const json::value data, answer.data());
-    if (options.action == BackupAction::kShow) return show(context, data, options.id);
-    if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
-    } else if (options.action == BackupAction::kDelete) {
+    if (options.action == BackupAction::kShow) {
+        ZONA_TRY(const json::value all, answer.data());
+        return show(context, all, options.id);
+    }
+    ZONA_TRY(const auto data, data_to_tell(context, answer));
+    if (!data) return kAllWell;
+    if (options.action == BackupAction::kDelete) {
         context.console.remark(fmt::format("the backup {} is gone\n", escape_control(options.id)));
     } else {
-        context.console.out(backups_text(data, context.console.screen()));
+        context.console.out(backups_text(*data, context.console.screen()));
     }
     return kAllWell;
 }

@@ -67,7 +67,7 @@ Status show(Context& context, const std::string& id) {
     const Execution execution = read_execution(data);
     const bool runs = execution.status == "running";
     if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
+        print_body(context, answer);
     } else if (runs) {
         context.console.out(fmt::format("{} goes on: {} done\n", escape_control(execution.action),
                                         progress_of(execution)));
@@ -156,10 +156,14 @@ void tell_begun(Context& context, const json::value& data) {
         escape_control(execution.id)));
 }
 
+void print_body(Context& context, const Answer& answer) {
+    context.console.out(answer.body);
+    if (!answer.body.ends_with('\n')) context.console.out("\n");
+}
+
 Result<std::optional<json::value>> data_to_tell(Context& context, const Answer& answer) {
     if (context.wants_json()) {
-        context.console.out(answer.body);
-        if (!answer.body.ends_with('\n')) context.console.out("\n");
+        print_body(context, answer);
         return std::nullopt;
     }
     ZONA_TRY(json::value data, answer.data());
@@ -170,7 +174,7 @@ Status end_of_task(Context& context, const Answer& begun, Waiting waiting) {
     ZONA_TRY(const json::value data, begun.data());
     const Execution execution = read_execution(data);
     if (waiting == Waiting::kNo) {
-        if (context.wants_json()) context.console.out(begun.body + '\n');
+        if (context.wants_json()) print_body(context, begun);
         tell_begun(context, data);
         return kAllWell;
     }

@@ -106,6 +106,9 @@ enum class Waiting : std::uint8_t { kNo, kYes };
 /// tells that it goes on.
 Status end_of_task(Context& context, const Answer& begun, Waiting waiting);
 
+/// Prints an answer as it came, for --json, and ends its line.
+void print_body(Context& context, const Answer& answer);
+
 /// What an answer says, for people. Nothing: --json prints all of it as it came, and that is done.
 /// Errors: those of Answer::data().
 core::Result<std::optional<boost::json::value>> data_to_tell(Context& context,

@@ -46,7 +46,7 @@ int status_of_results(std::span<const OperationResult> results, std::span<const 
 Status carry_out(Context& context, const ApiRequest& request, const Telling& telling) {
     ZONA_TRY(const Answer answer, context.session.ask(request, {telling.doing, 0, {}}));
     ZONA_TRY(const json::value data, answer.data());
-    if (context.wants_json()) context.console.out(answer.body + '\n');
+    if (context.wants_json()) print_body(context, answer);
     ZONA_TRY(const int status, tell_results(context, results_of(data), telling));
     tell_begun(context, data);
     return status;
@@ -155,7 +155,7 @@ Status resurrect(Context& context) {
     ZONA_TRY(const json::value data, answer.data());
     const Started started = read_started(data);
     if (context.wants_json()) {
-        context.console.out(answer.body + '\n');
+        print_body(context, answer);
         return status_of(started.outcomes);
     }
     for (const std::string& warning : started.warnings) {

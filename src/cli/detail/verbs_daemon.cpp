@@ -153,7 +153,7 @@ Status kill(Context& context) {
     }
     if (!done) return done.take_error();
     if (context.wants_json()) {
-        context.console.out(done->body + '\n');
+        print_body(context, *done);
     } else {
         context.console.remark("zona and all its processes have stopped\n");
     }

@@ -16,11 +16,6 @@ namespace {
 namespace json = boost::json;
 using core::Result;
 
-void print_body(Context& context, const Answer& answer) {
-    context.console.out(answer.body);
-    if (!answer.body.ends_with('\n')) context.console.out("\n");
-}
-
 Result<ProcessList> ask_processes(Context& context, std::span<const std::string> selectors) {
     ZONA_TRY(const Answer answer, context.session.ask(get_selected("processes", selectors)));
     ZONA_TRY(const json::value envelope, answer.parsed());
