@@ -22,7 +22,7 @@ namespace asio = boost::asio;
 struct TaskGroup::State {
     struct Task {
         std::string name;
-        asio::cancellation_signal stop;
+        std::weak_ptr<asio::cancellation_signal> stop;  // kept by the completion handler
     };
 
     State(const asio::any_io_executor& the_executor, Logger the_log)
@@ -34,8 +34,17 @@ struct TaskGroup::State {
         cancelled = true;
         // A task may end and leave `tasks` while it is being told.
         const std::vector<std::shared_ptr<Task>> told = tasks;
-        for (const auto& task : told)
-            task->stop.emit(asio::cancellation_type::terminal);
+        for (const auto& task : told) {
+            const auto stop = task->stop.lock();
+            if (stop) stop->emit(asio::cancellation_type::terminal);
+        }
+    }
+
+    std::shared_ptr<Task> begin(std::string name,
+                                const std::shared_ptr<asio::cancellation_signal>& stop) {
+        auto task = std::make_shared<Task>(std::move(name), stop);
+        tasks.push_back(task);
+        return task;
     }
 
     void end(const std::shared_ptr<Task>& task, const std::exception_ptr& failure) {
@@ -78,34 +87,36 @@ TaskGroup::~TaskGroup() {
 }
 
 void TaskGroup::spawn(std::string name, asio::awaitable<void> task) {
+    spawn(std::move(name), std::move(task), std::make_shared<asio::cancellation_signal>());
+}
+
+void TaskGroup::spawn(std::string name, asio::awaitable<void> task,
+                      std::shared_ptr<asio::cancellation_signal> stop) {
     if (state_->cancelled) return;
-    auto entry = std::make_shared<State::Task>();
-    entry->name = std::move(name);
-    state_->tasks.push_back(entry);
+    auto entry = state_->begin(std::move(name), stop);
+    const asio::cancellation_slot slot = stop->slot();
     asio::co_spawn(
         state_->executor, std::move(task),
-        asio::bind_cancellation_slot(entry->stop.slot(),
-                                     [state = state_, entry](const std::exception_ptr& failure) {
-                                         state->end(entry, failure);
-                                     }));
+        asio::bind_cancellation_slot(
+            slot, [state = state_, entry, stop = std::move(stop)](
+                      const std::exception_ptr& failure) { state->end(entry, failure); }));
 }
 
 void TaskGroup::spawn(std::string name, asio::awaitable<Result<void>> task) {
     if (state_->cancelled) return;
-    auto entry = std::make_shared<State::Task>();
-    entry->name = std::move(name);
-    state_->tasks.push_back(entry);
-    asio::co_spawn(
-        state_->executor, std::move(task),
-        asio::bind_cancellation_slot(
-            entry->stop.slot(),
-            [state = state_, entry](const std::exception_ptr& failure, const Result<void>& result) {
-                if (!failure && !result && result.error().code() != Code::kCancelled) {
-                    state->log.report("a background task failed", result.error(),
-                                      {{"task", entry->name}});
-                }
-                state->end(entry, failure);
-            }));
+    auto stop = std::make_shared<asio::cancellation_signal>();
+    auto entry = state_->begin(std::move(name), stop);
+    const asio::cancellation_slot slot = stop->slot();
+    asio::co_spawn(state_->executor, std::move(task),
+                   asio::bind_cancellation_slot(
+                       slot, [state = state_, entry, stop = std::move(stop)](
+                                 const std::exception_ptr& failure, const Result<void>& result) {
+                           if (!failure && !result && result.error().code() != Code::kCancelled) {
+                               state->log.report("a background task failed", result.error(),
+                                                 {{"task", entry->name}});
+                           }
+                           state->end(entry, failure);
+                       }));
 }
 
 void TaskGroup::cancel() {

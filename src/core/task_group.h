@@ -12,6 +12,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 
 #include "core/log.h"
 #include "core/result.h"
@@ -47,6 +48,11 @@ class TaskGroup {
     /// task alone. The operation_aborted of a task that was cancelled is its normal end and is not
     /// logged. In a group that was cancelled nothing is started: the task is destroyed.
     void spawn(std::string name, boost::asio::awaitable<void> task);
+
+    /// The same for a task that can also be ended alone: by `stop`, which the group keeps until
+    /// then and which serves no other task meanwhile.
+    void spawn(std::string name, boost::asio::awaitable<void> task,
+               std::shared_ptr<boost::asio::cancellation_signal> stop);
 
     /// The same for a task with a result: an Error is logged at the level of its code, unless it is
     /// kCancelled.

@@ -1,6 +1,7 @@
 #include "core/task_group.h"
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 
 #include <boost/asio/as_tuple.hpp>
@@ -99,6 +100,27 @@ TEST_F(TaskGroupTest, LogsAFailedResultUnlessItWasCancelled) {
     EXPECT_TRUE(log_.has(R"("level":"warn")"));
     EXPECT_TRUE(log_.has(R"("task":"poor","error":"no more beans")"));
     EXPECT_FALSE(log_.has("stopped"));
+}
+
+TEST_F(TaskGroupTest, EndsOneTaskAloneByItsSignal) {
+    int ended = 0;
+    auto stop = std::make_shared<asio::cancellation_signal>();
+    const std::weak_ptr<asio::cancellation_signal> kept = stop;
+    group_.spawn("ends", wait_forever(ended), stop);
+    group_.spawn("lives", wait_forever(ended));
+    stop.reset();
+    context_.poll();
+    ASSERT_FALSE(kept.expired());
+
+    kept.lock()->emit(asio::cancellation_type::terminal);
+    context_.poll();
+
+    EXPECT_EQ(ended, 1);
+    EXPECT_EQ(group_.size(), 1U);
+    EXPECT_TRUE(kept.expired());
+    group_.cancel();
+    context_.run();
+    EXPECT_EQ(ended, 2);
 }
 
 TEST_F(TaskGroupTest, StartsNothingOnceCancelled) {

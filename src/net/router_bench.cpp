@@ -131,7 +131,8 @@ void serve_a_connection(benchmark::State& state) {
             clock, core::Logger());
         auto connection = std::make_shared<detail::Connection>(
             shared, std::make_unique<MemoryStream>(context.get_executor(), wire), UnixPeer{});
-        asio::co_spawn(context, serve(std::move(connection)), asio::detached);
+        auto stop = connection->cancellation();
+        shared->tasks.spawn("connection", serve(std::move(connection)), std::move(stop));
         context.run();
     }
     state.SetItemsProcessed(state.iterations() * kRequests);

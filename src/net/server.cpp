@@ -212,10 +212,12 @@ void Server::Impl::adopt(os::UniqueFd connection, const std::shared_ptr<TlsConte
     auto stream = stream_over(std::move(*socket), *peer, tls);
     auto client = std::make_shared<detail::Connection>(shared_, std::move(stream), std::move(*peer),
                                                        std::move(admission));
+    auto stop = client->cancellation();
     if (verdict == detail::Verdict::kServed) {
-        shared_->tasks.spawn("http connection", serve_one(std::move(client)));
+        shared_->tasks.spawn("http connection", serve_one(std::move(client)), std::move(stop));
     } else {
-        shared_->tasks.spawn("http refusal", turn_away(std::move(client), std::move(fault)));
+        auto refused = turn_away(std::move(client), std::move(fault));
+        shared_->tasks.spawn("http refusal", std::move(refused), std::move(stop));
     }
 }
 

@@ -6,10 +6,7 @@
 #include <exception>
 #include <utility>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace zona::net::detail {
 namespace {
@@ -67,16 +64,14 @@ void Connection::enter(Phase phase, std::chrono::milliseconds limit) {
 }
 
 asio::awaitable<void> Connection::serve() {
-    auto token = asio::bind_cancellation_slot(cancel_.slot(), asio::use_awaitable);
-    auto requests = serve_requests();
-    co_await asio::co_spawn(shared_->executor, std::move(requests), std::move(token));
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await serve_requests();
     if (overtaken_) co_return;
     set_deadline(kNone);
     stream_->close();
 }
 
 asio::awaitable<void> Connection::serve_requests() {
-    co_await asio::this_coro::throw_if_cancelled(false);
     const bool opened = co_await open();
     if (!opened) co_return;
     while (keep_alive_) {
@@ -108,6 +103,7 @@ asio::awaitable<bool> Connection::open() {
 }
 
 asio::awaitable<void> Connection::turn_away(Fault fault) {
+    co_await asio::this_coro::throw_if_cancelled(false);
     const bool opened = co_await open();
     if (opened) co_await answer_unread(std::move(fault));
     set_deadline(kNone);

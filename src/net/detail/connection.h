@@ -60,6 +60,12 @@ class Connection final : public std::enable_shared_from_this<Connection>,
                Admission admission = {});
     ~Connection() override;
 
+    /// What cancels serve() or turn_away(): whoever starts one of them binds it to that. A
+    /// connection that is cut, and a request that takes too long, are cancelled by it.
+    std::shared_ptr<asio::cancellation_signal> cancellation() {
+        return {shared_from_this(), &cancel_};
+    }
+
     /// Serves requests until the connection ends; the caller holds it until then. Never throws what
     /// the application throws.
     asio::awaitable<void> serve();
@@ -133,7 +139,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     Admission admission_;  ///< its place among the connections of all servers
     RequestParser parser_;
     Request request_;
-    asio::cancellation_signal cancel_;  ///< of serve_requests()
+    asio::cancellation_signal cancel_;  ///< of serve() or turn_away()
 
     std::vector<char> buffer_;
     std::size_t begin_ = 0;  ///< of the bytes that are not consumed

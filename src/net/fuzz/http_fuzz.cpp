@@ -9,8 +9,6 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "core/clock.h"
@@ -162,7 +160,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto connection = std::make_shared<detail::Connection>(
         shared, std::make_unique<MemoryStream>(context.get_executor(), wire),
         TcpPeer{"192.0.2.1", 40000});
-    asio::co_spawn(context, serve(std::move(connection)), asio::detached);
+    auto stop = connection->cancellation();
+    shared->tasks.spawn("connection", serve(std::move(connection)), std::move(stop));
     context.run();
 
     require(shared->connections.empty(), "the connection did not end", wire.output);

@@ -8,8 +8,6 @@
 #include <string_view>
 #include <variant>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/websocket/detail/utf8_checker.hpp>
 
@@ -116,7 +114,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                          std::move(application), clock, quiet);
     auto connection = std::make_shared<detail::Connection>(
         shared, std::make_unique<MemoryStream>(context.get_executor(), wire), UnixPeer{});
-    asio::co_spawn(context, serve(std::move(connection)), asio::detached);
+    auto stop = connection->cancellation();
+    shared->tasks.spawn("connection", serve(std::move(connection)), std::move(stop));
     context.run();
 
     require(shared->connections.empty(), "the connection did not end", wire.output);
