@@ -146,8 +146,8 @@ std::vector<Setting> tenancy_settings() {
          .description =
              "How much the documents of one tenant may take: their text, and 128 bytes for each. "
              "Over it writes that make them grow are refused with 507; reads and removals go on. "
-             "`0`: any number. A tenant may have a quota of its own. Not counted for databases in "
-             "MongoDB.",
+             "`0`: any number. A tenant may have a quota of its own. In MongoDB it is added up now "
+             "and then.",
          .reload = ReloadMode::kHot,
          .most = kMostStorage},
         {.key = "tenancy.slow_query",

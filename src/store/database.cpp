@@ -4,11 +4,6 @@
 
 namespace zona::store {
 
-core::Result<StorageUse> Reader::storage_use(const Scope&) {
-    return core::Error(core::Code::kUnsupported,
-                       "this kind of database does not count what is stored");
-}
-
 core::Result<void> Writer::restore(const Collection& collection, const Record& record) {
     return core::Error(core::Code::kUnsupported,
                        fmt::format("{} {} cannot be stored as it was: this kind of database has no "

@@ -84,6 +84,9 @@ class SlowReader final : public Reader {
     Result<std::vector<Group>> aggregate(const Collection& c, const Aggregation& a) override {
         return inner_.aggregate(c, a);
     }
+    Result<StorageUse> storage_use(const Scope& scope) override {
+        return inner_.storage_use(scope);
+    }
 
   private:
     Reader& inner_;

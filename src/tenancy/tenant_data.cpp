@@ -213,13 +213,11 @@ Result<void> TenantGuard::check(const store::Scope& scope, std::string_view coll
                        fmt::format("the collection {} is not of this tenant", collection));
 }
 
-/// What the tenant's documents take now; nothing: it does not matter, or nobody counts it.
+/// What the tenant's documents take now; nothing: it does not matter.
 Result<std::optional<store::StorageUse>> TenantGuard::use_of(Writer& writer) const {
     if (quota_ == nullptr || quota_->bytes() == 0) return std::nullopt;
-    auto use = writer.storage_use(scope_);
-    if (use) return *use;
-    if (use.error().code() == core::Code::kUnsupported) return std::nullopt;
-    return use.take_error();
+    ZONA_TRY(const store::StorageUse use, writer.storage_use(scope_));
+    return use;
 }
 
 Result<void> TenantGuard::check_room(Writer& writer,

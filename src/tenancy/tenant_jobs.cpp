@@ -149,7 +149,7 @@ bool is_busy(const Result<void>& answered) {
     return code == Code::kTooManyRequests || code == Code::kCancelled;
 }
 
-/// Not every kind of database counts it.
+/// A database that cannot tell is asked again with the next look.
 void measure_storage(const TenantJobsDeps& deps, const std::string& code) {
     auto show = [metrics = &deps.metrics, code](const Result<store::StorageUse>& use) {
         if (!use) return;

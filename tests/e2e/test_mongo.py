@@ -51,6 +51,24 @@ def show(zona, tenant):
     return zona.run('tenant', 'show', tenant, '--json').data
 
 
+# TEN-40
+def test_a_tenant_in_mongodb_over_its_storage_quota_does_not_grow(zona, mongo):
+    def used():
+        return show(zona, 'acme')['storage']
+
+    create(zona, 'acme', '--db-host', mongo.uri)
+    assert used() == {'documents': 0, 'used_bytes': 0, 'quota_bytes': 0}
+    zona.run('tenant', 'update', 'acme', '--storage-bytes', '8000')
+    assert put(zona, 'acme', 'a', 'x' * 5000).status_code == 200
+    before = used()
+    assert before['documents'] == 1 and 5128 < before['used_bytes'] < 5300 and before['quota_bytes'] == 8000
+    assert put(zona, 'acme', 'b', 'x' * 5000).status_code == 507 and used() == before
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+    assert put(zona, 'acme', 'b', 'x' * 5000).status_code == 507 and used() == before
+    assert put(zona, 'acme', 'a', 'x').status_code == 200   # it shrinks
+    assert put(zona, 'acme', 'b', 'x' * 5000).status_code == 200 and used()['documents'] == 2
+
+
 # TEN-02, TEN-30
 def test_a_tenant_made_in_mongodb_keeps_its_documents_over_deaths_and_is_backed_up(zona, mongo):
     create(zona, 'acme', '--db-host', mongo.uri, '--db-name', 'acme_data')

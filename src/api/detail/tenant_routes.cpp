@@ -69,8 +69,9 @@ Shape storage_use_shape() {
         {required("documents", Shape::integer("How many it has.")),
          required("used_bytes", Shape::integer("Their text, and 128 bytes for each.")),
          required("quota_bytes", Shape::integer("What they may take; `0`: any number."))},
-        "What its documents take. Only where one tenant is shown; null: nobody counts it, as with "
-        "a database in MongoDB, or its database cannot be used now.");
+        "What its documents take. Only where one tenant is shown; null: its database cannot be "
+        "used "
+        "now.");
 }
 
 Shape tenant_shape() {
@@ -362,11 +363,10 @@ class TenantRoutes {
         };
         ZONA_CO_TRY(const Tenant found, co_await answer_of<Tenant>(std::move(begin)));
         json::object data = shown(found);
-        // There nobody counts, and to open it may take a connection's time.
-        if (!tenancy::is_mongo_host(found.database.host))
-            data["storage"] = co_await storage_of(found.code);
-        else
-            data["storage"] = nullptr;
+        // To ask a server that is known to be away would take as long as its time-out.
+        const bool is_away = tenancy::is_mongo_host(found.database.host) &&
+                             data.at("connection_status") != "connected";
+        data["storage"] = is_away ? json::value() : co_await storage_of(found.code);
         co_return Response::success(core::to_json(data));
     }
 

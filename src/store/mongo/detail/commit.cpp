@@ -44,6 +44,14 @@ Error taken(const std::vector<Change>& changes, const std::string& index) {
     return {Code::kConflict, "another document has this id or these unique values"};
 }
 
+/// By how much these change what the scopes' documents take.
+Amounts amounts_of(const std::vector<Change>& changes) {
+    Amounts out;
+    for (const Change& change : changes)
+        out[change.scope.code()] += change.amount();
+    return out;
+}
+
 Error always_overtaken() {
     return {Code::kConflict,
             fmt::format("others change the same documents all the time: given up after {} tries; "
@@ -55,7 +63,7 @@ Error always_overtaken() {
 
 void Committer::run(Client& client, Database::ReadWork& work) {
     if (setup_.transactions) {
-        Session session(client, setup_, Use::kRead, Care::kAsks);
+        Session session(client, setup_, sums_, Use::kRead, Care::kAsks);
         work(static_cast<Reader*>(&session));
         return;
     }
@@ -64,7 +72,7 @@ void Committer::run(Client& client, Database::ReadWork& work) {
         return;
     }
     const auto reading = gate_.to_read();
-    Session session(client, setup_, Use::kRead, Care::kAsks);
+    Session session(client, setup_, sums_, Use::kRead, Care::kAsks);
     work(static_cast<Reader*>(&session));
 }
 
@@ -102,6 +110,7 @@ Result<void> Committer::settle(Client& client) {
     const auto writing = gate_.to_write();
     if (!outbox_.is_unfinished()) return {};
     ZONA_TRY(const std::size_t count, outbox_.recover(client, std::chrono::seconds(0)));
+    if (count > 0) sums_.distrust();
     recovered_ += count;
     return {};
 }
@@ -109,12 +118,13 @@ Result<void> Committer::settle(Client& client) {
 Result<std::size_t> Committer::recover(Client& client, std::chrono::seconds older_than) {
     const auto writing = gate_.to_write();
     ZONA_TRY(const std::size_t count, outbox_.recover(client, older_than));
+    if (count > 0) sums_.distrust();
     recovered_ += count;
     return count;
 }
 
 Committer::Ended Committer::call(Client& client, Database::WriteWork& work, Care care) {
-    Session session(client, setup_, Use::kWrite, care);
+    Session session(client, setup_, sums_, Use::kWrite, care);
     Result<void> answer = work(session);
     if (session.failure().kind != Kind::kNone) {
         // Nothing was written yet. What the function made of the failure does not count.
@@ -127,7 +137,14 @@ Committer::Ended Committer::call(Client& client, Database::WriteWork& work, Care
     const std::vector<Change> changes = session.take_changes();
     if (changes.empty()) return {.answer = std::move(answer)};
     ZONA_FAULT("mongo.before_commit");
+    const Amounts amounts = amounts_of(changes);
+    sums_.begin(amounts);
     Ended kept = keep(client, changes, care);
+    const bool was_kept = kept.next == Next::kAnswer && kept.answer.has_value();
+    sums_.end(amounts, was_kept);
+    // Of other failures it is not known what they have left.
+    const bool has_failed = kept.next == Next::kAnswer && !was_kept;
+    if (has_failed && kept.answer.error().code() != Code::kConflict) sums_.distrust();
     ZONA_FAULT("mongo.after_commit");
     return kept;
 }
@@ -171,12 +188,10 @@ Result<void> Committer::apply(Client& client, const std::vector<Change>& changes
         if (!change.now) {
             removed[collection].push_back(Bson().put("q", conditional(change)).put("limit", 1));
         } else if (change.base_tag.empty()) {
-            inserted[collection].push_back(stored_form(*change.spec, change.key, *change.now, tag));
+            inserted[collection].push_back(stored_form(change, tag));
         } else {
             changed[collection].push_back(
-                Bson()
-                    .put("q", conditional(change))
-                    .put("u", stored_form(*change.spec, change.key, *change.now, tag)));
+                Bson().put("q", conditional(change)).put("u", stored_form(change, tag)));
         }
     }
     const auto all_of = [&overtaken](const Counted& counted, const std::vector<Bson>& parts) {
@@ -225,7 +240,7 @@ Result<Counted> Committer::write_one(Client& client, const Change& change, const
     const std::string& collection = change.spec->name;
     if (!change.now)
         return client.remove(collection, {Bson().put("q", conditional(change)).put("limit", 1)});
-    const Bson document = stored_form(*change.spec, change.key, *change.now, tag);
+    const Bson document = stored_form(change, tag);
     if (!change.base_tag.empty())
         return client.update(collection, {Bson().put("q", conditional(change)).put("u", document)});
     ZONA_TRY_VOID(client.insert(collection, {document}));

@@ -23,6 +23,7 @@
 #include "store/mongo/detail/client.h"
 #include "store/mongo/detail/outbox.h"
 #include "store/mongo/detail/session.h"
+#include "store/mongo/detail/storage_sums.h"
 
 namespace zona::store::mongo {
 
@@ -50,7 +51,7 @@ class Committer {
   public:
     /// Both outlive it.
     Committer(const SessionSetup& setup, const core::Clock& clock)
-        : setup_(setup), outbox_(clock, tags_, setup.log) {}
+        : setup_(setup), sums_(setup.collections, clock), outbox_(clock, tags_, setup.log) {}
 
     /// Any thread with a client of its own; where the server has no transactions, one at a time.
     core::Result<void> run(Client& client, Database::WriteWork& work);
@@ -90,6 +91,7 @@ class Committer {
     core::Result<void> settle(Client& client);
 
     const SessionSetup& setup_;
+    StorageSums sums_;
     Tags tags_;
     Outbox outbox_;
     Gate gate_;

@@ -93,7 +93,7 @@ Result<Outbox::Steps> Outbox::steps_of(Client& client, const std::vector<Change>
             }
             step.put("b", change->base_tag).put("o", at->second);
         }
-        if (change->now) step.put("n", stored_form(*change->spec, change->key, *change->now, tag));
+        if (change->now) step.put("n", stored_form(*change, tag));
         steps.push_back(std::move(step));
     }
     return steps;

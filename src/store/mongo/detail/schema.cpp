@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/fault.h"
+#include "store/detail/encoding.h"
 #include "store/mongo/detail/errors.h"
 #include "store/mongo/detail/stored.h"
 
@@ -69,6 +70,7 @@ std::string signature_of(const CollectionSpec& spec) {
     if (!spec.search.empty()) out += "search in";
     for (const Path& path : spec.search)
         out += " " + path.pointer();
+    out += "\nwith sizes";
     return out;
 }
 
@@ -159,12 +161,13 @@ class Preparation {
         for (const Migration& migration : spec_.migrations) {
             if (migration.to_version > stored.schema) ZONA_TRY_VOID(migration.change(changed));
         }
-        ZONA_TRY_VOID(check_document(spec_, changed));
+        ZONA_TRY(const std::string text, detail::checked_text(spec_, changed));
+        const auto bytes = static_cast<std::int64_t>(text.size());
         stored.record.document = std::make_shared<const Document>(std::move(changed));
         const Bson filter = Bson().put(kIdField, stored.key).put(kTagField, stored.tag);
         return Bson()
             .put("q", filter)
-            .put("u", stored_form(spec_, stored.key, stored.record, tags_.next()));
+            .put("u", stored_form(spec_, stored.key, stored.record, bytes, tags_.next()));
     }
 
     /// The error of one document; what the server says stays what it is.

@@ -45,7 +45,22 @@ Result<std::shared_ptr<const Document>> as_stored(const Document& document) {
     return document_of(holder.find("d")->at);
 }
 
+void put(Change& change, const Record& record, std::string_view text) {
+    change.now = record;
+    change.bytes = static_cast<std::int64_t>(text.size());
+}
+
 }  // namespace
+
+Amount Change::amount() const {
+    const std::int64_t before = base_tag.empty() ? 0 : 1;
+    const std::int64_t after = now ? 1 : 0;
+    return {.documents = after - before, .bytes = bytes - base_bytes};
+}
+
+Bson stored_form(const Change& change, std::string_view tag) {
+    return stored_form(*change.spec, change.key, *change.now, change.bytes, tag);
+}
 
 core::SystemTime Session::now() const {
     return from_microseconds(microseconds(setup_.clock->system()));
@@ -68,15 +83,15 @@ Result<T> Session::noted(Result<T> result) {
 }
 
 /// The tag of what was seen first: if the server has another in the end, somebody was quicker.
-void Session::note_tag(const Collection& collection, const Stored& stored) {
+void Session::note_base(const Collection& collection, const Stored& stored) {
     if (use_ == Use::kWrite && !stored.tag.empty())
-        tags_.try_emplace({&collection.spec(), stored.key}, stored.tag);
+        bases_.try_emplace({&collection.spec(), stored.key}, stored.tag, stored.bytes);
 }
 
 Result<std::optional<Record>> Session::next(Scan& scan, const Collection& collection) {
     ZONA_TRY(std::optional<Stored> stored, noted(scan.next()));
     if (!stored) return std::nullopt;
-    note_tag(collection, *stored);
+    note_base(collection, *stored);
     return std::move(stored->record);
 }
 
@@ -91,7 +106,7 @@ Result<std::optional<Record>> Session::current(const Collection& collection, con
     ZONA_TRY(Stored stored, read_stored(collection.spec(), found->get()));
     if (stored.gone) return std::nullopt;
     ZONA_TRY_VOID(check_owner(collection, stored.record));
-    note_tag(collection, stored);
+    note_base(collection, stored);
     return std::move(stored.record);
 }
 
@@ -234,6 +249,15 @@ Result<std::vector<Group>> Session::aggregate(const Collection& collection,
     return fold.finish();
 }
 
+Result<StorageUse> Session::storage_use(const Scope& scope) {
+    ZONA_TRY(Amount sum, noted(sums_.of(client_, scope)));
+    for (const auto& [place, change] : changes_) {
+        if (change.scope == scope) sum += change.amount();
+    }
+    return use_of(static_cast<std::uint64_t>(std::max<std::int64_t>(sum.documents, 0)),
+                  static_cast<std::uint64_t>(std::max<std::int64_t>(sum.bytes, 0)));
+}
+
 Result<bool> Session::is_taken(const Collection& collection, const IndexSpec& index,
                                const std::string& index_key, const std::string& key) {
     for (const auto& [place, change] : changes_) {
@@ -275,9 +299,14 @@ Change& Session::change_of(const Collection& collection, const Id& id) {
     const std::pair place(&collection.spec(), stored_key(collection.scope(), id));
     const auto [at, fresh] = changes_.try_emplace(place);
     if (fresh) {
-        at->second = {.spec = place.first, .key = place.second, .order = changes_.size()};
-        if (const auto tag = tags_.find(place); tag != tags_.end())
-            at->second.base_tag = tag->second;
+        at->second = {.spec = place.first,
+                      .key = place.second,
+                      .scope = collection.scope(),
+                      .order = changes_.size()};
+        if (const auto base = bases_.find(place); base != bases_.end()) {
+            at->second.base_tag = base->second.tag;
+            at->second.base_bytes = base->second.bytes;
+        }
     }
     return at->second;
 }
@@ -287,16 +316,17 @@ void Session::erase(const Collection& collection, const Record& record) {
     // Nothing would tell that a document which was taken for new is there.
     if (change.base_tag.empty() && care_ == Care::kAssumes) must_ask_ = true;
     change.now.reset();
+    change.bytes = 0;
 }
 
 Result<Record> Session::insert(const Collection& collection, const Id& id,
                                const Document& document) {
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY_VOID(check_id(id));
-    ZONA_TRY_VOID(check_document(collection.spec(), document));
+    ZONA_TRY(const std::string text, detail::checked_text(collection.spec(), document));
     const std::string key = stored_key(collection.scope(), id);
     const std::pair place(&collection.spec(), key);
-    if (care_ == Care::kAssumes && !changes_.contains(place) && !tags_.contains(place)) {
+    if (care_ == Care::kAssumes && !changes_.contains(place) && !bases_.contains(place)) {
         assumed_ = true;
     } else {
         ZONA_TRY(const std::optional<Record> found, current(collection, id));
@@ -311,20 +341,20 @@ Result<Record> Session::insert(const Collection& collection, const Id& id,
                   .updated = now,
                   .document = std::move(stored)};
     ZONA_TRY_VOID(check_unique(collection, key, record, nullptr));
-    change_of(collection, id).now = record;
+    put(change_of(collection, id), record, text);
     return record;
 }
 
 Result<Record> Session::change(const Collection& collection, Record found,
                                const Document& document) {
-    ZONA_TRY_VOID(check_document(collection.spec(), document));
+    ZONA_TRY(const std::string text, detail::checked_text(collection.spec(), document));
     Record changed = found;
     ++changed.version;
     changed.updated = now();
     ZONA_TRY(changed.document, as_stored(document));
     const std::string key = stored_key(collection.scope(), changed.id);
     ZONA_TRY_VOID(check_unique(collection, key, changed, &found));
-    change_of(collection, changed.id).now = changed;
+    put(change_of(collection, changed.id), changed, text);
     return changed;
 }
 
@@ -363,7 +393,7 @@ Result<void> Session::restore(const Collection& collection, const Record& record
     ZONA_TRY_VOID(check_declared(setup_.collections, collection));
     ZONA_TRY_VOID(check_restored(record));
     ZONA_TRY_VOID(check_id(record.id));
-    ZONA_TRY_VOID(check_document(collection.spec(), *record.document));
+    ZONA_TRY(const std::string text, detail::checked_text(collection.spec(), *record.document));
     ZONA_TRY(const std::optional<Record> found, current(collection, record.id));
     ZONA_TRY(auto stored, as_stored(*record.document));
     const Record restored{.scope = collection.scope(),
@@ -374,7 +404,7 @@ Result<void> Session::restore(const Collection& collection, const Record& record
                           .document = std::move(stored)};
     const std::string key = stored_key(collection.scope(), record.id);
     ZONA_TRY_VOID(check_unique(collection, key, restored, found ? &*found : nullptr));
-    change_of(collection, record.id).now = restored;
+    put(change_of(collection, record.id), restored, text);
     return {};
 }
 

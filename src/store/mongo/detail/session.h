@@ -24,6 +24,7 @@
 #include "store/detail/plan.h"
 #include "store/mongo/detail/client.h"
 #include "store/mongo/detail/scan.h"
+#include "store/mongo/detail/storage_sums.h"
 #include "store/mongo/detail/stored.h"
 
 namespace zona::store::mongo {
@@ -48,16 +49,25 @@ enum class Use : std::uint8_t { kRead, kWrite };
 struct Change {
     const CollectionSpec* spec = nullptr;
     std::string key;
-    std::size_t order = 0;      ///< among the changes of a session
-    std::string base_tag;       ///< of what is replaced or removed; empty: there is nothing
-    std::optional<Record> now;  ///< none: it is removed
+    Scope scope = Scope::core();
+    std::size_t order = 0;        ///< among the changes of a session
+    std::string base_tag;         ///< of what is replaced or removed; empty: there is nothing
+    std::int64_t base_bytes = 0;  ///< of its text
+    std::optional<Record> now;    ///< none: it is removed
+    std::int64_t bytes = 0;       ///< of its text
+
+    /// By how much it changes what the scope's documents take.
+    Amount amount() const;
 };
+
+/// What is written of a change that leaves a document.
+Bson stored_form(const Change& change, std::string_view tag);
 
 class Session final : public Writer {
   public:
-    /// Both outlive it.
-    Session(Client& client, const SessionSetup& setup, Use use, Care care)
-        : client_(client), setup_(setup), use_(use), care_(care) {}
+    /// All outlive it.
+    Session(Client& client, const SessionSetup& setup, StorageSums& sums, Use use, Care care)
+        : client_(client), setup_(setup), sums_(sums), use_(use), care_(care) {}
 
     core::Result<std::optional<Record>> find(const Collection& collection, const Id& id) override;
     core::Result<std::optional<Record>> find_one(const Collection& collection,
@@ -67,6 +77,7 @@ class Session final : public Writer {
     core::Result<std::uint64_t> count(const Collection& collection, const Query& query) override;
     core::Result<std::vector<Group>> aggregate(const Collection& collection,
                                                const Aggregation& aggregation) override;
+    core::Result<StorageUse> storage_use(const Scope& scope) override;
 
     core::Result<Record> insert(const Collection& collection, const Id& id,
                                 const Document& document) override;
@@ -98,6 +109,10 @@ class Session final : public Writer {
 
   private:
     using Changes = std::map<std::pair<const CollectionSpec*, std::string>, Change>;
+    struct Base {
+        std::string tag;
+        std::int64_t bytes = 0;
+    };
     using Visit = std::function<core::Result<bool>(Record)>;
 
     core::Result<void> begin();
@@ -105,7 +120,7 @@ class Session final : public Writer {
     core::Result<T> noted(core::Result<T> result);
     core::SystemTime now() const;
 
-    void note_tag(const Collection& collection, const Stored& stored);
+    void note_base(const Collection& collection, const Stored& stored);
     core::Result<std::optional<Record>> next(Scan& scan, const Collection& collection);
     core::Result<std::optional<Record>> current(const Collection& collection, const Id& id);
     core::Result<Record> existing(const Collection& collection, const Id& id,
@@ -131,11 +146,12 @@ class Session final : public Writer {
 
     Client& client_;
     const SessionSetup& setup_;
+    StorageSums& sums_;
     const Use use_;
     const Care care_;
     Changes changes_;
-    /// Of what was read first of each document that may be changed.
-    std::map<std::pair<const CollectionSpec*, std::string>, std::string> tags_;
+    /// What was read first of each document that may be changed.
+    std::map<std::pair<const CollectionSpec*, std::string>, Base> bases_;
     bool assumed_ = false;
     bool must_ask_ = false;
     Failure failure_;

@@ -46,6 +46,7 @@ struct Parts {
     std::int64_t created = 0;
     std::int64_t updated = 0;
     std::int64_t schema = 0;
+    std::int64_t bytes = 0;
     bool gone = false;
 
     void take(const Field& field) {
@@ -53,6 +54,7 @@ struct Parts {
         if (name == kIdField) key = text_of(field);
         if (name == kTagField) tag = text_of(field);
         if (name == kSchemaField) schema = integer_of(field);
+        if (name == kBytesField) bytes = integer_of(field);
         if (name == kGoneField) gone = bson_iter_as_bool(&field.at);
         if (name == "o") scope = text_of(field);
         if (name == "v") version = integer_of(field);
@@ -85,7 +87,7 @@ std::string stored_key(const Scope& scope, const Id& id) {
 }
 
 Bson stored_form(const CollectionSpec& spec, const std::string& key, const Record& record,
-                 std::string_view tag) {
+                 std::int64_t bytes, std::string_view tag) {
     Bson keys;
     for (const IndexSpec& index : spec.indexes) {
         if (const auto in =
@@ -96,7 +98,8 @@ Bson stored_form(const CollectionSpec& spec, const std::string& key, const Recor
     out.put(kIdField, key).put("o", record.scope.code()).put("i", record.id);
     out.put("v", record.version).put("c", microseconds(record.created));
     out.put("u", microseconds(record.updated)).put(kSchemaField, std::int64_t{spec.version});
-    out.put(kTagField, tag).put("x", keys).put_document("d", *record.document);
+    out.put(kTagField, tag).put("x", keys).put(kBytesField, bytes);
+    out.put_document("d", *record.document);
     if (!spec.search.empty()) out.put(kWordsField, word_keys(spec, record.scope, *record.document));
     return out;
 }
@@ -131,6 +134,7 @@ Result<Stored> read_stored(const CollectionSpec& spec, const bson_t* document) {
                              .document = *std::move(read)},
                   .key = std::string(parts.key),
                   .tag = std::string(parts.tag),
+                  .bytes = parts.bytes,
                   .schema = parts.schema};
 }
 

@@ -8,7 +8,7 @@
 ///     w    the tag of the write that made it so, different for each: what changes it names the
 ///          one that it has seen. One that ends in `+` belongs to a write set of the outbox
 ///     x    its keys, by the index's name (key.h)
-///     d    the document (bson.h)
+///     d    the document (bson.h)    n  the bytes of its text, as JSON
 ///     t    its words, each behind its scope; there is none without a search (collection.h)
 ///     g    true: removed by a write set that is not finished; nobody sees it
 ///
@@ -38,6 +38,7 @@ inline constexpr const char* kTagField = "w";
 inline constexpr const char* kSchemaField = "m";
 inline constexpr const char* kGoneField = "g";
 inline constexpr const char* kWordsField = "t";
+inline constexpr const char* kBytesField = "n";
 /// @}
 /// "x.by_status".
 std::string key_field(const IndexSpec& index);
@@ -47,15 +48,16 @@ struct Stored {
     Record record;
     std::string key;  ///< its _id
     std::string tag;
+    std::int64_t bytes = 0;  ///< of its text
     std::int64_t schema = 0;
     bool gone = false;
 };
 
 /// Its _id.
 std::string stored_key(const Scope& scope, const Id& id);
-/// What is inserted, or replaces what is there. `schema`: the declaration's version.
+/// What is inserted, or replaces what is there. `bytes`: of the document's text.
 Bson stored_form(const CollectionSpec& spec, const std::string& key, const Record& record,
-                 std::string_view tag);
+                 std::int64_t bytes, std::string_view tag);
 /// What stands in the place of a removed one until its write set is finished.
 Bson tombstone(const std::string& key, std::string_view tag);
 /// Errors: kInternal, naming the collection, for what stored_form() cannot have made.

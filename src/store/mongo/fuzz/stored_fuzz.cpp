@@ -16,8 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!stored || stored->gone) return 0;
 
     const Record& record = stored->record;
-    const mongo::Bson again =
-        mongo::stored_form(kSpec, mongo::stored_key(record.scope, record.id), record, "tag");
+    const mongo::Bson again = mongo::stored_form(kSpec, mongo::stored_key(record.scope, record.id),
+                                                 record, stored->bytes, "tag");
     const auto back = mongo::read_stored(kSpec, again.get());
     if (!back || back->gone || back->record.scope != record.scope) std::abort();
     if (back->record.id != record.id || back->record.version != record.version) std::abort();

@@ -23,8 +23,8 @@ class MongoBackend final : public Backend {
         Record filed = record;
         filed.scope = where.scope();
         const std::string key = mongo::stored_key(where.scope(), record.id);
-        const Bson keys = mongo::stored_form(where.spec(), key, filed, "").object("x");
-        const Bson planted = mongo::stored_form(where.spec(), key, record, "planted");
+        const Bson keys = mongo::stored_form(where.spec(), key, filed, 0, "").object("x");
+        const Bson planted = mongo::stored_form(where.spec(), key, record, 0, "planted");
         ASSERT_TRUE(client.insert(where.name(), {planted}).has_value());
         const Bson change = Bson().put("$set", Bson().put("x", keys));
         const Bson update = Bson().put("q", Bson().put(mongo::kIdField, key)).put("u", change);
