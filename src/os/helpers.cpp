@@ -41,12 +41,18 @@ Result<std::string> find_program(const HelperPlan& plan) {
     return Error(Code::kNotFound, fmt::format("{} is in no directory of PATH", name));
 }
 
-/// What is in the pipe by now; the last bytes stay.
+/// As much as a pipe holds. Source: pipe(7), "Pipe capacity".
+constexpr int kPieces = 16;
+constexpr std::size_t kPieceBytes = 4096;
+
+/// What is in the pipe by now, and of what comes meanwhile no more than a pipe holds: who writes
+/// without end is not read without end. The last bytes stay.
 void take_output(int fd, std::string& output, std::size_t most) {
-    std::array<char, 4096> piece{};
-    for (ssize_t got = 0; (got = ::read(fd, piece.data(), piece.size())) != 0;) {
+    std::array<char, kPieceBytes> piece{};
+    for (int pieces = 0; pieces < kPieces; ++pieces) {
+        const ssize_t got = ::read(fd, piece.data(), piece.size());
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return;
+        if (got <= 0) return;
         output.append(piece.data(), static_cast<std::size_t>(got));
         if (output.size() > most) output.erase(0, output.size() - most);
     }
@@ -91,17 +97,20 @@ Result<HelperEnd> Helpers::run(const HelperPlan& plan, const std::stop_token& st
                            .stdout_fd = output.write.get(),
                            .stderr_fd = output.write.get(),
                            .ends_with_thread = true};
-    std::unique_lock lock(mutex_);
-    const auto running = running_.emplace(running_.end());
-    lock.unlock();
+    std::list<Running>::iterator running;
+    {
+        const std::lock_guard lock(mutex_);
+        running = running_.emplace(running_.end());
+    }
     const SpawnOutcome spawned = spawn(wanted, &running->pid);
     output.write.reset();
     const std::stop_callback tell(stop, [&] { notify_eventfd(asked.get()); });
     Result<HelperEnd> end =
         spawned.pid > 0 ? follow(*running, plan, output.read.get(), asked.get()) : HelperEnd();
-    lock.lock();
-    running_.erase(running);
-    lock.unlock();
+    {
+        const std::lock_guard lock(mutex_);
+        running_.erase(running);
+    }
     if (!spawned.started()) {
         return Error::from_errno(spawned.error_number, fmt::format("{}: {}", plan.words.front(),
                                                                    to_string(spawned.failed_step)));

@@ -109,6 +109,18 @@ TEST(Helpers, LimitAndStopEndItWithAllThatItStarted) {
 }
 
 // REL-20
+TEST(Helpers, LimitEndsOneThatWritesAsFastAsItIsRead) {
+    Helpers helpers;
+    HelperPlan plan = shell("yes & yes & yes");
+    plan.time_limit = milliseconds(300);
+    plan.output_bytes = std::size_t{16} << 20U;  // so much to move that the pipe is never empty
+    const auto late = helpers.run(plan);
+    ASSERT_TRUE(late.has_value()) << late.error().message();
+    EXPECT_TRUE(late->timed_out);
+    EXPECT_FALSE(late->output.empty());
+}
+
+// REL-20
 TEST(Helpers, LastOfALongOutputIsKept) {
     Helpers helpers;
     HelperPlan plan = shell("i=0; while [ $i -lt 20000 ]; do echo line$i; i=$((i+1)); done");
