@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "os/fd.h"
+#include "store/sqlite/detail/session.h"
 #include "store/testing/sqlite_file.h"
 
 namespace zona::store {
@@ -160,6 +161,45 @@ TEST_F(Sqlite, CommitsTogetherWhatWaitsAndUndoesOneAlone) {
     EXPECT_EQ(count(*database, tasks_), 11U);
     EXPECT_EQ(database->stats().transactions, 12U);
     EXPECT_LE(database->stats().batches, 2U);
+}
+
+// REL-16
+TEST_F(Sqlite, KeepsNothingOfATransactionThatCannotBeUndone) {
+    std::promise<void> release;
+    auto released = release.get_future();
+    std::latch answered(4);
+    std::vector<Result<void>> answers(4, Error(Code::kInternal, "unanswered"));
+    const auto database = open();
+    const std::uint64_t commits = database->load().commits;
+    // While the first is under way, three others come to wait, the second of them a broken one.
+    for (int i = 0; i < 4; ++i) {
+        database->submit_write(
+            [&, i](Writer& w) -> Result<void> {
+                if (i == 0) released.wait();
+                ZONA_TRY(const Record stored, w.insert(tasks_, i, task("open")));
+                if (i != 2) return {};
+                // What it would be undone by is gone.
+                auto& session = static_cast<detail::Session&>(w);
+                ZONA_TRY_VOID(session.connection().execute("RELEASE one"));
+                return Error(Code::kConflict, "the work was refused");
+            },
+            [&, i](Result<void> answer) {
+                answers[static_cast<std::size_t>(i)] = std::move(answer);
+                answered.count_down();
+            });
+    }
+    release.set_value();
+    answered.wait();
+
+    const auto is_there = [&](int id) {
+        const auto found = read_and_wait(*database, [&](Reader& r) { return r.find(tasks_, id); });
+        return found.value().has_value();
+    };
+    EXPECT_EQ(answers[2].error().code(), Code::kInternal) << answers[2].error().message();
+    for (const int i : {0, 1, 2, 3})
+        EXPECT_EQ(is_there(i), answers[static_cast<std::size_t>(i)].has_value()) << i;
+    EXPECT_TRUE(answers[3].has_value()) << "its transaction is another one";
+    EXPECT_LE(database->load().commits, commits + 2);
 }
 
 TEST_F(Sqlite, RefusesMoreThanMayWait) {

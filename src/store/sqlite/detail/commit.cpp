@@ -26,7 +26,11 @@ Result<void> run_one(Connection& connection, Session& session, WaitingWrite& wai
     if (!connection.in_transaction()) return answer;
     Result<void> ended =
         connection.execute(answer.has_value() ? "RELEASE one" : "ROLLBACK TO one; RELEASE one");
-    if (answer.has_value()) answer = std::move(ended);
+    if (!ended.has_value()) {
+        // What it has done half must not be kept with what the others did.
+        if (connection.in_transaction()) (void)connection.execute("ROLLBACK");
+        return ended;
+    }
     if (!answer.has_value()) session.go_back(before);
     return answer;
 }
@@ -68,10 +72,11 @@ std::size_t commit(Connection& connection, const SessionSetup& setup, Batch& bat
             if (auto done = connection.execute("COMMIT"); !done.has_value()) {
                 fail(batch, at, end, done.error());
                 if (connection.in_transaction()) (void)connection.execute("ROLLBACK");
+            } else {
+                ++commits;
             }
         }
         ZONA_FAULT("store.after_commit");
-        ++commits;
         at = end;
     }
     return commits;
