@@ -106,4 +106,11 @@ const json::value* find(const json::object& document, const Path& path) {
     return value;
 }
 
+bool same_at(const json::object& a, const json::object& b, const Path& path) {
+    const json::value* const x = find(a, path);
+    const json::value* const y = find(b, path);
+    if (x == nullptr || y == nullptr) return x == y;
+    return *x == *y;
+}
+
 }  // namespace zona::store::detail

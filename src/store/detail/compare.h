@@ -34,4 +34,7 @@ bool equal(const json::value& a, const json::value& b);
 /// object.
 const json::value* find(const json::object& document, const Path& path);
 
+/// Whether both hold the same at `path`, or nothing, bit by bit: 1 and 1.0 are not.
+bool same_at(const json::object& a, const json::object& b, const Path& path);
+
 }  // namespace zona::store::detail

@@ -96,17 +96,6 @@ bool nothing_can_match(const Plan& plan) {
     return plan.in && plan.in->empty();
 }
 
-/// Whether the columns of both documents hold the same, bit by bit: 1 and 1.0 are not.
-bool same_columns(const Layout& layout, const Document& a, const Document& b) {
-    for (const IndexField& field : layout.columns()) {
-        const json::value* x = find(a, field.path);
-        const json::value* y = find(b, field.path);
-        if ((x == nullptr) != (y == nullptr)) return false;
-        if (x != nullptr && *x != *y) return false;
-    }
-    return true;
-}
-
 }  // namespace
 
 const Layout& Session::layout(const Collection& collection) const {
@@ -444,8 +433,10 @@ Result<void> Session::restore(const Collection& collection, const Record& record
 Result<Record> Session::change(const Collection& collection, Row row, const Document& document) {
     ZONA_TRY(const std::string body, checked_text(collection.spec(), document));
     const Layout& layout = this->layout(collection);
-    const bool in_place = same_columns(layout, *row.record.document, document);
     const std::shared_ptr<const Document> before = row.record.document;
+    const bool in_place = std::ranges::all_of(layout.columns(), [&](const IndexField& field) {
+        return same_at(*before, document, field.path);
+    });
     Record changed = std::move(row.record);
     ++changed.version;
     changed.updated = now();

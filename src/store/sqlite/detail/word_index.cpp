@@ -1,10 +1,12 @@
 #include "store/sqlite/detail/word_index.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
+#include "store/detail/compare.h"
 #include "store/detail/encoding.h"
 #include "store/detail/words.h"
 
@@ -58,6 +60,10 @@ Result<std::optional<WordIndex::Filling>> WordIndex::filling(const Layout& layou
 Result<void> WordIndex::note(const Layout& layout, const Scope& scope, std::int64_t k,
                              const Document* before, const Document* after) {
     if (layout.spec().search.empty()) return {};
+    // The same texts have the same words.
+    const auto same = [&](const Path& path) { return same_at(*before, *after, path); };
+    if (before != nullptr && after != nullptr && std::ranges::all_of(layout.spec().search, same))
+        return {};
     ZONA_TRY(const std::optional<Filling> filling, this->filling(layout));
     if (filling && filling->moved < k && k <= filling->last) return {};
     Note note{.layout = &layout, .k = k, .before = {}, .after = {}};
