@@ -1,6 +1,7 @@
 #include "store/database_meter.h"
 
 #include <future>
+#include <thread>
 
 #include <gmock/gmock.h>
 
@@ -82,6 +83,10 @@ TEST_F(DatabaseMeterTest, ShowsWhatReads) {
         read_and_wait(*database, [this](Reader&) -> Result<std::string> { return shown(); });
     EXPECT_THAT(*seen, HasSubstr("zona_database_running{database=\"acme\",work=\"read\"} 1\n"));
     EXPECT_THAT(*seen, HasSubstr("zona_database_connections{database=\"acme\"} 2\n"));
+    while (database->load().reading > 0)
+        std::this_thread::yield();
+    EXPECT_THAT(shown(), HasSubstr("zona_database_connections{database=\"acme\"} 2\n"))
+        << "the reader's is kept open for the next";
 }
 
 // OBS-04

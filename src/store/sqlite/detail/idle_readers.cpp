@@ -30,4 +30,9 @@ std::size_t IdleReaders::size() const {
     return idle_.size();
 }
 
+std::size_t IdleReaders::size(const void* file) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::ranges::count(idle_, file, &Idle::file));
+}
+
 }  // namespace zona::store::detail

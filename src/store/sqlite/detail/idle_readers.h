@@ -23,6 +23,7 @@ class IdleReaders {
     /// Closes those of this file.
     void drop(const void* file);
     std::size_t size() const;
+    std::size_t size(const void* file) const;
 
   private:
     struct Idle {

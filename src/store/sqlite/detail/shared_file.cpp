@@ -206,10 +206,11 @@ SqliteStats SharedFile::stats() const {
 }
 
 DatabaseLoad SharedFile::load() const {
+    const std::size_t idle = shared_.idle_readers.size(this);
     const std::lock_guard lock(mutex_);
     // What waits for a thread stands in the queue still.
     const std::size_t reading = reading_ - reads_to_begin_;
-    return {.connections = reading + (open_ ? 1U : 0U),
+    return {.connections = reading + idle + (open_ ? 1U : 0U),
             .reading = reading,
             .writing = batch_,
             .waiting_reads = reads_.size(),
