@@ -22,7 +22,7 @@ class DatabaseMeter {
 
     /// The same database, shown under `name` until it is let go of; what it has done until then
     /// stays counted.
-    std::shared_ptr<Database> watch(std::string name, std::shared_ptr<Database> database);
+    std::shared_ptr<Database> watch(const std::string& name, std::shared_ptr<Database> database);
 
   private:
     struct State;
