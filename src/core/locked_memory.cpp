@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -56,6 +57,13 @@ struct Mapping {
     bool is_locked = false;
 };
 
+/// A page is locked, and takes memory, once something stands in it. Before Linux 4.4 all are at
+/// once: of what that kernel lacks glibc says EINVAL, others ENOSYS.
+bool lock(void* memory, std::size_t size) {
+    if (::mlock2(memory, size, MLOCK_ONFAULT) == 0) return true;
+    return (errno == EINVAL || errno == ENOSYS) && ::mlock(memory, size) == 0;
+}
+
 /// Throws std::bad_alloc.
 Mapping map(std::size_t size) {
     void* memory = map_secret(size);
@@ -63,7 +71,7 @@ Mapping map(std::size_t size) {
     if (memory == nullptr) {
         memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) throw std::bad_alloc();
-        is_locked = ::mlock(memory, size) == 0;
+        is_locked = lock(memory, size);
         ::madvise(memory, size, MADV_WIPEONFORK);
     }
     ::madvise(memory, size, MADV_DONTDUMP);

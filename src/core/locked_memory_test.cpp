@@ -9,6 +9,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/secret.h"
 
@@ -64,6 +66,19 @@ TEST(LockedMemory, AnySizeIsNeitherDumpedNorSharedAndIsGivenBack) {
     EXPECT_TRUE(take_locked(0).empty());
     EXPECT_EQ(locked_memory().pieces, before.pieces);
     EXPECT_EQ(locked_memory().unlocked, before.unlocked);
+}
+
+// SEC-07
+TEST(LockedMemory, TakesMemoryOnlyWhereSomethingStandsInIt) {
+    const auto pages = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const auto bytes = take_locked(100 * pages);
+    std::vector<unsigned char> resident(100);
+    bytes[7 * pages] = std::byte{0xa5};
+    ASSERT_EQ(::mincore(bytes.data(), bytes.size(), resident.data()), 0);
+    EXPECT_EQ(std::ranges::count_if(resident, [](unsigned char page) { return (page & 1) != 0; }),
+              1);
+    EXPECT_NE(resident[7] & 1, 0);
+    give_back_locked(bytes);
 }
 
 // SEC-07, SEC-27
