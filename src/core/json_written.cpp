@@ -17,7 +17,8 @@ namespace json = boost::json;
 using json::error_code;
 using json::string_view;
 
-/// Builds what Boost's own parser builds, but for doubles, whose last bit that one guesses.
+/// Builds what Boost's own parser builds, but for doubles, whose last bit that one guesses. It
+/// goes once Boost has number_precision::precise.
 class ExactHandler {
   public:
     static constexpr std::size_t max_object_size = json::object::max_size();

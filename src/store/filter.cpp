@@ -51,11 +51,10 @@ bool begins_with(const json::value& value, const json::value& prefix) {
 }  // namespace
 
 // One line for each way to make one.
-#define ZONA_ON_FIELD(name, kind_value)                                                          \
-    Filter Filter::name(Path path, const Value& value) {                                         \
-        return Filter(std::make_shared<const Node>(Kind::kind_value, std::move(path),            \
-                                                   std::vector<json::value>{value},              \
-                                                   std::vector<Filter>{}, std::vector<Path>{})); \
+#define ZONA_ON_FIELD(name, kind_value)                                               \
+    Filter Filter::name(Path path, const Value& value) {                              \
+        return Filter(std::make_shared<const Node>(Kind::kind_value, std::move(path), \
+                                                   std::vector<json::value>{value})); \
     }
 ZONA_ON_FIELD(eq, kEqual)
 ZONA_ON_FIELD(ne, kNotEqual)
@@ -66,20 +65,17 @@ ZONA_ON_FIELD(gte, kGreaterOrEqual)
 #undef ZONA_ON_FIELD
 
 Filter Filter::in(Path path, std::vector<Value> values) {
-    return Filter(std::make_shared<const Node>(Kind::kIn, std::move(path), std::move(values),
-                                               std::vector<Filter>{}, std::vector<Path>{}));
+    return Filter(std::make_shared<const Node>(Kind::kIn, std::move(path), std::move(values)));
 }
 
 Filter Filter::exists(Path path, Exists exists) {
     return Filter(std::make_shared<const Node>(Kind::kExists, std::move(path),
-                                               std::vector<json::value>{exists == Exists::kYes},
-                                               std::vector<Filter>{}, std::vector<Path>{}));
+                                               std::vector<json::value>{exists == Exists::kYes}));
 }
 
 Filter Filter::prefix(Path path, std::string_view text) {
     return Filter(std::make_shared<const Node>(Kind::kPrefix, std::move(path),
-                                               std::vector<json::value>{json::value(text)},
-                                               std::vector<Filter>{}, std::vector<Path>{}));
+                                               std::vector<json::value>{json::value(text)}));
 }
 
 Filter Filter::search(std::vector<Path> paths, std::string_view text) {
@@ -92,19 +88,19 @@ Filter Filter::search(std::vector<Path> paths, std::string_view text) {
 
 Filter Filter::all(std::vector<Filter> members) {
     return Filter(std::make_shared<const Node>(Kind::kAll, Path(""), std::vector<json::value>{},
-                                               std::move(members), std::vector<Path>{}));
+                                               std::move(members)));
 }
 
 Filter Filter::any(std::vector<Filter> members) {
     return Filter(std::make_shared<const Node>(Kind::kAny, Path(""), std::vector<json::value>{},
-                                               std::move(members), std::vector<Path>{}));
+                                               std::move(members)));
 }
 
 Filter Filter::negate(Filter member) {
     std::vector<Filter> members;
     members.push_back(std::move(member));
     return Filter(std::make_shared<const Node>(Kind::kNot, Path(""), std::vector<json::value>{},
-                                               std::move(members), std::vector<Path>{}));
+                                               std::move(members)));
 }
 
 Filter::Kind Filter::kind() const {

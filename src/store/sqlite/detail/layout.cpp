@@ -193,8 +193,7 @@ const IndexField* Layout::column(const Path& path) const {
 }
 
 Plan Layout::plan_for_groups(const Plan& plan, const Aggregation& aggregation) const {
-    const bool bounded = !plan.equal.empty() || plan.in || plan.lower || plan.upper;
-    if (bounded || plan.index->coverage == Coverage::kSparse) return plan;
+    if (!is_walk(plan) || plan.index->coverage == Coverage::kSparse) return plan;
     const auto holds_all = [&aggregation](const IndexSpec& index) {
         const auto holds = [&index](const std::optional<Path>& path) {
             return !path ||

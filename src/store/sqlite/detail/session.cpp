@@ -341,7 +341,10 @@ Result<std::vector<Group>> Session::aggregate(const Collection& collection,
     if (nothing_can_match(plan)) return fold.finish();
     const Plan covered = layout(collection).plan_for_groups(plan, aggregation);
     const auto sql = layout(collection).select_groups(covered, aggregation);
-    ZONA_TRY(const bool foreign, finds_foreign(collection));
+    bool foreign = false;
+    if (sql) {
+        ZONA_TRY(foreign, finds_foreign(collection));
+    }
     if (sql && !foreign) {
         was_served_by(covered.index);
         ZONA_TRY(Statement statement, connection_.prepare(*sql));
