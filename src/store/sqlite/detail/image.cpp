@@ -1,12 +1,12 @@
 #include "store/sqlite/detail/image.h"
 
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "store/blocking.h"
+#include "store/sqlite/detail/pieces.h"
 
 namespace zona::store::detail {
 
@@ -27,9 +27,6 @@ constexpr int kLooksAtRest = 10;
 /// Between two times of that, for those who write.
 constexpr milliseconds kPauseForWriters{50};
 constexpr int kTimesAtRest = 500;
-/// Whole pages, of whatever size; a page at a time would be a system call for each. Source:
-/// os_unix.c of SQLite, which takes no more than 131,071 bytes at once.
-constexpr std::size_t kMostAtOnce = std::size_t{64} << 10U;
 
 /// Frames of the log, and of them those that are in the file; nothing: another checkpoint runs.
 struct Moved {
@@ -78,14 +75,11 @@ class FileImage final : public Image {
             offset + into.size() > bytes_) {
             return Error(Code::kInvalidArgument, "a part of a database's image is whole pages");
         }
-        while (!into.empty()) {
-            const std::size_t size = std::min(into.size(), kMostAtOnce);
-            const int code = file_->pMethods->xRead(file_, into.data(), static_cast<int>(size),
-                                                    static_cast<sqlite3_int64>(offset));
-            if (code != SQLITE_OK) return connection_.error(code);
-            into = into.subspan(size);
-            offset += size;
-        }
+        const auto read = [this](std::byte* data, int size, sqlite3_int64 at) {
+            return file_->pMethods->xRead(file_, data, size, at);
+        };
+        const int code = for_each_piece(into, offset, read);
+        if (code != SQLITE_OK) return connection_.error(code);
         return {};
     }
 

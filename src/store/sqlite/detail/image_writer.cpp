@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "os/fd.h"
+#include "store/sqlite/detail/pieces.h"
 #include "store/sqlite_database.h"
 
 namespace zona::store {
@@ -19,9 +20,6 @@ using core::Result;
 /// Source: SQLite's file format, "The Database Header".
 constexpr std::string_view kMagic{"SQLite format 3\0", 16};
 constexpr std::size_t kHeader = 100;
-/// Whole pages, of whatever size; a page at a time would be a system call for each. Source:
-/// os_unix.c of SQLite, which takes no more than 131,071 bytes at once.
-constexpr std::size_t kMostAtOnce = std::size_t{64} << 10U;
 /// The disk gets so much at a time, while more comes.
 constexpr std::uint64_t kMostWaiting = std::uint64_t{8} << 20U;
 
@@ -54,14 +52,8 @@ class FileWriter final : public ImageWriter {
         if (offset_ == 0) ZONA_TRY_VOID(read_header(pages));
         if (pages.size() % page_ != 0)
             return Error(Code::kInvalidArgument, "a part of a database's image is whole pages");
-        while (!pages.empty()) {
-            const std::size_t size = std::min(pages.size(), kMostAtOnce);
-            const int code = file()->pMethods->xWrite(file(), pages.data(), static_cast<int>(size),
-                                                      static_cast<sqlite3_int64>(offset_));
-            if (code != SQLITE_OK) return failed("write", code);
-            pages = pages.subspan(size);
-            offset_ += size;
-        }
+        ZONA_TRY_VOID(write_at(offset_, pages));
+        offset_ += pages.size();
         if (offset_ - begun_ >= kMostWaiting) {
             os::start_writeback(made_.get());
             begun_ = offset_;
@@ -73,12 +65,8 @@ class FileWriter final : public ImageWriter {
         if (page_ == 0 || offset % page_ != 0 || offset > offset_ || pages.size() % page_ != 0)
             return Error(Code::kInvalidArgument, "a part of a database's image is whole pages");
         if (offset == 0) ZONA_TRY_VOID(read_header(pages));
-        for (; !pages.empty(); pages = pages.subspan(page_), offset += page_) {
-            const int code = file()->pMethods->xWrite(file(), pages.data(), static_cast<int>(page_),
-                                                      static_cast<sqlite3_int64>(offset));
-            if (code != SQLITE_OK) return failed("write", code);
-        }
-        offset_ = std::max(offset_, offset);
+        ZONA_TRY_VOID(write_at(offset, pages));
+        offset_ = std::max(offset_, offset + pages.size());
         was_put_ = true;
         return {};
     }
@@ -101,18 +89,23 @@ class FileWriter final : public ImageWriter {
         if (page_ == 0 || into.size() % page_ != 0 || offset % page_ != 0 ||
             offset + into.size() > offset_)
             return Error(Code::kInvalidArgument, "a part of a database's image is whole pages");
-        while (!into.empty()) {
-            const std::size_t size = std::min(into.size(), kMostAtOnce);
-            const int code = file()->pMethods->xRead(file(), into.data(), static_cast<int>(size),
-                                                     static_cast<sqlite3_int64>(offset));
-            if (code != SQLITE_OK) return failed("read", code).recode(Code::kInternal);
-            into = into.subspan(size);
-            offset += size;
-        }
+        const auto read = [this](std::byte* data, int size, sqlite3_int64 at) {
+            return file()->pMethods->xRead(file(), data, size, at);
+        };
+        const int code = detail::for_each_piece(into, offset, read);
+        if (code != SQLITE_OK) return failed("read", code).recode(Code::kInternal);
         return {};
     }
 
   private:
+    Result<void> write_at(std::uint64_t offset, std::span<const std::byte> pages) {
+        const auto write = [this](const std::byte* data, int size, sqlite3_int64 at) {
+            return file()->pMethods->xWrite(file(), data, size, at);
+        };
+        const int code = detail::for_each_piece(pages, offset, write);
+        return code == SQLITE_OK ? Result<void>() : failed("write", code);
+    }
+
     Result<void> cut() {
         const std::uint64_t size = std::uint64_t{page_} * pages_;
         if (!was_put_ || offset_ <= size) return {};
