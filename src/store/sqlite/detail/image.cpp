@@ -123,6 +123,7 @@ Result<void> Copying::with_image(std::move_only_function<Result<void>(Image&)> w
     ZONA_TRY(const auto checkpoints, Connection::open(options_, Access::kWrite));
     ZONA_TRY(const auto reader, Connection::open(options_, Access::kRead));
     std::optional<core::SystemTime> moment;
+    std::optional<Moved> before;
     for (int time = 0; !moment; ++time) {
         if (time == kTimesAtRest) {
             return Error(Code::kUnavailable,
@@ -130,7 +131,12 @@ Result<void> Copying::with_image(std::move_only_function<Result<void>(Image&)> w
         }
         if (time > 0) std::this_thread::sleep_for(kPauseForWriters);
         // Most of it, while nobody waits.
-        ZONA_TRY_VOID(checkpoint(*checkpoints, SQLITE_CHECKPOINT_PASSIVE));
+        ZONA_TRY(const auto now, checkpoint(*checkpoints, SQLITE_CHECKPOINT_PASSIVE));
+        // A reader that holds it where it was the last time is a long one: those who write would
+        // stand still for nothing.
+        const bool held = now && before && now->moved < now->frames && now->moved == before->moved;
+        before = now;
+        if (held) continue;
         ZONA_TRY(moment, begin_at_rest(*reader, *checkpoints));
     }
     FileImage image(*reader, setup_, *moment);
