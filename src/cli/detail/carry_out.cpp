@@ -32,9 +32,33 @@ Status carry_out_on_data(Context& context, const Command& command) {
             return store(context, std::get<StoreOptions>(options));
         case Verb::kVault:
             return vault(context, std::get<VaultOptions>(options));
-        default:
-            return Error(Code::kInternal, "this verb is for no zona");
+        case Verb::kStart:
+        case Verb::kStop:
+        case Verb::kRestart:
+        case Verb::kDelete:
+        case Verb::kScale:
+        case Verb::kReset:
+        case Verb::kSignal:
+        case Verb::kSend:
+        case Verb::kRun:
+        case Verb::kList:
+        case Verb::kDescribe:
+        case Verb::kWhy:
+        case Verb::kLogs:
+        case Verb::kEnv:
+        case Verb::kJlist:
+        case Verb::kSave:
+        case Verb::kResurrect:
+        case Verb::kPing:
+        case Verb::kKill:
+        case Verb::kDoctor:
+        case Verb::kWeb:
+        case Verb::kConfig:
+        case Verb::kContext:
+        case Verb::kHelp:
+            break;
     }
+    return Error(Code::kInternal, "this verb is for no zona");
 }
 
 }  // namespace
@@ -83,9 +107,18 @@ Status carry_out_verb(Context& context, const Command& command) {
             return web(context, std::get<WebOptions>(options));
         case Verb::kConfig:
             return config(context, std::get<ConfigOptions>(options));
-        default:
-            return carry_out_on_data(context, command);
+        case Verb::kExecution:
+        case Verb::kKey:
+        case Verb::kTenant:
+        case Verb::kJob:
+        case Verb::kBackup:
+        case Verb::kStore:
+        case Verb::kVault:
+        case Verb::kContext:
+        case Verb::kHelp:
+            break;
     }
+    return carry_out_on_data(context, command);
 }
 
 std::string usual_home(const Surroundings& surroundings) {
