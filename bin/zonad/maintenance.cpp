@@ -15,6 +15,7 @@
 #include "core/config.h"
 #include "core/random.h"
 #include "core/settings.h"
+#include "core/shell.h"
 #include "core/time_format.h"
 #include "flags.h"
 #include "os/fd.h"
@@ -128,13 +129,12 @@ Result<int> restore(const Flags& flags) {
                          core::to_rfc3339(*at))
            : fmt::format("{} tenants and {} documents are in {}, the same as in the backup",
                          list.whole.tenants, list.whole.documents, home);
-    print(fmt::format("{}\n  try: zona --home {} tenant list\n", what, home));
+    const std::string zona = "zona --home " + core::shell_word(home);
+    print(fmt::format("{}\n  try: {} tenant list\n", what, zona));
     const int status = tell_missing(list);
     for (const tenancy::NotRestored& one : list.not_restored) {
-        print(
-            fmt::format("{}: not restored: {}\n  try: zona --home {} tenant restore {} {} "
-                        "--replace\n",
-                        one.tenant, one.reason, home, one.tenant, one.file));
+        print(fmt::format("{}: not restored: {}\n  try: {} tenant restore {} {} --replace\n",
+                          one.tenant, one.reason, zona, one.tenant, core::shell_word(one.file)));
     }
     return list.not_restored.empty() ? status : core::info(Code::kConflict).exit_status;
 }

@@ -10,6 +10,7 @@
 #include "api/detail/docs_assets.h"
 #include "api/detail/openapi.h"
 #include "core/json.h"
+#include "core/shell.h"
 #include "core/text.h"
 #include "crypto/hash.h"
 
@@ -67,13 +68,6 @@ std::string hash_source(std::string_view text) {
         ::EVP_EncodeBlock(encoded.data(), reinterpret_cast<const unsigned char*>(digest.data()),
                           static_cast<int>(digest.size()));
     return fmt::format("'sha256-{}'", std::string(encoded.begin(), encoded.begin() + size));
-}
-
-std::string shell_quoted(std::string_view text) {
-    std::string out = "'";
-    for (const char c : text)
-        out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return out + "'";
 }
 
 std::string compact(const std::string& json) {
@@ -319,9 +313,9 @@ std::string curl_sample(const Operation& operation) {
     if (operation.access != Access::kOpen) out += " -H \"X-API-Key: $ZONA_KEY\"";
     if (operation.body) out += " -H 'Content-Type: application/json'";
     const std::string url = fmt::format("{}{}", kServer, example_target(operation));
-    out += " " + (url.find_first_of("?&") == std::string::npos ? url : shell_quoted(url));
+    out += " " + core::shell_word(url);
     if (operation.body)
-        out += " \\\n  -d " + shell_quoted(compact(operation.body->examples.front().json));
+        out += " \\\n  -d " + core::shell_word(compact(operation.body->examples.front().json));
     return out;
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/detail/text.h"
+#include "core/shell.h"
 #include "os/fd.h"
 
 namespace zona::cli {
@@ -77,7 +78,7 @@ std::string Remote::label() const {
 std::string Remote::flags() const {
     if (!name.empty()) return "--context " + name;
     std::string text = "--host " + url();
-    if (!key_file.empty()) text += " --key-file " + escape_control(key_file);
+    if (!key_file.empty()) text += " --key-file " + core::shell_word(escape_control(key_file));
     return text;
 }
 

@@ -9,6 +9,7 @@
 
 #include "cli/detail/account.h"
 #include "cli/detail/verbs.h"
+#include "core/shell.h"
 #include "core/time_format.h"
 
 namespace zona::cli {
@@ -110,7 +111,8 @@ class ForegroundRun {
         const Process first = started_.processes.empty() ? Process{} : started_.processes.front();
         const std::string logs = first.out_file.substr(0, first.out_file.rfind('/'));
         const std::string zona = command_prefix();
-        const std::string name = first.name.empty() ? "NAME" : escape_control(first.name);
+        const std::string name =
+            first.name.empty() ? "NAME" : core::shell_word(escape_control(first.name));
         console.remark(fmt::format("\nlogs  {}\n", escape_control(logs)));
         console.remark(fmt::format("next  {} list\n      {} describe {}\n      {} restart {}\n",
                                    zona, zona, name, zona, name));
@@ -122,7 +124,9 @@ class ForegroundRun {
     /// How a command for the same zona begins.
     std::string command_prefix() const {
         if (context_.remote != nullptr) return "zona " + context_.remote->flags();
-        return context_.home_is_usual ? "zona" : "zona --home " + escape_control(context_.home);
+        return context_.home_is_usual
+                   ? "zona"
+                   : "zona --home " + core::shell_word(escape_control(context_.home));
     }
 
     /// When the first line can have been written, by the clock of the host that stamps them.

@@ -439,13 +439,14 @@ TEST_F(RunTest, SaysWhereTheLogsAreAndWhatToTypeNext) {
     api_.will_answer(results(""));
     api_.will_answer(results(""));
     context(Verb::kRun);
+    context_->home = "/my h";
     context_->home_is_usual = false;
 
     EXPECT_EQ(run(*context_, {"eco.json", {}}).value(), 0);
     EXPECT_NE(console_.printed().find("\nlogs  /h/logs\n"
-                                      "next  zona --home /h list\n"
-                                      "      zona --home /h describe api\n"
-                                      "      zona --home /h restart api\n"),
+                                      "next  zona --home '/my h' list\n"
+                                      "      zona --home '/my h' describe api\n"
+                                      "      zona --home '/my h' restart api\n"),
               std::string::npos)
         << console_.printed();
 }
