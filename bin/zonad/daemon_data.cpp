@@ -67,10 +67,11 @@ core::Result<void> Daemon::build_tenants() {
 }
 
 core::Result<void> Daemon::build_operations() {
-    ZONA_TRY(copies_,
-             tenancy::BackupCopies::open(
-                 copy_options(settings_, home_),
-                 {.clock = clock_, .helpers = helpers_, .log = logging_.logger("backup")}));
+    ZONA_TRY(copies_, tenancy::BackupCopies::open(copy_options(settings_, home_),
+                                                  {.clock = clock_,
+                                                   .helpers = helpers_,
+                                                   .log = logging_.logger("backup"),
+                                                   .changed = [this] { jobs_->poke(); }}));
     operations_.emplace(
         tenancy::OperationsOptions{
             .backups = settings_.backup_directory,

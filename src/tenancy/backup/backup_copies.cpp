@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include <fcntl.h>
@@ -25,21 +26,26 @@ using core::Result;
 namespace {
 
 constexpr std::size_t kPiece = std::size_t{1} << 20U;
+/// In a directory that has copies.
+constexpr std::string_view kMarker = ".zona-copies";
 
 /// Files that are written anew under their name; others never change once they have one.
 bool may_change(std::string_view name) {
     return name.ends_with("/keys.json") || name.ends_with("/ends.zbk");
 }
 
-/// Those that say what else is there come last.
+/// Those that others need, or that say what else is there, come last.
 int rank_of(std::string_view name) {
-    if (name.ends_with("/whole.zbk")) return 2;
-    return name.ends_with("/ends.zbk") ? 1 : 0;
+    if (name.ends_with("/whole.zbk")) return 3;
+    if (name.ends_with("/ends.zbk")) return 2;
+    return name.ends_with("/keys.json") ? 1 : 0;
 }
 
 /// The names of finished files below `root`, in the order in which they are to be copied.
 Result<std::vector<std::string>> finished_in(const std::string& root) {
     std::vector<std::string> out;
+    ZONA_TRY(const auto there, os::stat_path(root));
+    if (!there) return out;
     std::error_code failed;
     for (fs::recursive_directory_iterator at(root, failed), end; !failed && at != end;
          at.increment(failed)) {
@@ -217,25 +223,50 @@ Result<std::unique_ptr<BackupCopies>> BackupCopies::open(CopyOptions options, Co
 
 Result<CopyReport> BackupCopies::pass(const std::function<Result<void>()>& go_on,
                                       const std::stop_token& stop) {
+    // What comes after this may be in this pass, and is looked at again.
+    has_news_ = false;
     CopyReport out;
-    ZONA_TRY(const auto there, os::stat_path(options_.from));
-    std::vector<std::string> names;
-    if (there) {
-        ZONA_TRY(names, finished_in(options_.from));
+    std::optional<Error> failed;
+    const auto note = [&](Result<void> done) {
+        if (!done && !failed) failed = done.take_error();
+    };
+    if (directory_ != nullptr) note(to_directory(out, go_on));
+    if (command_ != nullptr && (!failed || failed->code() != Code::kCancelled)) {
+        note(bring_all(out, go_on,
+                       [&](const std::string& name) { return to_command(name, out, stop); }));
+        note(forget_taken());
     }
-    out.files = names.size();
-    auto copied = directory_ != nullptr ? to_directory(names, out, go_on) : Result<void>();
-    if (copied && directory_ != nullptr) copied = prune(out);
-    if (command_ != nullptr && (copied || copied.error().code() != Code::kCancelled)) {
-        auto taken = to_command(names, out, go_on, stop);
-        if (copied) copied = std::move(taken);
-    }
-    if (!copied) return copied.take_error();
-    return out;
+    if (!failed) return out;
+    has_news_ = true;
+    return *std::move(failed);
 }
 
-Result<void> BackupCopies::to_directory(const std::vector<std::string>& names, CopyReport& report,
-                                        const std::function<Result<void>()>& go_on) {
+/// What has come while others were brought comes before those that say of it that it is there.
+Result<void> BackupCopies::bring_all(
+    CopyReport& report, const std::function<Result<void>()>& go_on,
+    const std::function<Result<void>(const std::string&)>& bring) const {
+    std::set<std::string> done;
+    for (;;) {
+        ZONA_TRY(const auto names, finished_in(options_.from));
+        report.files = names.size();
+        const auto before = done.size();
+        for (const std::string& name : names) {
+            if (rank_of(name) > 0 || !done.insert(name).second) continue;
+            ZONA_TRY_VOID(go_on());
+            ZONA_TRY_VOID(bring(name));
+        }
+        if (done.size() > before) continue;
+        for (const std::string& name : names) {
+            if (rank_of(name) == 0) continue;
+            ZONA_TRY_VOID(go_on());
+            ZONA_TRY_VOID(bring(name));
+        }
+        return {};
+    }
+}
+
+/// Whether the directory is marked as the one that the copies are in.
+Result<bool> BackupCopies::is_marked() const {
     const std::string& to = options_.to;
     std::error_code failed;
     if (!fs::is_directory(to, failed)) {
@@ -246,38 +277,63 @@ Result<void> BackupCopies::to_directory(const std::vector<std::string>& names, C
         return Error(Code::kInvalidArgument, fmt::format("{} is within the backups themselves", to))
             .detail({"backup.copy_to", "", "give a directory on another disk"});
     }
-    for (const std::string& name : names) {
-        ZONA_TRY_VOID(go_on());
-        const std::string source = options_.from + "/" + name;
-        const std::string target = to + "/" + name;
-        const auto known = directory_->find(name);
-        if (known && known->removed_at) continue;
-        ZONA_TRY(const auto here, os::stat_path(source));
-        if (!here) continue;  // deleted meanwhile
-        ZONA_TRY(const auto there, os::stat_path(target));
-        const bool is_known = known && known->copied_at;
-        bool is_there = there && there->size == here->size;
-        if (is_there && (!is_known || may_change(name))) {
-            ZONA_TRY(is_there, is_same(source, target));
-        }
-        const CopiedFile facts = facts_of(*here);
-        if (is_there) {
-            if (!is_known) ZONA_TRY_VOID(directory_->found(name, facts, deps_.clock.system()));
-            continue;
-        }
-        ZONA_TRY_VOID(directory_->begun(name));
-        auto copied = copy(source, target);
-        ZONA_TRY(const auto still, os::stat_path(source));
-        // Deleted meanwhile, perhaps before this was known of it.
-        if (!still) {
-            ZONA_TRY_VOID(directory_->removed(name, CopyEnd::kAsKept, deps_.clock.system()));
-            continue;
-        }
-        if (!copied) return copied.take_error();
-        ZONA_TRY_VOID(directory_->put(name, facts, deps_.clock.system()));
-        ++report.copied;
-        report.bytes += *copied;
+    ZONA_TRY(const auto marker, os::stat_path(fmt::format("{}/{}", to, kMarker)));
+    if (marker) return true;
+    const auto copied = directory_->copied();
+    if (copied.empty()) return false;
+    for (const std::string& name : copied) {
+        ZONA_TRY(const auto there, os::stat_path(to + "/" + name));
+        if (there) return false;
     }
+    return Error(Code::kInvalidArgument,
+                 fmt::format("{} is not the directory that the copies were in: is it mounted?", to))
+        .detail({"backup.copy_to", "",
+                 fmt::format("mount it; if the copies are to begin anew there, make the file {} "
+                             "in it",
+                             kMarker)});
+}
+
+/// Room is made first: without it nothing could be copied.
+Result<void> BackupCopies::to_directory(CopyReport& report,
+                                        const std::function<Result<void>()>& go_on) {
+    ZONA_TRY(const bool marked, is_marked());
+    auto pruned = prune(report);
+    if (!marked) {
+        ZONA_TRY_VOID(os::replace_file(fmt::format("{}/{}", options_.to, kMarker),
+                                       "zona knows by this file that the directory is mounted "
+                                       "which has the copies of its backups.\n",
+                                       0600));
+    }
+    ZONA_TRY_VOID(bring_all(report, go_on,
+                            [&](const std::string& name) { return to_directory(name, report); }));
+    return pruned;
+}
+
+Result<void> BackupCopies::to_directory(const std::string& name, CopyReport& report) {
+    const std::string source = options_.from + "/" + name;
+    const std::string target = options_.to + "/" + name;
+    const auto known = directory_->find(name);
+    if (known && known->removed_at) return {};
+    ZONA_TRY(const auto here, os::stat_path(source));
+    if (!here) return {};  // deleted meanwhile
+    ZONA_TRY(const auto there, os::stat_path(target));
+    const CopiedFile facts = facts_of(*here);
+    const bool is_known = known && known->copied_at && (!may_change(name) || known->file == facts);
+    bool is_there = there && there->size == here->size;
+    if (is_there && !is_known) {
+        ZONA_TRY(is_there, is_same(source, target));
+    }
+    if (is_there)
+        return is_known ? Result<void>() : directory_->found(name, facts, deps_.clock.system());
+    ZONA_TRY_VOID(directory_->begun(name));
+    auto copied = copy(source, target);
+    ZONA_TRY(const auto still, os::stat_path(source));
+    // Deleted meanwhile, perhaps before this was known of it.
+    if (!still) return directory_->removed(name, CopyEnd::kAsKept, deps_.clock.system());
+    if (!copied) return copied.take_error();
+    ZONA_TRY_VOID(directory_->put(name, facts, deps_.clock.system()));
+    ++report.copied;
+    report.bytes += *copied;
     return {};
 }
 
@@ -286,10 +342,14 @@ Result<void> BackupCopies::prune(CopyReport& report) {
     for (const auto& [name, entry] : directory_->removed()) {
         if (entry.end == CopyEnd::kAsKept && *entry.removed_at + options_.keep > now) continue;
         ZONA_TRY(const auto here, os::stat_path(options_.from + "/" + name));
-        if (here) continue;  // it is being deleted, or could not be
+        if (here) {  // it is being deleted, or could not be
+            has_news_ = true;
+            continue;
+        }
         if (entry.is_ours) {
             fs::path path = options_.to + "/" + name;
             ZONA_TRY_VOID(os::remove_file(path));
+            ZONA_TRY_VOID(os::remove_file(path.string() + ".tmp"));
             ++report.removed;
             std::error_code not_empty;
             while ((path = path.parent_path()).string().size() > options_.to.size() && !not_empty)
@@ -300,26 +360,26 @@ Result<void> BackupCopies::prune(CopyReport& report) {
     return {};
 }
 
-Result<void> BackupCopies::to_command(const std::vector<std::string>& names, CopyReport& report,
-                                      const std::function<Result<void>()>& go_on,
+Result<void> BackupCopies::to_command(const std::string& name, CopyReport& report,
                                       const std::stop_token& stop) {
-    for (const std::string& name : names) {
-        ZONA_TRY_VOID(go_on());
-        const auto known = command_->find(name);
-        if (known && known->removed_at) continue;
-        ZONA_TRY(const auto here, os::stat_path(options_.from + "/" + name));
-        if (!here) continue;
-        const CopiedFile facts = facts_of(*here);
-        if (known && known->copied_at && known->file == facts) continue;
-        if (auto taken = run_command(name, stop); !taken) {
-            ZONA_TRY(const auto still, os::stat_path(options_.from + "/" + name));
-            if (!still) continue;  // deleted meanwhile
-            return taken;
-        }
-        ZONA_TRY_VOID(command_->put(name, facts, deps_.clock.system()));
-        ++report.copied;
-        report.bytes += facts.bytes;
+    const auto known = command_->find(name);
+    if (known && known->removed_at) return {};
+    ZONA_TRY(const auto here, os::stat_path(options_.from + "/" + name));
+    if (!here) return {};
+    const CopiedFile facts = facts_of(*here);
+    if (known && known->copied_at && known->file == facts) return {};
+    if (auto taken = run_command(name, stop); !taken) {
+        ZONA_TRY(const auto still, os::stat_path(options_.from + "/" + name));
+        if (!still) return {};  // deleted meanwhile
+        return taken;
     }
+    ZONA_TRY_VOID(command_->put(name, facts, deps_.clock.system()));
+    ++report.copied;
+    report.bytes += facts.bytes;
+    return {};
+}
+
+Result<void> BackupCopies::forget_taken() {
     for (const auto& [name, entry] : command_->removed()) {
         ZONA_TRY(const auto here, os::stat_path(options_.from + "/" + name));
         if (!here) ZONA_TRY_VOID(command_->gone(name));
@@ -346,10 +406,15 @@ Result<void> BackupCopies::run_command(const std::string& name, const std::stop_
                  "zona's log has what it wrote; it is run again with the next pass"});
 }
 
+void BackupCopies::note_change() {
+    if (!has_news_.exchange(true) && deps_.changed) deps_.changed();
+}
+
 Result<void> BackupCopies::note_removal(const std::string& name, CopyEnd end) {
     for (const auto& ledger : {directory_.get(), command_.get()}) {
         if (ledger != nullptr) ZONA_TRY_VOID(ledger->removed(name, end, deps_.clock.system()));
     }
+    note_change();
     return {};
 }
 

@@ -7,12 +7,16 @@
 /// renamed. A command is run for each file, and has taken it when it exits 0. Of a whole backup its
 /// list comes last, so that what is there is whole.
 ///
+/// With the first copies a directory gets the file `.zona-copies`. One that lacks it, and all that
+/// was copied, is not the place any more: a mount point, for instance, whose share is not mounted.
+///
 /// What was taken where stands in a ledger for each place (copy_ledger.h). What zona deletes here
 /// goes from the directory too, if zona has put it there, and nothing else does: files that are
 /// missing here for any other reason, a lost disk first of all, stay there. What a command has
 /// taken is left to the other side. Source: SEC-09, REL-07.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -48,6 +52,9 @@ struct CopyDeps {
     const core::Clock& clock;
     os::Helpers& helpers;
     core::Logger log;
+    /// Called when has_news() becomes true by note_change() or note_removal(); on any thread; must
+    /// be short. Empty: nobody is to know.
+    std::function<void()> changed{};
 };
 
 /// The words of a command: divided at blanks, outside of "" and ''; a backslash keeps the character
@@ -83,12 +90,12 @@ class BackupCopies {
     /// Whether there is any place.
     bool is_wanted() const { return directory_ != nullptr || command_ != nullptr; }
 
-    /// Brings every place up to date. Blocks. `go_on` is asked between two files; `stop` ends a
-    /// command. Both places are tried; the error is that of the first that failed, and what was
-    /// copied stays. Errors: kInvalidArgument: `to` is no directory (a share that is not mounted is
-    /// no place for backups), or within `from`. kConflict: a file does not read as it was written.
-    /// kUnavailable: the command failed, with what became of it; its output is in the log. Those of
-    /// both disks and of `go_on`.
+    /// Brings every place up to date; what is to go goes first. Blocks. `go_on` is asked between
+    /// two files; `stop` ends a command. Both places are tried; the error is that of the first that
+    /// failed, and what was copied stays. Errors: kInvalidArgument: `to` is no directory, not the
+    /// one that the copies were in, or within `from`: nothing is changed there. kConflict: a file
+    /// does not read as it was written. kUnavailable: the command failed, with what became of it;
+    /// its output is in the log. Those of both disks and of `go_on`.
     core::Result<CopyReport> pass(const std::function<core::Result<void>()>& go_on,
                                   const std::stop_token& stop = {});
 
@@ -96,16 +103,27 @@ class BackupCopies {
     /// its copy goes with a later pass. Errors: those of the disk.
     core::Result<void> note_removal(const std::string& name, CopyEnd end = CopyEnd::kAsKept);
 
+    /// To be called after something was written below `from`.
+    void note_change();
+    /// Whether something was written or removed since the last pass began; true at first, and after
+    /// a pass that failed.
+    bool has_news() const { return has_news_; }
+
     /// When the file came to the last place that wanted it; nothing: not everywhere yet.
     std::optional<core::SystemTime> copied_at(const std::string& name) const;
 
   private:
     BackupCopies(CopyOptions options, CopyDeps deps);
-    core::Result<void> to_directory(const std::vector<std::string>& names, CopyReport& report,
+    core::Result<void> bring_all(
+        CopyReport& report, const std::function<core::Result<void>()>& go_on,
+        const std::function<core::Result<void>(const std::string&)>& bring) const;
+    core::Result<bool> is_marked() const;
+    core::Result<void> to_directory(CopyReport& report,
                                     const std::function<core::Result<void>()>& go_on);
-    core::Result<void> to_command(const std::vector<std::string>& names, CopyReport& report,
-                                  const std::function<core::Result<void>()>& go_on,
+    core::Result<void> to_directory(const std::string& name, CopyReport& report);
+    core::Result<void> to_command(const std::string& name, CopyReport& report,
                                   const std::stop_token& stop);
+    core::Result<void> forget_taken();
     core::Result<void> run_command(const std::string& name, const std::stop_token& stop);
     core::Result<void> prune(CopyReport& report);
 
@@ -114,6 +132,7 @@ class BackupCopies {
     std::vector<std::string> words_;
     std::unique_ptr<CopyLedger> directory_;  // null: none
     std::unique_ptr<CopyLedger> command_;    // null: none
+    std::atomic<bool> has_news_ = true;
 };
 
 }  // namespace zona::tenancy

@@ -112,6 +112,80 @@ TEST_P(CopiesTest, CopyGoesWithItsBackupAndNothingElseDoes) {
     fs::rename(from() + ".lost", from());
 }
 
+// SEC-09, REL-07
+TEST_P(CopiesTest, WhatIsDeletedGoesThoughNothingCanBeCopied) {
+    platform_.keep = 1;
+    begin({.to = away_});
+    const WholeBackup first = back_up();
+    pass();
+    const std::string old = away_ + "/_all/" + first.uuid.to_string();
+    std::ofstream(old + "/core.zbk.tmp") << "what a copy that was cut off has left";
+    const WholeBackup second = back_up();
+    const std::string there = away_ + "/_all/" + second.uuid.to_string();
+    fs::create_directories(there + "/acme.zbk/in the way");
+
+    EXPECT_FALSE(platform_.copies().pass(go_on).has_value());
+
+    EXPECT_FALSE(fs::exists(old));
+    EXPECT_TRUE(platform_.copies().has_news());
+    fs::remove_all(there);
+    pass();
+    EXPECT_TRUE(fs::exists(there + "/whole.zbk"));
+    EXPECT_FALSE(platform_.copies().has_news());
+}
+
+// SEC-09, REL-07
+TEST_P(CopiesTest, NewsIsToldOnceForEachPass) {
+    begin({.to = away_});
+    pass();
+    const BackupRecord one = operations().back_up_tenant("acme").value();
+    ASSERT_TRUE(operations().back_up_tenant("globex").has_value());
+    EXPECT_EQ(platform_.copies_told, 1);
+    pass();
+    ASSERT_TRUE(operations().remove_backup("acme", one.uuid.to_string()).has_value());
+    EXPECT_EQ(platform_.copies_told, 2);
+    pass();
+    back_up();
+    EXPECT_EQ(platform_.copies_told, 3);
+    pass();
+    ASSERT_TRUE(operations().log_changes().has_value());
+    EXPECT_EQ(platform_.copies_told, 4);
+}
+
+// SEC-09, REL-07
+TEST_P(CopiesTest, NothingIsWrittenWhereTheCopiesAreNot) {
+    begin({.to = away_});
+    const WholeBackup first = back_up();
+    pass();
+    const std::string share = away_ + ".share";
+    fs::rename(away_, share);
+    fs::create_directory(away_);  // the mount point
+    back_up();
+
+    const auto unmounted = platform_.copies().pass(go_on);
+
+    ASSERT_FALSE(unmounted.has_value());
+    EXPECT_EQ(unmounted.error().code(), Code::kInvalidArgument);
+    EXPECT_THAT(unmounted.error().message(), HasSubstr("is it mounted?"));
+    EXPECT_TRUE(fs::is_empty(away_));
+    fs::remove(away_);
+    fs::rename(share, away_);
+    EXPECT_GT(pass().copied, 0U);
+
+    // Copies of before there was such a file are known by themselves.
+    fs::remove(away_ + "/.zona-copies");
+    EXPECT_EQ(pass().copied, 0U);
+    EXPECT_TRUE(fs::exists(away_ + "/.zona-copies"));
+
+    // Another disk is marked by hand.
+    fs::remove_all(away_);
+    fs::create_directory(away_);
+    std::ofstream(away_ + "/.zona-copies") << "";
+    const CopyReport anew = pass();
+    EXPECT_EQ(anew.copied, anew.files);
+    EXPECT_TRUE(fs::exists(away_ + "/_all/" + first.uuid.to_string() + "/whole.zbk"));
+}
+
 // SEC-09
 TEST_P(CopiesTest, CopyThatWasThereAlreadyIsNotTakenAway) {
     begin({});

@@ -179,6 +179,15 @@ std::optional<CopyLedger::Entry> CopyLedger::find(std::string_view name) const {
     return found->second;
 }
 
+std::vector<std::string> CopyLedger::copied() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> out;
+    for (const auto& [name, entry] : entries_) {
+        if (entry.copied_at) out.push_back(name);
+    }
+    return out;
+}
+
 std::vector<std::pair<std::string, CopyLedger::Entry>> CopyLedger::removed() const {
     const std::lock_guard lock(mutex_);
     std::vector<std::pair<std::string, Entry>> out;

@@ -67,6 +67,8 @@ class CopyLedger {
 
     /// Nothing: nothing is known of that file.
     std::optional<Entry> find(std::string_view name) const;
+    /// The names of those that are there.
+    std::vector<std::string> copied() const;
     /// Those that are deleted here.
     std::vector<std::pair<std::string, Entry>> removed() const;
 

@@ -3,6 +3,7 @@
 /// operations on whole tenants.
 #pragma once
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -86,7 +87,10 @@ class Platform {
         copy.from = folder_ + "/backups";
         copy.state = state();
         ZONA_TRY(copies_,
-                 BackupCopies::open(copy, {.clock = clock, .helpers = helpers_, .log = {}}));
+                 BackupCopies::open(
+                     copy, {.clock = clock, .helpers = helpers_, .log = {}, .changed = [this] {
+                                ++copies_told;
+                            }}));
         operations_.emplace(
             OperationsOptions{.backups = folder_ + "/backups", .zona = "0.1", .keep = keep},
             OperationsDeps{.tenants = *tenants_,
@@ -104,6 +108,7 @@ class Platform {
     Tenants& tenants() { return *tenants_; }
     TenantOperations& operations() { return *operations_; }
     BackupCopies& copies() { return *copies_; }
+    std::atomic<int> copies_told = 0;  ///< how often there was news for the copies
     std::string state() const { return folder_ + "/state"; }
     const std::string& folder() const { return folder_; }
 
