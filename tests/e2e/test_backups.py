@@ -1,7 +1,9 @@
 """Backups of a tenant and of everything, restored, exported, moved, erased and checked, by the command, in both modes."""
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -76,9 +78,14 @@ def test_everything_is_restored_into_a_fresh_home_with_a_key_from_shares(zona, m
     (tmp_path / 'shares').write_text(f'{shares[2]}\n{shares[0]}\n')
     zona.run('key', 'import-shares', str(tmp_path / 'shares'), '--to', str(tmp_path / 'key'))
     assert (tmp_path / 'key').read_text().strip() == root_key.strip()
-    fresh = tmp_path / 'fresh'
+    fresh = tmp_path / 'a fresh home'
     made = zona.run('backup', 'restore', str(directory), '--to', str(fresh), '--root-key', str(tmp_path / 'key'))
     assert 'the same as in the backup' in made.stdout
+    lost = tmp_path / 'lost'
+    shutil.copytree(directory, lost)
+    (lost / 'acme.zbk').unlink()
+    partial = zona.run('backup', 'restore', str(lost), '--to', str(tmp_path / 'partial'), '--root-key', str(tmp_path / 'key'), check=False)
+    assert partial.returncode == 4 and '\n1 tenants' in partial.stdout and 'acme: not in the backup: its file' in partial.stdout, partial
     again = zona.run('backup', 'restore', str(directory), '--to', str(fresh), '--root-key', str(tmp_path / 'key'), check=False)
     assert again.returncode == 4, again
     (tmp_path / 'shares').write_text(f'{shares[2]}\n')
@@ -87,7 +94,10 @@ def test_everything_is_restored_into_a_fresh_home_with_a_key_from_shares(zona, m
 
     (fresh / 'zona.toml').write_text(f'[tenancy]\nbuild_type = "{mode}"\n[api]\nlisten = "off"\n')
     zona.run('kill')
-    listed = subprocess.run([BIN / 'zona', '--home', fresh, 'tenant', 'show', 'acme', '--json'], capture_output=True, text=True)
+    # As it is told, by a shell.
+    command = re.search('try: (zona .*) tenant list\n', made.stdout)[1]
+    listed = subprocess.run(f'{command} tenant show acme --json', shell=True, env=os.environ | {'PATH': f'{BIN}:{os.environ["PATH"]}'},
+                            capture_output=True, text=True)
     try:
         assert json.loads(listed.stdout)['data']['name'] == 'Acme Ltd.', listed
     finally:

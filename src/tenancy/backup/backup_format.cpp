@@ -11,6 +11,7 @@
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "os/fd.h"
+#include "tenancy/detail/backup_fields.h"
 #include "vault/sealed_file.h"
 
 namespace zona::tenancy {
@@ -20,6 +21,8 @@ using core::Code;
 using core::Error;
 using core::Result;
 using core::SystemTime;
+using detail::number_in;
+using detail::text_in;
 using std::chrono::microseconds;
 
 namespace {
@@ -66,17 +69,6 @@ Result<json::object> object_of(std::string_view text) {
     json::value value = json::parse(text, failed);
     if (failed || !value.is_object()) return broken("a part of it is no JSON");
     return std::move(value.get_object());
-}
-
-std::string text_in(const json::object& from, std::string_view key) {
-    const json::value* value = from.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-
-std::uint64_t number_in(const json::object& from, std::string_view key) {
-    const json::value* value = from.if_contains(key);
-    if (value == nullptr || !value->is_int64() || value->get_int64() < 0) return 0;
-    return static_cast<std::uint64_t>(value->get_int64());
 }
 
 json::value log_of(const std::optional<LogLink>& link) {
@@ -181,14 +173,14 @@ class Sums {
 class FileWriter final : public BackupWriter {
   public:
     FileWriter(int fd, vault::SealedWriter sealed, BackupTitle title, BuildType type,
-               BackupContent content)
+               BackupContent content, std::optional<LogLink> link)
         : fd_(fd), sealed_(std::move(sealed)) {
         sums_.summary().title = std::move(title);
         sums_.summary().build_type = type;
         sums_.summary().content = content;
+        if (link) sums_.set_link(*std::move(link));
     }
 
-    void set_link(LogLink link) { sums_.set_link(std::move(link)); }
     Result<void> begin() {
         const json::object head = {{"build_type", to_string(sums_.summary().build_type)},
                                    {"content", to_string(sums_.summary().content)},
@@ -410,6 +402,20 @@ class FrameReader {
     bool begun_ = false;
 };
 
+/// `link`: of changes alone.
+Result<std::unique_ptr<BackupWriter>> begin_file(int fd, BackupTitle title, BuildType build_type,
+                                                 BackupContent content, std::optional<LogLink> link,
+                                                 const vault::DataKeys& keys,
+                                                 core::Random& random) {
+    const std::string line = render_title(title);
+    ZONA_TRY_VOID(os::write_all(fd, line));
+    ZONA_TRY(auto sealed, vault::SealedWriter::create(fd, keys, line, random));
+    auto writer = std::make_unique<FileWriter>(fd, std::move(sealed), std::move(title), build_type,
+                                               content, std::move(link));
+    ZONA_TRY_VOID(writer->begin());
+    return std::unique_ptr<BackupWriter>(std::move(writer));
+}
+
 }  // namespace
 
 std::string_view to_string(BackupContent content) {
@@ -515,27 +521,15 @@ Result<std::unique_ptr<BackupWriter>> BackupWriter::create(int fd, BackupTitle t
                                                            BackupContent content,
                                                            const vault::DataKeys& keys,
                                                            core::Random& random) {
-    const std::string line = render_title(title);
-    ZONA_TRY_VOID(os::write_all(fd, line));
-    ZONA_TRY(auto sealed, vault::SealedWriter::create(fd, keys, line, random));
-    auto writer =
-        std::make_unique<FileWriter>(fd, std::move(sealed), std::move(title), build_type, content);
-    ZONA_TRY_VOID(writer->begin());
-    return std::unique_ptr<BackupWriter>(std::move(writer));
+    return begin_file(fd, std::move(title), build_type, content, std::nullopt, keys, random);
 }
 
 Result<std::unique_ptr<BackupWriter>> BackupWriter::create_link(int fd, BackupTitle title,
                                                                 BuildType build_type, LogLink link,
                                                                 const vault::DataKeys& keys,
                                                                 core::Random& random) {
-    const std::string line = render_title(title);
-    ZONA_TRY_VOID(os::write_all(fd, line));
-    ZONA_TRY(auto sealed, vault::SealedWriter::create(fd, keys, line, random));
-    auto writer = std::make_unique<FileWriter>(fd, std::move(sealed), std::move(title), build_type,
-                                               BackupContent::kChanges);
-    writer->set_link(std::move(link));
-    ZONA_TRY_VOID(writer->begin());
-    return std::unique_ptr<BackupWriter>(std::move(writer));
+    return begin_file(fd, std::move(title), build_type, BackupContent::kChanges, std::move(link),
+                      keys, random);
 }
 
 Result<BackupSummary> read_frames(const ByteSource& source, BackupTitle title,

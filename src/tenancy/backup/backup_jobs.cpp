@@ -32,6 +32,15 @@ namespace {
 
 /// Between two passes of the log while no tenant changes anything.
 constexpr std::chrono::hours kIdle(1);
+/// Between two passes of the copies while nothing is written or removed: what is kept for a time
+/// goes with one, and copies that somebody has removed come back.
+constexpr std::chrono::minutes kCopyIdle(30);
+
+/// `planned`, or `idle` after `last` if that is later.
+SystemTime rested(SystemTime planned, SystemTime last, std::chrono::minutes idle, SystemTime now) {
+    // A clock that was set back says nothing of how long ago that was.
+    return last > now ? planned : std::max(planned, last + idle);
+}
 
 double seconds_of(SystemTime time) {
     return std::chrono::duration<double>(time.time_since_epoch()).count();
@@ -105,10 +114,11 @@ Result<void> back_up_tenants(const Context& context, const BackupJobsDeps& deps)
     std::optional<Error> failed;
     for (const Tenant& tenant : tenants) {
         ZONA_TRY_VOID(context.go_on());
-        if (tenant.status != TenantStatus::kActive) continue;
+        // Who is being worked on has the next minute.
+        if (tenant.status != TenantStatus::kActive || deps.operations.is_busy(tenant.code))
+            continue;
         auto done = back_up_if_due(context, deps, tenant);
-        // Somebody works on it: the next minute comes.
-        if (done || done.error().code() == Code::kConflict) continue;
+        if (done) continue;
         context.count("failed");
         if (!failed) failed = done.take_error().context(tenant.code);
     }
@@ -129,8 +139,8 @@ Definition tenant_backups(const BackupJobsDeps& deps) {
                 }};
 }
 
-Result<void> log_changes(const Context& context, const BackupJobsDeps& deps) {
-    ZONA_TRY(const LogReport report, deps.operations.log_changes());
+Result<LogReport> log_changes(const Context& context, const BackupJobsDeps& deps) {
+    ZONA_TRY(LogReport report, deps.operations.log_changes());
     context.count("written", static_cast<std::int64_t>(report.written));
     context.count("unchanged", static_cast<std::int64_t>(report.unchanged));
     context.count("begun", static_cast<std::int64_t>(report.begun));
@@ -141,7 +151,7 @@ Result<void> log_changes(const Context& context, const BackupJobsDeps& deps) {
                    "Up to when its documents can be restored by the log.", {{"owner", owner}})
             .set(seconds_of(until));
     }
-    return {};
+    return report;
 }
 
 /// Whether there may be something for the log. Any thread.
@@ -157,16 +167,15 @@ class LogPace {
     /// database, and would be the next one's only reason.
     std::optional<SystemTime> due(std::optional<SystemTime> planned) const {
         if (!planned || left_behind_ || tenants_.has_changes()) return planned;
-        const SystemTime last = last_;
-        // A clock that was set back says nothing of how long ago that was.
-        return last > clock_.system() ? *planned : std::max(*planned, last + kIdle);
+        return rested(*planned, last_, kIdle, clock_.system());
     }
-    Result<void> pass(const std::function<Result<void>()>& log) {
+    Result<void> pass(const std::function<Result<LogReport>()>& log) {
         // What comes after this may be in this one, and is looked at again.
         tenants_.forget_changes();
         auto done = log();
-        if (!done) tenants_.note_change();
-        if (!done) return done;
+        if (!done || done->has_skipped) tenants_.note_change();
+        if (!done) return done.take_error();
+        if (done->has_skipped) return {};
         left_behind_ = false;
         last_ = clock_.system();
         return {};
@@ -208,12 +217,21 @@ Result<void> copy_all(const Context& context, const BackupJobsDeps& deps) {
 }
 
 Definition backup_copy(const BackupJobsDeps& deps) {
+    auto last = std::make_shared<std::atomic<SystemTime>>();
     return {.name = "backup-copy",
             .summary = "Copies backups and logs that are finished to other places.",
             .schedule = Schedule::every(std::chrono::minutes(1)),
             .time_limit = std::chrono::hours(12),
             .retries = {.attempts = 0},
-            .work = [deps](Context& context) { return copy_all(context, deps); }};
+            .work = [deps, last](Context& context) -> Result<void> {
+                ZONA_TRY_VOID(copy_all(context, deps));
+                *last = deps.clock.system();
+                return {};
+            },
+            .due = [deps, last](std::optional<SystemTime> planned) -> std::optional<SystemTime> {
+                if (!planned || deps.copies->has_news()) return planned;
+                return rested(*planned, *last, kCopyIdle, deps.clock.system());
+            }};
 }
 
 Result<void> check_restore(const Context& context, const BackupJobsDeps& deps) {

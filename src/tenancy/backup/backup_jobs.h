@@ -6,7 +6,7 @@
 /// | `backup` | a whole backup, by the schedule of the installation |
 /// | `backup-tenants` | a backup of each tenant that has a schedule of its own, when it is due |
 /// | `backup-log` | writes what has changed beside the latest whole backup; once an hour while tenants change nothing |
-/// | `backup-copy` | copies what is finished to other places, and takes away there what was deleted here |
+/// | `backup-copy` | copies what is finished to other places, and takes away there what was deleted here; twice an hour while no backup comes or goes |
 /// | `restore-check` | restores the latest whole backup with its log, and compares |
 ///
 /// A tenant's own schedule is `backup_schedule` in its compliance_settings, a cron expression in

@@ -149,6 +149,80 @@ TEST_P(BackupJobsTest, NothingIsBegunWhereNothingHappens) {
     end();
 }
 
+// REL-07, BG-09
+TEST_P(BackupJobsTest, WhatWasSkippedIsLoggedWithTheNextMinute) {
+    fill();
+    ASSERT_TRUE(operations().back_up_all().has_value());
+    begin({.log_interval = minutes(1)});
+    pass(minutes(2));
+    ASSERT_TRUE(platform_.put("acme", 9, "while it is busy").has_value());
+    std::promise<void> begun;
+    std::promise<void> go_on;
+    std::thread other([this, &begun, &go_on, is_first = true]() mutable {
+        const auto made = operations().back_up_tenant("acme", [&](const core::Progress&) {
+            if (!std::exchange(is_first, false)) return;
+            begun.set_value();
+            go_on.get_future().wait();
+        });
+        EXPECT_TRUE(made.has_value()) << made.error().message();
+    });
+    begun.get_future().wait();
+    pass(minutes(2));
+    const auto skipped = last_run("backup-log").number;
+    go_on.set_value();
+    other.join();
+
+    pass(minutes(2));
+
+    // What all share is logged though one of them is busy.
+    EXPECT_EQ(last_run("backup-log").number > skipped, GetParam() == BuildType::kMssp);
+    // And then it rests.
+    const auto logged = last_run("backup-log").number;
+    pass(minutes(2));
+    EXPECT_EQ(last_run("backup-log").number, logged);
+    end();
+}
+
+// REL-07, BG-09
+TEST_P(BackupJobsTest, CopiesRestWhileNoBackupComesOrGoes) {
+    const std::string away = make_folder();
+    end();
+    platform_.copy.to = away;
+    ASSERT_TRUE(platform_.open().has_value());
+    begin({});
+    fill();
+    const auto passes = [this](std::chrono::minutes time) {
+        const auto before = has_run("backup-copy") ? last_run("backup-copy").number : 0;
+        for (; time.count() > 0; --time)
+            pass(minutes(1));
+        return has_run("backup-copy") && last_run("backup-copy").number != before;
+    };
+    EXPECT_TRUE(passes(minutes(2)));
+    EXPECT_FALSE(passes(minutes(25)));
+    EXPECT_TRUE(passes(minutes(10)));
+
+    const BackupRecord made = operations().back_up_tenant("acme").value();
+    EXPECT_TRUE(passes(minutes(2)));
+    EXPECT_TRUE(fs::exists(away + "/" + made.file));
+    EXPECT_FALSE(passes(minutes(25)));
+    ASSERT_TRUE(operations().remove_backup("acme", made.uuid.to_string()).has_value());
+    EXPECT_TRUE(passes(minutes(2)));
+    EXPECT_FALSE(fs::exists(away + "/" + made.file));
+    ASSERT_TRUE(operations().back_up_all().has_value());
+    EXPECT_TRUE(passes(minutes(2)));
+
+    // What has failed is tried again at once.
+    fs::rename(away, away + ".away");
+    ASSERT_TRUE(operations().log_changes().has_value());
+    EXPECT_TRUE(passes(minutes(2)));
+    EXPECT_EQ(last_run("backup-copy").outcome, jobs::Outcome::kFailed);
+    fs::rename(away + ".away", away);
+    EXPECT_TRUE(passes(minutes(2)));
+    EXPECT_EQ(last_run("backup-copy").outcome, jobs::Outcome::kSucceeded);
+    end();
+    fs::remove_all(away);
+}
+
 // REL-07, OBS-02
 TEST_P(BackupJobsTest, MetricsTellTheLastBackupAndWhetherItCanBeRestored) {
     const std::string away = make_folder();

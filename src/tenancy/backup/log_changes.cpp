@@ -107,9 +107,11 @@ std::unique_lock<std::mutex> TenantOperations::log_turn() {
 
 Result<LogReport> TenantOperations::log_changes(const core::ProgressSink& tell) {
     // A mutex lets whoever has just had it have it again: others would never come to their turn.
-    if (log_waiting_ > 0) return LogReport();
+    LogReport skipped;
+    skipped.has_skipped = true;
+    if (log_waiting_ > 0) return skipped;
     const std::unique_lock lock(log_mutex_, std::try_to_lock);
-    if (!lock.owns_lock()) return LogReport();
+    if (!lock.owns_lock()) return skipped;
     return log_held(tell);
 }
 
@@ -140,6 +142,7 @@ Result<LogReport> TenantOperations::log_held(const core::ProgressSink& tell) {
                             .made_at = work.whole.made_at,
                             .zona = options_.zona};
     ZONA_TRY_VOID(detail::write_ends(work.whole.directory, title, work.ends, *keys, deps_.random));
+    note_written();
     for (const auto& [name, end] : work.ends)
         work.report.until[name] = end.until;
     if (work.failed) return *std::move(work.failed);
@@ -173,7 +176,7 @@ Result<void> TenantOperations::log_tenants(LogWork& work) {
         if (!work.failed) work.failed = std::move(error);
         return {};
     };
-    auto tenants = answer_to<std::vector<Tenant>>(
+    auto tenants = detail::wait_for<std::vector<Tenant>>(
         [&](auto done) { work.parts.registry->list(std::move(done)); });
     if (!tenants) return tenants.take_error();
     const std::string shared = std::string(kSharedImage);
@@ -184,7 +187,10 @@ Result<void> TenantOperations::log_tenants(LogWork& work) {
         const std::string directory = work.parts.databases->directory_of(tenant);
         if (tenant.erased_at || directory.empty()) continue;
         const Logging logging(*this, tenant.code);
-        if (!logging.is_allowed()) continue;
+        if (!logging.is_allowed()) {
+            work.report.has_skipped = true;
+            continue;
+        }
         ZONA_TRY(const auto image, os::stat_path(work.image(tenant.code)));
         if (!image) {
             if (tenant.status != TenantStatus::kActive) continue;

@@ -170,6 +170,37 @@ TEST_P(PartialBackupTest, ScheduledRunHasFailedAndIsNotDoneAgainAtOnce) {
     core.reset();
 }
 
+// TEN-41, REL-07
+TEST_P(PartialBackupTest, TenantThatCannotBeReadFailsItsOwnScheduleToo) {
+    TenantChange change;
+    change.compliance_settings =
+        std::make_shared<const store::Document>(json::object{{"backup_schedule", "0 * * * *"}});
+    ASSERT_TRUE(Platform::wait<Tenant>([&](auto done) {
+                    platform_.tenants().update("acme", std::move(change), std::move(done));
+                }).has_value());
+    damage();
+    platform_.clock.advance(hours(2));
+    core::MetricRegistry metrics;
+    std::shared_ptr<store::Database> core = platform_.tenants().core();
+    {
+        jobs::Node node(platform_.clock, *core, "a",
+                        backup_jobs({.directory = platform_.folder() + "/backups"},
+                                    {.tenants = platform_.tenants(),
+                                     .operations = operations(),
+                                     .copies = nullptr,
+                                     .clock = platform_.clock,
+                                     .metrics = metrics}));
+
+        ASSERT_TRUE(node.run_now("backup-tenants").has_value());
+
+        const auto job = Platform::wait<jobs::JobView>(
+            [&](auto done) { node.scheduler.find("backup-tenants", std::move(done)); });
+        EXPECT_EQ(job->last->outcome, jobs::Outcome::kFailed);
+        EXPECT_THAT(job->last->error, testing::StartsWith("acme: "));
+    }
+    core.reset();
+}
+
 // REL-07, TEN-12
 TEST_P(PartialBackupTest, ServerThatIsAwayHoldsUpNobodyElse) {
     const auto own = store::MongoServer::own_ferretdb();
@@ -188,6 +219,67 @@ TEST_P(PartialBackupTest, ServerThatIsAwayHoldsUpNobodyElse) {
     EXPECT_TRUE(back_up().missing.empty());
 }
 
+/// In both modes.
+class LostFileTest : public PartialBackupTest {
+  protected:
+    void SetUp() override {
+        PartialBackupTest::SetUp();
+        whole_ = back_up();
+        ASSERT_TRUE(platform_.put("globex", 1, "changed").has_value());
+        platform_.clock.advance(hours(1));
+        ASSERT_TRUE(operations().log_changes().has_value());
+        ASSERT_GT(operations().whole_backups()->front().until, whole_.made_at);
+    }
+    ~LostFileTest() override {
+        fresh_.close();
+        fs::remove_all(fresh_.folder());
+    }
+
+    WholeBackup whole_;
+    Platform fresh_{make_folder(), GetParam()};
+};
+
+// REL-07, REL-08
+TEST_P(LostFileTest, TenantWhoseFileIsGoneIsNamedAndNotCounted) {
+    fs::remove(whole_.directory + "/acme.zbk");
+
+    const auto restored = restore_to(fresh_, whole_);
+
+    ASSERT_TRUE(restored.has_value()) << restored.error().message();
+    EXPECT_THAT(restored->whole.missing,
+                ElementsAre(MissingTenant{.tenant = "acme",
+                                          .reason = "its file is not in the backup any more"}));
+    EXPECT_EQ(restored->whole.tenants, 2U);
+    EXPECT_EQ(restored->whole.documents, whole_.documents - 3);
+    // Up to the end of the log all of a shared database comes from that.
+    if (GetParam() == BuildType::kSingleTenant) return;
+    const auto checked = operations().check_restore();
+    ASSERT_FALSE(checked.has_value());
+    EXPECT_EQ(checked.error().code(), Code::kConflict);
+    EXPECT_THAT(checked.error().message(), HasSubstr("acme: its file is not in the backup"));
+}
+
+// REL-07, TEN-11
+TEST_P(LostFileTest, ErasedTenantIsMissedByNobody) {
+    ASSERT_TRUE(operations().erase("acme", Backups::kErase).has_value());
+
+    const auto checked = operations().check_restore();
+    const auto restored = restore_to(fresh_, whole_);
+
+    ASSERT_TRUE(checked.has_value()) << checked.error().message();
+    EXPECT_TRUE((*checked)->missing.empty());
+    ASSERT_TRUE(restored.has_value()) << restored.error().message();
+    EXPECT_TRUE(restored->whole.missing.empty());
+    EXPECT_EQ(restored->whole.tenants, 2U);
+    EXPECT_FALSE(fs::exists(whole_.directory + "/keys.json.previous"));
+    // The image that all shared went with its log.
+    const bool is_shared = GetParam() == BuildType::kSingleTenant;
+    EXPECT_EQ(operations().whole_backups()->front().until == whole_.made_at, is_shared);
+}
+
+INSTANTIATE_TEST_SUITE_P(BothModes, LostFileTest,
+                         testing::Values(BuildType::kMssp, BuildType::kSingleTenant),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
 INSTANTIATE_TEST_SUITE_P(Separate, PartialBackupTest, testing::Values(BuildType::kMssp));
 
 }  // namespace

@@ -46,7 +46,7 @@ class Restorer {
         if (how_.at) {
             ZONA_TRY(ends_, detail::read_ends(how_.backup, list_.whole.uuid, *keys));
         }
-        const WholeMember* const core = member_of(kCore);
+        const WholeMember* const core = list_.find(kCore);
         if (core == nullptr) return no_list("the core database is not in it");
         ZONA_TRY_VOID(restore_image(*core, how_.state + "/core.db"));
         ZONA_TRY(const auto tenants, tenants_of_core());
@@ -58,16 +58,15 @@ class Restorer {
                 continue;
             }
             const auto tenant = std::ranges::find(tenants, member.owner, &Tenant::code);
-            if (tenant == tenants.end() || tenant->erased_at) continue;
-            ZONA_TRY(const auto there, os::stat_path(file_of(member.owner)));
-            if (!there) {
-                how_.log.warn("the backup has no file of this tenant", {{"tenant", member.owner}});
+            if (tenant == tenants.end() || tenant->erased_at) {
+                leave_out(member);
                 continue;
             }
-            ZONA_TRY_VOID(restore_tenant(member, *tenant));
+            ZONA_TRY(const auto there, os::stat_path(file_of(member.owner)));
+            ZONA_TRY_VOID(there ? restore_tenant(member, *tenant) : miss(member));
         }
         for (const Tenant& tenant : tenants) {
-            if (tenant.erased_at || member_of(tenant.code) != nullptr) continue;
+            if (tenant.erased_at || list_.find(tenant.code) != nullptr) continue;
             ZONA_TRY_VOID(restore_later(tenant));
         }
         return std::move(list_);
@@ -78,16 +77,32 @@ class Restorer {
         return fmt::format("{}/{}.zbk", how_.backup, member);
     }
     std::string shared_path() const { return how_.state + "/tenants/shared.db"; }
-    const WholeMember* member_of(std::string_view owner) const {
-        const auto found = std::ranges::find(list_.members, owner, &WholeMember::owner);
-        return found == list_.members.end() ? nullptr : &*found;
-    }
 
     Result<std::vector<Tenant>> tenants_of_core() {
         ZONA_TRY(const auto core,
                  files_.open_database(how_.state + "/core.db", kCore, core_collections()));
         TenantRegistry registry(core, how_.clock, &files_.core_fields());
-        return answer_to<std::vector<Tenant>>([&](auto done) { registry.list(std::move(done)); });
+        return detail::wait_for<std::vector<Tenant>>(
+            [&](auto done) { registry.list(std::move(done)); });
+    }
+
+    void leave_out(const WholeMember& member) {
+        --list_.whole.tenants;
+        list_.whole.documents -= member.documents;
+    }
+
+    /// A tenant whose file is gone: with its keys, if it was erased since.
+    Result<void> miss(const WholeMember& member) {
+        // Its documents come from the log of what all share.
+        if (how_.at && list_.find(kSharedImage) != nullptr) return {};
+        leave_out(member);
+        const auto keys = files_.find_keys(member.owner);
+        if (!keys && keys.error().code() != Code::kNotFound) return keys.error();
+        if (keys) {
+            list_.whole.missing.push_back(
+                {.tenant = member.owner, .reason = "its file is not in the backup any more"});
+        }
+        return {};
     }
 
     /// A tenant that was made after the backup, or is missing in it: it may have an image of before
@@ -95,7 +110,7 @@ class Restorer {
     Result<void> restore_later(const Tenant& tenant) {
         auto& missing = list_.whole.missing;
         const auto known = std::ranges::find(missing, tenant.code, &MissingTenant::tenant);
-        if (how_.at && member_of(kSharedImage) != nullptr) {  // the log of which has it
+        if (how_.at && list_.find(kSharedImage) != nullptr) {  // the log of which has it
             if (known == missing.end()) ++list_.whole.tenants;
             return {};
         }
@@ -136,7 +151,7 @@ class Restorer {
             if (list_.shared_elsewhere)
                 return leave(member, head, "the database that all share was in MongoDB");
             if (!how_.at) return restore_documents(member, shared_path(), kCore);
-            if (member_of(kSharedImage) != nullptr) return {};
+            if (list_.find(kSharedImage) != nullptr) return {};
             return leave(member, head, "there is no log of the database that all share");
         }
         if (tenant.database.host != kEmbedded) {

@@ -10,6 +10,7 @@
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "tenancy/core_collections.h"
+#include "tenancy/detail/backup_fields.h"
 #include "tenancy/detail/log_ends.h"
 #include "tenancy/detail/operation_parts.h"
 #include "tenancy/detail/sealed_note.h"
@@ -23,22 +24,13 @@ namespace json = boost::json;
 using core::Code;
 using core::Error;
 using core::Result;
+using detail::number_in;
+using detail::text_in;
 
 namespace {
 
 constexpr std::string_view kCore = kCoreOwner;
 constexpr std::string_view kAll = kAllBackups;
-
-std::string text_in(const json::object& from, std::string_view key) {
-    const json::value* value = from.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-
-std::uint64_t number_in(const json::object& from, std::string_view key) {
-    const json::value* value = from.if_contains(key);
-    if (value == nullptr || !value->is_int64() || value->get_int64() < 0) return 0;
-    return static_cast<std::uint64_t>(value->get_int64());
-}
 
 std::string list_text(const WholeList& list) {
     json::array members;
@@ -87,6 +79,11 @@ Result<void> read_members(std::string_view text, WholeList& list) {
 }
 
 }  // namespace
+
+const WholeMember* WholeList::find(std::string_view owner) const {
+    const auto found = std::ranges::find(members, owner, &WholeMember::owner);
+    return found == members.end() ? nullptr : &*found;
+}
 
 Result<void> write_list(const WholeList& list, const vault::DataKeys& keys, core::Random& random) {
     const detail::SealedNote note{.title = {.owner = std::string(kCore),
@@ -171,7 +168,9 @@ Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell
         one.image = fmt::format("{}/{}.zbk", final_name, name);
     logged_ = std::move(logged);
     lock.unlock();
-    ZONA_TRY_VOID(forget_old_wholes());
+    note_written();
+    if (auto forgotten = forget_old_wholes(); !forgotten)
+        deps_.log.report("old whole backups could not be deleted", forgotten.error());
     return whole;
 }
 
@@ -248,8 +247,8 @@ Result<void> TenantOperations::add_tenants(const Tenants::Parts& parts, std::vec
 Result<void> TenantOperations::fill_whole(const Tenants::Parts& parts, WholeBackup& whole,
                                           const core::ProgressSink& tell,
                                           std::map<std::string, Logged>& logged) {
-    auto tenants =
-        answer_to<std::vector<Tenant>>([&](auto done) { parts.registry->list(std::move(done)); });
+    auto tenants = detail::wait_for<std::vector<Tenant>>(
+        [&](auto done) { parts.registry->list(std::move(done)); });
     if (!tenants) return tenants.take_error();
     Steps steps(tell, tenants->size() + 1, stopping_);
     WholeList list{.whole = whole, .members = {}};
@@ -332,6 +331,12 @@ namespace {
 
 /// Up to when all of a whole backup can be restored.
 Result<core::SystemTime> until_of(const WholeList& list, const vault::DataKeys& keys) {
+    // With the image that all share its log went, too, when a tenant was erased.
+    if (list.find(kSharedImage) != nullptr) {
+        const std::string image = fmt::format("{}/{}.zbk", list.whole.directory, kSharedImage);
+        ZONA_TRY(const auto there, os::stat_path(image));
+        if (!there) return list.whole.made_at;
+    }
     ZONA_TRY(const auto ends, detail::read_ends(list.whole.directory, list.whole.uuid, keys));
     const auto core = ends.find(std::string(kCore));
     return core == ends.end() ? list.whole.made_at : core->second.until;
@@ -438,6 +443,16 @@ Result<std::optional<WholeBackup>> TenantOperations::check_restore(const core::P
         return restored.take_error().context(fmt::format("backup {}", whole.uuid.to_string()));
     }
     if (!removed) return removed.take_error();
+    // The backup itself names whom it never had; a member of it has lost its file.
+    for (const MissingTenant& one : restored->whole.missing) {
+        if (restored->find(one.tenant) == nullptr) continue;
+        Error error(Code::kConflict, fmt::format("backup {}: {}: {}", whole.uuid.to_string(),
+                                                 one.tenant, one.reason));
+        deps_.log.report("a tenant of the latest whole backup could not be restored", error);
+        return error.detail({whole.directory, "",
+                             "zona backup create makes another one; look for what has removed the "
+                             "file"});
+    }
     WholeBackup checked = whole;
     checked.missing = restored->whole.missing;
     return std::optional(std::move(checked));

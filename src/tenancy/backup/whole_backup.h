@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
@@ -69,6 +70,9 @@ struct WholeList {
     /// The database that all tenants share was no file; false too where that was not yet noted.
     bool shared_elsewhere = false;
     std::vector<NotRestored> not_restored;  ///< of restore_whole() alone; not written
+
+    /// Null: it has no such member.
+    const WholeMember* find(std::string_view owner) const;
 };
 /// Writes it. Errors: those of the disk and of the keys.
 core::Result<void> write_list(const WholeList& list, const vault::DataKeys& keys,
@@ -91,7 +95,8 @@ struct WholeRestore {
 
 /// Restores everything into a fresh home, and reads each database that was made once more: it must
 /// hold what the backup says, by count and hash. A tenant of whom the backup has no file (it was
-/// erased since, or is `missing`) is there without documents; with `at` one that was missing has
+/// erased since, or is `missing`, to which those are added whose file has gone otherwise) is there
+/// without documents, and not in the count of `tenants`; with `at` one that was missing has
 /// those of the image that its log began with later, and is no longer in the list's `missing`;
 /// one that is only in the core database of then comes into it.
 /// Databases in MongoDB are left as they are: they may be alive, and this may be a drill. Whose

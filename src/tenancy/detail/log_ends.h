@@ -1,6 +1,7 @@
 /// @file
 /// What a whole backup's directory says of its logs: `ends.zbk`, sealed with the keys of the core
-/// database, written anew each time. Without it nobody would notice that the last links are gone.
+/// database, written anew each time. By it one notices that the last links are gone, unless an
+/// older one was put back with them; without it nothing after the images is restored.
 #pragma once
 
 #include <map>

@@ -1,7 +1,6 @@
 // What the operations on whole tenants share: progress, exclusion, files.
 #pragma once
 
-#include <future>
 #include <string>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "os/fd.h"
 #include "store/blocking.h"
 #include "store/sqlite_database.h"
+#include "tenancy/detail/wait.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/operations/document_copy.h"
 #include "tenancy/operations/tenant_operations.h"
@@ -18,16 +18,6 @@
 #include "tenancy/tenant_registry.h"
 
 namespace zona::tenancy {
-
-/// The answer of a call with a callback.
-template <class T, class Ask>
-core::Result<T> answer_to(Ask ask) {
-    std::promise<core::Result<T>> answer;
-    auto future = answer.get_future();
-    ask(store::Callback<T>(
-        [&answer](core::Result<T> result) { answer.set_value(std::move(result)); }));
-    return future.get();
-}
 
 /// Tells where an operation is, some hundred times at most, and ends it when zona stops.
 class TenantOperations::Steps {

@@ -2,12 +2,31 @@
 #include "core/fault.h"
 #include "tenancy/detail/operation_parts.h"
 #include "tenancy/detail/whole_parts.h"
+#include "vault/key_ring.h"
 
 namespace zona::tenancy {
 
 using core::Code;
 using core::Error;
 using core::Result;
+
+namespace {
+
+/// A whole backup's copy of the ring forgets the tenant too: a restore knows by it that nobody has
+/// lost the tenant's file.
+Result<void> erase_copied_keys(const std::string& directory, const std::string& code,
+                               vault::RootKeyProvider& root_keys,
+                               const vault::KeyRing::Surroundings& surroundings) {
+    const std::string file = directory + "/keys.json";
+    ZONA_TRY(const auto there, os::stat_path(file));
+    if (!there) return {};
+    ZONA_TRY(const auto ring, vault::KeyRing::open(file, root_keys, surroundings));
+    const auto erased = ring->erase(code);
+    if (!erased && erased.error().code() != Code::kNotFound) return erased;
+    return os::remove_file(file + ".previous");
+}
+
+}  // namespace
 
 Result<void> TenantOperations::erase(const std::string& code, Backups backups,
                                      const core::ProgressSink& tell) {
@@ -27,7 +46,7 @@ Result<void> TenantOperations::erase(const std::string& code, Backups backups,
                                  .instance = parts.instance}));
     ZONA_FAULT("tenancy.erase_begun");
     if (!tenant.erased_at) {
-        auto inactive = answer_to<Tenant>([&](auto done) {
+        auto inactive = detail::wait_for<Tenant>([&](auto done) {
             parts.registry->set_status(tenant.code, TenantStatus::kInactive, std::move(done));
         });
         if (!inactive) return inactive.take_error();
@@ -41,8 +60,8 @@ Result<void> TenantOperations::erase(const std::string& code, Backups backups,
     auto erased = erase_held(parts, tenant, backups, steps);
     parts.sessions->release(tenant);
     if (!erased) return erased;
-    auto forgotten =
-        answer_to<Tenant>([&](auto done) { parts.registry->forget(tenant.code, std::move(done)); });
+    auto forgotten = detail::wait_for<Tenant>(
+        [&](auto done) { parts.registry->forget(tenant.code, std::move(done)); });
     if (!forgotten) return forgotten.take_error();
     parts.sessions->put(*forgotten);
     ZONA_FAULT("tenancy.erase_forgotten");
@@ -109,7 +128,15 @@ Result<void> TenantOperations::erase_backups(const std::string& code) {
             ZONA_TRY_VOID(os::remove_file(image));
             ZONA_TRY_VOID(remove_tree(log_directory(image)));
         }
+        const std::string directory = path_of("_all/" + whole);
+        auto forgotten = erase_copied_keys(directory, code, parts.files->root_keys(),
+                                           {.clock = deps_.clock, .random = deps_.random});
+        if (!forgotten) {
+            deps_.log.report("a backup's copy of the keys cannot be changed", forgotten.error(),
+                             {{"directory", directory}});
+        }
     }
+    note_written();
     return {};
 }
 

@@ -171,8 +171,8 @@ Result<void> TenantOperations::export_documents(const Tenants::Parts& parts, con
 Result<CheckReport> TenantOperations::check(const core::ProgressSink& tell) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
     CheckReport report;
-    auto tenants =
-        answer_to<std::vector<Tenant>>([&](auto done) { parts.registry->list(std::move(done)); });
+    auto tenants = detail::wait_for<std::vector<Tenant>>(
+        [&](auto done) { parts.registry->list(std::move(done)); });
     if (!tenants) {
         report.findings.push_back({.where = "core", .what = tenants.error().message()});
         return report;

@@ -191,7 +191,7 @@ Result<void> TenantOperations::end_move(const Tenants::Parts& parts, const std::
 
 Result<void> TenantOperations::switch_to(const Tenants::Parts& parts, Tenant& tenant,
                                          const DatabaseAddress& address) {
-    auto switched = answer_to<Tenant>(
+    auto switched = detail::wait_for<Tenant>(
         [&](auto done) { parts.registry->set_database(tenant.code, address, std::move(done)); });
     if (!switched) return switched.take_error();
     tenant = *std::move(switched);
@@ -256,8 +256,8 @@ Result<MigrationReport> TenantOperations::migrate(const DatabaseAddress& to,
                      "zona tenant backup of each, another mongo.uri, a restart, then zona tenant "
                      "restore of each: docs/guides/moving-to-mongodb.md"});
     }
-    auto all =
-        answer_to<std::vector<Tenant>>([&](auto done) { parts.registry->list(std::move(done)); });
+    auto all = detail::wait_for<std::vector<Tenant>>(
+        [&](auto done) { parts.registry->list(std::move(done)); });
     if (!all) return all.take_error();
     std::erase_if(*all, [](const Tenant& tenant) { return tenant.erased_at.has_value(); });
     // A host that is not there is told once, and no tenant waits for it.

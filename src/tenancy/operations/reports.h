@@ -18,6 +18,8 @@ struct LogReport {
     std::size_t unchanged = 0;  ///< those that had not
     std::size_t begun = 0;      ///< tenants that are new since the whole backup, and have an image
     std::uint64_t bytes = 0;    ///< of pages
+    /// Somebody else was at the log, or at a tenant: something that has changed may not be in it.
+    bool has_skipped = false;
     /// Up to when each owner can be restored; "core" is the core database.
     std::map<std::string, core::SystemTime> until;
 };

@@ -28,7 +28,7 @@ constexpr std::size_t kPiece = std::size_t{256} << 10U;
 /// Whether a move to MongoDB has not come to its end.
 bool is_unfinished_there(const Tenants::Parts& parts, const TenantWork& work) {
     if (!is_mongo_host(work.to.host)) return false;
-    const auto tenant = answer_to<std::optional<Tenant>>(
+    const auto tenant = detail::wait_for<std::optional<Tenant>>(
         [&](auto done) { parts.registry->find(work.tenant, std::move(done)); });
     return tenant && *tenant &&
            ((*tenant)->database.host != work.to.host || (*tenant)->database.name != work.to.name);
@@ -97,7 +97,7 @@ void TenantOperations::stop() {
 
 Result<Tenant> TenantOperations::tenant_of(const Tenants::Parts& parts,
                                            const std::string& code) const {
-    auto found = answer_to<std::optional<Tenant>>(
+    auto found = detail::wait_for<std::optional<Tenant>>(
         [&](auto done) { parts.registry->find(code, std::move(done)); });
     if (!found) return found.take_error();
     if (*found) return **std::move(found);
@@ -115,6 +115,11 @@ Result<TenantOperations::Busy> TenantOperations::occupy(const std::string& code)
     // the database must not find it open.
     one_logged_.wait(lock, [&] { return logging_ != code; });
     return Busy(*this, code);
+}
+
+bool TenantOperations::is_busy(const std::string& code) const {
+    const std::lock_guard lock(mutex_);
+    return busy_.contains(code);
 }
 
 Result<void> TenantOperations::leave_to_us(const Tenants::Parts& parts, const Tenant& tenant) {
@@ -196,6 +201,7 @@ Result<BackupRecord> TenantOperations::back_up_tenant(const std::string& code,
     ZONA_TRY(const vault::KeyId key, keys->current());
     ZONA_TRY(const BackupSummary summary,
              write_backup(parts, tenant, path_of(record.file), record.uuid, steps));
+    note_written();
     ZONA_TRY(const auto status, os::stat_path(path_of(record.file)));
     record.made_at = summary.title.made_at;
     record.content = summary.content;
@@ -299,6 +305,11 @@ Result<void> TenantOperations::copy_image(store::Image& image, BackupWriter& wri
         ZONA_TRY_VOID(steps.at(at));
     }
     return sealing.finish();
+}
+
+/// It is to be copied.
+void TenantOperations::note_written() const {
+    if (deps_.copies != nullptr) deps_.copies->note_change();
 }
 
 Result<void> TenantOperations::keep_newest(const Tenant& tenant) {

@@ -142,15 +142,16 @@ class TenantOperations {
 
     /// Makes a backup of the core database, all tenants and the ring. A tenant whose database
     /// cannot be read, or that another operation works on, is left out and named in `missing`. Of
-    /// more than `keep` the oldest are deleted, but none that holds what all newer ones miss.
+    /// more than `keep` the oldest are deleted, but none that holds what all newer ones miss; what
+    /// hinders that is logged.
     /// Errors: kResourceExhausted: a full disk; those of the core database. Nothing is left of it
     /// then.
     core::Result<WholeBackup> back_up_all(const core::ProgressSink& tell = {});
     /// Writes what has changed since this was called last, or since the latest whole backup, beside
     /// that: a link for each database file that has changed (backup_log.h). A tenant that is new
-    /// since then gets an image there. Nobody waits for it. Does nothing without a whole backup,
-    /// while one is being made, or while another operation waits to work on the log. All databases
-    /// are tried; the error is that of the first that failed.
+    /// since then gets an image there. Nobody waits for it. Does nothing without a whole backup;
+    /// nor, as the report says, while one is being made or another operation waits to work on the
+    /// log. All databases are tried; the error is that of the first that failed.
     core::Result<LogReport> log_changes(const core::ProgressSink& tell = {});
     /// The latest first.
     core::Result<std::vector<WholeBackup>> whole_backups();
@@ -159,10 +160,13 @@ class TenantOperations {
                                          const core::ProgressSink& tell = {});
     /// Restores the latest whole backup, with its log to its end, into a directory beside the data
     /// that nobody but this process may enter, reads it all and compares it with the backup, then
-    /// takes it away. Nothing: there is no backup. Errors: as restore_whole().
+    /// takes it away. Nothing: there is no backup. Errors: as restore_whole(); kConflict: the file
+    /// of a tenant who was not erased is gone from it.
     core::Result<std::optional<WholeBackup>> check_restore(const core::ProgressSink& tell = {});
     /// Errors: kNotFound.
     core::Result<void> remove_whole(const std::string& uuid);
+    /// Whether an operation is under way with the tenant, of those that nothing else may go beside.
+    bool is_busy(const std::string& code) const;
 
   private:
     class Steps;
@@ -199,6 +203,7 @@ class TenantOperations {
                                    std::map<std::string, Logged>& logged);
     core::Result<void> forget_old_wholes();
     core::Result<void> note_removal(const std::string& name, CopyEnd end = CopyEnd::kAsKept) const;
+    void note_written() const;
     core::Result<void> fill_whole(const Tenants::Parts& parts, WholeBackup& whole,
                                   const core::ProgressSink& tell,
                                   std::map<std::string, Logged>& logged);
@@ -259,7 +264,7 @@ class TenantOperations {
     const OperationsDeps deps_;
     const core::Uuid run_;  // of this process
     std::atomic<bool> stopping_ = false;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::set<std::string> busy_;  // guarded by mutex_
     std::string logging_;         // the tenant whose database is being logged; guarded by mutex_
     std::condition_variable one_logged_;        // logging_ is another one
