@@ -68,7 +68,7 @@ class TenantKeys final : public DataKeys {
         return find(id);
     }
 
-    bool is_erased() const { return current_.load(std::memory_order_acquire) == KeyId{}; }
+    bool is_erased() const { return is_erased_.load(std::memory_order_acquire); }
     /// When the present key became the current one here.
     core::SteadyTime current_since() const {
         const std::shared_lock lock(mutex_);
@@ -79,13 +79,17 @@ class TenantKeys final : public DataKeys {
         return keys_.contains(id);
     }
 
+    /// Of one whose keys were erased no more is known, here and in keep().
     void add(KeyId id, crypto::Key key) {
         const std::scoped_lock lock(mutex_);
-        keys_.emplace(id, std::move(key));
+        if (!is_erased_) keys_.emplace(id, std::move(key));
     }
-    /// Forgets all but those of `kept`, the last of which is the current one from now on.
+    /// Forgets all but those of `kept`, the last of which is the current one from now on. Of none
+    /// they are erased, and stay so.
     void keep(const std::vector<WrappedKey>& kept, core::SteadyTime now) {
         const std::scoped_lock lock(mutex_);
+        if (is_erased_) return;
+        is_erased_ = kept.empty();
         const KeyId current = kept.empty() ? KeyId{} : kept.back().id;
         if (current_.exchange(current, std::memory_order_acq_rel) != current) since_ = now;
         std::erase_if(keys_, [&](const auto& one) {
@@ -112,6 +116,7 @@ class TenantKeys final : public DataKeys {
     const std::string tenant_;
     const std::weak_ptr<Source> source_;
     std::atomic<KeyId> current_{KeyId{}};
+    std::atomic<bool> is_erased_ = false;
     mutable std::shared_mutex mutex_;
     std::map<KeyId, crypto::Key> keys_;  // guarded by mutex_
     core::SteadyTime since_{};           // guarded by mutex_
@@ -183,8 +188,7 @@ struct KeyRing::Body final : Source {
 
     Result<void> is_up_to_date() const override {
         if (!storage->is_shared()) return {};
-        const std::scoped_lock lock(mutex);
-        if (surroundings.clock.steady() - read_at <= kRingTrust) return {};
+        if (surroundings.clock.steady() - read_at.load() <= kRingTrust) return {};
         return Error(Code::kUnavailable,
                      "the key ring that all hosts share could not be read for long: nothing new is "
                      "encrypted until it can be");
@@ -203,19 +207,27 @@ struct KeyRing::Body final : Source {
         return {};
     }
 
-    /// Takes in what is stored, if it is another generation. The caller holds `changing`.
+    /// Takes in what is stored, if there is a newer generation. The caller holds `changing`.
     Result<bool> follow() {
+        const core::SteadyTime begun = surroundings.clock.steady();
+        ZONA_TRY(const bool is_behind, storage->is_newer(generation));
+        if (is_behind) return read_anew();
+        read_at = begun;
+        return false;
+    }
+
+    /// The same of the whole text, which must be there.
+    Result<bool> read_anew() {
+        const core::SteadyTime begun = surroundings.clock.steady();
         ZONA_TRY(const auto stored, storage->read());
         if (!stored) {
             return Error(Code::kConflict, fmt::format("the key ring {} is gone", storage->name()))
                 .detail({storage->name(), "", "restore it from a backup"});
         }
-        if (stored->generation == generation) {
-            note(read_at);
-            return false;
-        }
-        ZONA_TRY_VOID(take(*stored));
-        return true;
+        const bool is_other = stored->generation != generation;
+        if (is_other) ZONA_TRY_VOID(take(*stored));
+        read_at = begun;
+        return is_other;
     }
 
     /// Puts what was read in force.
@@ -225,7 +237,6 @@ struct KeyRing::Body final : Source {
         mac_key.emplace(std::move(ring.mac_key));
         ZONA_TRY_VOID(enforce(std::move(ring.image)));
         generation = stored.generation;
-        note(read_at);
         return {};
     }
 
@@ -251,7 +262,7 @@ struct KeyRing::Body final : Source {
             if (!keys) keys = std::make_shared<TenantKeys>(tenant.tenant, self);
             all.emplace(tenant.tenant, keys);
             for (const WrappedKey& key : tenant.keys) {
-                if (keys->has(key.id)) continue;
+                if (keys->has(key.id) || keys->is_erased()) continue;
                 if (made && made->tenant == tenant.tenant && made->id == key.id) {
                     fresh.push_back({keys, key.id, std::move(made->key)});
                     continue;
@@ -279,16 +290,17 @@ struct KeyRing::Body final : Source {
     Result<KeyId> change(Previous previous, Make make, Then then) {
         const std::scoped_lock turn(changing);
         for (;;) {
-            if (storage->is_shared()) ZONA_TRY_VOID(follow());
+            if (storage->is_shared()) ZONA_TRY_VOID(read_anew());
+            const core::SteadyTime begun = surroundings.clock.steady();
             RingImage changed = copy();
             ZONA_TRY(std::optional<Made> made, make(changed));
             auto stored =
                 storage->replace(generation, detail::render_ring(changed, *mac_key), previous);
             const bool overtaken = !stored && stored.error().code() == Code::kConflict;
             if (overtaken && storage->is_shared()) continue;
-            if (!stored) return stored.take_error();
+            if (!stored) return failed(stored.take_error());
             generation = *stored;
-            note(read_at);
+            read_at = begun;
             const KeyId id = made ? made->id : KeyId{};
             ZONA_TRY_VOID(enforce(std::move(changed), std::move(made)));
             ZONA_TRY_VOID(then());
@@ -298,6 +310,13 @@ struct KeyRing::Body final : Source {
     template <class Make>
     Result<KeyId> change(Previous previous, Make make) {
         return change(previous, std::move(make), [] { return Result<void>(); });
+    }
+
+    /// After a change that failed: where it may be stored nevertheless, that is found out, so that
+    /// what is in force is what is stored.
+    Error failed(Error error) {
+        if (!storage->is_shared() || read_anew()) return error;
+        return std::move(error).context("whether the key ring is changed is not known");
     }
 
     KeyId new_id(const RingImage& ring) const {
@@ -330,20 +349,15 @@ struct KeyRing::Body final : Source {
         return found == tenants.end() ? nullptr : found->second;
     }
 
-    void note(core::SteadyTime& moment) {
-        const std::scoped_lock lock(mutex);
-        moment = surroundings.clock.steady();
-    }
-
     const std::unique_ptr<RingStorage> storage;
     RootKeyProvider& provider;
     const Surroundings surroundings;
     std::weak_ptr<Source> self;  // what keys ask; of none in a file
     std::mutex changing;         // held over a whole change, storage included
-    mutable std::mutex mutex;    // guards the next three, for moments
+    mutable std::mutex mutex;    // guards the next two, for moments
     RingImage image;             // changes only under `changing`, too
     std::map<std::string, std::shared_ptr<TenantKeys>, std::less<>> tenants;
-    core::SteadyTime read_at{};                      // when what is stored was last seen to be this
+    std::atomic<core::SteadyTime> read_at{};  // before a look that found what is in force stored
     std::map<std::string, core::SteadyTime> missed;  // under `changing`; who was looked for when
     std::int64_t generation = 0;                     // under `changing`; of what is in force
     std::unique_ptr<RootKey> root;                   // under `changing`
@@ -397,12 +411,13 @@ Result<std::unique_ptr<KeyRing>> KeyRing::create(std::unique_ptr<RingStorage> st
     body->mac_key.emplace(crypto::Key::random(surroundings.random));
     ZONA_TRY(std::string wrapped, body->root->wrap(*body->mac_key, kMacContext));
     RingImage image{.root = body->root->id(), .mac_key = std::move(wrapped), .tenants = {}};
+    const core::SteadyTime begun = surroundings.clock.steady();
     auto stored =
         body->storage->replace(0, detail::render_ring(image, *body->mac_key), Previous::kKept);
     if (!stored && body->storage->is_shared() && stored.error().code() == Code::kConflict)
         return Error(Code::kUnavailable, "another host is making the key ring: open that one");
     ZONA_TRY(body->generation, std::move(stored));
-    body->note(body->read_at);
+    body->read_at = begun;
     ZONA_TRY_VOID(body->enforce(std::move(image)));
     return std::unique_ptr<KeyRing>(new KeyRing(std::move(body)));
 }
@@ -410,6 +425,7 @@ Result<std::unique_ptr<KeyRing>> KeyRing::create(std::unique_ptr<RingStorage> st
 Result<std::unique_ptr<KeyRing>> KeyRing::open(std::unique_ptr<RingStorage> storage,
                                                RootKeyProvider& provider,
                                                Surroundings surroundings) {
+    const core::SteadyTime begun = surroundings.clock.steady();
     ZONA_TRY(const auto stored, storage->read());
     if (!stored) {
         ZONA_TRY(const auto previous, storage->previous());
@@ -421,6 +437,7 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(std::unique_ptr<RingStorage> stor
     auto body = std::make_shared<Body>(std::move(storage), provider, surroundings);
     if (body->storage->is_shared()) body->self = body;
     ZONA_TRY_VOID(body->take(*stored));
+    body->read_at = begun;
     return std::unique_ptr<KeyRing>(new KeyRing(std::move(body)));
 }
 
@@ -550,7 +567,8 @@ Result<void> KeyRing::erase(std::string_view tenant) {
             found->erased_at =
                 std::chrono::floor<std::chrono::milliseconds>(body_->surroundings.clock.system());
         }
-        // In memory whatever the disk says: who asks for this wants no more of it to be read.
+        // In memory for good, whatever the disk says: who asks for this wants no more of it to be
+        // read.
         if (const auto keys = body_->keys_of(tenant))
             keys->keep({}, body_->surroundings.clock.steady());
         return std::optional<Body::Made>();

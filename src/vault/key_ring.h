@@ -111,7 +111,8 @@ class KeyRing {
     std::string root() const;
 
     /// Takes in what other hosts have changed; whether they have. A file is nobody else's. Errors:
-    /// those of reading, and as of open(): then what was known is kept.
+    /// those of reading, and as of open(): then what was known is kept. A ring that is gone is
+    /// found by who changes it.
     core::Result<bool> follow();
     /// Whether every host writes with the tenant's current key by now: only then may older ones be
     /// retired. Always, in a file.
@@ -122,12 +123,14 @@ class KeyRing {
     /// encrypted for one tenant must never look like another's. And those of writing; then nothing
     /// has changed.
     core::Result<KeyId> add_tenant(std::string_view tenant);
-    /// A new key for what is written from now on. Errors: kNotFound, and those of writing.
+    /// A new key for what is written from now on. Errors: kNotFound, and those of writing: of a
+    /// shared ring it may be there nevertheless, and is in force then. So it is with all changes.
     core::Result<KeyId> rotate(std::string_view tenant);
     /// Forgets an old key for good. What is still encrypted under it is lost, so whoever calls has
     /// looked. Errors: kNotFound, kConflict for the current key, and those of writing.
     core::Result<void> retire(std::string_view tenant, KeyId key);
-    /// Forgets all keys of a tenant for good. Idempotent. Files and connections that are open have
+    /// Forgets all keys of a tenant for good, in memory also when that cannot be stored.
+    /// Idempotent. Files and connections that are open have
     /// copies of keys: close them first. Bytes that the disk itself kept of the ring's file are
     /// worthless after the next rotate_root(). Errors: kNotFound, and those of writing.
     core::Result<void> erase(std::string_view tenant);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -277,12 +278,33 @@ TEST_F(KeyRingTest, AChangeThatCannotBeWrittenIsNotInForce) {
     EXPECT_TRUE(open().has_value());
 }
 
+// SEC-07
+TEST_F(KeyRingTest, WhatWasErasedStaysSoWhenItCouldNotBeStored) {
+    auto ring = create();
+    const KeyId id = ring->add_tenant("acme").value();
+    const auto keys = ring->tenant("acme").value();
+    fs::create_directory(ring_ + ".tmp");  // where the new generation would be written
+    EXPECT_FALSE(ring->erase("acme").has_value());
+    fs::remove(ring_ + ".tmp");
+
+    ASSERT_TRUE(ring->add_tenant("other").has_value());
+
+    EXPECT_EQ(ring->tenant("acme").error().code(), Code::kNotFound);
+    EXPECT_EQ(keys->current().error().code(), Code::kNotFound);
+    EXPECT_EQ(keys->get(id).error().code(), Code::kNotFound);
+    ASSERT_TRUE(ring->erase("acme").has_value());
+    EXPECT_EQ(open().value()->tenant("acme").error().code(), Code::kNotFound);
+}
+
 /// A place that several hosts share, with one document for each version of a ring.
 struct SharedPlace {
     std::mutex mutex;
     std::optional<RingStorage::Stored> stored;  // guarded by mutex
     std::atomic<bool> is_away = false;
-    std::atomic<int> reads = 0;
+    std::atomic<int> reads = 0;  ///< of the text
+    std::atomic<int> looks = 0;
+    std::atomic<bool> stores_and_fails = false;
+    std::function<void()> while_read;  ///< set while nobody reads
 };
 
 class SharedStorage final : public RingStorage {
@@ -293,8 +315,16 @@ class SharedStorage final : public RingStorage {
     core::Result<std::optional<Stored>> read() override {
         if (place_.is_away) return core::Error(Code::kUnavailable, "nobody answers");
         ++place_.reads;
+        if (place_.while_read) place_.while_read();
         const std::scoped_lock lock(place_.mutex);
         return place_.stored;
+    }
+    core::Result<bool> is_newer(std::int64_t known) override {
+        if (place_.is_away) return core::Error(Code::kUnavailable, "nobody answers");
+        ++place_.looks;
+        if (place_.while_read) place_.while_read();
+        const std::scoped_lock lock(place_.mutex);
+        return place_.stored && place_.stored->generation > known;
     }
     core::Result<std::int64_t> replace(std::int64_t before, const std::string& text,
                                        Previous) override {
@@ -303,6 +333,8 @@ class SharedStorage final : public RingStorage {
         const std::int64_t there = place_.stored ? place_.stored->generation : 0;
         if (there != before) return core::Error(Code::kConflict, "another version");
         place_.stored = Stored{.text = text, .generation = before + 1};
+        if (place_.stores_and_fails)
+            return core::Error(Code::kUnavailable, "the former one is still there");
         return before + 1;
     }
 
@@ -368,10 +400,10 @@ TEST_F(SharedRingTest, AHostFindsWhatAnotherHasMadeAndForgetsWhatAnotherHasForgo
         EXPECT_TRUE(seen->get(a_->rotate("acme").value()).has_value()) << "asked for, it looks";
     const KeyId second = a_->rotate("acme").value();
     EXPECT_TRUE(seen->get(second).has_value());
-    const int reads = place_.reads;
+    const int looks = place_.looks;
     for (int i = 0; i < 3; ++i)
         EXPECT_EQ(seen->get(KeyId{1}).error().code(), Code::kNotFound);
-    EXPECT_EQ(place_.reads, reads + 1) << "it does not look all the time for what nobody has";
+    EXPECT_EQ(place_.looks, looks + 1) << "it does not look all the time for what nobody has";
     EXPECT_EQ(seen->current().value(), second);
     ASSERT_TRUE(a_->retire("acme", first).has_value());
     EXPECT_TRUE(seen->get(first).has_value()) << "not told yet";
@@ -401,6 +433,52 @@ TEST_F(SharedRingTest, AHostThatCannotLookReadsAndEncryptsNothing) {
     place_.is_away = false;
     ASSERT_TRUE(b_->follow().has_value());
     EXPECT_EQ(keys->current().value(), first);
+}
+
+// SEC-06
+TEST_F(SharedRingTest, AHostTrustsWhatItReadFromBeforeItRead) {
+    ASSERT_TRUE(a_->add_tenant("acme").has_value());
+    ASSERT_TRUE(b_->follow().has_value());
+    const auto keys = b_->tenant("acme").value();
+    place_.while_read = [this] { clock_.advance(kRingTrust + std::chrono::seconds(1)); };
+
+    ASSERT_TRUE(b_->follow().has_value());
+
+    EXPECT_EQ(keys->current().error().code(), Code::kUnavailable);
+    ASSERT_TRUE(a_->rotate("acme").has_value());
+    ASSERT_TRUE(b_->follow().has_value());
+    EXPECT_EQ(keys->current().error().code(), Code::kUnavailable);
+    place_.while_read = {};
+    ASSERT_TRUE(b_->follow().has_value());
+    EXPECT_TRUE(keys->current().has_value());
+}
+
+// SEC-06
+TEST_F(SharedRingTest, AHostReadsTheTextOnlyWhenThereIsANewOne) {
+    ASSERT_TRUE(a_->add_tenant("acme").has_value());
+    ASSERT_TRUE(b_->follow().value());
+    const int reads = place_.reads;
+
+    for (int i = 0; i < 3; ++i)
+        EXPECT_FALSE(b_->follow().value());
+
+    EXPECT_EQ(place_.reads, reads);
+}
+
+// SEC-06, SEC-07
+TEST_F(SharedRingTest, AChangeThatWasStoredIsInForceAlsoWhenItFailed) {
+    const KeyId first = a_->add_tenant("acme").value();
+    place_.stores_and_fails = true;
+
+    EXPECT_EQ(a_->rotate("acme").error().code(), Code::kUnavailable);
+
+    place_.stores_and_fails = false;
+    const auto keys = a_->keys("acme").value();
+    ASSERT_EQ(keys.size(), 2U) << "made once, and known";
+    EXPECT_EQ(keys.front().id, first);
+    EXPECT_EQ(a_->tenant("acme").value()->current().value(), keys.back().id);
+    ASSERT_TRUE(a_->rotate("acme").has_value());
+    EXPECT_EQ(open_shared()->keys("acme").value().size(), 3U);
 }
 
 // SEC-06

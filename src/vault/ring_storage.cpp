@@ -34,6 +34,8 @@ class RingFile final : public RingStorage {
         return std::optional(Stored{.text = *std::move(text), .generation = kGeneration});
     }
 
+    Result<bool> is_newer(std::int64_t) override { return false; }
+
     Result<std::int64_t> replace(std::int64_t, const std::string& text,
                                  Previous previous) override {
         // What is to be forgotten leaves the previous generation first: a crash in between leaves

@@ -40,6 +40,9 @@ class RingStorage {
     virtual bool is_shared() const = 0;
     /// What is there; nothing: no ring. Errors: those of reading.
     virtual core::Result<std::optional<Stored>> read() = 0;
+    /// Whether there is a generation after `known`, without reading it; `known` itself is not
+    /// looked for. Errors: those of reading.
+    virtual core::Result<bool> is_newer(std::int64_t known) = 0;
     /// Puts `text` in place of the generation `before`, 0: of nothing. Gives the new generation.
     /// Errors: kConflict, if it is shared: another generation is there. Those of writing: it may be
     /// there or not, and read() tells.

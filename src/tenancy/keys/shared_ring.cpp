@@ -47,6 +47,13 @@ class RingDocuments final : public vault::RingStorage {
                    .generation = document.at(kGeneration).to_number<std::int64_t>()});
     }
 
+    Result<bool> is_newer(std::int64_t known) override {
+        auto next = store::read_and_wait(
+            *core_, [&](store::Reader& reader) { return reader.find(rings_, known + 1); });
+        if (!next) return next.take_error();
+        return next->has_value();
+    }
+
     Result<std::int64_t> replace(std::int64_t before, const std::string& text, Previous) override {
         const std::int64_t generation = before + 1;
         const boost::json::object document = {{kGeneration, generation}, {kText, text}};
@@ -54,7 +61,11 @@ class RingDocuments final : public vault::RingStorage {
             return writer.insert(rings_, generation, document);
         });
         if (!stored) return stored.take_error();
-        ZONA_TRY_VOID(forget(before));
+        if (auto forgotten = forget(before); !forgotten) {
+            return std::move(forgotten.take_error())
+                .recode(Code::kUnavailable)
+                .context("the ring is changed, its former text is still there");
+        }
         return generation;
     }
 
