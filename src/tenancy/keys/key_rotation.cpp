@@ -35,6 +35,8 @@ constexpr std::chrono::milliseconds kBreath(2);
 constexpr std::chrono::milliseconds kPatience(100);
 constexpr int kTries = 50;
 constexpr std::size_t kRecordsAtOnce = 100;
+/// How often records that another host changes meanwhile are read again.
+constexpr int kMostOvertaken = 16;
 constexpr const char* kPassword = "db_password";
 
 /// What is common to the steps of one owner.
@@ -127,37 +129,54 @@ Result<std::uint64_t> seal_anew(Writer& writer, const vault::FieldSealer& sealer
     return 1;
 }
 
+/// What `seal` has done with a page, which is called again when another host has changed a record
+/// of it meanwhile: that one may do the same.
+template <class Seal>
+Result<Resealed> unless_overtaken(const Owner& owner, Seal seal) {
+    for (int tries = 1;; ++tries) {
+        ZONA_TRY_VOID(owner.go_on());
+        Result<Resealed> page = seal();
+        const bool overtaken = !page && page.error().code() == Code::kConflict;
+        if (!overtaken || tries == kMostOvertaken) return page;
+        ZONA_TRY_VOID(owner.rest(kBreath));
+    }
+}
+
+/// How many passwords of one page were sealed anew, and the token of the next page. Errors:
+/// kConflict: another host was quicker with one of them.
+Result<Resealed> seal_page_anew(const Owner& owner, store::Database& core,
+                                const Collection& collection, const std::string& token) {
+    ZONA_TRY(const auto keys, owner.files.key_ring().tenant(owner.name));
+    ZONA_TRY(const KeyId current, keys->current());
+    const vault::FieldSealer& sealer = owner.files.core_fields();
+    return store::write_and_wait(core, [&](Writer& writer) -> Result<Resealed> {
+        const store::Query all{.filter = {}, .sort = {}, .walk = store::Walk::kAllow};
+        ZONA_TRY(store::Page page,
+                 writer.find_page(collection, all, {.limit = kRecordsAtOnce, .token = token}));
+        Resealed out;
+        for (const Record& record : page.records) {
+            ZONA_TRY(const std::uint64_t one,
+                     seal_anew(writer, sealer, collection, record, current));
+            out.changed += one;
+        }
+        out.next = std::move(page.next);
+        return out;
+    });
+}
+
 /// The passwords of tenants' databases, which the core database holds.
 Result<void> seal_passwords_anew(const Owner& owner) {
     const auto core = owner.deps.tenants.core();
     if (!core) return Error(Code::kUnavailable, "the core database is not open");
-    ZONA_TRY(const auto keys, owner.files.key_ring().tenant(owner.name));
-    ZONA_TRY(const KeyId current, keys->current());
-    const vault::FieldSealer& sealer = owner.files.core_fields();
     for (const store::CollectionSpec* spec : {&tenants_spec(), &tenant_history_spec()}) {
         const Collection collection(*spec, store::Scope::core());
         std::string token;
         do {
-            ZONA_TRY_VOID(owner.go_on());
-            std::string next;
-            auto sealed =
-                store::write_and_wait(*core, [&](Writer& writer) -> Result<std::uint64_t> {
-                    const store::Query all{.filter = {}, .sort = {}, .walk = store::Walk::kAllow};
-                    ZONA_TRY(const store::Page page,
-                             writer.find_page(collection, all,
-                                              {.limit = kRecordsAtOnce, .token = token}));
-                    std::uint64_t changed = 0;
-                    for (const Record& record : page.records) {
-                        ZONA_TRY(const std::uint64_t one,
-                                 seal_anew(writer, sealer, collection, record, current));
-                        changed += one;
-                    }
-                    next = page.next;
-                    return changed;
-                });
-            if (!sealed) return sealed.take_error();
-            owner.done.passwords += *sealed;
-            token = next;
+            ZONA_TRY(Resealed page, unless_overtaken(owner, [&] {
+                         return seal_page_anew(owner, *core, collection, token);
+                     }));
+            owner.done.passwords += page.changed;
+            token = std::move(page.next);
         } while (!token.empty());
     }
     return {};
@@ -169,10 +188,11 @@ Result<std::uint64_t> seal_anew(const Owner& owner, const TenantData& data,
     std::uint64_t changed = 0;
     std::string token;
     do {
-        ZONA_TRY_VOID(owner.go_on());
-        ZONA_TRY(Resealed page, wait_for<Resealed>([&](auto done) {
-                     data.reseal(spec, {.limit = kRecordsAtOnce, .token = token}, Unsealed::kRefuse,
-                                 std::move(done));
+        ZONA_TRY(Resealed page, unless_overtaken(owner, [&] {
+                     return wait_for<Resealed>([&](auto done) {
+                         data.reseal(spec, {.limit = kRecordsAtOnce, .token = token},
+                                     Unsealed::kRefuse, std::move(done));
+                     });
                  }));
         changed += page.changed;
         token = std::move(page.next);
