@@ -181,6 +181,7 @@ struct Tenants::Open {
     // Both under following_.
     std::optional<std::int64_t> seen;  ///< TenantRegistry::changes()
     core::SteadyTime look_until{};
+    core::SteadyTime looked_at{};  ///< when they were last listed, before that
 };
 
 Tenants::Tenants(TenantsOptions options, TenantsDeps deps)
@@ -384,14 +385,17 @@ Result<void> Tenants::follow_tenants(const std::shared_ptr<Open>& open) {
     auto changes =
         wait_for<std::int64_t>([&](auto done) { open->registry->changes(std::move(done)); });
     if (!changes) return changes.take_error();
+    const core::SteadyTime now = deps_.clock.steady();
     if (open->seen != *changes) {
         open->seen = *changes;
-        open->look_until = deps_.clock.steady() + kChangesSettle;
+        open->look_until = now + kChangesSettle;
     }
-    if (deps_.clock.steady() >= open->look_until) return {};
+    // However long the database did not answer, or this did not ask: the last look is after that.
+    if (open->looked_at >= open->look_until) return {};
     auto all =
         wait_for<std::vector<Tenant>>([&](auto done) { open->registry->list(std::move(done)); });
     if (!all) return all.take_error();
+    open->looked_at = now;
     for (Tenant& tenant : *all) {
         const News news = open->sessions->follow(tenant);
         if (news == News::kNothingNew) continue;
@@ -510,6 +514,7 @@ Result<void> Tenants::take_all_in(Open& open) {
         [&](auto done) { open.registry->find(std::string(kDefaultTenant), std::move(done)); });
     if (!first) return first.take_error();
     if (!first->has_value()) ZONA_TRY_VOID(make_default(open));
+    const core::SteadyTime begun = deps_.clock.steady();
     auto all =
         wait_for<std::vector<Tenant>>([&](auto done) { open.registry->list(std::move(done)); });
     if (!all) return all.take_error();
@@ -520,7 +525,7 @@ Result<void> Tenants::take_all_in(Open& open) {
     deps_.log.info("the connections were tried",
                    {{"ready", static_cast<std::int64_t>(report.ready)},
                     {"failed", static_cast<std::int64_t>(report.outages.size())}});
-    followed_at_ = deps_.clock.steady();
+    followed_at_ = begun;
     return {};
 }
 
@@ -557,6 +562,10 @@ void Tenants::with_open(store::Callback<T> done, Use use) {
 }
 
 void Tenants::create(NewTenant wanted, store::Callback<Tenant> done) {
+    auto scope = scope_of(wanted.code);
+    if (!scope) return done(scope.take_error());
+    // One tenant has one place, however its code is typed.
+    wanted.code = scope->code();
     const bool is_placed = options_.build_type == BuildType::kMssp;
     if (wanted.database.host.empty()) {
         DatabaseAddress place = place_of(is_placed ? wanted.code : "");
