@@ -1,5 +1,6 @@
 // Moving: the same documents in another database, and the old one or the new one in use.
 #include "core/fault.h"
+#include "tenancy/detail/claim.h"
 #include "tenancy/detail/operation_parts.h"
 
 namespace zona::tenancy {
@@ -139,7 +140,7 @@ Result<std::vector<CollectionSum>> TenantOperations::copy_and_switch(Moving& wor
 /// Opens the new database, which has nothing of the tenant's but what an earlier try has left.
 Result<std::shared_ptr<store::Database>> TenantOperations::begin_move(Moving& work) {
     const std::string& code = work.tenant.code;
-    ZONA_TRY(const auto before, work.records.under_way(code));
+    ZONA_TRY(const auto before, own_work(work.parts, code));
     const bool goes_on = before && before->kind == TenantWork::Kind::kMove &&
                          is_mongo_host(work.to.host) && is_same(code, before->to, work.to);
     if (before && !goes_on) {
@@ -159,12 +160,14 @@ Result<std::shared_ptr<store::Database>> TenantOperations::begin_move(Moving& wo
                 .detail({"db_name", "", "name an empty one, or remove them there"});
         }
     }
-    ZONA_TRY_VOID(work.records.begin_anew({.tenant = code,
-                                           .kind = TenantWork::Kind::kMove,
-                                           .name = work.to.name,
-                                           .from = work.tenant.database,
-                                           .to = work.to,
-                                           .instance = work.parts.instance}));
+    const TenantWork begun{.tenant = code,
+                           .kind = TenantWork::Kind::kMove,
+                           .name = work.to.name,
+                           .from = work.tenant.database,
+                           .to = work.to,
+                           .instance = work.parts.instance};
+    ZONA_TRY_VOID(detail::claim_move(*work.parts.core, begun));
+    ZONA_TRY_VOID(work.records.begin_anew(begun));
     ZONA_FAULT("tenancy.move_begun");
     return to;
 }
@@ -173,7 +176,9 @@ Result<std::shared_ptr<store::Database>> TenantOperations::begin_move(Moving& wo
 /// the same move goes on with it.
 Result<void> TenantOperations::settle_move(Moving& work, const std::optional<Error>& failure) {
     ZONA_TRY(const auto present, work.records.under_way(work.tenant.code));
-    const bool begun = present && is_same(work.tenant.code, present->to, work.to);
+    // Another host's move to the same place is not this one's to clean up.
+    const bool begun = present && present->instance == work.parts.instance &&
+                       is_same(work.tenant.code, present->to, work.to);
     const bool goes_on =
         failure && failure->code() != Code::kConflict && is_mongo_host(work.to.host);
     if (begun && !goes_on) return clean_up(work.parts, *present);

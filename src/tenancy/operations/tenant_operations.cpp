@@ -122,21 +122,17 @@ bool TenantOperations::is_busy(const std::string& code) const {
     return busy_.contains(code);
 }
 
+Result<std::optional<TenantWork>> TenantOperations::own_work(const Tenants::Parts& parts,
+                                                             const std::string& code) const {
+    ZONA_TRY(auto work, works_of(parts).under_way(code));
+    if (work && work->instance != parts.instance) return being_done_by(work->instance, code);
+    return work;
+}
+
 Result<void> TenantOperations::leave_to_us(const Tenants::Parts& parts, const Tenant& tenant) {
     if (parts.instance.empty()) return {};
-    if (tenant.status == TenantStatus::kActive) {
-        return Error(Code::kConflict,
-                     fmt::format("the tenant {} is served, by other hosts too", tenant.code))
-            .detail({"tenant", "", "suspend it first: zona tenant suspend " + tenant.code});
-    }
-    ZONA_TRY(const auto before, works_of(parts).under_way(tenant.code));
-    if (before && before->instance != parts.instance) {
-        return Error(Code::kConflict, fmt::format("the host {} is in the middle of something with "
-                                                  "the tenant {}",
-                                                  before->instance, tenant.code))
-            .detail({"tenant", "",
-                     "it goes on there; if that host has died, when its zona starts anew"});
-    }
+    if (tenant.status == TenantStatus::kActive) return served_by_others(tenant.code);
+    ZONA_TRY_VOID(own_work(parts, tenant.code));
     {
         // They see the change, or serve nobody any more, and what they had begun is over.
         std::unique_lock lock(mutex_);
@@ -144,6 +140,7 @@ Result<void> TenantOperations::leave_to_us(const Tenants::Parts& parts, const Te
         stopped_.wait_until(lock, until, [this] { return stopping_.load(); });
         if (stopping_) return Error(Code::kCancelled, "zona is stopping");
     }
+    ZONA_TRY_VOID(own_work(parts, tenant.code));
     ZONA_TRY(const Tenant after, tenant_of(parts, tenant.code));
     const bool is_same = after.status == tenant.status &&
                          after.database.host == tenant.database.host &&

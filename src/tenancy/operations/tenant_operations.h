@@ -187,6 +187,9 @@ class TenantOperations {
     };
     core::Result<Tenant> tenant_of(const Tenants::Parts& parts, const std::string& code) const;
     core::Result<Busy> occupy(const std::string& code);
+    /// What this host has under way with a tenant. Errors: kConflict: another host is at it.
+    core::Result<std::optional<TenantWork>> own_work(const Tenants::Parts& parts,
+                                                     const std::string& code) const;
     /// Where other hosts have the same core database: returns when none of them serves the tenant.
     core::Result<void> leave_to_us(const Tenants::Parts& parts, const Tenant& tenant);
     core::Result<BackupSummary> write_backup(const Tenants::Parts& parts, const Tenant& tenant,
