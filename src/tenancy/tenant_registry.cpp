@@ -179,14 +179,37 @@ struct TenantRegistry::Work {
         }
         ZONA_TRY_VOID(check_own(writer, scope.code(), wanted.database));
         ZONA_TRY_VOID(check_license(writer));
-        ZONA_TRY(
-            const std::int64_t number,
-            store::next_number(writer, in_core(store::counters_spec()), "tenants", clock.system()));
+        ZONA_TRY(const std::int64_t number, free_number(writer, tenants_spec()));
         ZONA_TRY(const json::object document, document_of(wanted, scope.code(), number));
         ZONA_TRY(const Record record, writer.insert(tenants, scope.code(), document));
         ZONA_TRY_VOID(add_database(writer, document));
         ZONA_TRY_VOID(count_change(writer));
         return tenant_of(record, Passwords::kOpened);
+    }
+
+    /// Tenants have it in a field, the others as their id.
+    static Result<bool> is_taken(Reader& reader, const store::CollectionSpec& spec,
+                                 std::int64_t number) {
+        if (spec.name == tenants_spec().name) {
+            const store::Query same{.filter = store::Filter::eq("id", json::value(number)),
+                                    .sort = {}};
+            ZONA_TRY(const std::uint64_t tenants, reader.count(in_core(spec), same));
+            return tenants != 0;
+        }
+        ZONA_TRY(const auto found, reader.find(in_core(spec), number));
+        return found.has_value();
+    }
+
+    /// For a new document. Where a server's conditional updates are not atomic, as FerretDB's, one
+    /// of two hosts may put a counter back; what it gives again is passed over.
+    Result<std::int64_t> free_number(Writer& writer, const store::CollectionSpec& spec) const {
+        while (true) {
+            ZONA_TRY(const std::int64_t number,
+                     store::next_number(writer, in_core(store::counters_spec()), spec.name,
+                                        clock.system()));
+            ZONA_TRY(const bool taken, is_taken(writer, spec, number));
+            if (!taken) return number;
+        }
     }
 
     Result<void> count_change(Writer& writer) const {
@@ -270,9 +293,7 @@ struct TenantRegistry::Work {
 
     /// Writes down what the record was, for the history.
     Result<void> keep_state(Writer& writer, const Record& before) const {
-        ZONA_TRY(const std::int64_t number,
-                 store::next_number(writer, in_core(store::counters_spec()), "tenant_history",
-                                    clock.system()));
+        ZONA_TRY(const std::int64_t number, free_number(writer, tenant_history_spec()));
         json::object old = *before.document;
         old.erase(kPassword);
         ZONA_TRY_VOID(writer.insert(in_core(tenant_history_spec()), number, old));
@@ -281,9 +302,7 @@ struct TenantRegistry::Work {
 
     /// TENANTDB: a record of the database that the tenant's own record names.
     Result<void> add_database(Writer& writer, const json::object& tenant) const {
-        ZONA_TRY(const std::int64_t number,
-                 store::next_number(writer, in_core(store::counters_spec()), "tenant_databases",
-                                    clock.system()));
+        ZONA_TRY(const std::int64_t number, free_number(writer, tenant_databases_spec()));
         json::object record = {{"id", number}, {"uuid", core::Uuid::v4(random).to_string()}};
         for (const char* field : {"tenant_code", "tenant_name", "status", "connection_status",
                                   "db_host", "db_name", "db_username"})
