@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -386,10 +387,7 @@ Result<void> Tenants::follow_tenants(const std::shared_ptr<Open>& open) {
         wait_for<std::int64_t>([&](auto done) { open->registry->changes(std::move(done)); });
     if (!changes) return changes.take_error();
     const core::SteadyTime now = deps_.clock.steady();
-    if (open->seen != *changes) {
-        open->seen = *changes;
-        open->look_until = now + kChangesSettle;
-    }
+    if (std::exchange(open->seen, *changes) != *changes) open->look_until = now + kChangesSettle;
     // However long the database did not answer, or this did not ask: the last look is after that.
     if (open->looked_at >= open->look_until) return {};
     auto all =

@@ -253,6 +253,28 @@ TEST_P(MoveTest, PlacesNewTenantsAndMovesOldOnesOnlyWhenItIsAskedTo) {
         server_.drop(database);
 }
 
+// PERF-18
+TEST_P(MoveTest, ATenantHasOnePlaceHoweverItsCodeIsTyped) {
+    const Placement placement =
+        Placement::parse("hash: embedded mongodb://127.0.0.1:1/", {}).value();
+    const auto host_of = [&](char letter) {
+        return placement.address_of(std::string("tenant") + letter).host;
+    };
+    char letter = 'a';
+    while (host_of(letter) != "embedded" ||
+           host_of(static_cast<char>(std::toupper(letter))) == "embedded")
+        ASSERT_LE(++letter, 'z');
+    platform_.placement = placement;
+    ASSERT_TRUE(platform_.open().has_value());
+
+    const auto made =
+        platform_.create(std::string("tenant") + static_cast<char>(std::toupper(letter)));
+
+    ASSERT_TRUE(made.has_value()) << made.error().message();
+    EXPECT_EQ(made->code, std::string("tenant") + letter);
+    EXPECT_EQ(made->database.host, "embedded");
+}
+
 // PERF-25
 TEST(TenantDatabases, CopiesReadFromThePrimaryWhoeverAnswersOtherReads) {
     std::vector<store::ReadPreference> opened;
