@@ -182,6 +182,14 @@ TenantWork work_of(const Record& record, const vault::FieldSealer* sealer) {
     return out;
 }
 
+Error being_done_by(std::string_view host, std::string_view code) {
+    return Error(Code::kConflict,
+                 fmt::format("the host {} is in the middle of something with the tenant {}", host,
+                             code))
+        .detail(
+            {"tenant", "", "it goes on there; if that host has died, when its zona starts anew"});
+}
+
 }  // namespace
 
 void BackupRecords::list(const std::string& code,
@@ -243,7 +251,10 @@ Result<void> BackupRecords::begin(const TenantWork& work) const {
 
 Result<void> BackupRecords::begin_anew(const TenantWork& work) const {
     ZONA_TRY(const json::object document, document_of(work, sealer_));
-    ZONA_TRY_VOID(store::write_and_wait(*core_, [&](Writer& w) {
+    ZONA_TRY_VOID(store::write_and_wait(*core_, [&](Writer& w) -> Result<Record> {
+        ZONA_TRY(const auto there, w.find(in_core(tenant_work_spec()), work.tenant));
+        const std::string host = there ? text_of(*there->document, "instance") : work.instance;
+        if (host != work.instance) return being_done_by(host, work.tenant);
         return w.upsert(in_core(tenant_work_spec()), work.tenant, document);
     }));
     return {};
@@ -255,6 +266,13 @@ Result<std::optional<TenantWork>> BackupRecords::under_way(const std::string& co
         if (!record) return std::optional<TenantWork>();
         return std::optional(work_of(*record, sealer_));
     });
+}
+
+Result<std::optional<TenantWork>> BackupRecords::own(const std::string& code,
+                                                     const std::string& instance) const {
+    ZONA_TRY(auto work, under_way(code));
+    if (work && work->instance != instance) return being_done_by(work->instance, code);
+    return work;
 }
 
 Result<void> BackupRecords::end(const std::string& code) const {

@@ -88,11 +88,15 @@ class BackupRecords {
     core::Result<void> remove(std::int64_t id) const;
     /// Errors: kConflict: something else is under way with this tenant.
     core::Result<void> begin(const TenantWork& work) const;
-    /// The same in place of whatever is under way with it.
+    /// The same in place of whatever this host has under way with it. Errors: kConflict: another
+    /// host is at it.
     core::Result<void> begin_anew(const TenantWork& work) const;
     core::Result<void> end(const std::string& code) const;
     /// What is under way with one tenant.
     core::Result<std::optional<TenantWork>> under_way(const std::string& code) const;
+    /// The same, at this host. Errors: kConflict: another one is at it.
+    core::Result<std::optional<TenantWork>> own(const std::string& code,
+                                                const std::string& instance) const;
     core::Result<std::vector<TenantWork>> under_way() const;
     /// @}
 

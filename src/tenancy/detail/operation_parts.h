@@ -117,22 +117,6 @@ inline core::Error being_done(std::string_view what, const std::string& code) {
         .detail({"", "", "ask again when that is over"});
 }
 
-/// @{
-/// Why a tenant is not left to one of several hosts.
-inline core::Error being_done_by(std::string_view host, const std::string& code) {
-    return core::Error(core::Code::kConflict,
-                       fmt::format("the host {} is in the middle of something with the tenant {}",
-                                   host, code))
-        .detail({"tenant", "",
-                 "it goes on there; if that host has died, when its zona starts anew"});
-}
-inline core::Error served_by_others(const std::string& code) {
-    return core::Error(core::Code::kConflict,
-                       fmt::format("the tenant {} is served, by other hosts too", code))
-        .detail({"tenant", "", "suspend it first: zona tenant suspend " + code});
-}
-/// @}
-
 /// The tenant's database for a copy of all that is in it: what it is served from, unless that may
 /// give an older state.
 inline core::Result<std::shared_ptr<store::Database>> exact_database(const Tenants::Parts& parts,

@@ -51,7 +51,7 @@ Result<void> TenantOperations::erase(const std::string& code, Backups backups,
         });
         if (!inactive) return inactive.take_error();
         tenant = *std::move(inactive);
-        ZONA_TRY_VOID(leave_to_us(parts, tenant));
+        ZONA_TRY_VOID(wait_for_others(parts, tenant, steps));
     }
     parts.sessions->put(tenant);
     ZONA_TRY_VOID(parts.sessions->hold(

@@ -1,6 +1,5 @@
 // Moving: the same documents in another database, and the old one or the new one in use.
 #include "core/fault.h"
-#include "tenancy/detail/claim.h"
 #include "tenancy/detail/operation_parts.h"
 
 namespace zona::tenancy {
@@ -85,7 +84,7 @@ Result<std::vector<CollectionSum>> TenantOperations::move(const MoveRequest& req
                        "other hosts serve the tenant too, and cannot reach a file of this one",
                        "name mongodb://HOST");
     }
-    ZONA_TRY_VOID(leave_to_us(parts, tenant));
+    ZONA_TRY_VOID(check_left_to_us(parts, tenant));
     ZONA_TRY(store::Scope scope, scope_of(tenant.code));
     Steps steps(tell, 2, stopping_);
     Moving work{.parts = parts,
@@ -114,6 +113,7 @@ BackupRecords TenantOperations::works_of(const Tenants::Parts& parts) const {
 Result<std::vector<CollectionSum>> TenantOperations::copy_and_switch(Moving& work) {
     const std::string code = work.tenant.code;
     ZONA_TRY(auto to, begin_move(work));
+    ZONA_TRY_VOID(wait_for_others(work.parts, work.tenant, work.steps));
     ZONA_TRY(auto from, exact_database(work.parts, work.tenant));
     ZONA_TRY(const std::uint64_t total, store::read_and_wait(*from, [&](store::Reader& r) {
                  return count_all(r, tenant_collections(), work.scope);
@@ -140,7 +140,7 @@ Result<std::vector<CollectionSum>> TenantOperations::copy_and_switch(Moving& wor
 /// Opens the new database, which has nothing of the tenant's but what an earlier try has left.
 Result<std::shared_ptr<store::Database>> TenantOperations::begin_move(Moving& work) {
     const std::string& code = work.tenant.code;
-    ZONA_TRY(const auto before, own_work(work.parts, code));
+    ZONA_TRY(const auto before, work.records.own(code, work.parts.instance));
     const bool goes_on = before && before->kind == TenantWork::Kind::kMove &&
                          is_mongo_host(work.to.host) && is_same(code, before->to, work.to);
     if (before && !goes_on) {
@@ -160,14 +160,12 @@ Result<std::shared_ptr<store::Database>> TenantOperations::begin_move(Moving& wo
                 .detail({"db_name", "", "name an empty one, or remove them there"});
         }
     }
-    const TenantWork begun{.tenant = code,
-                           .kind = TenantWork::Kind::kMove,
-                           .name = work.to.name,
-                           .from = work.tenant.database,
-                           .to = work.to,
-                           .instance = work.parts.instance};
-    ZONA_TRY_VOID(detail::claim_move(*work.parts.core, begun));
-    ZONA_TRY_VOID(work.records.begin_anew(begun));
+    ZONA_TRY_VOID(work.records.begin_anew({.tenant = code,
+                                           .kind = TenantWork::Kind::kMove,
+                                           .name = work.to.name,
+                                           .from = work.tenant.database,
+                                           .to = work.to,
+                                           .instance = work.parts.instance}));
     ZONA_FAULT("tenancy.move_begun");
     return to;
 }

@@ -131,7 +131,7 @@ Result<BackupSummary> TenantOperations::restore(const RestoreRequest& request,
     ZONA_TRY(const Busy busy, occupy(tenant.code));
     if (tenant.erased_at)
         return Error(Code::kConflict, fmt::format("the tenant {} was erased", tenant.code));
-    ZONA_TRY_VOID(leave_to_us(parts, tenant));
+    ZONA_TRY_VOID(check_left_to_us(parts, tenant));
     std::string owner = tenant.code;
     if (!request.of.empty()) {
         ZONA_TRY(const store::Scope other, scope_of(request.of));
@@ -155,9 +155,27 @@ Result<BackupSummary> TenantOperations::restore(const RestoreRequest& request,
                    .of = owner,
                    .at = wanted.at,
                    .links = std::move(links)};
-    ZONA_TRY_VOID(parts.sessions->hold(tenant.code, being_done("restored", tenant.code)));
+    if (parts.instance.empty()) return restore_alone(work);
+    const BackupRecords records = works_of(parts);
+    ZONA_TRY_VOID(records.begin({.tenant = tenant.code,
+                                 .kind = TenantWork::Kind::kRestore,
+                                 .name = {},
+                                 .instance = parts.instance}));
+    auto restored = restore_alone(work);
+    if (auto ended = records.end(tenant.code); !ended) {
+        deps_.log.report("a tenant that was restored cannot be made active before zona starts anew",
+                         ended.error(), {{"tenant", tenant.code}});
+    }
+    return restored;
+}
+
+/// While nobody serves the tenant.
+Result<BackupSummary> TenantOperations::restore_alone(Restoring& work) {
+    const std::string& code = work.tenant.code;
+    ZONA_TRY_VOID(wait_for_others(work.parts, work.tenant, work.steps));
+    ZONA_TRY_VOID(work.parts.sessions->hold(code, being_done("restored", code)));
     auto restored = restore_held(work);
-    parts.sessions->release(work.tenant);
+    work.parts.sessions->release(work.tenant);
     return restored;
 }
 

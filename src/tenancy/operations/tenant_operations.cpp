@@ -122,25 +122,32 @@ bool TenantOperations::is_busy(const std::string& code) const {
     return busy_.contains(code);
 }
 
-Result<std::optional<TenantWork>> TenantOperations::own_work(const Tenants::Parts& parts,
-                                                             const std::string& code) const {
-    ZONA_TRY(auto work, works_of(parts).under_way(code));
-    if (work && work->instance != parts.instance) return being_done_by(work->instance, code);
-    return work;
+Result<void> TenantOperations::check_left_to_us(const Tenants::Parts& parts,
+                                                const Tenant& tenant) const {
+    if (parts.instance.empty()) return {};
+    if (tenant.status == TenantStatus::kActive) {
+        return Error(Code::kConflict,
+                     fmt::format("the tenant {} is served, by other hosts too", tenant.code))
+            .detail({"tenant", "", "suspend it first: zona tenant suspend " + tenant.code});
+    }
+    ZONA_TRY_VOID(works_of(parts).own(tenant.code, parts.instance));
+    return {};
 }
 
-Result<void> TenantOperations::leave_to_us(const Tenants::Parts& parts, const Tenant& tenant) {
+Result<void> TenantOperations::wait_for_others(const Tenants::Parts& parts, const Tenant& tenant,
+                                               Steps& steps) {
     if (parts.instance.empty()) return {};
-    if (tenant.status == TenantStatus::kActive) return served_by_others(tenant.code);
-    ZONA_TRY_VOID(own_work(parts, tenant.code));
+    steps.begin("wait for the other hosts",
+                static_cast<std::uint64_t>(parts.others_time / std::chrono::seconds(1)), "seconds");
     {
-        // They see the change, or serve nobody any more, and what they had begun is over.
+        // They see the change, or serve nobody any more, and what they had begun is over, making it
+        // active included.
         std::unique_lock lock(mutex_);
         const auto until = std::chrono::steady_clock::now() + parts.others_time;
         stopped_.wait_until(lock, until, [this] { return stopping_.load(); });
         if (stopping_) return Error(Code::kCancelled, "zona is stopping");
     }
-    ZONA_TRY_VOID(own_work(parts, tenant.code));
+    ZONA_TRY_VOID(works_of(parts).own(tenant.code, parts.instance));
     ZONA_TRY(const Tenant after, tenant_of(parts, tenant.code));
     const bool is_same = after.status == tenant.status &&
                          after.database.host == tenant.database.host &&

@@ -187,11 +187,14 @@ class TenantOperations {
     };
     core::Result<Tenant> tenant_of(const Tenants::Parts& parts, const std::string& code) const;
     core::Result<Busy> occupy(const std::string& code);
-    /// What this host has under way with a tenant. Errors: kConflict: another host is at it.
-    core::Result<std::optional<TenantWork>> own_work(const Tenants::Parts& parts,
-                                                     const std::string& code) const;
-    /// Where other hosts have the same core database: returns when none of them serves the tenant.
-    core::Result<void> leave_to_us(const Tenants::Parts& parts, const Tenant& tenant);
+    /// @{
+    /// Where other hosts have the same core database, in this order: whether the tenant is left to
+    /// this one; what is under way is recorded then, after which none makes it active; and when the
+    /// second returns none of them serves it.
+    core::Result<void> check_left_to_us(const Tenants::Parts& parts, const Tenant& tenant) const;
+    core::Result<void> wait_for_others(const Tenants::Parts& parts, const Tenant& tenant,
+                                       Steps& steps);
+    /// @}
     core::Result<BackupSummary> write_backup(const Tenants::Parts& parts, const Tenant& tenant,
                                              const std::string& path, const core::Uuid& id,
                                              Steps& steps, Logged* logged = nullptr);
@@ -233,6 +236,7 @@ class TenantOperations {
                                      const std::string& backup);
     static core::Result<void> read_again(Opened& opened);
     static core::Result<BackupContent> content_of(Opened& opened);
+    core::Result<BackupSummary> restore_alone(Restoring& work);
     core::Result<BackupSummary> restore_held(Restoring& work);
     core::Result<BackupSummary> fill_new(Restoring& work, const std::string& name);
     core::Result<BackupSummary> fill_shared(Restoring& work);
