@@ -185,8 +185,11 @@ TEST_F(SeveralHosts, RotationsOfTwoAtOnceLoseNoKey) {
     std::vector<std::jthread> hosts;
     for (Host* host : {&a_, &b_}) {
         hosts.emplace_back([host, &mine = made[hosts.size()]] {
-            for (int i = 0; i < kEach; ++i)
-                mine.push_back(host->ring().rotate(kCoreOwner).value());
+            for (int i = 0; i < kEach; ++i) {
+                const auto rotated = host->ring().rotate(kCoreOwner);
+                ASSERT_TRUE(rotated.has_value()) << rotated.error().message();
+                mine.push_back(*rotated);
+            }
         });
     }
     hosts.clear();

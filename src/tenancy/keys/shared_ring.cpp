@@ -72,9 +72,11 @@ class RingDocuments final : public vault::RingStorage {
   private:
     /// The text of the one before, and those that changes which were interrupted have left.
     Result<void> forget(std::int64_t before) const {
+        // Those that have none are left alone, for other hosts change them at the same moment.
         const store::Query old{
             .filter = store::Filter::all({store::Filter::lte(kGeneration, before),
-                                          store::Filter::gt(kGeneration, before - kMostLeft)})};
+                                          store::Filter::gt(kGeneration, before - kMostLeft),
+                                          store::Filter::exists(kText, store::Exists::kYes)})};
         auto forgotten = store::write_and_wait(*core_, [&](store::Writer& writer) {
             return writer.update_many(rings_, old, store::Update().unset(kText));
         });
