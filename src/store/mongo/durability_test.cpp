@@ -111,9 +111,8 @@ class MongoKill : public MongoTest {
     const Collection tasks_{tasks_spec(), Scope::tenant("acme").value()};
 };
 
-TEST_F(MongoKill, ChildWritesUntilItIsKilled) {
-    const char* database_name = std::getenv(kDatabase);
-    if (database_name == nullptr) return;
+ZONA_CHILD_TEST(MongoKill, ChildWritesUntilItIsKilled) {
+    const char* const database_name = std::getenv(kDatabase);
     core::RealClock clock;
     core::MemoryLog log;
     const auto database =

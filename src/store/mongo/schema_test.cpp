@@ -126,11 +126,9 @@ TEST_F(MongoSchema, RefusesAUniqueIndexThatDocumentsBreakAndChangesIndexes) {
 
 #ifdef ZONA_FAULTS
 
-TEST_F(MongoSchema, ChildMigratesUntilItIsKilled) {
-    const char* name = std::getenv(kDatabase);
-    if (name == nullptr) return;
+ZONA_CHILD_TEST(MongoSchema, ChildMigratesUntilItIsKilled) {
     const CollectionSpec spec = second_spec();
-    MongoOptions options = MongoServer::shared().options(name);
+    MongoOptions options = MongoServer::shared().options(std::getenv(kDatabase));
     options.collections = {&spec};
     EXPECT_TRUE(mongo::open_here(options, home_.clock, home_.log.logger()).has_value());
 }

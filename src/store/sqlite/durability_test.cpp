@@ -93,8 +93,7 @@ class Writers {
     std::int64_t next_;  // of the database's thread alone
 };
 
-TEST_F(Durability, ChildWritesUntilItIsKilled) {
-    if (std::getenv(kHome) == nullptr) return;
+ZONA_CHILD_TEST(Durability, ChildWritesUntilItIsKilled) {
     SqliteFile file(std::getenv(kHome));
     file.clock.set_system(core::RealClock().system());
     const auto database = file.open(small_log(file)).value();

@@ -72,8 +72,7 @@ class ManyFiles : public testing::Test {
     const Collection tasks_{tasks_spec(), Scope::tenant("acme").value()};
 };
 
-TEST_F(ManyFiles, ChildWritesUntilItIsKilled) {
-    if (std::getenv(kHome) == nullptr) return;
+ZONA_CHILD_TEST(ManyFiles, ChildWritesUntilItIsKilled) {
     SqliteFiles files(std::getenv(kHome));
     files.clock.set_system(core::RealClock().system());
     files.begin(kFew);

@@ -207,10 +207,8 @@ TEST_F(Search, WhatTheIndexSaysTooMuchIsNotShown) {
 
 #ifdef ZONA_FAULTS
 
-TEST_F(Search, ChildFillsUntilItIsKilled) {
-    const char* directory = std::getenv("ZONA_TEST_STORE");
-    if (directory == nullptr) return;
-    SqliteFile file(directory);
+ZONA_CHILD_TEST(Search, ChildFillsUntilItIsKilled) {
+    SqliteFile file(std::getenv("ZONA_TEST_STORE"));
     const auto database = file.open(file.options({&searched_spec()})).value();
     for (int turns = 0; turns < kDocuments; ++turns)
         write_and_wait(*database, [](Writer&) -> Result<int> { return 0; }).value();

@@ -1,9 +1,10 @@
 /// @file
-/// This test program once more, as a process of its own that may be killed.
+/// This test program once more, as a process of its own that may be killed, and what it does there.
 #pragma once
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -18,9 +19,29 @@
 
 namespace zona::store {
 
+inline constexpr const char* kChildVariable = "ZONA_TEST_CHILD";
+
+/// What ZONA_CHILD_TEST is made of; whether this is a child.
+template <class Make>
+bool register_in_child(const char* suite, const char* name, const char* file, int line, Make make) {
+    if (std::getenv(kChildVariable) == nullptr) return false;
+    testing::RegisterTest(suite, name, nullptr, nullptr, file, line, make);
+    return true;
+}
+
+/// A test that is there in a ChildProcess alone: elsewhere it would pass without doing anything. In
+/// place of TEST_F.
+#define ZONA_CHILD_TEST(Fixture, name)                                                           \
+    class Fixture##_##name : public Fixture {                                                    \
+        void TestBody() override;                                                                \
+    };                                                                                           \
+    [[maybe_unused]] const bool kIs##Fixture##name = ::zona::store::register_in_child(           \
+        #Fixture, #name, __FILE__, __LINE__, []() -> Fixture* { return new Fixture##_##name; }); \
+    void Fixture##_##name::TestBody()
+
 class ChildProcess {
   public:
-    /// Runs one test with more environment. `output` becomes its descriptor 3; -1: none.
+    /// Runs one ZONA_CHILD_TEST with more environment. `output` becomes its descriptor 3; -1: none.
     ChildProcess(const std::string& test, const std::vector<std::string>& environment,
                  int output = -1) {
         std::string filter = "--gtest_filter=" + test;
@@ -32,6 +53,8 @@ class ChildProcess {
         }
         for (const std::string& variable : environment)
             variables.push_back(const_cast<char*>(variable.c_str()));
+        std::string is_child = std::string(kChildVariable) + "=1";
+        variables.push_back(is_child.data());
         variables.push_back(nullptr);
         posix_spawn_file_actions_t actions;
         ::posix_spawn_file_actions_init(&actions);

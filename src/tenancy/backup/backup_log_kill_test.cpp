@@ -50,8 +50,9 @@ class LogKill : public OperationsTest {
     }
 };
 
-TEST(LogKilled, ChildWritesAndLogs) {
-    if (std::getenv(kHome) == nullptr) return;
+class LogKilled : public testing::Test {};
+
+ZONA_CHILD_TEST(LogKilled, ChildWritesAndLogs) {
     Platform platform(std::getenv(kHome), parse_build_type(std::getenv(kMode)).value());
     // Time goes on where the one before has died.
     const std::chrono::nanoseconds start(std::stoll(std::getenv(kStart)));

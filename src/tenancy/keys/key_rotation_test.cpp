@@ -118,9 +118,10 @@ TEST_P(KeyRotationTest, WhatFailsForOneDoesNotStopTheOthers) {
     EXPECT_NE(keys(platform_, "acme").front().id, before);
 }
 
+class KeyRotationKilled : public testing::Test {};
+
 /// Writes and rotates until it is killed; each acknowledged id goes to descriptor 3.
-TEST(KeyRotationKilled, ChildWritesAndRotates) {
-    if (std::getenv(kHome) == nullptr) return;
+ZONA_CHILD_TEST(KeyRotationKilled, ChildWritesAndRotates) {
     Platform platform(std::getenv(kHome), parse_build_type(std::getenv(kMode)).value());
     ASSERT_TRUE(platform.open().has_value());
     const TenantData data = platform.data_of("acme").value();

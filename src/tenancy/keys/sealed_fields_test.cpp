@@ -466,9 +466,12 @@ TEST_P(SealedFieldsTest, ValueThatIsUntouchedKeepsItsCipherText) {
     EXPECT_EQ(stored("acme", 1).at("password"), before);
 }
 
+/// With a database that has files.
+class SealedFilesTest : public SealedFieldsTest {};
+INSTANTIATE_TEST_SUITE_P(Files, SealedFilesTest, testing::Values(Backend::kSqlite));
+
 // SEC-03, SEC-04
-TEST_P(SealedFieldsTest, NothingSecretLiesInTheFiles) {
-    if (GetParam() != Backend::kSqlite) return;
+TEST_P(SealedFilesTest, NothingSecretLiesInThem) {
     const TenantData acme = tenant("acme");
     ASSERT_TRUE(insert(acme, 1, account()));
     ASSERT_TRUE(write(acme, [&](Writer& w) {

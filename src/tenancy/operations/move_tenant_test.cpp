@@ -300,15 +300,17 @@ TEST(TenantDatabases, CopiesReadFromThePrimaryWhoeverAnswersOtherReads) {
     EXPECT_EQ(opened, (std::vector<store::ReadPreference>{kSecondary, kPrimary}));
 }
 
-TEST(MoveKilled, ChildMovesATenant) {
-    if (std::getenv(kHome) == nullptr) return;
+class MoveKilled : public testing::Test {};
+
+ZONA_CHILD_TEST(MoveKilled, ChildMovesATenant) {
     const std::string target = std::getenv(kTarget);
     const auto blank = target.find(' ');
     Platform platform(std::getenv(kHome), BuildType::kMssp);
     ASSERT_TRUE(platform.open().has_value());
-    (void)platform.operations().move(
+    const auto moved = platform.operations().move(
         {.tenant = "acme",
          .to = {.host = target.substr(0, blank), .name = target.substr(blank + 1)}});
+    ASSERT_TRUE(moved.has_value()) << moved.error().message();
 }
 
 // TEN-12
@@ -330,7 +332,7 @@ TEST_P(MoveTest, KilledLeavesTheOldOrTheNewAndTheSameMoveGoesOn) {
             {std::string(kHome) + "=" + copied,
              std::string(kTarget) + "=" + server_.uri() + " " + name_, "ZONA_FAULT=" + fault});
         const int status = child.wait();
-        ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << fault;
+        ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << fault << " " << status;
 
         Platform after(copied, GetParam());
         const auto opened = after.open();

@@ -150,8 +150,7 @@ TEST_F(Schema, RefusesAUniqueIndexThatDocumentsBreak) {
 
 #ifdef ZONA_FAULTS
 
-TEST_F(Schema, ChildMigratesUntilItIsKilled) {
-    if (std::getenv("ZONA_TEST_STORE") == nullptr) return;
+ZONA_CHILD_TEST(Schema, ChildMigratesUntilItIsKilled) {
     const CollectionSpec spec = second_spec();
     EXPECT_TRUE(file_.open(file_.options({&spec})).has_value());
 }
