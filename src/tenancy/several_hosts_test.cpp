@@ -304,6 +304,8 @@ TEST_F(SeveralHosts, WhatOneIsInTheMiddleOfIsLeftAloneByTheOthers) {
     const auto restored =
         a_.operations().restore({.tenant = "acme", .backup = backup.uuid.to_string()});
 
+    ASSERT_FALSE(moved.has_value());
+    ASSERT_FALSE(restored.has_value());
     EXPECT_THAT(moved.error().message(), HasSubstr("the host b"));
     EXPECT_THAT(restored.error().message(), HasSubstr("the host b"));
     EXPECT_EQ(records(a_).begin_anew(move_of(a_)).error().code(), Code::kConflict);
