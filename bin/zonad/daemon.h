@@ -86,7 +86,7 @@ class Daemon {
     core::Result<bool> has_backups(const std::string& owner);
     core::Result<void> build_tenants();
     core::Result<void> build_operations();
-    core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files();
+    core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files(tenancy::RingPlace ring);
     void open_tenants();
     void open_tenants_later();
     core::Result<void> build_jobs();

@@ -47,7 +47,7 @@ core::Result<void> Daemon::build_tenants() {
             .clock = clock_,
             .random = random_,
             .log = logging_.logger("tenancy"),
-            .open_files = [this] { return open_files(); },
+            .open_files = [this](tenancy::RingPlace ring) { return open_files(ring); },
             .run_blocking =
                 [this](std::move_only_function<void()> work) {
                     asio::post(*blocking_, std::move(work));
@@ -95,9 +95,9 @@ core::Result<void> Daemon::build_operations() {
     return {};
 }
 
-core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files() {
+core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files(tenancy::RingPlace ring) {
     std::unique_ptr<vault::RingStorage> shared_ring;
-    if (!core_.uri.empty()) {
+    if (ring == tenancy::RingPlace::kCoreDatabase) {
         ZONA_TRY(shared_ring, tenancy::open_shared_ring(core_, clock_, logging_.logger("vault")));
     }
     return tenancy::EncryptedFiles::open({.ring = home_ + "/state/keys.json",

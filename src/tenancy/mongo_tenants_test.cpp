@@ -62,7 +62,7 @@ class MongoTenants : public testing::Test {
                 .random = random_,
                 .log = log_.logger("tenancy"),
                 .open_files =
-                    [this] {
+                    [this](RingPlace) {
                         return EncryptedFiles::open(
                             {.ring = directory_.path() + "/keys.json",
                              .root_keys = *root_keys_,

@@ -54,7 +54,7 @@ class TenantJobsTest : public testing::TestWithParam<BuildType> {
                 .random = random_,
                 .log = {},
                 .open_files =
-                    [this] {
+                    [this](RingPlace) {
                         return EncryptedFiles::open(
                             {.ring = folder_.path() + "/keys.json",
                              .root_keys = *root_keys_,

@@ -18,6 +18,7 @@
 #include "tenancy/core_collections.h"
 #include "tenancy/detail/wait.h"
 #include "tenancy/detail/watched_databases.h"
+#include "tenancy/operations/share_core.h"
 #include "vault/data_keys.h"
 #include "vault/key_ring.h"
 
@@ -61,8 +62,8 @@ class Tenants::Files : public std::enable_shared_from_this<Files> {
     explicit Files(const TenantsDeps& deps) : deps_(deps) {}
 
     /// Before the first open(). Errors: those of EncryptedFiles.
-    Result<const vault::FieldSealer*> begin() {
-        ZONA_TRY(std::shared_ptr<EncryptedFiles> files, deps_.open_files());
+    Result<const vault::FieldSealer*> begin(RingPlace ring) {
+        ZONA_TRY(std::shared_ptr<EncryptedFiles> files, deps_.open_files(ring));
         const std::lock_guard lock(mutex_);
         files_ = std::move(files);
         return &files_->core_fields();
@@ -250,7 +251,9 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     auto made = std::make_shared<Open>();
     ZONA_TRY_VOID(os::make_directories(options_.directory, 0700));
     ZONA_TRY_VOID(check_place());
-    ZONA_TRY(const vault::FieldSealer* const sealer, files_->begin());
+    if (is_shared()) ZONA_TRY_VOID(take_file_along());
+    const RingPlace ring = is_shared() ? RingPlace::kCoreDatabase : RingPlace::kFile;
+    ZONA_TRY(const vault::FieldSealer* const sealer, files_->begin(ring));
     ZONA_TRY(made->core, open_core(*made));
     if (pools_) made->core = pools_->watch("core", std::move(made->core));
     made->measured_core = core_queries_ ? core_queries_->measure(made->core) : made->core;
@@ -291,17 +294,7 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
 
 /// A setting that says another place than where the core database is leaves it alone.
 Result<void> Tenants::check_place() const {
-    const std::string file = options_.directory + "/core.db";
-    ZONA_TRY(const auto there, os::stat_path(file));
-    if (is_shared() && there) {
-        return Error(Code::kConflict,
-                     fmt::format("the core database of this home is the file {}, and "
-                                 "tenancy.core_host names another place",
-                                 file))
-            .detail({"tenancy.core_host", "",
-                     "leave the setting out; a new installation in MongoDB begins with a home of "
-                     "its own (docs/guides/several-hosts.md)"});
-    }
+    ZONA_TRY(const auto there, os::stat_path(options_.directory + "/core.db"));
     if (is_shared() && options_.build_type == BuildType::kSingleTenant &&
         options_.mongo.uri.empty()) {
         return Error(Code::kInvalidArgument,
@@ -320,6 +313,26 @@ Result<void> Tenants::check_place() const {
         .detail({"tenancy.core_host", "", "set it, or take another home"});
 }
 
+/// A core database that was a file until now goes to the place that the setting names.
+Result<void> Tenants::take_file_along() const {
+    ZONA_TRY(const auto there, os::stat_path(options_.directory + "/core.db"));
+    if (!there) return put_core_aside(options_.directory);
+    ZONA_TRY_VOID(note_place());
+    ZONA_TRY(const auto files, deps_.open_files(RingPlace::kFile));
+    return share_core(*files, {.directory = options_.directory,
+                               .core = options_.core,
+                               .instance = options_.instance,
+                               .build_type = options_.build_type,
+                               .clock = deps_.clock,
+                               .log = deps_.log});
+}
+
+/// What it says counts once there is no file any more.
+Result<void> Tenants::note_place() const {
+    return os::replace_file(core_host_file(options_.directory),
+                            fmt::format("{} {}", options_.core.uri, options_.core.database), 0600);
+}
+
 Result<std::shared_ptr<store::Database>> Tenants::open_core(Open& made) {
     if (!is_shared())
         return files_->open(options_.directory + "/core.db", kCoreOwner, core_collections());
@@ -333,9 +346,7 @@ Result<std::shared_ptr<store::Database>> Tenants::open_core(Open& made) {
     options.page_token_key = made.page_token_key;
     options.read_preference = store::ReadPreference::kPrimary;
     ZONA_TRY(auto core, files_->open(options, core_collections()));
-    ZONA_TRY_VOID(os::replace_file(core_host_file(options_.directory),
-                                   fmt::format("{} {}", options_.core.uri, options_.core.database),
-                                   0600));
+    ZONA_TRY_VOID(note_place());
     return core;
 }
 

@@ -71,8 +71,9 @@ struct TenantsDeps {
     const core::Clock& clock;
     core::Random& random;  ///< any thread
     core::Logger log;
-    /// Where the databases' files come from; called by open(). Blocks.
-    std::function<core::Result<std::unique_ptr<EncryptedFiles>>()> open_files;
+    /// Where the databases' files come from; called by open(), once for each place of the ring at
+    /// most. Blocks.
+    std::function<core::Result<std::unique_ptr<EncryptedFiles>>(RingPlace)> open_files;
     /// Runs what waits for a disk or a network on a thread for that.
     std::function<void(std::move_only_function<void()>)> run_blocking;
     PermissionHook hook;  ///< of every TenantData; may be empty
@@ -217,6 +218,8 @@ class Tenants {
     void serve(const std::shared_ptr<Open>& open, Tenant tenant, store::Callback<Tenant> done);
     core::Result<std::shared_ptr<Open>> try_to_open();
     core::Result<void> check_place() const;
+    core::Result<void> take_file_along() const;
+    core::Result<void> note_place() const;
     core::Result<std::shared_ptr<store::Database>> open_core(Open& made);
     core::Result<void> make_default(Open& open);
     DatabaseAddress place_of(const std::string& code) const;

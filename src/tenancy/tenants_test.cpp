@@ -56,7 +56,7 @@ class TenantsTest : public testing::TestWithParam<BuildType> {
                 .clock = clock_,
                 .random = random_,
                 .log = log_.logger(),
-                .open_files = [this] { return open_files(); },
+                .open_files = [this](RingPlace) { return open_files(); },
                 .run_blocking = [this](auto work) { asio::post(blocking_, std::move(work)); },
                 .hook = {},
                 .watch =

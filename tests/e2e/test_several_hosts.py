@@ -158,6 +158,44 @@ def test_without_the_core_database_supervision_goes_on_and_it_is_opened_when_it_
     zona.wait_until(lambda: zona.run('tenant', 'list', check=False).returncode == 0)
 
 
+def listed(zona):
+    return [(t['id'], t['code'], t['db_host'], t['created_at']) for t in zona.run('tenant', 'list', '--json').data]
+
+
+# TEN-36, SEC-07, TEN-41
+@pytest.mark.parametrize('killed_at', ['nowhere', 'claimed', 'copied', 'shared', 'aside'])
+def test_an_installation_of_one_host_becomes_one_of_several(open_zona, hosts, mongo, tmp_path, killed_at):
+    env = {'ZONA_TENANCY_ROOT_KEY_FILE': str(tmp_path / 'root-key'), 'ZONA_MONGO_CONNECT_TIMEOUT': '1s', 'ZONA_MONGO_SELECTION_TIMEOUT': '1s'}
+    one = open_zona(**env)
+    one.keys = {}
+    one.run('tenant', 'create', 'acme', '--name', 'Acme Ltd')
+    key_for(one, 'acme')
+    assert put(one, 'acme', 'theme', 'dark').status_code == 200
+    moved = one.run('store', 'migrate', '--to', mongo.uri, '--json').data
+    assert moved['status'] == 'success', moved
+    before = listed(one)
+
+    one.kill_keeper_and_daemon()
+    one.env['ZONA_TENANCY_CORE_HOST'] = mongo.uri
+    if killed_at != 'nowhere':
+        fault = one.write('fault', f'tenancy.core_{killed_at}:1\n')
+        one.env['ZONA_FAULT_FILE'] = str(fault)
+        one.run('list', check=False)
+        one.wait_until(lambda: os.path.exists(f'{fault}.hits'))
+        fault.write_text('')
+    one.wait_until(lambda: one.run('list', check=False).returncode == 0 and is_ready(one), timeout=60)
+    one.url = f"http://{one.ping()['network']['address']}"
+
+    assert listed(one) == before and one.process('nap')['status'] == 'online'
+    assert value(one, 'acme', 'theme') == 'dark'
+    assert {path.name for path in (one.home / 'state').iterdir() if path.name.startswith(('core.db', 'keys.json'))} >= {'core.db.shared', 'keys.json.shared'}
+    assert not (one.home / 'state/core.db').exists() and not (one.home / 'state/keys.json').exists()
+    other = hosts()
+    key_for(other, 'acme')
+    assert listed(other) == before
+    assert put(other, 'acme', 'theme', 'light').status_code == 200 and value(one, 'acme', 'theme') == 'light'
+
+
 # TEN-21
 def test_a_setting_that_does_not_fit_the_home_or_the_others_is_refused(new_zona, mongo):
     zona = new_zona()
@@ -165,7 +203,7 @@ def test_a_setting_that_does_not_fit_the_home_or_the_others_is_refused(new_zona,
     zona.run('kill')
     zona.env['ZONA_TENANCY_CORE_HOST'] = mongo.uri
     refused = zona.run('tenant', 'list', check=False)
-    assert refused.returncode != 0 and 'core.db' in refused.stderr and os.path.exists(zona.home / 'state/core.db'), refused
+    assert refused.returncode != 0 and 'default, acme' in refused.stderr and 'zona store migrate' in refused.stderr and os.path.exists(zona.home / 'state/core.db'), refused
     zona.run('kill')
     del zona.env['ZONA_TENANCY_CORE_HOST']
     assert {t['code'] for t in zona.run('tenant', 'list', '--json').data} == {'default', 'acme'}

@@ -125,7 +125,7 @@ class Platform {
                      {.clock = clock_,
                       .random = random_,
                       .log = {},
-                      .open_files = [this] { return open_files(); },
+                      .open_files = [this](RingPlace) { return open_files(); },
                       .run_blocking = [this](auto work) { asio::post(blocking_, std::move(work)); },
                       .hook = {}}};
     TenantOperations operations_{

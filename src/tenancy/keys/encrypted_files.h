@@ -8,6 +8,7 @@
 /// decision 6.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,6 +35,12 @@ class RootKeyProvider;
 }  // namespace zona::vault
 
 namespace zona::tenancy {
+
+/// Where a ring is.
+enum class RingPlace : std::uint8_t {
+    kFile,
+    kCoreDatabase,  ///< where several hosts have it in common (shared_ring.h)
+};
 
 /// Where the ring is, and what it works with; all outlive it and its databases.
 struct EncryptedFilesOptions {

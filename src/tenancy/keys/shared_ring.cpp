@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include "store/blocking.h"
 #include "tenancy/core_collections.h"
@@ -18,11 +19,14 @@ namespace {
 
 constexpr const char* kGeneration = "generation";
 constexpr const char* kText = "text";
+constexpr const char* kBegunBy = "begun_by";
 constexpr std::int64_t kMostLeft = 16;
+/// The generation before all others, which has no ring.
+constexpr std::int64_t kClaim = 0;
 
 /// Each generation is a document of its own that is inserted, once: that is atomic on every server
 /// that speaks the protocol. Of those before the newest only the number stays, so that it is never
-/// given again.
+/// given again. Before the first one stands who brings a core database along (claim_ring()).
 class RingDocuments final : public vault::RingStorage {
   public:
     explicit RingDocuments(std::shared_ptr<store::Database> core) : core_(std::move(core)) {}
@@ -39,6 +43,12 @@ class RingDocuments final : public vault::RingStorage {
         if (!page) return page.take_error();
         if (page->records.empty()) return std::optional<Stored>();
         const store::Document& document = *page->records.front().document;
+        if (const auto* const by = document.if_contains(kBegunBy)) {
+            return Error(Code::kUnavailable,
+                         fmt::format("the core database of the host {} is being put there, which "
+                                     "is not done",
+                                     boost::json::serialize(*by)));
+        }
         const boost::json::value* const text = document.if_contains(kText);
         if (text == nullptr || !text->is_string())
             return Error(Code::kConflict, "the newest key ring in the core database is none");
@@ -104,6 +114,29 @@ const store::CollectionSpec& key_ring_spec() {
         // Some 200 bytes for each key; MongoDB takes 16 MB.
         .limits = {.max_bytes = core::ByteCount::mib(12)}};
     return kSpec;
+}
+
+Result<RingClaim> look_for_claim(store::Database& core) {
+    const store::Collection rings(key_ring_spec(), store::Scope::core());
+    return store::read_and_wait(core, [&](store::Reader& reader) -> Result<RingClaim> {
+        ZONA_TRY(const auto first, reader.find(rings, kClaim));
+        ZONA_TRY(const auto newest,
+                 reader.find_one(
+                     rings, {.sort = {kGeneration}, .direction = store::Direction::kDescending}));
+        RingClaim out{.begun_by = {}, .has_ring = newest && newest->id != store::Id(kClaim)};
+        const auto* const by = first ? first->document->if_contains(kBegunBy) : nullptr;
+        if (by != nullptr && by->is_string()) out.begun_by = by->get_string();
+        return out;
+    });
+}
+
+Result<void> claim_ring(store::Database& core, std::string_view instance) {
+    const store::Collection rings(key_ring_spec(), store::Scope::core());
+    const boost::json::object document = {{kGeneration, kClaim}, {kBegunBy, instance}};
+    auto claimed = store::write_and_wait(
+        core, [&](store::Writer& writer) { return writer.insert(rings, kClaim, document); });
+    if (!claimed) return claimed.take_error();
+    return {};
 }
 
 std::unique_ptr<vault::RingStorage> ring_in(std::shared_ptr<store::Database> core) {

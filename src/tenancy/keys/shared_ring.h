@@ -7,6 +7,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -19,6 +21,17 @@ namespace zona::tenancy {
 
 /// `key_ring`: by generation.
 const store::CollectionSpec& key_ring_spec();
+
+/// Who brings a core database along, whose ring comes last (operations/share_core.h).
+struct RingClaim {
+    std::string begun_by;   ///< the host's name; empty: nobody
+    bool has_ring = false;  ///< there is one
+};
+/// What stands in a database that was opened with core_collections(). Errors: those of reading.
+core::Result<RingClaim> look_for_claim(store::Database& core);
+/// Until the ring is there other hosts are told kUnavailable. Errors: kConflict: somebody has
+/// claimed it; those of writing.
+core::Result<void> claim_ring(store::Database& core, std::string_view instance);
 
 /// The ring in a database that was opened with core_collections(). Its calls wait for that
 /// database's threads: not to be called there.

@@ -72,7 +72,7 @@ class Platform {
                 .random = random,
                 .log = {},
                 .open_files =
-                    [this] {
+                    [this](RingPlace) {
                         return EncryptedFiles::open(
                             {.ring = state() + "/keys.json",
                              .root_keys = *root_keys,

@@ -80,7 +80,7 @@ class Host {
                 .clock = common_.clock,
                 .random = common_.random,
                 .log = log_.logger("tenancy"),
-                .open_files = [this] { return open_files(); },
+                .open_files = [this](RingPlace ring) { return open_files(ring); },
                 .run_blocking = [this](auto work) { asio::post(blocking_, std::move(work)); },
                 .hook = {},
                 .tenant_changed =
@@ -149,9 +149,9 @@ class Host {
     }
 
   private:
-    Result<std::unique_ptr<EncryptedFiles>> open_files() {
+    Result<std::unique_ptr<EncryptedFiles>> open_files(RingPlace place) {
         std::unique_ptr<vault::RingStorage> ring;
-        if (!common_.core.uri.empty()) {
+        if (place == RingPlace::kCoreDatabase) {
             ZONA_TRY(ring, open_shared_ring(common_.core, common_.clock, {}));
         }
         return EncryptedFiles::open({.ring = state() + "/keys.json",
