@@ -176,17 +176,19 @@ bool Workers::rest(std::unique_ptr<Client>& client, std::unique_lock<std::mutex>
                    Time idle_since) {
     const Time begun = std::chrono::steady_clock::now();
     const Time end = idle_since + options_.idle_timeout;
-    const bool stays = alive_ <= options_.min_connections;
+    // Not the last one while there is something that is done now and then.
+    const auto stays = [this] {
+        return alive_ <= options_.min_connections || (alive_ == 1 && task_);
+    };
     const Time check = begun + options_.health_interval;
-    Time until = std::min(check, task_due_);
-    if (!stays) until = std::min(until, end);
+    Time until = client == nullptr ? check : std::min(check, task_due_);
+    if (!stays()) until = std::min(until, end);
     const auto wanted = [this] {
         return !reads_.empty() || may_take_write() || (stop_ && writes_.empty());
     };
     if (wake_.wait_until(lock, until, wanted)) return true;
     const Time now = std::chrono::steady_clock::now();
-    // Not the last one while there is something that is done now and then.
-    if (now >= end && alive_ > options_.min_connections && (alive_ > 1 || !task_)) {
+    if (now >= end && !stays()) {
         ++stats_.closed_idle;
         return false;
     }
