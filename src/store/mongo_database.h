@@ -92,6 +92,10 @@ class MongoDatabase : public Database {
   public:
     /// The counters now; they are not of one moment.
     virtual MongoStats stats() const = 0;
+    /// Connects as this user from now on; as none if `username` is empty. A connection at work does
+    /// what it does to its end, and is replaced then; an idle one before it is used, or by the next
+    /// health check. Nothing is tried: probe_mongo() does that. Any thread. Source: TEN-17.
+    virtual void set_login(const std::string& username, const core::Secret& password) = 0;
 };
 
 /// Connects, brings the database to the declared collections, finishes what was interrupted, and

@@ -85,8 +85,7 @@ T must(core::Result<T> result) {
 /// The same documents as a program would keep them that knows only libmongoc.
 class Alone {
   public:
-    explicit Alone(const MongoOptions& options)
-        : client_(must(ClientFactory::make(options))->make_client()) {
+    explicit Alone(const MongoOptions& options) : client_(connected(options)) {
         const Bson concern = Bson().put("w", "majority").put("j", true);
         durable_.put("writeConcern", concern);
         inserted_ =
@@ -120,6 +119,10 @@ class Alone {
     }
 
   private:
+    static mongoc_client_t* connected(const MongoOptions& options) {
+        const auto factory = must(ClientFactory::make(options));
+        return factory->make_client(factory->login());
+    }
     static void check(bool done, const bson_error_t& error) {
         if (!done) give_up(error.message);
     }

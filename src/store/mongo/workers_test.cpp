@@ -1,4 +1,5 @@
 // Connections: how many, for how long, and what becomes of those who wait for one.
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -10,6 +11,7 @@
 
 #include "core/testing/temporary_directory.h"
 #include "os/fd.h"
+#include "store/blocking.h"
 #include "store/mongo/testing/mongo_fixture.h"
 
 namespace zona::store {
@@ -156,6 +158,44 @@ TEST_F(MongoWorkers, RefusesOptionsThatMakeNoSense) {
     EXPECT_TRUE(refused([](MongoOptions& o) { o.min_connections = 9; }));
     EXPECT_TRUE(refused([](MongoOptions& o) { o.idle_timeout = milliseconds(0); }));
     EXPECT_TRUE(refused([](MongoOptions& o) { o.uri = "http://localhost"; }));
+}
+
+// TEN-17, TEN-24
+TEST_F(MongoWorkers, ConnectionsAreReplacedForAnotherUserAndKeptForTheSame) {
+    const auto server = MongoServer::ferretdb_with_users();
+    if (server->uri().empty()) GTEST_SKIP() << server->why_not();
+    server->set_user("first", "one");
+    server->set_user("second", "two");
+    MongoOptions options = MongoHome(*server).options();
+    options.username = "first";
+    options.password = core::Secret("one");
+    options.health_interval = milliseconds(5);
+    std::atomic<int> made = 0;
+    const auto database =
+        mongo::open_here(options, home_.clock, {}, [&](auto*) { ++made; }).value();
+    const auto ping_again = [&] {
+        const std::uint64_t before = database->stats().pings;
+        wait_until([&] { return database->stats().pings >= before + 2; });
+    };
+    const auto write_one = [&](const char* id) -> std::string {
+        const auto written = write_and_wait(
+            *database, [&](Writer& w) { return w.insert(tasks_, id, task("open")); });
+        return written ? "written" : written.error().message();
+    };
+    ASSERT_EQ(write_one("a"), "written");
+    ping_again();
+    const int before = made;
+
+    database->set_login("first", core::Secret("one"));
+    ping_again();
+    EXPECT_EQ(made, before);
+    database->set_login("second", core::Secret("two"));
+    wait_until([&] { return made > before; });
+    server->drop_user("first");
+    server->kill();
+    server->start_again();
+
+    EXPECT_EQ(write_one("b"), "written");
 }
 
 }  // namespace

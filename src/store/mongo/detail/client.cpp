@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <mutex>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -93,11 +93,6 @@ void set_options(mongoc_uri_t* uri, const MongoOptions& options) {
     mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, true);
     mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, true);
     if (options.tls == Tls::kOn) mongoc_uri_set_option_as_bool(uri, MONGOC_URI_TLS, true);
-    if (options.username.empty()) return;
-    mongoc_uri_set_username(uri, options.username.c_str());
-    mongoc_uri_set_password(uri, std::string(options.password.reveal()).c_str());
-    const std::string& source = options.auth_source;
-    mongoc_uri_set_auth_source(uri, source.empty() ? "admin" : source.c_str());
 }
 
 }  // namespace
@@ -117,7 +112,8 @@ Result<std::unique_ptr<ClientFactory>> ClientFactory::make(const MongoOptions& o
     set_options(made->uri_.get(), options);
     made->preference_.reset(mongoc_read_prefs_new(mode_of(options.read_preference)));
     made->database_ = options.database;
-    made->password_ = options.password;
+    made->auth_source_ = options.auth_source.empty() ? "admin" : options.auth_source;
+    made->set_login(options.username, options.password);
     made->tls_ = mongoc_uri_get_tls(made->uri_.get());
     made->ca_file_ = options.tls_ca_file;
     made->client_file_ = options.tls_client_file;
@@ -126,8 +122,26 @@ Result<std::unique_ptr<ClientFactory>> ClientFactory::make(const MongoOptions& o
 
 ClientFactory::~ClientFactory() = default;
 
-mongoc_client_t* ClientFactory::make_client() const {
-    mongoc_client_t* client = mongoc_client_new_from_uri(uri_.get());
+void ClientFactory::set_login(const std::string& username, const core::Secret& password) {
+    const std::lock_guard lock(mutex_);
+    if (login_.username == username && login_.password.same_as(password)) return;
+    login_ = {.username = username, .password = password, .number = login_.number + 1};
+    login_number_ = login_.number;
+}
+
+Login ClientFactory::login() const {
+    const std::lock_guard lock(mutex_);
+    return login_;
+}
+
+mongoc_client_t* ClientFactory::make_client(const Login& login) const {
+    const Uri uri(mongoc_uri_copy(uri_.get()));
+    if (!login.username.empty()) {
+        mongoc_uri_set_username(uri.get(), login.username.c_str());
+        mongoc_uri_set_password(uri.get(), std::string(login.password.reveal()).c_str());
+        mongoc_uri_set_auth_source(uri.get(), auth_source_.c_str());
+    }
+    mongoc_client_t* client = mongoc_client_new_from_uri(uri.get());
     if (client == nullptr) return nullptr;
     mongoc_client_set_error_api(client, MONGOC_ERROR_API_VERSION_2);
     mongoc_client_set_appname(client, "zona");
@@ -141,10 +155,6 @@ mongoc_client_t* ClientFactory::make_client() const {
     return client;
 }
 
-std::string ClientFactory::scrubbed(std::string text) const {
-    return scrub(std::move(text), password_.reveal());
-}
-
 Result<const bson_t*> Cursor::next() {
     const bson_t* document = nullptr;
     if (mongoc_cursor_next(cursor_.get(), &document)) return document;
@@ -155,25 +165,28 @@ Result<const bson_t*> Cursor::next() {
     return nullptr;
 }
 
-Client::Client(const ClientFactory& factory) : factory_(factory), client_(factory.make_client()) {}
+Client::Client(const ClientFactory& factory)
+    : factory_(factory), login_(factory.login()), client_(factory.make_client(login_)) {}
 
 Client::~Client() {
     abort();
     if (client_ != nullptr) mongoc_client_destroy(client_);
 }
 
-void Client::renew_if_broken() {
-    if (failure_.kind != Failure::Kind::kNetwork && failure_.kind != Failure::Kind::kNoServer)
-        return;
+void Client::renew_if_needed() {
+    const bool is_broken =
+        failure_.kind == Failure::Kind::kNetwork || failure_.kind == Failure::Kind::kNoServer;
+    if (!is_broken && !factory_.has_replaced(login_)) return;
     abort();
     if (client_ != nullptr) mongoc_client_destroy(client_);
-    client_ = factory_.make_client();
+    login_ = factory_.login();
+    client_ = factory_.make_client(login_);
     failure_ = {};
 }
 
 Error Client::failed(const bson_error_t& error, const bson_t* reply) {
     failure_ = failure_of(error, reply);
-    return error_of(error, failure_, factory_.scrubbed(error.message));
+    return error_of(error, failure_, scrub(error.message, login_.password.reveal()));
 }
 
 Bson Client::session_options() const {

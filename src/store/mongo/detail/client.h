@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,13 @@ struct ServerKind {
     int wire_version = 0;
 };
 
+/// As whom clients connect.
+struct Login {
+    std::string username;  ///< empty: as nobody
+    core::Secret password;
+    std::uint64_t number = 0;  ///< one more with each that a factory has had
+};
+
 /// How clients are made; made once for a database. Any thread.
 class ClientFactory {
   public:
@@ -52,10 +60,13 @@ class ClientFactory {
     ~ClientFactory();
 
     /// A client that connects with its first command.
-    mongoc_client_t* make_client() const;
+    mongoc_client_t* make_client(const Login& login) const;
+    /// As MongoDatabase::set_login().
+    void set_login(const std::string& username, const core::Secret& password);
+    Login login() const;
+    /// Whether login() is another one now.
+    bool has_replaced(const Login& login) const { return login.number != login_number_; }
     const std::string& database() const { return database_; }
-    /// `text` without what must not be seen.
-    std::string scrubbed(std::string text) const;
     const mongoc_read_prefs_t* read_preference() const { return preference_.get(); }
 
     /// A hook for tests, called with each client before it is used.
@@ -67,14 +78,18 @@ class ClientFactory {
     struct Destroy {
         void operator()(T* made) const { destroy(made); }
     };
-    std::unique_ptr<mongoc_uri_t, Destroy<mongoc_uri_t, mongoc_uri_destroy>> uri_;
+    using Uri = std::unique_ptr<mongoc_uri_t, Destroy<mongoc_uri_t, mongoc_uri_destroy>>;
+    Uri uri_;  ///< without a user
     std::unique_ptr<mongoc_read_prefs_t, Destroy<mongoc_read_prefs_t, mongoc_read_prefs_destroy>>
         preference_;
     std::string database_;
     std::string ca_file_;
     std::string client_file_;
     bool tls_ = false;
-    core::Secret password_;
+    std::string auth_source_;
+    std::atomic<std::uint64_t> login_number_ = 0;
+    mutable std::mutex mutex_;
+    Login login_;  // guarded by mutex_
 };
 
 /// A cursor; read to its end or dropped.
@@ -149,9 +164,10 @@ class Client {
     /// Every update is a command of its own from now on: FerretDB stands still at the twentieth of
     /// one.
     void update_one_by_one() { updates_at_once_ = 1; }
-    /// Connects anew if the last command found no server. A client that has failed to connect does
-    /// not try again for five seconds, however often it is asked.
-    void renew_if_broken();
+    /// Connects anew if the last command found no server, or as another user if there is one now. A
+    /// client that has failed to connect does not try again for five seconds, however often it is
+    /// asked.
+    void renew_if_needed();
     mongoc_client_t* get() { return client_; }
     /// Of any reply or library call.
     core::Error failed(const bson_error_t& error, const bson_t* reply);
@@ -165,6 +181,7 @@ class Client {
     Bson session_options() const;
 
     const ClientFactory& factory_;
+    Login login_;
     mongoc_client_t* client_;
     mongoc_client_session_t* session_ = nullptr;  // in a transaction
     Failure failure_;

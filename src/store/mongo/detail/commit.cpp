@@ -99,7 +99,7 @@ Result<void> Committer::try_until_kept(Client& client, Database::WriteWork& work
             if (!ended.answer.has_value()) return std::move(ended.answer);
             return always_overtaken();
         }
-        client.renew_if_broken();
+        client.renew_if_needed();
         pause(attempt);
     }
 }
@@ -262,7 +262,7 @@ Committer::Ended Committer::alone(Client& client, const Change& change, Care car
     const Failure failure = client.failure();
     if (failure.kind == Kind::kDuplicate || failure.kind == Kind::kNetwork) {
         // A driver that has repeated it may be told of its own document.
-        client.renew_if_broken();
+        client.renew_if_needed();
         auto there = is_there(client, change, tag);
         if (there.has_value() && *there) return {};
         if (failure.kind == Kind::kNetwork && there.has_value())

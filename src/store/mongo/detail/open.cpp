@@ -66,6 +66,10 @@ class OpenDatabase final : public MongoDatabase {
         return out;
     }
 
+    void set_login(const std::string& username, const core::Secret& password) override {
+        factory_->set_login(username, password);
+    }
+
     DatabaseLoad load() const override {
         DatabaseLoad out;
         workers_.fill(out);

@@ -167,9 +167,10 @@ void Workers::serve(std::unique_ptr<Client>& client, Work& work) {
         const std::lock_guard lock(mutex_);
         ++stats_.opened;
     }
+    client->renew_if_needed();
     work(client.get());
     client->abort();
-    client->renew_if_broken();
+    client->renew_if_needed();
 }
 
 bool Workers::rest(std::unique_ptr<Client>& client, std::unique_lock<std::mutex>& lock,
@@ -197,8 +198,9 @@ bool Workers::rest(std::unique_ptr<Client>& client, std::unique_lock<std::mutex>
         const auto task = task_;
         --idle_;
         lock.unlock();
+        client->renew_if_needed();
         task(*client);
-        client->renew_if_broken();
+        client->renew_if_needed();
         lock.lock();
         ++idle_;
     } else if (now >= check) {
@@ -213,8 +215,9 @@ void Workers::ping(std::unique_ptr<Client>& client, std::unique_lock<std::mutex>
     const Time begun = std::chrono::steady_clock::now();
     const bool made = client == nullptr;
     if (made) client = std::make_unique<Client>(factory_);
+    client->renew_if_needed();
     const Result<void> answered = client->ping();
-    client->renew_if_broken();
+    client->renew_if_needed();
     const Time end = std::chrono::steady_clock::now();
     lock.lock();
     ++idle_;

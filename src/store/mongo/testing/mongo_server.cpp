@@ -23,6 +23,9 @@ namespace {
 
 constexpr const char* kFerretDb = ZONA_SOURCE_DIR "/build/peers/ferretdb/ferretdb";
 
+/// The password of our user, where one is needed.
+constexpr const char* kRoot = "of-the-root";
+
 /// As a URI writes a path.
 std::string encoded(const std::string& path) {
     std::string out;
@@ -61,6 +64,12 @@ int free_port() {
 bool answers(const MongoServer& server) {
     const auto factory = server.factory("admin");
     return mongo::Client(*factory).ping().has_value();
+}
+
+void command(const MongoServer& server, const mongo::Bson& wanted) {
+    const auto factory = server.factory("admin");
+    const auto done = mongo::Client(*factory).write(wanted);
+    EXPECT_TRUE(done.has_value()) << done.error().message();
 }
 
 }  // namespace
@@ -124,6 +133,28 @@ std::unique_ptr<MongoServer> MongoServer::own_ferretdb() {
     return server;
 }
 
+std::unique_ptr<MongoServer> MongoServer::ferretdb_with_users() {
+    std::unique_ptr<MongoServer> server(new MongoServer);
+    server->username_ = "root";
+    server->use_ferretdb({"--test-enable-new-auth", "--setup-database=admin",
+                          "--setup-username=root", fmt::format("--setup-password={}", kRoot)});
+    return server;
+}
+
+void MongoServer::set_user(const std::string& name, const std::string& password) const {
+    const auto factory = this->factory("admin");
+    const auto known = mongo::Client(*factory).read(mongo::Bson().put("usersInfo", name));
+    const bool is_new = !known.has_value() || !known->object("users").find("0");
+    mongo::Bson wanted;
+    wanted.put(is_new ? "createUser" : "updateUser", name).put("pwd", password);
+    if (is_new) wanted.put("roles", std::vector<mongo::Bson>());
+    command(*this, wanted);
+}
+
+void MongoServer::drop_user(const std::string& name) const {
+    command(*this, mongo::Bson().put("dropUser", name));
+}
+
 bool MongoServer::use_mongod() {
     const std::string program = on_path("mongod");
     if (program.empty()) return false;
@@ -136,7 +167,7 @@ bool MongoServer::use_mongod() {
     return !uri_.empty();
 }
 
-void MongoServer::use_ferretdb() {
+void MongoServer::use_ferretdb(const std::vector<std::string>& more) {
     if (::access(kFerretDb, X_OK) != 0) {
         why_not_ =
             "no MongoDB: ZONA_TEST_MONGO_URI is not set, there is no mongod on PATH, and "
@@ -155,6 +186,7 @@ void MongoServer::use_ferretdb() {
                            fmt::format("--listen-unix={}/ferretdb.sock", home),
                            "--debug-addr=-",
                            "--log-level=ERROR"};
+    process_->arguments.insert(process_->arguments.end(), more.begin(), more.end());
     uri_ = fmt::format("mongodb://{}/", encoded(home + "/ferretdb.sock"));
     start_again();
 }
@@ -185,6 +217,8 @@ std::string MongoServer::new_database_name() {
 MongoOptions MongoServer::options(const std::string& database) const {
     return {.uri = uri_,
             .database = database,
+            .username = username_,
+            .password = core::Secret(username_.empty() ? "" : kRoot),
             .collections = test_specs(),
             .page_token_key = core::Secret(std::string(32, 'k')),
             .connect_timeout = std::chrono::seconds(2),

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/result.h"
@@ -21,6 +22,8 @@ class MongoServer {
     static MongoServer& shared();
     /// A FerretDB of its own, to be killed and started again. Its data stays until it dies.
     static std::unique_ptr<MongoServer> own_ferretdb();
+    /// The same, and who connects needs a user that set_user() has made.
+    static std::unique_ptr<MongoServer> ferretdb_with_users();
     ~MongoServer();
     MongoServer(const MongoServer&) = delete;
     MongoServer& operator=(const MongoServer&) = delete;
@@ -31,6 +34,10 @@ class MongoServer {
 
     void kill();
     void start_again();
+    /// A user who may do all, or another password of this one.
+    void set_user(const std::string& name, const std::string& password) const;
+    /// Who is connected as this user stays so.
+    void drop_user(const std::string& name) const;
 
     /// A database that no other test uses; it is dropped with the last DroppedDatabase of its name.
     static std::string new_database_name();
@@ -42,10 +49,11 @@ class MongoServer {
   private:
     MongoServer();
     struct Process;
-    void use_ferretdb();
+    void use_ferretdb(const std::vector<std::string>& more = {});
     bool use_mongod();
     std::string uri_;
     std::string why_not_;
+    std::string username_;  ///< of ours; empty: none is needed
     std::unique_ptr<Process> process_;
 };
 
