@@ -1,5 +1,6 @@
 // Tenants whose databases are in MongoDB, beside those whose are files, through the driver as the
 // product has it.
+#include <atomic>
 #include <filesystem>
 #include <future>
 
@@ -195,6 +196,153 @@ TEST_F(MongoTenants, RefusesHostsThatHoldCredentialsOrAreOfAnotherKind) {
     EXPECT_THAT(with_password.error().message(), Not(HasSubstr("s3cret")));
     EXPECT_EQ(create(in_mongo("b", "postgres://localhost/"))->connection_status,
               ConnectionStatus::kError);
+}
+
+/// Tenants of a server that wants to know who connects.
+class MongoLogins : public MongoTenants {
+  protected:
+    void SetUp() override {
+        if (own_->uri().empty()) GTEST_SKIP() << own_->why_not();
+        own_->set_user("first", "s3cret-one");
+        make(BuildType::kMssp);
+        ASSERT_TRUE(tenants_->open().has_value());
+        NewTenant wanted = in_mongo("acme", own_->uri());
+        wanted.database.username = "first";
+        wanted.database.password = core::Secret("s3cret-one");
+        const auto made = create(std::move(wanted));
+        ASSERT_TRUE(made.has_value()) << made.error().message();
+        ASSERT_EQ(made->connection_status, ConnectionStatus::kConnected);
+        ASSERT_EQ(use("acme", "before").value(), 1U);
+    }
+    ~MongoLogins() override { tenants_.reset(); }
+
+    Tenant find(const std::string& code) {
+        return wait<Tenant>([&](auto done) { tenants_->find(code, std::move(done)); }).value();
+    }
+    Result<Tenant> log_in(const std::string& code, const std::string& username,
+                          const std::string& password) {
+        TenantChange change{.name = "named with it", .database = find(code).database};
+        change.database->username = username;
+        change.database->password = core::Secret(password);
+        return wait<Tenant>(
+            [&](auto done) { tenants_->update(code, std::move(change), std::move(done)); });
+    }
+    /// All connections have to be made anew.
+    void restart_server() {
+        own_->kill();
+        own_->start_again();
+    }
+    Result<Record> put(const TenantData& data, const std::string& text) {
+        return wait<Record>([&](auto done) {
+            data.write(
+                [&](Writer& w) {
+                    return w.insert(data.collection(events()), text, {{"text", text}});
+                },
+                std::move(done));
+        });
+    }
+
+    std::unique_ptr<MongoServer> own_ = MongoServer::ferretdb_with_users();
+};
+
+// TEN-17, SEC-07
+TEST_F(MongoLogins, WorkThatIsUnderWayEndsAndAllLaterWorkIsOfTheNewUser) {
+    std::optional<TenantData> held =
+        wait<TenantData>([&](auto done) { tenants_->data_of("acme", std::move(done)); }).value();
+    std::promise<void> begun;
+    std::promise<void> go_on;
+    std::promise<Result<Record>> ended;
+    std::atomic<int> calls = 0;  // it may be called again
+    held->write(
+        [&, going_on = go_on.get_future().share()](Writer& w) {
+            if (calls++ == 0) begun.set_value();
+            going_on.wait();
+            return w.insert(held->collection(events()), "under way", {{"text", "x"}});
+        },
+        [&](Result<Record> answer) { ended.set_value(std::move(answer)); });
+    begun.get_future().wait();
+    own_->set_user("second", "s3cret-two");
+
+    const auto changed = log_in("acme", "second", "s3cret-two");
+
+    ASSERT_TRUE(changed.has_value()) << changed.error().message();
+    EXPECT_EQ(changed->connection_status, ConnectionStatus::kConnected);
+    go_on.set_value();
+    EXPECT_TRUE(ended.get_future().get().has_value());
+    own_->drop_user("first");
+    EXPECT_TRUE(put(*held, "by who had it before").has_value());
+    restart_server();
+    const auto later = put(*held, "on a new connection");
+    EXPECT_TRUE(later.has_value()) << later.error().message();
+    EXPECT_EQ(use("acme", "after").value(), 5U);
+    held.reset();  // else its database stays open
+    make(BuildType::kMssp);
+    ASSERT_TRUE(tenants_->open().has_value());
+    EXPECT_EQ(use("acme", "after a restart").value(), 6U);
+    for (const std::string& line : log_.lines())
+        EXPECT_THAT(line, Not(HasSubstr("s3cret")));
+}
+
+// TEN-17, TEN-37, SEC-07
+TEST_F(MongoLogins, WhatTheServerRefusesChangesNothing) {
+    const Tenant before = find("acme");
+
+    for (const auto& [username, password] :
+         {std::pair("first", "s3cret-wrong"), std::pair("nobody", "s3cret-one")}) {
+        const auto refused = log_in("acme", username, password);
+        ASSERT_FALSE(refused.has_value());
+        EXPECT_EQ(refused.error().code(), Code::kUnauthenticated) << refused.error().message();
+        EXPECT_THAT(refused.error().message(), HasSubstr("acme stays as it was"));
+        EXPECT_THAT(refused.error().message(), Not(HasSubstr("s3cret")));
+    }
+
+    const Tenant after = find("acme");
+    EXPECT_EQ(after.version, before.version);
+    EXPECT_EQ(after.database.username, "first");
+    EXPECT_EQ(after.database.password.reveal(), "s3cret-one");
+    EXPECT_EQ(after.name, before.name) << "not a part of it either";
+    restart_server();
+    EXPECT_EQ(use("acme", "after").value(), 2U);
+}
+
+// TEN-17, TEN-26
+TEST_F(MongoLogins, OneWhoseLoginHasBecomeWrongIsServedAgainAtOnce) {
+    tenants_.reset();
+    own_->set_user("first", "s3cret-new");
+    make(BuildType::kMssp);
+    ASSERT_TRUE(tenants_->open().has_value());
+    ASSERT_FALSE(use("acme", "refused").has_value());
+    ASSERT_EQ(tenants_->report().outages.size(), 1U);
+
+    const auto changed = log_in("acme", "first", "s3cret-new");
+
+    ASSERT_TRUE(changed.has_value()) << changed.error().message();
+    EXPECT_EQ(changed->connection_status, ConnectionStatus::kConnected);
+    EXPECT_TRUE(tenants_->report().outages.empty());
+    EXPECT_EQ(use("acme", "after").value(), 2U);
+}
+
+TEST_F(MongoLogins, OnlyADatabaseInMongoHasOne) {
+    ASSERT_TRUE(create({.code = "file"}).has_value());
+
+    const auto in_file = log_in("file", "second", "s3cret-two");
+    EXPECT_EQ(in_file.error().code(), Code::kInvalidArgument);
+    EXPECT_THAT(in_file.error().details().at(0).hint, HasSubstr("zona tenant move file"));
+    EXPECT_EQ(find("file").database.username, "");
+    EXPECT_EQ(log_in("acme", "", "s3cret-two").error().code(), Code::kInvalidArgument);
+}
+
+TEST_F(MongoTenants, LoginOfTheOneDatabaseOfAllIsASetting) {
+    make(BuildType::kSingleTenant, server_.uri(), new_database());
+    ASSERT_TRUE(tenants_->open().has_value());
+
+    const auto refused = wait<Tenant>([&](auto done) {
+        tenants_->update("default", {.database = DatabaseAddress{.username = "me"}},
+                         std::move(done));
+    });
+
+    EXPECT_EQ(refused.error().code(), Code::kInvalidArgument);
+    EXPECT_THAT(refused.error().details().at(0).hint, HasSubstr("mongo.username"));
 }
 
 }  // namespace

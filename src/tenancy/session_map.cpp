@@ -117,7 +117,15 @@ ConnectionStatus SessionMap::probe(const SessionPtr& session) {
         tenant = session->tenant;
     }
     const auto probed = deps_.databases.probe(tenant);
-    return probed ? succeed(session) : fail(session, probed.error());
+    if (!probed) return fail(session, probed.error());
+    std::shared_ptr<store::Database> database;
+    {
+        const std::lock_guard lock(mutex_);
+        database = session->database;
+    }
+    // One that was opened before the record changed.
+    if (database) deps_.databases.set_login(*database, tenant);
+    return succeed(session);
 }
 
 ConnectionStatus SessionMap::fail(const SessionPtr& session, const Error& error) {

@@ -94,8 +94,9 @@ class SessionMap {
 
     /// Takes a tenant in, or what has changed of one; an active one is probed and gets a session,
     /// any other loses it. Blocks. What fails is reported, and tried again by retry_due(). A record
-    /// that is older than the one that is known changes nothing. Returns what has become of its
-    /// connection.
+    /// that is older than the one that is known changes nothing. An open database whose user or
+    /// password is another one stays open, with whoever uses it, and connects with the new ones.
+    /// Returns what has become of its connection.
     ConnectionStatus put(const Tenant& tenant);
     /// The same for what another host may have changed, without the probe: one that is not served
     /// any more has lost its session when this returns.

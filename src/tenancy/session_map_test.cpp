@@ -37,7 +37,13 @@ class FakeDatabases final : public TenantDatabases {
                                                        core::Secret(std::string(32, 'k')), clock_);
     }
 
+    void set_login(store::Database&, const Tenant& tenant) override {
+        const std::lock_guard lock(mutex_);
+        logins.push_back(tenant.database.username);
+    }
+
     std::map<std::string, Error> outages;
+    std::vector<std::string> logins;
     std::map<std::string, int> probed;
     std::map<std::string, int> opened;
 
@@ -180,6 +186,32 @@ TEST_F(SessionMapTest, TenantThatComesBackOrIsAddedGetsASession) {
     EXPECT_EQ(find("new").error().code(), Code::kForbidden);
     map_.put(tenant("new"));
     EXPECT_TRUE(find("new").has_value());
+}
+
+// TEN-17
+TEST_F(SessionMapTest, OpenDatabaseStaysOpenForAnotherUser) {
+    Tenant now = tenant("a");
+    now.database.username = "first";
+    map_.put(now);
+    const auto held = find("a");
+    ASSERT_TRUE(held.has_value());
+    now.version = 1;
+    now.database.username = "second";
+
+    break_down("a");
+    EXPECT_EQ(map_.follow(now), News::kToProbe);
+    EXPECT_TRUE(find("a").has_value()) << "until it was tried";
+    EXPECT_TRUE(databases_.logins.empty());
+    databases_.outages.clear();
+    EXPECT_EQ(map_.put(now), ConnectionStatus::kConnected);
+
+    EXPECT_EQ(databases_.logins, std::vector<std::string>{"second"});
+    EXPECT_EQ(databases_.opened["a"], 1);
+    EXPECT_EQ(map_.follow(now), News::kNothingNew);
+    std::optional<Result<bool>> written;
+    held->write([](store::Writer&) { return Result<bool>(true); },
+                [&](Result<bool> done) { written = std::move(done); });
+    EXPECT_TRUE(written && written->has_value()) << "who has it already keeps it";
 }
 
 // TEN-37

@@ -177,6 +177,47 @@ TEST_F(SeveralHosts, PasswordsAreReadUnderKeysThatAnotherHasMade) {
     EXPECT_EQ(old.size(), 1U);
 }
 
+// TEN-06, TEN-17, SEC-07
+TEST_F(SeveralHosts, AnotherLoginOfADatabaseIsThatOfAllHosts) {
+    const auto own = MongoServer::ferretdb_with_users();
+    if (own->uri().empty()) GTEST_SKIP() << own->why_not();
+    own->set_user("first", "one");
+    own->set_user("second", "two");
+    open_both();
+    NewTenant wanted = tenant("acme");
+    wanted.database.host = own->uri();
+    wanted.database.username = "first";
+    wanted.database.password = core::Secret("one");
+    const Tenant made = a_.create(std::move(wanted)).value();
+    ASSERT_EQ(made.connection_status, ConnectionStatus::kConnected);
+    ASSERT_TRUE(b_.follow().has_value());
+    ASSERT_TRUE(b_.put("acme", "as the first").has_value());
+    const TenantData held = b_.data_of("acme").value();
+    TenantChange change{.database = made.database};
+    change.database->username = "second";
+    change.database->password = core::Secret("two");
+
+    ASSERT_TRUE(Host::wait<Tenant>([&](auto done) {
+                    a_.tenants().update("acme", std::move(change), std::move(done));
+                }).has_value());
+    ASSERT_TRUE(b_.follow().has_value());
+
+    own->drop_user("first");
+    own->kill();
+    own->start_again();  // all connect anew
+    const auto written = Host::wait<bool>([&](auto done) {
+        held.write(
+            [&](Writer& w) -> Result<bool> {
+                ZONA_TRY_VOID(w.insert(held.collection(events()), "held", {{"text", "x"}}));
+                return true;
+            },
+            std::move(done));
+    });
+    EXPECT_TRUE(written.has_value()) << written.error().message();
+    for (Host* host : {&a_, &b_})
+        EXPECT_TRUE(host->put("acme", "as the second").has_value());
+}
+
 // SEC-06, SEC-07
 TEST_F(SeveralHosts, RotationsOfTwoAtOnceLoseNoKey) {
     open_both();

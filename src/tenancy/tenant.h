@@ -118,6 +118,8 @@ struct TenantChange {
     QuotaChange requests_per_second{};
     QuotaChange concurrency{};
     std::optional<std::optional<std::uint64_t>> storage_bytes{};
+    /// Its database where it is, for another user or with another password; only in MongoDB.
+    std::optional<DatabaseAddress> database{};
 };
 
 }  // namespace zona::tenancy

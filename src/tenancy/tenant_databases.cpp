@@ -35,6 +35,11 @@ class SeparateDatabases final : public TenantDatabases {
         return open_(directory_of(tenant) + "/data.db", tenant.code);
     }
 
+    void set_login(store::Database& database, const Tenant& tenant) override {
+        if (auto* there = dynamic_cast<store::MongoDatabase*>(&database))
+            there->set_login(tenant.database.username, tenant.database.password);
+    }
+
     bool may_be_old(const Tenant& tenant) const override {
         return is_elsewhere(tenant) &&
                mongo_.defaults.read_preference != store::ReadPreference::kPrimary;

@@ -41,6 +41,13 @@ class TenantDatabases {
     /// database's own included. Errors: those of probe(), and of the backend.
     virtual core::Result<std::shared_ptr<store::Database>> open(const Tenant& tenant) = 0;
 
+    /// Has a database that open() has given connect with the user and password of the tenant's
+    /// record from now on, where it connects at all: as store::MongoDatabase::set_login().
+    virtual void set_login(store::Database& database, const Tenant& tenant) {
+        (void)database;
+        (void)tenant;
+    }
+
     /// Whether reads of the tenant's database may give an older state than the last acknowledged
     /// one, because secondaries answer them.
     virtual bool may_be_old(const Tenant&) const { return false; }

@@ -6,6 +6,7 @@
 
 #include "core/random.h"
 #include "store/counters.h"
+#include "tenancy/backup/backup_records.h"
 #include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
 #include "tenancy/limits/license.h"
@@ -283,12 +284,35 @@ struct TenantRegistry::Work {
         if (wanted.concurrency) quota.concurrency = *wanted.concurrency;
         if (wanted.storage_bytes) quota.storage_bytes = *wanted.storage_bytes;
         if (quota != quota_before) after[kQuotas] = fields_of(quota);
+        if (wanted.database) ZONA_TRY_VOID(set_login(writer, *wanted.database, after));
         if (after == *before.document) return tenant_of(before, Passwords::kOpened);
         ZONA_TRY_VOID(keep_state(writer, before));
         ZONA_TRY_VOID(count_change(writer));
         ZONA_TRY(const Record record,
                  writer.replace(in_core(tenants_spec()), before.id, after, before.version));
         return tenant_of(record, Passwords::kOpened);
+    }
+
+    /// Another user or password of the database that the tenant has, in its record and TENANTDB.
+    Result<void> set_login(Writer& writer, const DatabaseAddress& address,
+                           json::object& tenant) const {
+        const std::string code = text_of(tenant, "tenant_code");
+        if (text_of(tenant, "db_host") != address.host ||
+            text_of(tenant, "db_name") != address.name) {
+            return Error(Code::kConflict,
+                         fmt::format("the tenant {} was moved to another database meanwhile", code))
+                .detail({"db_username", "", "look where it is now, and say it again"});
+        }
+        tenant["db_username"] = address.username;
+        tenant.erase(kPassword);
+        if (!address.password.empty()) {
+            ZONA_TRY(const std::string password, sealed(code, address.password));
+            tenant[kPassword] = password;
+        }
+        ZONA_TRY_VOID(
+            writer.update_many(in_core(tenant_databases_spec()), of_tenant(code),
+                               store::Update().set("db_username", json::string(address.username))));
+        return renew_login(writer, code, address, sealer);
     }
 
     /// Writes down what the record was, for the history.

@@ -50,7 +50,9 @@ class TenantRegistry {
     void changes(store::Callback<std::int64_t> done);
     /// Errors: kNotFound. kConflict: it was erased, or one of several hosts moves or erases it.
     void set_status(const std::string& code, TenantStatus status, store::Callback<Tenant> done);
-    /// Errors: kNotFound, kInvalidArgument for a name that is too long.
+    /// Errors: kNotFound, kInvalidArgument for a name that is too long. kConflict: it was erased,
+    /// or its database is not where `change` says (any more). kUnsupported: a password, and no
+    /// sealer.
     void update(const std::string& code, TenantChange change, store::Callback<Tenant> done);
     /// What a try of its database has shown. It is no part of the history. Errors: kNotFound.
     void set_connection(const std::string& code, ConnectionStatus status,

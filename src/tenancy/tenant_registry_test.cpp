@@ -7,6 +7,7 @@
 #include "core/testing/fake_clock.h"
 #include "store/blocking.h"
 #include "store/testing/memory_database.h"
+#include "tenancy/backup/backup_records.h"
 #include "tenancy/core_collections.h"
 #include "vault/field_sealer.h"
 #include "vault/testing/fake_keys.h"
@@ -197,6 +198,47 @@ TEST_F(TenantRegistryTest, ChangesWhatIsToldAndKeepsWhatItWas) {
               3U)
         << "nothing has changed";
     EXPECT_EQ(update({.name = std::string(201, 'x')}).error().code(), Code::kInvalidArgument);
+}
+
+// TEN-11, SEC-03, SEC-07
+TEST_F(TenantRegistryTest, AnotherLoginIsSealedAndNotAnotherPlace) {
+    const Tenant made = *create(
+        {.code = "acme", .database = {"mongodb://db/", "acme", "first", Secret("hunter2")}});
+    const BackupRecords works(core_, clock_, &sealer_);
+    ASSERT_TRUE(works.begin({.tenant = "acme",
+                             .kind = TenantWork::Kind::kMove,
+                             .from = made.database,
+                             .to = {"mongodb://other/", "acme", "there", Secret("other")}}));
+    const auto log_in = [&](DatabaseAddress address) {
+        return wait<Tenant>([&](auto done) {
+            registry_.update("acme", {.database = std::move(address)}, std::move(done));
+        });
+    };
+
+    EXPECT_EQ(log_in({"mongodb://db/", "else", "second", Secret("hunter3")}).error().code(),
+              Code::kConflict);
+    ASSERT_TRUE(log_in({"mongodb://db/", "acme", "second", Secret("hunter3")}).has_value());
+
+    const Tenant found = **find("acme");
+    EXPECT_EQ(found.database.username, "second");
+    EXPECT_EQ(found.database.password.reveal(), "hunter3");
+    EXPECT_EQ(found.version, made.version + 1);
+    EXPECT_EQ(stored("acme").find("hunter3"), std::string::npos);
+    const auto states =
+        *wait<std::vector<Tenant>>([&](auto done) { registry_.history("acme", std::move(done)); });
+    ASSERT_EQ(states.size(), 1U);
+    EXPECT_EQ(states[0].database.username, "first");
+    EXPECT_TRUE(states[0].database.password.empty());
+    const auto databases = *wait<std::vector<DatabaseRecord>>(
+        [&](auto done) { works.databases("acme", std::move(done)); });
+    ASSERT_EQ(databases.size(), 1U);
+    EXPECT_EQ(databases[0].database.username, "second");
+    const TenantWork move = **works.under_way("acme");
+    EXPECT_EQ(move.from.username, "second");
+    EXPECT_EQ(move.from.password.reveal(), "hunter3");
+    EXPECT_EQ(move.to.username, "there");
+    ASSERT_TRUE(log_in({"mongodb://db/", "acme", "", Secret()}).has_value());
+    EXPECT_EQ(stored("acme").find("db_password"), std::string::npos);
 }
 
 // TEN-01

@@ -16,6 +16,8 @@
 #include "store/blocking.h"
 #include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
+#include "tenancy/detail/core_host.h"
+#include "tenancy/detail/login.h"
 #include "tenancy/detail/wait.h"
 #include "tenancy/detail/watched_databases.h"
 #include "tenancy/operations/share_core.h"
@@ -35,11 +37,6 @@ namespace {
 /// How long tenants are looked at after one has changed: where the database has no transactions,
 /// half of a change may be there before the other.
 constexpr std::chrono::seconds kChangesSettle(60);
-
-/// Where a home keeps which core database it belongs to.
-std::string core_host_file(const std::string& directory) {
-    return directory + "/core-host";
-}
 
 Error no_files(std::string_view code) {
     return Error(Code::kInvalidArgument,
@@ -250,7 +247,7 @@ void Tenants::watch_over(const Open& made) {
 Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     auto made = std::make_shared<Open>();
     ZONA_TRY_VOID(os::make_directories(options_.directory, 0700));
-    ZONA_TRY_VOID(check_place());
+    ZONA_TRY_VOID(detail::check_core_host(options_));
     if (is_shared()) ZONA_TRY_VOID(take_file_along());
     const RingPlace ring = is_shared() ? RingPlace::kCoreDatabase : RingPlace::kFile;
     ZONA_TRY(const vault::FieldSealer* const sealer, files_->begin(ring));
@@ -292,27 +289,6 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     return made;
 }
 
-/// A setting that says another place than where the core database is leaves it alone.
-Result<void> Tenants::check_place() const {
-    ZONA_TRY(const auto there, os::stat_path(options_.directory + "/core.db"));
-    if (is_shared() && options_.build_type == BuildType::kSingleTenant &&
-        options_.mongo.uri.empty()) {
-        return Error(Code::kInvalidArgument,
-                     "the one database of all tenants is a file of this host's, and "
-                     "tenancy.core_host says that several hosts serve them")
-            .detail({"mongo.uri", "", "name a server for it"});
-    }
-    if (is_shared() || there) return {};
-    ZONA_TRY(const auto before, os::stat_path(core_host_file(options_.directory)));
-    if (!before) return {};
-    ZONA_TRY(const std::string place, os::read_file(core_host_file(options_.directory)));
-    return Error(Code::kConflict,
-                 fmt::format("the core database of this home is in MongoDB, {}, and "
-                             "tenancy.core_host does not say so",
-                             place))
-        .detail({"tenancy.core_host", "", "set it, or take another home"});
-}
-
 /// A core database that was a file until now goes to the place that the setting names.
 Result<void> Tenants::take_file_along() const {
     ZONA_TRY(const auto there, os::stat_path(options_.directory + "/core.db"));
@@ -329,7 +305,7 @@ Result<void> Tenants::take_file_along() const {
 
 /// What it says counts once there is no file any more.
 Result<void> Tenants::note_place() const {
-    return os::replace_file(core_host_file(options_.directory),
+    return os::replace_file(detail::core_host_file(options_.directory),
                             fmt::format("{} {}", options_.core.uri, options_.core.database), 0600);
 }
 
@@ -649,12 +625,24 @@ void Tenants::history(const std::string& code, store::Callback<std::vector<Tenan
 void Tenants::update(const std::string& code, TenantChange change, store::Callback<Tenant> done) {
     auto use = [this, code, change = std::move(change)](const std::shared_ptr<Open>& open,
                                                         store::Callback<Tenant> answer) mutable {
-        auto changed = [this, answer = std::move(answer)](Result<Tenant> tenant) mutable {
-            if (tenant) heard_of(*tenant);
-            if (tenant) note_change();
+        const bool has_login = change.database.has_value();
+        auto changed = [this, open, has_login,
+                        answer = std::move(answer)](Result<Tenant> tenant) mutable {
+            if (!tenant) return answer(std::move(tenant));
+            heard_of(*tenant);
+            note_change();
+            if (has_login) return serve(open, *std::move(tenant), std::move(answer));
             answer(std::move(tenant));
         };
-        open->registry->update(code, std::move(change), std::move(changed));
+        if (!has_login) return open->registry->update(code, std::move(change), std::move(changed));
+        deps_.run_blocking([this, open, code, change = std::move(change),
+                            changed = std::move(changed)]() mutable {
+            const Tenant tried{.code = code, .database = *change.database};
+            auto taken =
+                detail::try_login(tried, options_.build_type, *open->sessions, *open->databases);
+            if (!taken) return changed(taken.take_error());
+            open->registry->update(code, std::move(change), std::move(changed));
+        });
     };
     with_open(std::move(done), std::move(use));
 }

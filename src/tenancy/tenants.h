@@ -117,8 +117,13 @@ class Tenants {
     void list(store::Callback<std::vector<Tenant>> done);
     /// As TenantRegistry::history().
     void history(const std::string& code, store::Callback<std::vector<Tenant>> done);
-    /// Changes what is known of a tenant; what it was stays in its history. Errors: kNotFound,
-    /// kInvalidArgument for a name that is too long.
+    /// Changes what is known of a tenant; what it was stays in its history. Another user or
+    /// password of its database is tried first, as long as a connection may take; refused, all
+    /// stays as it was, and the error is that of store::probe_mongo(). Taken, its open database
+    /// connects with them before the answer, and one that could not be had is served again: no
+    /// request fails for it. Errors: those of TenantRegistry::update(). kInvalidArgument: a
+    /// database that is not in MongoDB, or is that of all tenants; a password without a user.
+    /// kConflict: somebody works on the whole of the tenant.
     void update(const std::string& code, TenantChange change, store::Callback<Tenant> done);
     /// Serves it or serves it no more, from before the answer on.
     void set_status(const std::string& code, TenantStatus status, store::Callback<Tenant> done);
@@ -217,7 +222,6 @@ class Tenants {
     std::shared_ptr<Open> opened() const;
     void serve(const std::shared_ptr<Open>& open, Tenant tenant, store::Callback<Tenant> done);
     core::Result<std::shared_ptr<Open>> try_to_open();
-    core::Result<void> check_place() const;
     core::Result<void> take_file_along() const;
     core::Result<void> note_place() const;
     core::Result<std::shared_ptr<store::Database>> open_core(Open& made);

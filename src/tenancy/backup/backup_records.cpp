@@ -192,6 +192,25 @@ Error being_done_by(std::string_view host, std::string_view code) {
 
 }  // namespace
 
+Result<void> renew_login(Writer& writer, const std::string& tenant, const DatabaseAddress& address,
+                         const vault::FieldSealer* sealer) {
+    ZONA_TRY(const auto record, writer.find(in_core(tenant_work_spec()), tenant));
+    if (!record) return {};
+    TenantWork work = work_of(*record, sealer);
+    bool is_of_it = false;
+    for (const auto& [end, member] : kEnds) {
+        DatabaseAddress& known = work.*member;
+        if (known.host != address.host || known.name != address.name) continue;
+        known = address;
+        is_of_it = true;
+    }
+    if (!is_of_it) return {};
+    ZONA_TRY(const json::object document, document_of(work, sealer));
+    ZONA_TRY_VOID(
+        writer.replace(in_core(tenant_work_spec()), record->id, document, record->version));
+    return {};
+}
+
 void BackupRecords::list(const std::string& code,
                          store::Callback<std::vector<BackupRecord>> done) const {
     store::read(*core_, [code](Reader& r) { return backups_of(r, code); }, std::move(done));

@@ -65,6 +65,11 @@ struct TenantWork {
     std::string instance{};  ///< the host that is at it; empty: there is one only
 };
 
+/// Has a move that is under way with the tenant find the database at this address as this user,
+/// too. Part of a transaction on the core database. Errors: those of the database and of `sealer`.
+core::Result<void> renew_login(store::Writer& writer, const std::string& tenant,
+                               const DatabaseAddress& address, const vault::FieldSealer* sealer);
+
 /// All members from any thread. Errors of all: those of the database.
 class BackupRecords {
   public:

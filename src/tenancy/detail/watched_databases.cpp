@@ -18,6 +18,9 @@ class WatchedDatabases final : public TenantDatabases {
         ZONA_TRY(DatabasePtr database, inner_->open(tenant));
         return meter_.watch(tenant.code, std::move(database));
     }
+    void set_login(store::Database& database, const Tenant& tenant) override {
+        inner_->set_login(database, tenant);
+    }
     bool may_be_old(const Tenant& tenant) const override { return inner_->may_be_old(tenant); }
     Result<DatabasePtr> open_exact(const Tenant& tenant) override {
         ZONA_TRY(DatabasePtr database, inner_->open_exact(tenant));
