@@ -129,6 +129,12 @@ Shape Shape::default_value(std::string json) const {
     return Shape(std::move(node));
 }
 
+Shape Shape::elsewhere(std::string key, std::string advice) const {
+    ShapeNode node = copy();
+    node.elsewhere.insert_or_assign(std::move(key), std::move(advice));
+    return Shape(std::move(node));
+}
+
 Shape Shape::hint(std::string text) const {
     ShapeNode node = copy();
     node.hint = std::move(text);

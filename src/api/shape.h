@@ -92,6 +92,9 @@ class Shape {
     Shape default_value(std::string json) const;
     /// What to do about a mistake here, where the check itself knows no better advice.
     Shape hint(std::string text) const;
+    /// Of an object: a key that a client may look for here, and what takes it instead. It stays
+    /// unknown, and the advice is told with that.
+    Shape elsewhere(std::string key, std::string advice) const;
     /// The shape is for documents; who reads the value checks it (it takes more, and says better
     /// what is wrong).
     Shape checked_by_reader() const;
@@ -148,9 +151,10 @@ struct ShapeNode {
     std::string example;        ///< JSON text
     std::string default_value;  ///< JSON text
     std::string hint;
-    std::vector<Field> fields;  ///< kObject
-    std::vector<Shape> parts;   ///< kArray, kMap: one; kOneOf: the alternatives
-    std::string component;      ///< kComponent
+    std::vector<Field> fields;                                  ///< kObject
+    std::map<std::string, std::string, std::less<>> elsewhere;  ///< kObject
+    std::vector<Shape> parts;  ///< kArray, kMap: one; kOneOf: the alternatives
+    std::string component;     ///< kComponent
 };
 
 /// The shapes that have a name, in the order of their names.

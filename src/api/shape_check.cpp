@@ -263,6 +263,10 @@ void Check::unknown(const json::object& object, const ShapeNode& shape, const st
         if (full()) return;
         const std::string key(name);
         if (std::ranges::find(known, key) != known.end()) continue;
+        if (const auto advice = shape.elsewhere.find(key); advice != shape.elsewhere.end()) {
+            unknown_.push_back({core::pointer_to(where, key), "unknown key", advice->second});
+            continue;
+        }
         const std::optional<std::string> meant = core::nearest(key, known);
         unknown_.push_back({core::pointer_to(where, key), "unknown key",
                             meant ? fmt::format("did you mean '{}'?", *meant) : std::string()});

@@ -48,6 +48,15 @@ TEST(ShapeCheck, NamesEveryMistakeAtOnceUnknownFieldsLast) {
                        "/nme unknown key; did you mean 'name'?"}));
 }
 
+// HTTP-04
+TEST(ShapeCheck, SaysWhatTakesAKeyThatIsLookedForHere) {
+    const Shape shape = person().elsewhere("nam", "POST /names takes it");
+    EXPECT_EQ(mistakes(R"({"name": "ann", "nam": 1})", shape),
+              Strings{"/nam unknown key; POST /names takes it"});
+    EXPECT_EQ(mistakes(R"({"name": "ann", "nme": 1})", shape),
+              Strings{"/nme unknown key; did you mean 'name'?"});
+}
+
 TEST(ShapeCheck, TellsWhatAWrongTypeShouldHaveBeen) {
     EXPECT_EQ(mistakes("[]", person()), Strings{" must be an object, not an array"});
     EXPECT_EQ(mistakes(R"({"name": null, "tags": null})", person()),

@@ -69,6 +69,67 @@ def test_a_tenant_in_mongodb_over_its_storage_quota_does_not_grow(zona, mongo):
     assert put(zona, 'acme', 'b', 'x' * 5000).status_code == 200 and used()['documents'] == 2
 
 
+@pytest.fixture
+def guarded():
+    if reason := ferretdb.reason_for_none():
+        pytest.skip(reason)
+    server = ferretdb.FerretDb(login=('first', 's3cret-one'))
+    yield server
+    server.close()
+
+
+# TEN-17, TEN-26, TEN-37, SEC-03, SEC-07
+def test_a_tenant_gets_another_login_without_a_restart_if_the_server_takes_it(zona, guarded):
+    def files(password):
+        return ['--db-password-file', str(zona.write('password', password + '\n', 0o600))]
+
+    def patch(tenant='acme', **body):
+        return requests.patch(f'{zona.url}/api/v1/tenants/{tenant}', headers={'X-API-Key': zona.key}, json=body, timeout=30)
+    create(zona, 'acme', '--db-host', guarded.uri, '--db-username', 'first', *files('s3cret-one'))
+    assert put(zona, 'acme', 'theme', 'dark').status_code == 200
+    pid, before = zona.daemon_pid(), show(zona, 'acme')
+
+    refused = zona.run('tenant', 'update', 'acme', '--name', 'Acme', '--db-username', 'second', *files('s3cret-two'), check=False)
+    assert refused.returncode == 5 and 'acme stays as it was' in refused.stderr and 's3cret' not in refused.stderr, refused
+    answer = patch(db_password='s3cret-none')
+    assert answer.status_code == 401 and answer.json()['error']['code'] == 'UNAUTHENTICATED' and 's3cret' not in answer.text, answer.text
+    assert answer.json()['error']['details'][0]['where'] == 'db_username'
+    assert {**show(zona, 'acme'), 'storage': None} == {**before, 'storage': None} and put(zona, 'acme', 'theme', 'light').status_code == 200
+
+    guarded.know_only(('second', 's3cret-two'))
+    zona.wait_until(lambda: show(zona, 'acme')['connection_status'] != 'connected')
+    told = zona.run('tenant', 'update', 'acme', '--db-username', 'second', *files('s3cret-two'))
+    assert 's3cret' not in told.stdout + told.stderr
+    assert (show(zona, 'acme')['connection_status'], show(zona, 'acme')['db_username']) == ('connected', 'second')
+    assert values(zona, 'acme')['theme'][0] == 'light' and zona.daemon_pid() == pid
+
+    guarded.know_only(('second', 's3cret-three'))
+    told = patch(db_password='s3cret-three', name='Acme')
+    assert told.status_code == 200 and 'password' not in told.text and told.json()['data']['name'] == 'Acme', told.text
+    assert put(zona, 'acme', 'theme', 'grey').status_code == 200
+    zona.run('tenant', 'update', 'acme', '--db-password-file', '-', input='s3cret-three')
+    assert zona.daemon_pid() == pid
+    os.kill(pid, signal.SIGKILL)
+    assert values(zona, 'acme')['theme'][0] == 'grey'
+    assert 's3cret' not in zona.run('tenant', 'states', 'acme', '--json').stdout
+    assert [f for f in (*zona.home.glob('logs/*'), *zona.home.glob('state/**/*')) if f.is_file() and b's3cret' in f.read_bytes()] == []
+
+
+# TEN-17
+def test_a_login_belongs_to_a_database_in_mongodb_and_is_no_other_place(zona, mongo):
+    create(zona, 'file')
+    create(zona, 'acme', '--db-host', mongo.uri)
+    refused = zona.run('tenant', 'update', 'file', '--db-username', 'me', check=False)
+    assert refused.returncode == 2 and 'zona tenant move file --to' in refused.stderr, refused
+    for field in ('db_host', 'db_name'):
+        answer = requests.patch(f'{zona.url}/api/v1/tenants/acme', headers={'X-API-Key': zona.key}, json={field: 'x'}, timeout=30)
+        assert answer.status_code == 400 and '/moves' in answer.json()['error']['details'][0]['hint'], answer.text
+    mongo.kill()
+    away = zona.run('tenant', 'update', 'acme', '--db-username', 'me', check=False)
+    assert away.returncode == 6 and 'acme stays as it was' in away.stderr, away
+    assert show(zona, 'acme')['db_username'] == ''
+
+
 # TEN-02, TEN-30
 def test_a_tenant_made_in_mongodb_keeps_its_documents_over_deaths_and_is_backed_up(zona, mongo):
     create(zona, 'acme', '--db-host', mongo.uri, '--db-name', 'acme_data')

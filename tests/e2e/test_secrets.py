@@ -54,6 +54,7 @@ def test_no_secret_is_in_any_answer_file_log_export_or_backup(secretive):
     zona.run('key', 'rotate', 'ci', '--overlap', '1h')
     for path in ('/api/v1/tenants', '/api/v1/keys'):   # what is refused tells nothing either
         found += leaks(zona, f'refused {path}', json.dumps(api('POST', path, {'code': '!', 'name': '!', 'db_password': DB_PASSWORD})[1]))
+    found += leaks(zona, 'refused PATCH', json.dumps(api('PATCH', '/api/v1/tenants/acme', {'db_username': 'x', 'db_password': DB_PASSWORD})[1]))
     document = api('GET', '/openapi.json')[1]
     asked = 0
     for path, item in document['paths'].items():

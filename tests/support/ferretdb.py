@@ -12,9 +12,11 @@ PROGRAM = pathlib.Path(__file__).resolve().parents[2] / 'build/peers/ferretdb/fe
 
 
 class FerretDb:
-    """`uri` is on a unix socket in a directory of its own, so it stays the same over restarts."""
+    """`uri` is on a unix socket in a directory of its own, so it stays the same over restarts. `login`: the one user whom it knows, and his password;
+    None: it does not ask."""
 
-    def __init__(self):
+    def __init__(self, login=None):
+        self.login = login
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='zt-ferretdb-'))
         (self.folder / 'data').mkdir()
         self.socket = self.folder / 'ferretdb.sock'
@@ -24,15 +26,24 @@ class FerretDb:
 
     def start(self):
         self.socket.unlink(missing_ok=True)   # one that was killed leaves it, and does not start beside it
+        login = ['--test-enable-new-auth', '--setup-database=admin', f'--setup-username={self.login[0]}', f'--setup-password={self.login[1]}'] if self.login else []
         with open(self.folder / 'log', 'ab') as log:
             self.process = subprocess.Popen(
                 [PROGRAM, '--handler=sqlite', f'--sqlite-url=file:{self.folder}/data/', f'--state-dir={self.folder}', '--telemetry=disable',
-                 '--listen-addr=', f'--listen-unix={self.socket}', '--debug-addr=-', '--log-level=ERROR'], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                 '--listen-addr=', f'--listen-unix={self.socket}', '--debug-addr=-', '--log-level=ERROR', *login], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self.socket.exists)
 
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def know_only(self, login):
+        """Starts anew with this user in the place of the one before."""
+        self.kill()
+        for file in (self.folder / 'data').glob('admin.sqlite*'):
+            file.unlink()
+        self.login = login
+        self.start()
 
     def databases(self):
         """The names of those that it keeps."""

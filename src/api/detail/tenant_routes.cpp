@@ -25,6 +25,8 @@ constexpr const char* kRequestsPerSecond = "requests_per_second";
 constexpr const char* kConcurrentRequests = "concurrent_requests";
 constexpr const char* kStorageBytes = "storage_bytes";
 constexpr std::int64_t kMostStorage = 1LL << 50;
+constexpr const char* kMoves =
+    "where its documents are is changed by POST /api/v1/tenants/{code}/moves (zona tenant move)";
 constexpr const char* kStatuses[] = {"active", "inactive", "suspended"};
 
 Shape status_shape(std::string doc) {
@@ -202,20 +204,34 @@ Operation get_tenant() {
 }
 
 Operation update_tenant() {
-    const Shape body = Shape::object(
-        {optional("name", Shape::text("For people; empty: the code.").length(0, 200)),
-         optional("contact_email", Shape::text("Whom to write to.").length(0, 320)),
-         optional("configuration", settings_shape("Its own settings, all of them.")),
-         optional("compliance_settings", settings_shape("Of retention and masking, all of them.")),
-         optional("quotas", new_quotas_shape())},
-        "What is to change; what is left out stays as it is.");
+    const Shape body =
+        Shape::object(
+            {optional("name", Shape::text("For people; empty: the code.").length(0, 200)),
+             optional("contact_email", Shape::text("Whom to write to.").length(0, 320)),
+             optional("configuration", settings_shape("Its own settings, all of them.")),
+             optional("compliance_settings",
+                      settings_shape("Of retention and masking, all of them.")),
+             optional("quotas", new_quotas_shape()),
+             optional("db_username",
+                      Shape::text("Who zona is in MongoDB, where its database is; empty: "
+                                  "nobody, without a password.")
+                          .length(0, 256)),
+             optional("db_password",
+                      Shape::text("Kept as ciphertext, and never shown.").length(0, 1024))},
+            "What is to change; what is left out stays as it is.")
+            .elsewhere("db_host", kMoves)
+            .elsewhere("db_name", kMoves);
     return {.method = Method::kPatch,
             .path = "/api/v1/tenants/{code}",
             .id = "updateTenant",
             .tag = Tag::kTenants,
             .access = Access::kAdmin,
             .summary = "Change what is known of a tenant",
-            .description = "What it was before stays among its states. Quotas hold from now on.",
+            .description =
+                "What it was before stays among its states. Quotas hold from now on. Another user "
+                "or password of its database in MongoDB is tried there first: refused, nothing is "
+                "changed; taken, what is under way ends as it began, and all later work connects "
+                "with them.",
             .parameters = {code_parameter()},
             .body = BodySpec{body,
                              {{"quota", "Give it a quota of its own",
@@ -223,7 +239,11 @@ Operation update_tenant() {
             .answers = {{.description = "The tenant as it is now.",
                          .shape = Shape::component("Tenant"),
                          .example = kTenantExample}},
-            .errors = one_tenant()};
+            .errors = {{Code::kNotFound, "There is no such tenant."},
+                       {Code::kConflict, "It was erased, or is being moved."},
+                       {Code::kUnauthenticated,
+                        "No usable key was given; or the database refuses the user or password."},
+                       {Code::kUnavailable, "The database does not answer."}}};
 }
 
 Operation list_tenant_states() {
@@ -325,6 +345,22 @@ std::string text_in(const json::object& body, std::string_view key) {
     return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
+bool has_text(const json::object& body, std::string_view key) {
+    const json::value* value = body.if_contains(key);
+    return value != nullptr && value->is_string();
+}
+
+/// The same place for whom `body` names; nobody has no password.
+tenancy::DatabaseAddress with_login(tenancy::DatabaseAddress database, const json::object& body) {
+    if (has_text(body, "db_username")) database.username = text_in(body, "db_username");
+    if (has_text(body, "db_password")) {
+        database.password = core::Secret(text_in(body, "db_password"));
+    } else if (database.username.empty()) {
+        database.password = {};
+    }
+    return database;
+}
+
 std::shared_ptr<const json::object> object_in(const json::object& body, std::string_view key) {
     const json::value* value = body.if_contains(key);
     if (value == nullptr || !value->is_object()) return nullptr;
@@ -380,6 +416,13 @@ class TenantRoutes {
             change.requests_per_second = quota_in<std::uint32_t>(*quotas, kRequestsPerSecond);
             change.concurrency = quota_in<std::uint32_t>(*quotas, kConcurrentRequests);
             change.storage_bytes = quota_in<std::uint64_t>(*quotas, kStorageBytes);
+        }
+        if (has_text(body, "db_username") || has_text(body, "db_password")) {
+            auto ask = [this, code = call.path("code")](process::Callback<Tenant> done) {
+                tenants_.find(code, std::move(done));
+            };
+            ZONA_CO_TRY(const Tenant found, co_await answer_of<Tenant>(std::move(ask)));
+            change.database = with_login(found.database, body);
         }
         auto begin = [this, code = call.path("code"),
                       change = std::move(change)](process::Callback<Tenant> done) mutable {

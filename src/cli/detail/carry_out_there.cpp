@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -89,7 +91,11 @@ bool may_be_of_the_version(Code code) {
 Error explained(Error error, Session& session, const Remote& remote, const Context& context,
                 std::span<const std::string> environment) {
     const int status = session.last_status();
-    if (status == kUnauthenticated) return without_access(std::move(error), remote, environment);
+    // One that names a field is of what was asked for, not of the key.
+    const bool is_of_a_field =
+        std::ranges::any_of(error.details(), [](const auto& d) { return !d.where.empty(); });
+    if (status == kUnauthenticated && !is_of_a_field)
+        return without_access(std::move(error), remote, environment);
     if (status < 400 || !may_be_of_the_version(error.code())) return error;
     const std::string version = version_there(session, context.clock);
     if (!version.empty() && version != ZONA_VERSION) {

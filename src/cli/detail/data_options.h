@@ -39,8 +39,8 @@ struct TenantOptions {
     std::string to;                   ///< kMove; empty: a new file of this host's
     std::string db_host;              ///< kCreate; empty: as tenancy.placement says
     std::string db_name;              ///< kCreate, kMove; empty: `zona_CODE`
-    std::string db_username;          ///< kCreate, kMove; may be empty
-    std::string password_file;        ///< kCreate, kMove: a path, `-`: stdin; empty: no password
+    std::string db_username;          ///< kCreate, kUpdate, kMove; may be empty
+    std::string password_file;        ///< with it: a path, `-`: stdin; empty: no password
     core::Secret password;            ///< what stands there, once that was read
     std::string storage_bytes;        ///< kUpdate; empty: as it is
     std::string what;           ///< kVerify, kDropBackup, kRestore: a backup; kExport: a directory

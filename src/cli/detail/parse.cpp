@@ -242,31 +242,34 @@ Result<void> check_words(const TenantOptions& out) {
         return wrong(
             "--requests-per-second, --concurrent-requests and --storage-bytes belong to zona "
             "tenant update");
-    if (is_update && !has_words && !has_quota)
+    const bool has_login = !(out.db_username.empty() && out.password_file.empty());
+    if (is_update && !has_words && !has_quota && !has_login)
         return wrong(
             "zona tenant update needs what is to change: --name, --email, "
-            "--requests-per-second, --concurrent-requests or --storage-bytes");
+            "--requests-per-second, --concurrent-requests, --storage-bytes, --db-username or "
+            "--db-password-file");
     return {};
 }
 
 Result<void> check_place(const TenantOptions& out) {
     const bool is_create = out.action == TenantAction::kCreate;
     const bool is_move = out.action == TenantAction::kMove;
-    const bool has_login =
-        !(out.db_name.empty() && out.db_username.empty() && out.password_file.empty());
-    if (out.action == TenantAction::kUpdate &&
-        (has_login || !out.db_host.empty() || !out.to.empty())) {
+    const bool is_update = out.action == TenantAction::kUpdate;
+    const bool has_login = !(out.db_username.empty() && out.password_file.empty());
+    if (is_update && !(out.db_name.empty() && out.db_host.empty() && out.to.empty())) {
         return wrong(fmt::format(
-            "zona tenant update does not change where documents are: `zona tenant move {} --to "
-            "HOST` takes them there, with --db-name, --db-username and --db-password-file",
+            "zona tenant update changes the user and password of the database that a tenant has, "
+            "not where its documents are: `zona tenant move {} --to HOST` takes them there, with "
+            "--db-name, --db-username and --db-password-file",
             escape_control(out.code)));
     }
     if (!out.db_host.empty() && !is_create) return wrong("--db-host belongs to zona tenant create");
     if (!out.to.empty() && !is_move) return wrong("--to belongs to zona tenant move");
-    if (has_login && !is_create && !is_move) {
+    if (!out.db_name.empty() && !is_create && !is_move)
+        return wrong("--db-name belongs to zona tenant create and move");
+    if (has_login && !is_create && !is_move && !is_update) {
         return wrong(
-            "--db-name, --db-username and --db-password-file belong to zona tenant create and "
-            "move");
+            "--db-username and --db-password-file belong to zona tenant create, update and move");
     }
     return {};
 }

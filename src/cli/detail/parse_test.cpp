@@ -229,10 +229,18 @@ TEST(ParseJob, EachActionIsARequest) {
     EXPECT_NE(refusal("job run"), "accepted");
     EXPECT_NE(refusal("job list purge"), "accepted");
     EXPECT_EQ(refusal("job run purge --cursor x"), "--cursor belongs to zona job history");
-    for (const char* flag : {"--db-host x", "--db-name x", "--db-username x", "--to x"}) {
-        EXPECT_THAT(refusal(std::string("tenant update acme ") + flag),
+    for (const char* flag : {"--db-host x", "--db-name x", "--to x"}) {
+        EXPECT_THAT(refusal(std::string("tenant update acme --db-username me ") + flag),
                     testing::HasSubstr("`zona tenant move acme --to HOST`"));
     }
+    const ApiRequest login =
+        manage_tenants(options_of<TenantOptions>("tenant update acme --db-username me"));
+    EXPECT_EQ(login.method + ' ' + login.target + login.body,
+              R"(PATCH /api/v1/tenants/acme{"db_username":"me"})");
+    EXPECT_EQ(options_of<TenantOptions>("tenant update acme --db-password-file -").password_file,
+              "-");
+    EXPECT_THAT(refusal("tenant suspend acme --db-username x"),
+                testing::HasSubstr("create, update and move"));
     EXPECT_EQ(refusal("job rum purge"), "zona job has no 'rum'; did you mean 'run'?");
 }
 

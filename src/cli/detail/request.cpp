@@ -250,13 +250,18 @@ void add_if(json::object& body, std::string_view key, std::string_view value) {
     if (!value.empty()) body[key] = value;
 }
 
+/// Who zona is there.
+void add_login(json::object& body, const TenantOptions& options) {
+    add_if(body, "db_username", options.db_username);
+    add_if(body, "db_password", options.password.reveal());
+}
+
 /// Where a tenant's database is to be; `host_key` is what the operation calls the host.
 void add_place(json::object& body, std::string_view host_key, const std::string& host,
                const TenantOptions& options) {
     add_if(body, host_key, host);
     add_if(body, "db_name", options.db_name);
-    add_if(body, "db_username", options.db_username);
-    add_if(body, "db_password", options.password.reveal());
+    add_login(body, options);
 }
 
 json::object new_tenant(const TenantOptions& options) {
@@ -279,6 +284,7 @@ json::object tenant_change(const TenantOptions& options) {
     json::object body;
     if (!options.name.empty()) body["name"] = options.name;
     if (!options.email.empty()) body["contact_email"] = options.email;
+    add_login(body, options);
     json::object quotas;
     const auto add = [&quotas](std::string_view key, const std::string& text) {
         if (!text.empty()) quotas[key] = text == "default" ? json::value() : number_or_text(text);

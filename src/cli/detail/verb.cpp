@@ -304,6 +304,8 @@ std::vector<VerbInfo> zona_verbs() {
          {{"zona tenant create acme --name 'Acme Ltd.'", "it is served from then on"},
           {"zona tenant list", "all of them, those that are not served included"},
           {"zona tenant update acme --requests-per-second 200", "a quota of its own"},
+          {"zona tenant update acme --db-username zona2 --db-password-file pw",
+           "tried in MongoDB first, and used from then on"},
           {"zona tenant suspend acme", "until `zona tenant activate acme`"},
           {"zona tenant backup acme", "while it is served"},
           {"zona tenant move acme --to mongodb://db:27017/", "and back with --to embedded"},
