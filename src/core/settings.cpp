@@ -87,9 +87,8 @@ std::vector<Setting> tenancy_settings() {
              "Where the core database is: `embedded`, a file of this host's, or "
              "`mongodb://HOST:27017/?replicaSet=NAME`, which several hosts can have in common "
              "(docs/guides/several-hosts.md). zona is `mongo.username` there. Then all tenants' "
-             "databases are in MongoDB, too. A file of before goes there with the start that finds "
-             "it "
-             "set."},
+             "databases are in MongoDB, too. A file of before goes there with the start that "
+             "finds it set."},
         {.key = "tenancy.core_database",
          .type = SettingType::kText,
          .default_value = "zona_core",

@@ -14,6 +14,7 @@
 #include "core/testing/memory_log.h"
 #include "core/testing/temporary_directory.h"
 #include "store/mongo/testing/mongo_server.h"
+#include "tenancy/detail/wait.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
@@ -81,10 +82,7 @@ class MongoTenants : public testing::Test {
     }
     template <class T, class Ask>
     static Result<T> wait(Ask ask) {
-        std::promise<Result<T>> answer;
-        auto future = answer.get_future();
-        ask(store::Callback<T>([&](Result<T> result) { answer.set_value(std::move(result)); }));
-        return future.get();
+        return detail::wait_for<T>(std::move(ask));
     }
     Result<Tenant> create(NewTenant wanted) {
         clock_.advance(std::chrono::milliseconds(1));

@@ -13,6 +13,7 @@
 #include "core/testing/fake_clock.h"
 #include "core/testing/memory_log.h"
 #include "store/blocking.h"
+#include "tenancy/detail/wait.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "vault/field_sealer.h"
 #include "vault/root_key.h"
@@ -75,10 +76,7 @@ class TenantsTest : public testing::TestWithParam<BuildType> {
     void close() { tenants_.reset(); }
     template <class T, class Ask>
     static Result<T> wait(Ask ask) {
-        std::promise<Result<T>> answer;
-        auto future = answer.get_future();
-        ask(store::Callback<T>([&](Result<T> result) { answer.set_value(std::move(result)); }));
-        return future.get();
+        return detail::wait_for<T>(std::move(ask));
     }
     Result<Tenant> create(const std::string& code) {
         clock_.advance(std::chrono::milliseconds(1));

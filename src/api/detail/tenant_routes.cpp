@@ -71,9 +71,8 @@ Shape storage_use_shape() {
         {required("documents", Shape::integer("How many it has.")),
          required("used_bytes", Shape::integer("Their text, and 128 bytes for each.")),
          required("quota_bytes", Shape::integer("What they may take; `0`: any number."))},
-        "What its documents take. Only where one tenant is shown; null: its database cannot be "
-        "used "
-        "now.");
+        "What its documents take. Only where one tenant is shown; null: its database "
+        "cannot be used now.");
 }
 
 Shape tenant_shape() {

@@ -48,15 +48,13 @@ Error elsewhere(const CoreSharing& sharing, std::string_view why) {
 }
 
 /// The tenants whose data would stay behind.
-Result<void> check_tenants(store::Database& file, const CoreSharing& sharing,
+Result<void> check_tenants(const std::shared_ptr<store::Database>& file, const CoreSharing& sharing,
                            const vault::FieldSealer& sealer) {
     ZONA_TRY(const auto shared, os::stat_path(sharing.directory + "/tenants/shared.db"));
     if (sharing.build_type == BuildType::kSingleTenant && shared)
         return elsewhere(sharing, "the documents of its tenants are in the file shared.db");
     if (sharing.build_type == BuildType::kSingleTenant) return {};
-    TenantRegistry registry(
-        std::shared_ptr<store::Database>(std::shared_ptr<store::Database>(), &file), sharing.clock,
-        &sealer);
+    TenantRegistry registry(file, sharing.clock, &sealer);
     auto all =
         detail::wait_for<std::vector<Tenant>>([&](auto done) { registry.list(std::move(done)); });
     if (!all) return all.take_error();
@@ -97,11 +95,10 @@ Result<There> look_at(store::Database& target, const CoreSharing& sharing) {
     if (!claim.begun_by.empty() && claim.begun_by != sharing.instance)
         return elsewhere(sharing, "that of another home is there, or was begun");
     if (!claim.begun_by.empty()) return claim.has_ring ? There::kDone : There::kBegun;
-    ZONA_TRY(const std::uint64_t tenants, store::read_and_wait(target, [](store::Reader& r) {
-                 return count_all(r, {&tenants_spec()}, store::Scope::core());
+    ZONA_TRY(const std::uint64_t documents, store::read_and_wait(target, [](store::Reader& r) {
+                 return count_all(r, core_collections(), store::Scope::core());
              }));
-    if (claim.has_ring || tenants > 0)
-        return elsewhere(sharing, "another installation's core database is there");
+    if (documents > 0) return elsewhere(sharing, "another installation's core database is there");
     return There::kNothing;
 }
 
@@ -124,7 +121,7 @@ Result<void> put(EncryptedFiles& files, const CoreSharing& sharing) {
              store::open_mongo(options, sharing.clock, sharing.log));
     ZONA_TRY(const There there, look_at(*target, sharing));
     if (there == There::kDone) return {};
-    ZONA_TRY_VOID(check_tenants(*file, sharing, files.core_fields()));
+    ZONA_TRY_VOID(check_tenants(file, sharing, files.core_fields()));
     ZONA_TRY_VOID(check_work(*file, sharing));
     if (there == There::kNothing) ZONA_TRY_VOID(claim_ring(*target, sharing.instance));
     ZONA_FAULT("tenancy.core_claimed");

@@ -21,6 +21,7 @@
 #include "store/blocking.h"
 #include "tenancy/backup/backup_copies.h"
 #include "tenancy/backup/whole_backup.h"
+#include "tenancy/detail/wait.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/operations/tenant_operations.h"
 #include "tenancy/tenant_registry.h"
@@ -114,10 +115,7 @@ class Platform {
 
     template <class T, class Ask>
     static Result<T> wait(Ask ask) {
-        std::promise<Result<T>> answer;
-        auto future = answer.get_future();
-        ask(store::Callback<T>([&](Result<T> result) { answer.set_value(std::move(result)); }));
-        return future.get();
+        return detail::wait_for<T>(std::move(ask));
     }
     Result<Tenant> create(const std::string& code) {
         return wait<Tenant>([&](auto done) {

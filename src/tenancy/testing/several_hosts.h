@@ -21,6 +21,7 @@
 #include "store/mongo/testing/mongo_server.h"
 #include "tenancy/backup/backup_records.h"
 #include "tenancy/core_collections.h"
+#include "tenancy/detail/wait.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/keys/key_rotation.h"
 #include "tenancy/keys/shared_ring.h"
@@ -117,10 +118,7 @@ class Host {
 
     template <class T, class Ask>
     static Result<T> wait(Ask ask) {
-        std::promise<Result<T>> answer;
-        auto future = answer.get_future();
-        ask(store::Callback<T>([&](Result<T> result) { answer.set_value(std::move(result)); }));
-        return future.get();
+        return detail::wait_for<T>(std::move(ask));
     }
     Result<Tenant> create(NewTenant wanted) {
         return wait<Tenant>(

@@ -11,7 +11,7 @@ using core::Result;
 
 namespace {
 
-constexpr std::chrono::seconds kShortest{10};
+constexpr std::chrono::minutes kShortest{1};
 constexpr std::chrono::hours kLongest{1};
 // How long a sum is good for that others wrote beside.
 constexpr std::chrono::seconds kUnsure{1};
@@ -109,8 +109,10 @@ void StorageSums::end(const Amounts& changes, bool were_made) {
 void StorageSums::distrust() {
     const std::lock_guard lock(mutex_);
     const core::SteadyTime soon = clock_.steady() + kUnsure;
-    for (auto& [scope, sum] : sums_)
+    for (auto& [scope, sum] : sums_) {
+        ++sum.changes;  // for one that is being taken
         sum.good_until = std::min(sum.good_until, soon);
+    }
 }
 
 }  // namespace zona::store::mongo

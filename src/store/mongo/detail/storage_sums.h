@@ -4,7 +4,7 @@
 ///
 /// A sum goes through all documents of a scope, so it is kept, and what this process writes
 /// meanwhile is added to it. One that a hundred times the time it took has passed over is taken
-/// anew, after 10 seconds at the earliest and an hour at the latest: what other processes write is
+/// anew, after a minute at the earliest and an hour at the latest: what other processes write is
 /// seen then, and nothing has to be put right after a death. For one process that nobody else
 /// writes beside the answers are exact; a sum during which others' writes come is not, and is taken
 /// again soon.
@@ -36,7 +36,6 @@ struct Amount {
         bytes += other.bytes;
         return *this;
     }
-    bool operator==(const Amount&) const = default;
 };
 
 /// By scope.
@@ -57,8 +56,8 @@ class StorageSums {
     void begin(const Amounts& changes);
     void end(const Amounts& changes, bool were_made);
     /// @}
-    /// Documents were changed past begin() and end(), or may have been: all sums are taken anew,
-    /// within a second.
+    /// Documents were changed past begin() and end(), or may have been: a sum that is
+    /// asked for a second later is taken anew.
     void distrust();
 
   private:
