@@ -24,7 +24,16 @@ namespace zona::core {
 enum class Code : unsigned char {
     kInvalidArgument,    ///< the request or file is wrong; repeating it cannot help
     kUnauthenticated,    ///< no or unusable credentials
-    kForbidden,          ///< known caller, not allowed
+    kInvalidToken,       ///< a token that nobody here has signed, or that is no token
+    kUnknownToken,       ///< a token whose session does not exist, or not any more
+    kTokenExpired,       ///< a token whose session has just ended by time
+    kSecondFactor,       ///< the password was right, and a second factor is wanted
+    kForbidden,          ///< the daemon's user, or the place of the caller, does not allow it
+    kAccessDenied,       ///< known caller, whose roles and scopes do not allow it
+    kInvalidTenant,      ///< the tenant of the token, or of the request, is not one it may reach
+    kTenantInactive,     ///< the tenant is not served now
+    kCsrf,               ///< a browser's session, and no proof that its page has sent the request
+    kAddressDenied,      ///< requests from this address are not taken
     kNotFound,           ///< the named thing does not exist
     kMethodNotAllowed,   ///< the route exists, not with this method
     kConflict,           ///< the thing's present state refuses it (exists, running, locked)
@@ -37,6 +46,7 @@ enum class Code : unsigned char {
     kUnavailable,        ///< something needed is not reachable now; retry
     kResourceExhausted,  ///< disk, memory, fds, pids of this host are used up
     kUnsupported,        ///< this host or build cannot do it
+    kSessionError,       ///< the tenant's database cannot be had now (AUTH-09, GAP-12)
     kInternal,           ///< a bug or an unexpected answer of the system
 };
 
