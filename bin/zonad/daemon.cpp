@@ -157,7 +157,6 @@ core::Result<void> Daemon::build_api() {
     info.started_at = clock_.system();
     info.cpus = os::usable_cpus();
     service_.emplace(ZONA_VERSION);
-    service_->admit_by(admission_);
     ZONA_TRY_VOID(api::add_daemon_routes(
         *service_, std::move(info),
         {.supervisor = *supervisor_,

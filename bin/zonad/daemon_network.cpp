@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "api/pipeline.h"
 #include "api/pmdaemon.h"
 #include "daemon.h"
 #include "identity/exposure.h"
@@ -172,12 +173,12 @@ net::ServerOptions Daemon::server_options() {
 }
 
 core::Result<void> Daemon::build_servers() {
-    std::vector<net::Middleware> inner;
+    std::vector<net::Middleware> authenticate;
     if (keys_) {
-        inner.push_back(identity::authenticate(
-            *keys_, {.demand = demand(settings_), .open_paths = service_->open_paths()}, clock_,
-            logging_.logger("identity"), metrics_));
+        authenticate.push_back(identity::authenticate(*keys_, {.demand = demand(settings_)}, clock_,
+                                                      logging_.logger("identity"), metrics_));
     }
+    const std::vector<net::Middleware> inner = api::pipeline(std::move(authenticate), admission_);
     ZONA_TRY(const net::NetworkPolicy policy, network_policy(settings_.api, rate_));
     const net::ApplicationDeps deps{.clock = clock_,
                                     .random = random_,

@@ -62,7 +62,12 @@ std::vector<ErrorSpec> all_errors(const Operation& operation) {
              : "A parameter or a field is wrong, missing or unknown; `details` lists every "
                "mistake.");
     if (operation.access != Access::kOpen) also(Code::kUnauthenticated, "No usable key was given.");
-    if (operation.access == Access::kAdmin) also(Code::kForbidden, "The key is a viewer's.");
+    const bool closed = operation.access != Access::kOpen;
+    if (closed && operation.reach == Reach::kInstallation)
+        also(Code::kAccessDenied, "The key is bound to a tenant, or is a viewer's.");
+    if (operation.access == Access::kAdmin) also(Code::kAccessDenied, "The key is a viewer's.");
+    if (closed && operation.reach == Reach::kTenant)
+        also(Code::kInvalidTenant, "The key is bound to another tenant.");
     if (operation.body) {
         also(Code::kTooLarge, "The body is over its limit.");
         also(Code::kUnsupportedMedia, "The body is not application/json.");

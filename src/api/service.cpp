@@ -11,9 +11,9 @@
 #include "api/detail/docs_page.h"
 #include "api/detail/openapi.h"
 #include "api/detail/pmdaemon_routes.h"
+#include "api/pipeline/route.h"
 #include "core/fault.h"
 #include "core/text.h"
-#include "tenancy/limits/admission.h"
 
 namespace zona::api {
 
@@ -23,52 +23,13 @@ using net::Response;
 
 namespace {
 
-/// An operation with what answers it; routes refer to it, so its place never changes.
-struct Entry {
-    Operation operation;
-    CallHandler handler;
-};
-
-/// Whether a key that is bound to a tenant may ask this. It learns nothing of whether there is
-/// another tenant.
-Result<void> check_reach(const Operation& operation, const net::Request& request) {
-    if (request.tenant.empty() || operation.reach == Reach::kEveryone ||
-        operation.access == Access::kOpen)
-        return {};
-    if (operation.reach == Reach::kInstallation) {
-        return core::Error(
-            core::Code::kForbidden,
-            fmt::format("this key is bound to the tenant '{}'; {} {} is about all of zona",
-                        request.tenant, request.method_name, operation.path));
-    }
-    if (net::equal_ignoring_case(request.parameter(kTenantParameter), request.tenant)) return {};
-    return core::Error(
-        core::Code::kForbidden,
-        fmt::format("this key is bound to the tenant '{}' and reaches no other", request.tenant));
-}
-
-Response too_many(core::Error error) {
-    const bool later = error.code() == core::Code::kTooManyRequests;
-    Response out = Response::failed(std::move(error));
-    if (later) out.headers.set("Retry-After", "1");
-    return out;
-}
-
-asio::awaitable<Result<Response>> answer(const Entry& entry, const Components& components,
-                                         tenancy::Admission* admission, net::Request& request) {
-    ZONA_CO_TRY_VOID(check_reach(entry.operation, request));
-    tenancy::Admission::Ticket place;
-    if (admission != nullptr && !request.tenant.empty() &&
-        entry.operation.reach == Reach::kTenant) {
-        auto entered = co_await admission->enter(request.tenant);
-        if (!entered.has_value()) co_return too_many(entered.take_error());
-        place = std::move(*entered);
-    }
-    Call call(request, entry.operation);
+asio::awaitable<Result<Response>> answer(const Route& route, const Components& components,
+                                         net::Request& request) {
+    Call call(request, route.operation);
     ZONA_CO_TRY_VOID(call.read(components));
-    Result<Response> response = co_await entry.handler(call);
+    Result<Response> response = co_await route.handler(call);
     if constexpr (core::kFaultsBuiltIn)
-        co_return checked(std::move(response), entry.operation, components);
+        co_return checked(std::move(response), route.operation, components);
     co_return response;
 }
 
@@ -94,9 +55,8 @@ std::optional<core::Error> unknown_version(const net::Request& request) {
 struct Service::State {
     std::string version;
     Components components;
-    std::vector<std::unique_ptr<const Entry>> entries;
+    std::vector<std::unique_ptr<const Route>> entries;
     net::Router router;
-    tenancy::Admission* admission = nullptr;
 
     // The texts, each made once, by whichever thread asks first.
     mutable std::once_flag openapi_once, page_once;
@@ -145,20 +105,18 @@ Result<void> Service::add(Operation operation, CallHandler handler) {
     }
     net::RouteOptions options;
     options.limits = operation.limits;
-    auto entry = std::make_unique<const Entry>(std::move(operation), std::move(handler));
+    auto entry = std::make_unique<const Route>(std::move(operation), std::move(handler));
+    options.context = entry.get();
+    options.open = entry->operation.access == Access::kOpen;
     const State* state = state_.get();
     ZONA_TRY_VOID(state_->router.add(
         entry->operation.method, entry->operation.path,
         [state, entry = entry.get()](net::Request& request) {
-            return answer(*entry, state->components, state->admission, request);
+            return answer(*entry, state->components, request);
         },
         std::move(options)));
     state_->entries.push_back(std::move(entry));
     return {};
-}
-
-void Service::admit_by(tenancy::Admission& admission) {
-    state_->admission = &admission;
 }
 
 Result<void> Service::add_documents() {
@@ -193,14 +151,6 @@ const Components& Service::components() const {
 
 std::vector<const Operation*> Service::operations() const {
     return state_->operations();
-}
-
-std::vector<std::string> Service::open_paths() const {
-    std::vector<std::string> out;
-    for (const auto& entry : state_->entries) {
-        if (entry->operation.access == Access::kOpen) out.push_back(entry->operation.path);
-    }
-    return out;
 }
 
 std::string Service::openapi() const {

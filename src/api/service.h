@@ -20,10 +20,6 @@
 #include "core/result.h"
 #include "net/router.h"
 
-namespace zona::tenancy {
-class Admission;
-}
-
 namespace zona::api {
 
 /// A request that fits its operation.
@@ -80,10 +76,6 @@ class Service {
     /// operationId that is there already: mistakes in this program.
     core::Result<void> add(Operation operation, CallHandler handler);
 
-    /// Requests by keys of tenants need a place from `admission`, which outlives the service.
-    /// Before the first request; without it they need none.
-    void admit_by(tenancy::Admission& admission);
-
     /// Adds /openapi.json, /docs and /, which show all operations, also those added later. Both
     /// texts are made when they are first asked for: a start does not pay for them.
     core::Result<void> add_documents();
@@ -94,9 +86,6 @@ class Service {
     const Components& components() const;
     /// In the order in which they were added.
     std::vector<const Operation*> operations() const;
-    /// The paths of the operations that need no key, for identity::AuthenticationOptions.
-    std::vector<std::string> open_paths() const;
-
     /// The OpenAPI 3.1 document, the same bytes for the same declarations, with a newline at the
     /// end.
     std::string openapi() const;

@@ -1,11 +1,10 @@
 #include "api/service.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
 #include "core/json.h"
+#include "net/testing/ask_router.h"
 
 namespace zona::api {
 namespace {
@@ -21,15 +20,7 @@ asio::awaitable<Result<Response>> ready(Result<Response> response) {
 
 /// Asks the service as the server does, the router included.
 Response ask(const Service& service, net::Request& request) {
-    asio::io_context context;
-    Response out;
-    asio::co_spawn(context, service.router().dispatch(request),
-                   [&out](const std::exception_ptr& error, Response response) {
-                       ASSERT_FALSE(error);
-                       out = std::move(response);
-                   });
-    context.run();
-    return out;
+    return net::ask(service.router(), request);
 }
 
 net::Request request_of(net::Method method, std::string path, std::string body = {}) {

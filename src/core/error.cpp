@@ -79,8 +79,8 @@ const std::vector<CodeInfo>& all_codes() {
          "Somebody signed out or was signed out, a refresh token was used twice, or the session "
          "ended a while ago.",
          "Sign in again: `zona login`."},
-        {Code::kTokenExpired, "TOKEN_EXPIRED", 401, 5, LogLevel::kInfo,
-         "The token's time is over.", "An access token lives for minutes.",
+        {Code::kTokenExpired, "TOKEN_EXPIRED", 401, 5, LogLevel::kInfo, "The token's time is over.",
+         "An access token lives for minutes.",
          "Renew it with the refresh token, or sign in again."},
         {Code::kSecondFactor, "SECOND_FACTOR_REQUIRED", 401, 5, LogLevel::kInfo,
          "The password is right; a second factor is wanted.",
@@ -88,9 +88,8 @@ const std::vector<CodeInfo>& all_codes() {
          "Sign in with the code that the authenticator shows."},
         {Code::kForbidden, "FORBIDDEN", 403, 5, LogLevel::kWarn,
          "The caller or the daemon's user may not do this.",
-         "A viewer's key asked for a change, or zona's user may not read, write or execute "
-         "something.",
-         "Use an admin's key, or mend owner and mode of what the message names."},
+         "A page of another origin asked, or zona's user may not read, write or execute something.",
+         "Mend owner and mode of what the message names; `api.cors_origins` names the pages."},
         {Code::kAccessDenied, "ACCESS_DENIED", 403, 5, LogLevel::kWarn,
          "Who asks is known, and may not do this.",
          "No role of the user, or scope of the key, allows it; or it belongs to somebody else.",

@@ -199,52 +199,52 @@ class Authenticate {
           options_(std::move(options)),
           log_(std::move(log)),
           metrics_(metrics),
-          failures_(std::make_shared<Failures>(options_.forgiven_after, clock)) {}
+          failures_(options_.forgiven_after, clock) {}
 
-    asio::awaitable<Response> operator()(Request& request, net::Next next) const {
+    net::Decision identify(Request& request) const {
         std::vector<std::string> offered;
         if (net::asks_for_websocket(request)) offered = take_offered_keys(request);
         if (const auto* local = std::get_if<net::UnixPeer>(&request.peer)) {
             request.principal = fmt::format("uid {}", local->uid);
             request.may_change = true;
-            co_return co_await next(request);
+            return {};
         }
         if (has_key_in_url(request)) {
-            co_return Response::failed(
-                Error(Code::kInvalidArgument,
-                      fmt::format("a key does not belong into a URL, which proxies and browsers "
-                                  "keep; send it as {}",
-                                  kForms)));
+            return refuse(
+                Code::kInvalidArgument,
+                fmt::format("a key does not belong into a URL, which proxies and browsers "
+                            "keep; send it as {}",
+                            kForms));
         }
-        const bool is_open = (request.method == Method::kGet || request.method == Method::kHead) &&
-                             std::ranges::count(options_.open_paths, request.path) > 0;
+        const net::RouteOptions* route = net::options_of(request);
+        const bool is_open = route != nullptr && route->open;
         const Shown shown = shown_by(request, offered);
         if (shown.keys.empty() && (is_open || options_.demand == Demand::kNothing)) {
             request.principal = "anybody";
             request.may_change = options_.demand == Demand::kNothing;
-            co_return co_await next(request);
+            return {};
         }
-        if (shown.keys.empty()) co_return co_await refuse(request, none_shown(shown), "missing");
-        if (std::ranges::adjacent_find(shown.keys, std::not_equal_to{}) != shown.keys.end()) {
-            co_return Response::failed(
-                Error(Code::kInvalidArgument, "the request shows two different keys"));
-        }
+        if (shown.keys.empty()) return hold_back(request, none_shown(shown), "missing");
+        if (std::ranges::adjacent_find(shown.keys, std::not_equal_to{}) != shown.keys.end())
+            return refuse(Code::kInvalidArgument, "the request shows two different keys");
         const auto found = keys_.verify(shown.keys.front());
-        if (const auto* refusal = std::get_if<KeyRefusal>(&found)) {
-            co_return co_await refuse(request, error_of(*refusal), reason_of(*refusal));
-        }
+        if (const auto* refusal = std::get_if<KeyRefusal>(&found))
+            return hold_back(request, error_of(*refusal), reason_of(*refusal));
         const auto& who = std::get<Principal>(found);
         request.principal = who.to_string();
         request.tenant = who.tenant;
         request.may_change = who.scope == Scope::kAdmin;
+        request.credential = who.key_id;
         if (who.scope != Scope::kAdmin && !reads_only(request.method)) {
-            co_return Response::failed(
-                Error(Code::kForbidden,
-                      fmt::format("the key '{}' is a viewer's, which may only read", who.name)));
+            return refuse(Code::kAccessDenied,
+                          fmt::format("the key '{}' is a viewer's, which may only read", who.name));
         }
-        Response response = co_await next(request);
-        end_with_key(response, {keys_, who.key_id.value(), options_.recheck});
-        co_return response;
+        return {};
+    }
+
+    void bind_to_key(const Request& request, Response& response) const {
+        if (request.credential)
+            end_with_key(response, {keys_, *request.credential, options_.recheck});
     }
 
   private:
@@ -274,7 +274,7 @@ class Authenticate {
         return {Code::kUnauthenticated, "the API key is not valid here"};
     }
 
-    static std::string_view reason_of(KeyRefusal refusal) {
+    static std::string reason_of(KeyRefusal refusal) {
         switch (refusal) {
             case KeyRefusal::kMalformed:
                 return "malformed";
@@ -286,14 +286,18 @@ class Authenticate {
         return "unknown";
     }
 
-    asio::awaitable<Response> refuse(const Request& request, Error error,
-                                     std::string_view reason) const {
+    static net::Decision refuse(Code code, std::string message) {
+        return net::answer_with(Response::failed(Error(code, std::move(message))));
+    }
+
+    asio::awaitable<std::optional<Response>> hold_back(const Request& request, Error error,
+                                                       std::string reason) const {
         metrics_
             .counter("zona_authentication_failures_total", "Requests whose sender is not known.",
-                     {{"reason", std::string(reason)}})
+                     {{"reason", reason}})
             .add();
         const auto& peer = std::get<net::TcpPeer>(request.peer);
-        const unsigned count = failures_->add(peer.address);
+        const unsigned count = failures_.add(peer.address);
         if (std::has_single_bit(count)) {
             log_.warn("a request was refused: its sender is not known",
                       {{"address", peer.address}, {"reason", reason}, {"failures", count}});
@@ -314,14 +318,19 @@ class Authenticate {
     AuthenticationOptions options_;
     core::Logger log_;
     core::MetricRegistry& metrics_;
-    std::shared_ptr<Failures> failures_;  // copies, those in other chains too, count together
+    mutable Failures failures_;
 };
 
 }  // namespace
 
 net::Middleware authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
                              core::Logger log, core::MetricRegistry& metrics) {
-    return Authenticate(keys, std::move(options), clock, std::move(log), metrics);
+    const auto shared = std::make_shared<const Authenticate>(keys, std::move(options), clock,
+                                                             std::move(log), metrics);
+    return {[shared](Request& request) { return shared->identify(request); },
+            [shared](const Request& request, Response& response) {
+                shared->bind_to_key(request, response);
+            }};
 }
 
 }  // namespace zona::identity

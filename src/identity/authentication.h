@@ -4,8 +4,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -24,8 +22,6 @@ enum class Demand : std::uint8_t {
 /// How strict it is, and how it slows guessing.
 struct AuthenticationOptions {
     Demand demand = Demand::kKey;
-    /// Paths that everybody may GET: liveness, readiness, documents. Compared whole.
-    std::vector<std::string> open_paths;
     /// A refusal is held back, each one of an address twice as long as its last, so that guessing
     /// is slow. Good keys are never held back: others may share their address.
     std::chrono::milliseconds first_delay{50};
@@ -41,12 +37,12 @@ struct AuthenticationOptions {
 /// | Request | Answer |
 /// | --- | --- |
 /// | over the unix socket, whose mode keeps others out | handled, as an admin |
-/// | GET or HEAD of an open path | handled |
+/// | without a key, where the route is open (RouteOptions::open) | handled |
 /// | no key | 401 UNAUTHENTICATED, naming the three forms |
 /// | a key that is malformed, unknown or expired | 401 UNAUTHENTICATED, after a delay |
 /// | two different keys | 400 INVALID_ARGUMENT |
 /// | a key in the path or the query, where proxies log it | 400 INVALID_ARGUMENT |
-/// | a viewer's key, another method than GET, HEAD, OPTIONS | 403 FORBIDDEN |
+/// | a viewer's key, another method than GET, HEAD, OPTIONS | 403 ACCESS_DENIED |
 ///
 /// Keys are taken from `Authorization: Bearer KEY`, `Authorization: ApiKey KEY` and
 /// `X-API-Key: KEY`. A browser cannot set these when it opens a WebSocket: on such a request, and

@@ -1,6 +1,8 @@
 #include "net/cors.h"
 
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "net/detail/vary.h"
@@ -18,32 +20,31 @@ class Cors {
   public:
     explicit Cors(OriginList origins) : origins_(std::move(origins)) {}
 
-    asio::awaitable<Response> operator()(Request& request, const Next& next) const {
-        const bool concerned = !origins_.empty() || request.headers.has("Origin");
-        return concerned ? decide(request, next) : next(request);
+    Decision decide(Request& request) const {
+        if (!is_preflight(request) || request.fault.has_value()) return {};
+        if (origins_.allows(origin_of(request))) return answer_with(accept_preflight());
+        request.fault = refusal();
+        return {};
+    }
+
+    void tell(const Request& request, Response& response) const {
+        if (!origins_.empty() && !origins_.any()) detail::add_vary(response.headers, "Origin");
+        if (!request.headers.has("Origin")) return;
+        const std::string_view origin = origin_of(request);
+        if (!origins_.allows(origin)) return;
+        response.headers.set("Access-Control-Allow-Origin", origins_.any() ? "*" : origin);
+        if (!is_preflight(request))
+            response.headers.set("Access-Control-Expose-Headers", kExposedHeaders);
     }
 
   private:
-    asio::awaitable<Response> decide(Request& request, Next next) const {
-        const std::string origin(request.headers.find("Origin").value_or(""));
-        const bool allowed = origins_.allows(origin);
-        const bool preflight = request.method == Method::kOptions && !origin.empty() &&
-                               request.headers.has("Access-Control-Request-Method");
-        Response response;
-        if (preflight && allowed && !request.fault.has_value()) {
-            response = accept_preflight();
-        } else {
-            if (preflight && !allowed && !request.fault.has_value()) request.fault = refusal();
-            response = co_await next(request);
-        }
-        if (!origins_.empty() && !origins_.any()) detail::add_vary(response.headers, "Origin");
-        if (allowed) {
-            response.headers.set("Access-Control-Allow-Origin", origins_.any() ? "*" : origin);
-            if (!preflight) response.headers.set("Access-Control-Expose-Headers", kExposedHeaders);
-        }
-        co_return response;
+    static std::string_view origin_of(const Request& request) {
+        return request.headers.find("Origin").value_or("");
     }
-
+    static bool is_preflight(const Request& request) {
+        return request.method == Method::kOptions && !origin_of(request).empty() &&
+               request.headers.has("Access-Control-Request-Method");
+    }
     static Response accept_preflight() {
         Response out;
         out.status = 204;
@@ -65,7 +66,9 @@ class Cors {
 }  // namespace
 
 Middleware cors(OriginList origins) {
-    return Cors(std::move(origins));
+    const auto shared = std::make_shared<const Cors>(std::move(origins));
+    return {[shared](Request& request) { return shared->decide(request); },
+            [shared](Request& request, Response& response) { shared->tell(request, response); }};
 }
 
 }  // namespace zona::net

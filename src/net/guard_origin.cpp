@@ -49,10 +49,10 @@ class GuardOrigin {
     GuardOrigin(HostList hosts, OriginList origins)
         : hosts_(std::move(hosts)), origins_(std::move(origins)) {}
 
-    asio::awaitable<Response> operator()(Request& request, const Next& next) const {
+    Decision operator()(Request& request) const {
         const bool from_afar = std::holds_alternative<TcpPeer>(request.peer);
         if (from_afar && !request.fault.has_value()) request.fault = mistake(request);
-        return next(request);
+        return {};
     }
 
   private:

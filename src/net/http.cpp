@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/json.h"
+#include "core/metrics.h"
 
 namespace zona::net {
 namespace {
@@ -125,13 +126,25 @@ void Request::clear() {
     principal.clear();
     may_change = false;
     tenant.clear();
+    credential.reset();
     correlation_id.clear();
     received = {};
     deadline = core::Deadline::never();
     bytes_in = {};
     fault.reset();
+    matched = nullptr;
     route.clear();
     parameters.clear();
+    in_flight = {};
+    held.clear();
+}
+
+Counted::Counted(core::Gauge& gauge) : gauge_(&gauge) {
+    gauge.add(1);
+}
+
+Counted::~Counted() {
+    if (gauge_ != nullptr) gauge_->add(-1);
 }
 
 Response Response::json(std::string text, int status) {

@@ -6,6 +6,7 @@
 /// other net/middleware.h.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,9 +23,14 @@
 #include "core/byte_count.h"
 #include "core/clock.h"
 #include "core/deadline.h"
+#include "core/random.h"
 #include "core/result.h"
 #include "net/headers.h"
 #include "net/websocket.h"
+
+namespace zona::core {
+class Gauge;
+}
 
 namespace zona::net {
 
@@ -72,8 +78,28 @@ struct Parameter {
 /// counted.
 struct Fault {
     core::Error error;
-    int status = 0;  ///< 0: core::info(error.code()).http_status
+    int status = 0;                                     ///< 0: core::info(error.code()).http_status
+    std::optional<std::chrono::seconds> retry_after{};  ///< told as Retry-After
 };
+
+/// Counts one in a gauge, which outlives it, as long as it lives.
+class Counted {
+  public:
+    Counted() = default;
+    /// One more, until it dies.
+    explicit Counted(core::Gauge& gauge);
+    Counted(Counted&& other) noexcept : gauge_(std::exchange(other.gauge_, nullptr)) {}
+    Counted& operator=(Counted&& other) noexcept {
+        std::swap(gauge_, other.gauge_);
+        return *this;
+    }
+    ~Counted();
+
+  private:
+    core::Gauge* gauge_ = nullptr;
+};
+
+struct Route;  // router.h
 
 /// One request, complete with its body. Filled by the server, the route fields by the router.
 struct Request {
@@ -96,6 +122,8 @@ struct Request {
     /// The code of the only tenant that who asks may reach; empty: all of zona. Filled by
     /// authentication, looked at before any handler.
     std::string tenant;
+    /// What it was authenticated with, by id; none where that has no end.
+    std::optional<core::Uuid> credential;
     std::string correlation_id;
     core::SteadyTime received;  ///< when its first byte was read
     core::Deadline deadline =
@@ -103,8 +131,12 @@ struct Request {
     core::ByteCount bytes_in;     ///< head and body as read
     std::optional<Fault> fault;
 
-    std::string route;                  ///< the pattern that matched; empty until then, and for 404
+    const Route* matched = nullptr;     ///< what answers; null until the router has found it
+    std::string route;                  ///< its pattern; empty until then, and for 404
     std::vector<Parameter> parameters;  ///< of the path
+    Counted in_flight;                  ///< by record_metrics()
+    /// What a middleware has got for the request: let go of once there is an answer.
+    std::vector<std::shared_ptr<void>> held;
 
     /// The path parameter `name`. Precondition: the route's pattern has it.
     const std::string& parameter(std::string_view name) const;

@@ -31,30 +31,21 @@ class LimitRate {
   public:
     explicit LimitRate(RateLimiter& limiter) : limiter_(&limiter) {}
 
-    asio::awaitable<Response> operator()(Request& request, const Next& next) const {
+    Decision operator()(Request& request) const {
         const auto* remote = std::get_if<TcpPeer>(&request.peer);
-        std::optional<std::chrono::nanoseconds> wait;
-        if (remote != nullptr && !request.fault.has_value()) wait = limiter_->take(remote->address);
-        return wait.has_value() ? refuse(request, next, *wait) : next(request);
+        if (remote == nullptr || request.fault.has_value()) return {};
+        if (const auto wait = limiter_->take(remote->address)) request.fault = refusal(*wait);
+        return {};
     }
 
   private:
-    asio::awaitable<Response> refuse(Request& request, Next next,
-                                     std::chrono::nanoseconds wait) const {
-        request.fault = refusal();
-        Response response = co_await next(request);
-        const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
-        response.headers.set("Retry-After", std::to_string(seconds));
-        co_return response;
-    }
-
-    Fault refusal() const {
+    Fault refusal(std::chrono::nanoseconds wait) const {
         const RateLimit limit = limiter_->limit();
         core::Error error(core::Code::kTooManyRequests,
                           fmt::format("more than {} requests per second came from this address "
                                       "(api.requests_per_second; {} at once)",
                                       limit.per_second, limit.burst));
-        return {std::move(error), 0};
+        return {std::move(error), 0, std::chrono::ceil<std::chrono::seconds>(wait)};
     }
 
     RateLimiter* limiter_;

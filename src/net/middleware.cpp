@@ -51,19 +51,18 @@ class Correlate {
     explicit Correlate(core::Random& random)
         : state_(std::make_shared<State>(fmt::format("{:016x}", random.next()))) {}
 
-    asio::awaitable<Response> operator()(Request& request, Next next) const {
-        if (request.correlation_id.empty()) {
-            const auto given = request.headers.find(kCorrelationHeader);
-            if (given.has_value() && is_correlation_id(*given)) {
-                request.correlation_id = *given;
-            } else {
-                const fmt::format_int count(++state_->count);
-                request.correlation_id = state_->run;
-                request.correlation_id += '-';
-                request.correlation_id.append(count.data(), count.size());
-            }
+    Decision operator()(Request& request) const {
+        if (!request.correlation_id.empty()) return {};
+        const auto given = request.headers.find(kCorrelationHeader);
+        if (given.has_value() && is_correlation_id(*given)) {
+            request.correlation_id = *given;
+        } else {
+            const fmt::format_int count(++state_->count);
+            request.correlation_id = state_->run;
+            request.correlation_id += '-';
+            request.correlation_id.append(count.data(), count.size());
         }
-        return next(request);
+        return {};
     }
 
   private:
@@ -84,14 +83,19 @@ class AccessLog {
           clock_(&clock),
           is_secret_(std::move(is_secret)) {}
 
-    asio::awaitable<Response> operator()(Request& request, Next next) const {
-        if (!kept_->executor) kept_->executor = co_await asio::this_coro::executor;
-        Response response = co_await next(request);
+    Decision learn_executor() const {
+        if (kept_->executor) return {};
+        return [](std::shared_ptr<Kept> kept) -> asio::awaitable<std::optional<Response>> {
+            kept->executor = co_await asio::this_coro::executor;
+            co_return std::nullopt;
+        }(kept_);
+    }
+
+    void log_when_sent(Response& response) const {
         response.on_finish.emplace_back(
             [this](const Request& r, const Response& answer, const Transfer& transfer) {
                 write(r, answer, transfer);
             });
-        co_return response;
     }
 
   private:
@@ -128,38 +132,23 @@ class AccessLog {
     SecretTest is_secret_;
 };
 
-/// One request in flight, from its first byte to its last.
-class InFlight {
-  public:
-    explicit InFlight(core::Gauge& gauge) : gauge_(&gauge) { gauge_->add(1); }
-    InFlight(InFlight&& other) noexcept : gauge_(std::exchange(other.gauge_, nullptr)) {}
-    InFlight& operator=(InFlight&&) = delete;
-    ~InFlight() {
-        if (gauge_ != nullptr) gauge_->add(-1);
-    }
-
-  private:
-    core::Gauge* gauge_;
-};
-
 class RecordMetrics {
   public:
     RecordMetrics(core::MetricRegistry& registry, const core::Clock& clock)
         : clock_(&clock), state_(std::make_shared<State>(registry)) {}
 
-    asio::awaitable<Response> operator()(Request& request, Next next) const {
-        InFlight in_flight(state_->in_flight);
-        Response response = co_await next(request);
+    void begin(Request& request) const { request.in_flight = Counted(state_->in_flight); }
+
+    void end(Request& request, Response& response) const {
         const std::chrono::duration<double> duration = clock_->steady() - request.received;
         Series& series = state_->series(request, response.status);
         series.duration.observe(duration.count());
         response.on_finish.emplace_back(
-            [&series, open = std::move(in_flight)](const Request& r, const Response&,
-                                                   const Transfer& transfer) {
+            [&series, open = std::move(request.in_flight)](const Request& r, const Response&,
+                                                           const Transfer& transfer) {
                 series.bytes_in.add(static_cast<std::uint64_t>(r.bytes_in.bytes()));
                 series.bytes_out.add(static_cast<std::uint64_t>(transfer.bytes_out.bytes()));
             });
-        co_return response;
     }
 
   private:
@@ -224,12 +213,13 @@ void add_security_headers(const Request& request, Response& response) {
         response.headers.add(kStrictTransport, "max-age=31536000");
 }
 
-asio::awaitable<Response> refused(const Fault& fault) {
-    co_return Response::failed(fault.error, fault.status);
-}
-
-asio::awaitable<Response> answer_fault(Request& request, const Next& next) {
-    return request.fault.has_value() ? refused(*request.fault) : next(request);
+Decision answer_fault(const Request& request) {
+    if (!request.fault.has_value()) return {};
+    const Fault& fault = *request.fault;
+    Response response = Response::failed(fault.error, fault.status);
+    if (fault.retry_after)
+        response.headers.set("Retry-After", std::to_string(fault.retry_after->count()));
+    return answer_with(std::move(response));
 }
 
 void negotiate(const Request& request, Response& response) {
@@ -251,14 +241,8 @@ class RenderErrors {
     RenderErrors(core::Logger log, ErrorForm form, SecretTest is_secret)
         : log_(std::move(log)), form_(std::move(form)), is_secret_(std::move(is_secret)) {}
 
-    asio::awaitable<Response> operator()(Request& request, Next next) const {
-        Response response;
-        try {
-            response = co_await next(request);
-        } catch (...) {
-            response = failed_by(std::current_exception(), request);
-        }
-        if (!response.failure.has_value()) co_return response;
+    void render(const Request& request, Response& response) const {
+        if (!response.failure.has_value()) return;
         const Fault failure = std::move(*response.failure);
         response.failure.reset();
         log_.report("request failed", failure.error,
@@ -271,19 +255,10 @@ class RenderErrors {
             if (!rendered.headers.has(field.name)) rendered.headers.add(field.name, field.value);
         }
         rendered.on_finish = std::move(response.on_finish);
-        co_return rendered;
+        response = std::move(rendered);
     }
 
-  private:
-    Response rendered_for(const Request& request, const Fault& failure) const {
-        const core::Error shown = shown_to(request, failure.error);
-        const int status =
-            failure.status != 0 ? failure.status : core::info(shown.code()).http_status;
-        if (auto own = form_ ? form_(request, shown, status) : std::nullopt) return *std::move(own);
-        return Response::error(shown, request.correlation_id, status);
-    }
-
-    Response failed_by(const std::exception_ptr& thrown, const Request& request) const {
+    Response caught(const Request& request, const std::exception_ptr& thrown) const {
         std::string text;
         try {
             std::rethrow_exception(thrown);
@@ -306,36 +281,62 @@ class RenderErrors {
             "Something went wrong inside zona; its log has the cause under this correlation id."));
     }
 
+  private:
+    Response rendered_for(const Request& request, const Fault& failure) const {
+        const core::Error shown = shown_to(request, failure.error);
+        const int status =
+            failure.status != 0 ? failure.status : core::info(shown.code()).http_status;
+        if (auto own = form_ ? form_(request, shown, status) : std::nullopt) return *std::move(own);
+        return Response::error(shown, request.correlation_id, status);
+    }
+
     core::Logger log_;
     ErrorForm form_;
     SecretTest is_secret_;
 };
 
+asio::awaitable<std::optional<Response>> answered(Response response) {
+    co_return response;
+}
+
 }  // namespace
 
-asio::awaitable<Response> Next::operator()(Request& request) const {
-    return chain_->run(index_, request);
+Decision answer_with(Response response) {
+    return answered(std::move(response));
 }
 
-asio::awaitable<Response> Chain::run(std::size_t index, Request& request) const {
-    if (index == middlewares_.size()) return endpoint_(request);
-    const Middleware& first = middlewares_[index];
-    if (first.after) return run_and_change(index, request);
-    return first.around(request, Next(*this, index + 1));
+asio::awaitable<Response> Chain::operator()(Request& request) const {
+    std::optional<Response> answer;
+    std::size_t reached = 0;  // those before it have looked at the request
+    std::exception_ptr thrown;
+    try {
+        while (reached < middlewares_.size() && !answer) {
+            const Middleware& next = middlewares_[reached++];
+            if (!next.before) continue;
+            if (Decision decision = next.before(request)) answer = co_await std::move(*decision);
+        }
+        if (!answer) {
+            core::Result<Response> last = co_await endpoint_(request);
+            answer = last ? std::move(*last) : Response::failed(last.take_error());
+        }
+    } catch (...) {
+        thrown = std::current_exception();
+    }
+    request.held.clear();
+    if (thrown) answer = catch_at(reached, request, thrown);
+    while (reached-- > 0) {
+        if (middlewares_[reached].after) middlewares_[reached].after(request, *answer);
+    }
+    co_return std::move(*answer);
 }
 
-/// All that follow each other and only change the response share one coroutine.
-asio::awaitable<Response> Chain::run_and_change(std::size_t index, Request& request) const {
-    std::size_t end = index;
-    while (end < middlewares_.size() && middlewares_[end].after && !middlewares_[end].around)
-        ++end;
-    const bool has_both = end < middlewares_.size() && middlewares_[end].after;
-    asio::awaitable<Response> rest =
-        has_both ? middlewares_[end].around(request, Next(*this, end + 1)) : run(end, request);
-    Response response = co_await std::move(rest);
-    for (std::size_t i = has_both ? end + 1 : end; i-- > index;)
-        middlewares_[i].after(request, response);
-    co_return response;
+/// What the innermost one before `index` that catches answers; it is the last before `index` then.
+Response Chain::catch_at(std::size_t& index, const Request& request,
+                         const std::exception_ptr& thrown) const {
+    while (index > 0 && !middlewares_[index - 1].caught)
+        --index;
+    if (index == 0) std::rethrow_exception(thrown);
+    return middlewares_[index - 1].caught(request, thrown);
 }
 
 Middleware correlate(core::Random& random) {
@@ -345,11 +346,20 @@ Middleware correlate(core::Random& random) {
 }
 
 Middleware access_log(core::Logger log, const core::Clock& clock, SecretTest is_secret) {
-    return AccessLog(std::move(log), clock, std::move(is_secret));
+    // Finish hooks refer to it.
+    const auto shared =
+        std::make_shared<const AccessLog>(std::move(log), clock, std::move(is_secret));
+    return {[shared](Request&) { return shared->learn_executor(); },
+            [shared](Request&, Response& response) { shared->log_when_sent(response); }};
 }
 
 Middleware record_metrics(core::MetricRegistry& metrics, const core::Clock& clock) {
-    return RecordMetrics(metrics, clock);
+    const RecordMetrics record(metrics, clock);
+    return {[record](Request& request) -> Decision {
+                record.begin(request);
+                return {};
+            },
+            [record](Request& request, Response& response) { record.end(request, response); }};
 }
 
 Middleware security_headers() {
@@ -357,11 +367,24 @@ Middleware security_headers() {
 }
 
 Middleware render_errors(core::Logger log, ErrorForm form, SecretTest is_secret) {
-    return RenderErrors(std::move(log), std::move(form), std::move(is_secret));
+    const auto shared =
+        std::make_shared<const RenderErrors>(std::move(log), std::move(form), std::move(is_secret));
+    return {{},
+            [shared](Request& request, Response& response) { shared->render(request, response); },
+            [shared](const Request& request, const std::exception_ptr& thrown) {
+                return shared->caught(request, thrown);
+            }};
 }
 
 Middleware refuse_faults() {
     return answer_fault;
+}
+
+Middleware refuse_unrouted(const Router& router) {
+    return [routes = &router](const Request& request) -> Decision {
+        if (request.matched != nullptr) return {};
+        return answer_with(routes->refusal(request));
+    };
 }
 
 Middleware negotiate_websocket() {
@@ -379,10 +402,11 @@ Application make_application(const Router& router, const ApplicationDeps& deps,
     all.push_back(render_errors(deps.log, deps.error_form, deps.is_secret));
     all.push_back(refuse_faults());
     all.push_back(negotiate_websocket());
+    all.push_back(refuse_unrouted(router));
     std::ranges::move(inner, std::back_inserter(all));
     const Router* routes = &router;
     return {Chain(std::move(all), [routes](Request& request) { return routes->dispatch(request); }),
-            [routes](const Request& head) { return routes->limits(head); }};
+            [routes](Request& head) { return routes->match(head); }};
 }
 
 }  // namespace zona::net

@@ -2,9 +2,10 @@
 /// Middleware: what every request passes on its way to the router, and every response on its way
 /// back.
 ///
-/// A middleware is a function of a request and the rest of the chain; it may answer itself, change
-/// the request before, or the response after. The order that zona uses, outermost first
-/// (make_application):
+/// A middleware may answer itself, change the request before those behind it see it, or the
+/// response after. The route is found first of all (Router::match), so each of them knows it, and
+/// what has none is refused before anybody asks who sent it. The order that zona uses, outermost
+/// first (make_application):
 ///
 /// | Middleware          | What it does |
 /// | ---                 | --- |
@@ -17,18 +18,20 @@
 /// | render_errors       | the one place where errors become the envelope, and are logged |
 /// | refuse_faults       | answers what the server found wrong with the request itself |
 /// | negotiate_websocket | where a handler opens a WebSocket: refuses what is no handshake |
-/// | (inner)             | authentication and what else is added: see well-formed requests only |
-/// | Router              | media type, path parameters, the handler |
+/// | refuse_unrouted     | 404, 405, 406 |
+/// | (inner)             | authentication and what else is added: see requests that have a route |
+/// | Router              | media type, the handler |
 ///
 /// Each is made by a factory below and can be tested alone with a Next of the test's own.
 /// Source: HTTP-07, HTTP-10, HTTP-15, OBS-16, GAP-56, GAP-57.
 #pragma once
 
-#include <concepts>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -42,48 +45,42 @@
 namespace zona::net {
 
 /// What answers a request that no middleware answered: the router, or a test's stand-in.
-using Endpoint = std::function<asio::awaitable<Response>(Request&)>;
+using Endpoint = std::function<asio::awaitable<core::Result<Response>>(Request&)>;
 
-class Chain;
+/// What a middleware says of a request: nothing, and the next one looks at it; or what is to be
+/// waited for, which gives the answer, or nothing after all.
+using Decision = std::optional<asio::awaitable<std::optional<Response>>>;
+/// The decision to answer so.
+Decision answer_with(Response response);
 
-/// The rest of a chain. Copyable; refers to its chain.
-class Next {
-  public:
-    /// What follows from the middleware at `index` on; behind the last, the endpoint.
-    Next(const Chain& chain, std::size_t index) : chain_(&chain), index_(index) {}
-    /// Lets the rest answer. Exceptions pass through.
-    asio::awaitable<Response> operator()(Request& request) const;
-
-  private:
-    const Chain* chain_;
-    std::size_t index_;
-};
-
-/// One station of a chain: what it does around the rest, and to the response on its way back.
-/// Either may be missing. The request outlives the returned awaitable and the response.
+/// One station of a chain. Each part may be missing.
 ///
-/// A coroutine costs as much as all else that most middlewares do. So whoever only changes the
-/// response is an `after`, which a chain calls without one; and whoever need not wait returns what
-/// the rest returns: `return next(request);`.
+/// The parts are plain functions and a chain is one coroutine, however many stations it has: a
+/// coroutine for each would cost as much as all else that they do.
 struct Middleware {
-    /// Answers itself, or lets the rest do it.
-    using Around = std::function<asio::awaitable<Response>(Request&, Next)>;
-    /// Must not throw what render_errors should see: it may stand outside of that.
-    using After = std::function<void(const Request&, Response&)>;
+    /// Looks at a request, or changes it.
+    using Before = std::function<Decision(Request&)>;
+    /// Changes what those behind it, or its own `before`, have answered. Must not throw.
+    using After = std::function<void(Request&, Response&)>;
+    /// Answers in the place of those behind it that have thrown; what they would do to the
+    /// response is left out.
+    using Caught = std::function<Response(const Request&, const std::exception_ptr&)>;
 
     /// From a callable of that shape.
     template <class Callable>
-        requires std::constructible_from<Around, Callable>
-    Middleware(Callable does) : around(std::move(does)) {}
+        requires std::is_invocable_r_v<Decision, Callable&, Request&>
+    Middleware(Callable does) : before(std::move(does)) {}
     /// From a callable of the other shape.
     template <class Callable>
-        requires std::constructible_from<After, Callable>
+        requires std::is_invocable_r_v<void, Callable&, Request&, Response&>
     Middleware(Callable does) : after(std::move(does)) {}
-    /// Both: `last` gets what `first` let through.
-    Middleware(Around first, After last) : around(std::move(first)), after(std::move(last)) {}
+    /// From its parts.
+    Middleware(Before first, After last, Caught otherwise = {})
+        : before(std::move(first)), after(std::move(last)), caught(std::move(otherwise)) {}
 
-    Around around;
+    Before before;
     After after;
+    Caught caught;
 };
 
 /// Middlewares in order around an endpoint. Immutable, and must outlive the requests in it. One
@@ -94,12 +91,13 @@ class Chain {
     Chain(std::vector<Middleware> middlewares, Endpoint endpoint)
         : middlewares_(std::move(middlewares)), endpoint_(std::move(endpoint)) {}
 
-    asio::awaitable<Response> operator()(Request& request) const { return run(0, request); }
+    /// The answer. An error of the endpoint is one that is still to be rendered
+    /// (Response::failed); an exception that no middleware catches passes through.
+    asio::awaitable<Response> operator()(Request& request) const;
 
   private:
-    friend class Next;
-    asio::awaitable<Response> run(std::size_t index, Request& request) const;
-    asio::awaitable<Response> run_and_change(std::size_t index, Request& request) const;
+    Response catch_at(std::size_t& index, const Request& request,
+                      const std::exception_ptr& thrown) const;
 
     std::vector<Middleware> middlewares_;
     Endpoint endpoint_;
@@ -108,8 +106,9 @@ class Chain {
 /// What a server serves.
 struct Application {
     Chain chain;
-    /// Asked once per request, before its body is read. Empty: the server's limits hold for all.
-    std::function<RequestLimits(const Request& head)> limits;
+    /// Finds the route of a request whose body is still to be read, and says what that takes. Once
+    /// for each; empty: the server's limits hold for all.
+    std::function<RequestLimits(Request& head)> find_route;
 };
 
 /// Whether a text must not be logged, as one that holds a key. From any thread.
@@ -178,6 +177,10 @@ Middleware render_errors(core::Logger log, ErrorForm form = {}, SecretTest is_se
 
 /// Answers a request with a Fault by it; the rest of the chain sees only requests without one.
 Middleware refuse_faults();
+
+/// Answers what has no route, as Router says; the rest of the chain sees only requests that have
+/// one. `router` outlives it. Source: HTTP-02, HTTP-03.
+Middleware refuse_unrouted(const Router& router);
 
 /// Looks at each Response::websocket() whether its request is a valid opening handshake, and
 /// chooses the subprotocol. Otherwise:

@@ -136,6 +136,34 @@ TEST_F(MiddlewareTest, RenderErrorsTakesOperationAbortedForACancellation) {
     EXPECT_EQ(response.status, 499);
 }
 
+TEST_F(MiddlewareTest, WhatThrowsIsAnsweredByTheNearestThatCatchesAndSeenByThoseAroundIt) {
+    std::string seen;
+    std::vector<Middleware> all;
+    all.push_back([&](const Request&, Response&) { seen += "outer "; });
+    all.push_back(render_errors(log_.logger()));
+    all.push_back([&](const Request&, Response&) { seen += "inner "; });
+    all.push_back([](const Request&) -> Decision { throw std::runtime_error("x"); });
+
+    EXPECT_EQ(run(std::move(all)).status, 500);
+
+    EXPECT_EQ(seen, "outer ");
+    EXPECT_EQ(seen_, 0);
+}
+
+TEST_F(MiddlewareTest, OneThatAnswersItselfKeepsTheRequestFromThoseBehindAndChangesItsAnswer) {
+    std::string seen;
+    std::vector<Middleware> all;
+    all.push_back(
+        Middleware([](const Request&) { return answer_with(Response::json("{}", 418)); },
+                   [&](const Request&, Response& own) { seen += std::to_string(own.status); }));
+    all.push_back([&](const Request&, Response&) { seen += "inner"; });
+
+    EXPECT_EQ(run(std::move(all)).status, 418);
+
+    EXPECT_EQ(seen, "418");
+    EXPECT_EQ(seen_, 0);
+}
+
 TEST_F(MiddlewareTest, RefuseFaultsKeepsAFaultyRequestFromTheRest) {
     request_.fault = Fault{core::Error(core::Code::kInvalidArgument, "bad"), 417};
 
@@ -233,6 +261,7 @@ TEST_F(MiddlewareTest, RecordMetricsEndsInFlightOnAnException) {
     answer_ = []() -> Response { throw std::runtime_error("x"); };
 
     EXPECT_THROW((void)run(record_metrics(metrics_, log_.clock())), std::runtime_error);
+    request_.clear();
 
     EXPECT_EQ(in_flight.value(), 0.0);
 }

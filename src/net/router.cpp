@@ -133,6 +133,10 @@ std::string allow_value(const MethodSet& methods) {
     return out;
 }
 
+asio::awaitable<core::Result<Response>> refused(core::Error error) {
+    co_return error;
+}
+
 std::string quoted(std::string_view text) {
     if (text.size() <= kMaxQuoted) return std::string(text);
     return std::string(text.substr(0, kMaxQuoted)) + "...";
@@ -157,7 +161,7 @@ Condition Condition::holds(std::function<bool(const Request&)> predicate) {
     return Condition(std::move(predicate));
 }
 
-struct Router::Route {
+struct Route {
     Method method;
     std::string pattern;
     std::vector<std::string> names;  ///< of the parameters, in the order of the path
@@ -292,6 +296,10 @@ bool Router::Match::descend(const Node& node, const Request& request, std::size_
     return false;
 }
 
+const RouteOptions* options_of(const Request& request) {
+    return request.matched == nullptr ? nullptr : &request.matched->options;
+}
+
 Router::Router() : root_(std::make_unique<Node>()) {}
 Router::~Router() = default;
 Router::Router(Router&&) noexcept = default;
@@ -338,7 +346,14 @@ Router::Match Router::find(const Request& request) const {
     return match;
 }
 
-Response Router::refusal(const Request& request, const Match& match) const {
+Response Router::refusal(const Request& request) const {
+    Match match;
+    if (request.path == "*") {
+        match.path_known = true;
+        match.allowed.fill(true);
+    } else {
+        match = find(request);
+    }
     if (!match.path_known) {
         if (fallback_) {
             if (auto error = fallback_(request)) return Response::failed(std::move(*error));
@@ -369,38 +384,29 @@ Response Router::refusal(const Request& request, const Match& match) const {
     return out;
 }
 
-asio::awaitable<Response> Router::dispatch(Request& request) const {
-    if (request.path == "*") {
-        Match all;
-        all.path_known = true;
-        all.allowed.fill(true);
-        co_return refusal(request, all);
-    }
-    const Match match = find(request);
-    if (match.route == nullptr) co_return refusal(request, match);
+RequestLimits Router::match(Request& head) const {
+    const Match match = head.path == "*" ? Match() : find(head);
+    head.matched = match.route;
+    if (match.route == nullptr) return {};
     const Route& route = *match.route;
-    request.route = route.pattern;
+    head.route = route.pattern;
     for (std::size_t i = 0; i < route.names.size(); ++i) {
         const std::size_t index = match.captured[i];
-        std::string value = request.segments[index];
+        std::string value = head.segments[index];
         const bool to_the_end = i + 1 == route.names.size() && route.pattern.ends_with("...}");
-        for (std::size_t next = index + 1; to_the_end && next < request.segments.size(); ++next) {
+        for (std::size_t next = index + 1; to_the_end && next < head.segments.size(); ++next) {
             value += '/';
-            value += request.segments[next];
+            value += head.segments[next];
         }
-        request.parameters.push_back({route.names[i], std::move(value)});
+        head.parameters.push_back({route.names[i], std::move(value)});
     }
-    if (auto mistake = body_mistake(request, route.options)) {
-        co_return Response::failed(std::move(*mistake));
-    }
-    core::Result<Response> answer = co_await route.handler(request);
-    if (!answer.has_value()) co_return Response::failed(answer.take_error());
-    co_return std::move(*answer);
+    return route.options.limits;
 }
 
-RequestLimits Router::limits(const Request& head) const {
-    const Match match = find(head);
-    return match.route == nullptr ? RequestLimits{} : match.route->options.limits;
+asio::awaitable<core::Result<Response>> Router::dispatch(Request& request) const {
+    const Route& route = *request.matched;
+    if (auto mistake = body_mistake(request, route.options)) return refused(std::move(*mistake));
+    return route.handler(request);
 }
 
 std::vector<RouteInfo> Router::routes() const {

@@ -62,11 +62,22 @@ struct RequestLimits {
     std::optional<std::chrono::milliseconds> time;
 };
 
+/// What whoever adds a route wants to find again when a request has matched it.
+class RouteContext {
+  public:
+    RouteContext() = default;
+    RouteContext(const RouteContext&) = delete;
+    RouteContext& operator=(const RouteContext&) = delete;
+    virtual ~RouteContext() = default;
+};
+
 /// What a route takes, may cost and asks for beyond pattern and method.
 struct RouteOptions {
     BodyKind body = BodyKind::kByMethod;
     RequestLimits limits;
-    std::vector<Condition> conditions;  ///< all must hold
+    std::vector<Condition> conditions;      ///< all must hold
+    const RouteContext* context = nullptr;  ///< outlives the router
+    bool open = false;                      ///< for whom nobody has to know who asks (AUTH-13)
 };
 
 /// A route as registered, for documents and tests.
@@ -74,6 +85,12 @@ struct RouteInfo {
     Method method;
     std::string pattern;
 };
+
+/// A route as the router keeps it.
+struct Route;
+
+/// How the route that `request` has matched was added; null where there is none.
+const RouteOptions* options_of(const Request& request);
 
 /// Routes by path pattern, method and conditions.
 ///
@@ -117,23 +134,25 @@ class Router {
     /// be quick and not throw.
     void set_fallback(std::function<std::optional<core::Error>(const Request&)> explain);
 
-    /// Answers `request`: fills its route and parameters and calls the handler, or makes one of the
-    /// answers above. An exception of the handler passes through.
-    asio::awaitable<Response> dispatch(Request& request) const;
+    /// Finds the route of `head`, a request whose body need not be there yet, and fills in
+    /// Request::matched, route and parameters. Its limits; the server's where there is no route.
+    RequestLimits match(Request& head) const;
 
-    /// The limits of the route that `head`, a request without its body, will reach; the server's
-    /// for none.
-    RequestLimits limits(const Request& head) const;
+    /// One of the answers above to a request for which match() has found no route.
+    Response refusal(const Request& request) const;
+
+    /// Answers a request by the route that match() has found: what the handler does, or a refusal
+    /// of a body that the route does not take. An exception of the handler passes through.
+    /// Precondition: there is a route.
+    asio::awaitable<core::Result<Response>> dispatch(Request& request) const;
 
     /// All routes, ordered by pattern, then method.
     std::vector<RouteInfo> routes() const;
 
   private:
-    struct Route;
     struct Node;
     struct Match;
     Match find(const Request& request) const;
-    Response refusal(const Request& request, const Match& match) const;
 
     std::unique_ptr<Node> root_;
     std::function<std::optional<core::Error>(const Request&)> fallback_;

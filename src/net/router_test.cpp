@@ -1,13 +1,9 @@
 #include "net/router.h"
 
-#include <future>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
 #include "net/detail/target.h"
+#include "net/testing/ask_router.h"
 
 namespace zona::net {
 namespace {
@@ -32,20 +28,13 @@ class RouterTest : public testing::Test {
         ASSERT_TRUE(added.has_value()) << added.error().message();
     }
 
-    Response dispatch(Request& request) {
-        asio::io_context context;
-        auto answer = asio::co_spawn(context, router_.dispatch(request), asio::use_future);
-        context.run();
-        return answer.get();
-    }
-
     /// "label name=value ..." of the route that answers, or "status CODE".
     std::string route(Method method, std::string target) {
         Request request = make_request(method, std::move(target));
         return route(request);
     }
     std::string route(Request& request) {
-        const Response response = dispatch(request);
+        const Response response = ask(router_, request);
         if (response.failure.has_value()) {
             return std::to_string(response.status) + " " +
                    std::string(core::info(response.failure->error.code()).name);
@@ -180,7 +169,7 @@ TEST_F(RouterTest, TellsAnUnknownPathFromAWrongMethod) {
     add(Method::kDelete, "/{any}", "delete");
 
     Request wrong = make_request(Method::kPut, "/a");
-    const Response refused = dispatch(wrong);
+    const Response refused = ask(router_, wrong);
 
     EXPECT_EQ(refused.status, 405);
     EXPECT_EQ(refused.headers.find("Allow"), "GET, HEAD, POST, DELETE, OPTIONS");
@@ -192,7 +181,7 @@ TEST_F(RouterTest, AnswersHeadByGetAndOptionsByItself) {
     add(Method::kGet, "/a", "get");
 
     Request options = make_request(Method::kOptions, "/a");
-    const Response allowed = dispatch(options);
+    const Response allowed = ask(router_, options);
 
     EXPECT_EQ(route(Method::kHead, "/a"), "get");
     EXPECT_EQ(allowed.status, 204);
@@ -256,8 +245,10 @@ TEST_F(RouterTest, KnowsTheLimitsOfARouteFromTheHead) {
     options.limits.time = std::chrono::seconds(3);
     add(Method::kPost, "/a/{id}", "a", options);
 
-    const RequestLimits found = router_.limits(make_request(Method::kPost, "/a/1"));
-    const RequestLimits none = router_.limits(make_request(Method::kPost, "/b"));
+    Request known = make_request(Method::kPost, "/a/1");
+    Request unknown = make_request(Method::kPost, "/b");
+    const RequestLimits found = router_.match(known);
+    const RequestLimits none = router_.match(unknown);
 
     EXPECT_EQ(found.body, core::ByteCount(7));
     EXPECT_EQ(found.time, std::chrono::seconds(3));
@@ -287,8 +278,8 @@ TEST_F(RouterTest, TheFallbackExplainsPathsThatNoPatternMatches) {
     Request versioned = make_request(Method::kGet, "/api/v2/ping");
     Request other = make_request(Method::kGet, "/x");
 
-    const Response explained = dispatch(versioned);
-    const Response plain = dispatch(other);
+    const Response explained = ask(router_, versioned);
+    const Response plain = ask(router_, other);
 
     EXPECT_EQ(explained.status, 404);
     EXPECT_EQ(explained.failure->error.message(), "there is only v1");

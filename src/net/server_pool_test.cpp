@@ -56,9 +56,9 @@ class Pool : public testing::Test {
         pool_ = std::make_unique<ServerPool>(
             kServers, options_,
             [&](std::size_t index) {
-                auto mark = [index](Request& request, Next next) {
+                auto mark = [index](Request& request) -> Decision {
                     request.principal = std::to_string(index);
-                    return next(request);
+                    return {};
                 };
                 return make_application(router_, deps, {mark});
             },

@@ -66,9 +66,9 @@ SessionMap::SessionPtr SessionMap::take(const Tenant& tenant) {
     }
     // Who has a handle of before asks for another.
     if (before && before->door) {
-        before->door->shut(
-            Error(Code::kForbidden, fmt::format("the tenant {} is {}, or its database was changed",
-                                                tenant.code, to_string(tenant.status))));
+        before->door->shut(Error(Code::kTenantInactive,
+                                 fmt::format("the tenant {} is {}, or its database was changed",
+                                             tenant.code, to_string(tenant.status))));
     }
     if (active) return session;
     if (before && before->ready) tell(tenant.code, ConnectionStatus::kDisconnected);
@@ -187,15 +187,15 @@ std::chrono::milliseconds SessionMap::pause_after(std::size_t tries) {
 Result<SessionMap::SessionPtr> SessionMap::served(std::string_view code) const {
     const auto scope = scope_of(code);
     const auto found = scope ? sessions_.find(scope->code()) : sessions_.end();
-    if (found == sessions_.end()) return Error(Code::kForbidden, "there is no such tenant");
+    if (found == sessions_.end()) return Error(Code::kInvalidTenant, "there is no such tenant");
     const Session& session = *found->second;
     if (session.tenant.status != TenantStatus::kActive) {
-        return Error(Code::kForbidden, fmt::format("the tenant {} is {}", session.tenant.code,
-                                                   to_string(session.tenant.status)));
+        return Error(Code::kTenantInactive, fmt::format("the tenant {} is {}", session.tenant.code,
+                                                        to_string(session.tenant.status)));
     }
     if (session.held) return *session.held;
     if (!session.ready) {
-        return Error(Code::kInternal,
+        return Error(Code::kSessionError,
                      fmt::format("the tenant {} has no session", session.tenant.code))
             .detail({"", "its database cannot be used", "it is tried again by itself"});
     }
@@ -230,7 +230,7 @@ Result<TenantData> SessionMap::open(const SessionPtr& session) {
     if (session->held) return *session->held;
     if (!used || !session->door) {
         lock.unlock();
-        Error told(Code::kInternal, fmt::format("the tenant {} has no session", code));
+        Error told(Code::kSessionError, fmt::format("the tenant {} has no session", code));
         if (!used) fail(session, used.error());
         return told;
     }

@@ -108,8 +108,8 @@ class SessionMap {
 
     /// The documents of one tenant, given to `done`, at once on the calling thread unless its
     /// database has to be opened first.
-    /// Errors  kForbidden: no such tenant (TEN-28), or one that is not active (TEN-36). kInternal:
-    ///         it has no session now (TEN-29).
+    /// Errors  kInvalidTenant: no such tenant (TEN-28). kTenantInactive: one that is not active
+    ///         (TEN-36). kSessionError: it has no session now (TEN-29).
     void find(std::string_view code, store::Callback<TenantData> done);
 
     /// The tenants whose databases are open.

@@ -116,12 +116,12 @@ TEST_F(SessionMapTest, SaysWhyThereIsNoSession) {
     for (const char* code : {"nobody", "", "../a", "A.B"}) {
         const auto refused = find(code);
         ASSERT_FALSE(refused.has_value()) << code;
-        EXPECT_EQ(refused.error().code(), Code::kForbidden);
+        EXPECT_EQ(refused.error().code(), Code::kInvalidTenant);
         EXPECT_EQ(refused.error().message(), "there is no such tenant");
     }
     EXPECT_EQ(find("late").error().message(), "the tenant late is suspended");
-    EXPECT_EQ(find("old").error().code(), Code::kForbidden);
-    EXPECT_EQ(find("down").error().code(), Code::kInternal);
+    EXPECT_EQ(find("old").error().code(), Code::kTenantInactive);
+    EXPECT_EQ(find("down").error().code(), Code::kSessionError);
     EXPECT_TRUE(databases_.opened.empty());
     EXPECT_EQ(databases_.probed.size(), 1U) << "only an active tenant's database is looked at";
 }
@@ -183,7 +183,7 @@ TEST_F(SessionMapTest, TenantThatComesBackOrIsAddedGetsASession) {
     map_.put(tenant("new"));
     EXPECT_TRUE(find("new").has_value());
     map_.put(tenant("new", TenantStatus::kSuspended));
-    EXPECT_EQ(find("new").error().code(), Code::kForbidden);
+    EXPECT_EQ(find("new").error().code(), Code::kTenantInactive);
     map_.put(tenant("new"));
     EXPECT_TRUE(find("new").has_value());
 }
@@ -260,7 +260,7 @@ TEST_F(SessionMapTest, DatabaseThatCannotBeOpenedIsAnOutage) {
 
     const auto refused = find("a");
 
-    EXPECT_EQ(refused.error().code(), Code::kInternal);
+    EXPECT_EQ(refused.error().code(), Code::kSessionError);
     EXPECT_EQ(refused.error().message().find("damaged"), std::string::npos) << "for the log alone";
     EXPECT_EQ(down(), std::vector<std::string>{"a"});
 }

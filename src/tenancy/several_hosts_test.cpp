@@ -14,7 +14,7 @@ namespace {
 TEST_F(SeveralHosts, ATenantOfOneIsSoOnTheOther) {
     open_both();
     ASSERT_TRUE(a_.create(tenant("acme")).has_value());
-    EXPECT_EQ(b_.data_of("acme").error().code(), Code::kForbidden);
+    EXPECT_EQ(b_.data_of("acme").error().code(), Code::kInvalidTenant);
     ASSERT_TRUE(b_.follow().has_value());
     ASSERT_TRUE(b_.put("acme", "by b").has_value());
     ASSERT_TRUE(a_.put("acme", "by a").has_value());
@@ -23,13 +23,13 @@ TEST_F(SeveralHosts, ATenantOfOneIsSoOnTheOther) {
     ASSERT_TRUE(a_.set_status("acme", TenantStatus::kSuspended).has_value());
     ASSERT_TRUE(b_.follow().has_value());
 
-    EXPECT_EQ(b_.data_of("acme").error().code(), Code::kForbidden);
+    EXPECT_EQ(b_.data_of("acme").error().code(), Code::kTenantInactive);
     EXPECT_EQ(Host::wait<bool>([&](auto done) {
                   held.write([](Writer&) { return Result<bool>(true); }, std::move(done));
               })
                   .error()
                   .code(),
-              Code::kForbidden)
+              Code::kTenantInactive)
         << "who has it already, too";
     ASSERT_TRUE(b_.set_status("acme", TenantStatus::kActive).has_value());
     ASSERT_TRUE(a_.follow().has_value());
@@ -99,7 +99,7 @@ TEST_F(SeveralHosts, WhatALookThatFailedHasMissedIsSeenByTheNext) {
     common_.clock.advance(std::chrono::minutes(2));
     ASSERT_TRUE(b_.follow().has_value());
 
-    EXPECT_EQ(b_.data_of("globex").error().code(), Code::kForbidden);
+    EXPECT_EQ(b_.data_of("globex").error().code(), Code::kTenantInactive);
 }
 
 // DATA-26, DATA-27

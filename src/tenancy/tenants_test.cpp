@@ -274,7 +274,7 @@ TEST_P(SeparateTenantsTest, FileOfATenantOpensForNoOther) {
                                std::filesystem::copy_options::overwrite_existing);
     ASSERT_TRUE(open().has_value());
 
-    EXPECT_EQ(data_of("globex").error().code(), Code::kInternal);
+    EXPECT_EQ(data_of("globex").error().code(), Code::kSessionError);
     EXPECT_EQ(texts(data_of("acme").value()).value(), std::vector<std::string>{"acme"});
 }
 
@@ -324,9 +324,9 @@ TEST_P(TenantsTest, SuspendedTenantIsNotServedAndKeepsItsData) {
     const Tenant suspended = set_status("acme", TenantStatus::kSuspended).value();
 
     EXPECT_EQ(suspended.connection_status, ConnectionStatus::kDisconnected);
-    EXPECT_EQ(data_of("acme").error().code(), Code::kForbidden);
+    EXPECT_EQ(data_of("acme").error().code(), Code::kTenantInactive);
     ASSERT_TRUE(open().has_value());  // a restart
-    EXPECT_EQ(data_of("acme").error().code(), Code::kForbidden);
+    EXPECT_EQ(data_of("acme").error().code(), Code::kTenantInactive);
     EXPECT_EQ(codes(), (std::vector<std::string>{"default", "acme"}));
     ASSERT_TRUE(set_status("acme", TenantStatus::kActive).has_value());
     EXPECT_EQ(texts(data_of("acme").value()).value(), std::vector<std::string>{"kept"});
@@ -371,7 +371,7 @@ TEST_P(SeparateTenantsTest, DamagedTenantIsAnOutageOfItsOwn) {
     std::ofstream(file, std::ios::binary) << std::string(100000, 'x');
     ASSERT_TRUE(open().has_value());
 
-    EXPECT_EQ(data_of("acme").error().code(), Code::kInternal);
+    EXPECT_EQ(data_of("acme").error().code(), Code::kSessionError);
     EXPECT_TRUE(data_of("globex").has_value());
     ASSERT_EQ(tenants_->report().outages.size(), 1U);
     EXPECT_EQ(tenants_->report().outages[0].code, "acme");

@@ -37,7 +37,7 @@ def test_a_viewers_key_reads_and_changes_nothing(zona):
 
     assert status(zona, key, path='/api/v1/processes') == 200
     answer = ask(zona, key, 'POST', '/api/v1/operations', json={'action': 'stop', 'select': ['all']})
-    assert (answer.status_code, answer.json()['error']['code']) == (403, 'FORBIDDEN')
+    assert (answer.status_code, answer.json()['error']['code']) == (403, 'ACCESS_DENIED')
     assert zona.process('nap')['status'] == 'online'
     assert status(zona, key, method='POST', path='/api/v1/keys', json={'name': 'more', 'scope': 'admin'}) == 403
 

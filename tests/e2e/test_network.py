@@ -44,13 +44,24 @@ def test_each_form_of_the_key_opens_the_api(zona):
 def test_without_the_key_nothing_is_told_or_done(zona):
     wrong = zona.key[:-1] + ('A' if zona.key[-1] != 'A' else 'B')
     for headers in ({}, {'Authorization': f'Bearer {wrong}'}, {'X-API-Key': 'letmein'}, {'Authorization': 'Basic eDp5'}):
-        for method in ('GET', 'POST'):
-            answer = requests.request(method, zona.url + '/api/v1/operations', headers=headers, timeout=20,
-                                      json={'action': 'stop', 'select': ['all']})
+        for method, path in (('GET', '/api/v1/processes'), ('POST', '/api/v1/operations')):
+            answer = requests.request(method, zona.url + path, headers=headers, timeout=20,
+                                      json={'action': 'stop', 'select': ['all']} if method == 'POST' else None)
             assert (answer.status_code, code(answer)) == (401, 'UNAUTHENTICATED'), (headers, method)
             assert answer.headers['WWW-Authenticate'] == 'Bearer realm="zona"'
     assert zona.process('nap')['status'] == 'online'
     assert wrong not in log_of(zona) and 'letmein' not in log_of(zona)
+
+
+# HTTP-02, HTTP-03
+def test_what_has_no_route_is_refused_before_anybody_is_asked_who_they_are(zona, wait_until):
+    for method, path, status, text in (('GET', '/api/v1/nothing', 404, 'NOT_FOUND'), ('GET', '/api/v1/operations', 405, 'METHOD_NOT_ALLOWED')):
+        for headers in ({}, {'X-API-Key': 'letmein'}, {'X-API-Key': zona.key}):
+            answer = requests.request(method, zona.url + path, headers=headers, timeout=20)
+            assert (answer.status_code, code(answer)) == (status, text), (path, headers)
+    refused = requests.get(zona.url + '/api/v1/processes/0', timeout=20)
+    assert refused.status_code == 401
+    wait_until(lambda: '"route":"/api/v1/processes/{id}","status":401' in log_of(zona))
 
 
 # PM-51

@@ -199,7 +199,7 @@ def test_a_key_that_is_not_taken_is_told_from_one_that_may_not(keys):
     assert viewer.returncode == 5 and 'may only read' in viewer.stderr
     assert keys.process('nap')['status'] == 'online'
     assert keys.run('--host', keys.address, '--key-file', keys.viewer, 'stop', 'nap', '--json', check=False).json['error'][
-        'code'] == 'FORBIDDEN'
+        'code'] == 'ACCESS_DENIED'
 
 
 def test_the_key_comes_from_a_file_or_the_environment(far):

@@ -65,6 +65,7 @@ std::string_view code_of(core::Code code) {
         case core::Code::kNotFound:
             return "PROCESS_NOT_FOUND";
         case core::Code::kForbidden:
+        case core::Code::kAccessDenied:
             return "PERMISSION_DENIED";
         default:
             return "OPERATION_FAILED";

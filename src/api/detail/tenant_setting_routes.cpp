@@ -57,8 +57,9 @@ ParameterSpec version_parameter(const char* example) {
 }
 
 std::vector<ErrorSpec> errors_with(std::vector<ErrorSpec> own) {
-    own.push_back({Code::kForbidden, "There is no such tenant, or it is not active."});
-    own.push_back({Code::kInternal, "The tenant's database cannot be used now."});
+    own.push_back({Code::kInvalidTenant, "There is no such tenant."});
+    own.push_back({Code::kTenantInactive, "The tenant is not active."});
+    own.push_back({Code::kSessionError, "The tenant's database cannot be used now."});
     return own;
 }
 

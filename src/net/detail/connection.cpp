@@ -125,7 +125,12 @@ asio::awaitable<bool> Connection::read_request() {
     request_.over_tls = stream_->is_tls();
     const bool there = co_await read_head();
     if (!there) co_return false;
-    if (!request_.fault.has_value()) co_await read_body();
+    if (request_.fault.has_value()) co_return true;
+    limit_body();
+    if (parser_.expects_continue() && begin_ == end_) co_await invite_body();
+    feed();
+    const bool more = parser_.state() == RequestParser::State::kBody;
+    if (more && !request_.fault.has_value()) co_await read_body();
     co_return true;
 }
 
@@ -141,7 +146,8 @@ asio::awaitable<bool> Connection::read_head() {
     }
     parser_.begin(request_);
     request_.received = shared_->clock.steady();
-    enter(Phase::kReading, shared_->options.head_time);
+    phase_ = Phase::kReading;
+    set_deadline(moment_after(request_.received, shared_->options.head_time));
     bool blank_line_possible = true;
     while (true) {
         const std::string_view input(buffer_.data() + begin_, end_ - begin_);
@@ -164,24 +170,27 @@ asio::awaitable<bool> Connection::read_head() {
     }
 }
 
-asio::awaitable<void> Connection::read_body() {
+/// Finds the route, whose limits are those of the body.
+void Connection::limit_body() {
     RequestLimits limits;
-    if (shared_->application.limits) limits = shared_->application.limits(request_);
+    if (shared_->application.find_route) limits = shared_->application.find_route(request_);
     const auto time = limits.time.value_or(shared_->options.request_time);
     request_.deadline = core::Deadline::at(moment_after(request_.received, time));
     parser_.limit_body(limits.body.value_or(shared_->options.body));
-    if (parser_.state() == RequestParser::State::kBody) {
-        set_deadline(moment_after(request_.received, shared_->options.request_time));
-        if (parser_.expects_continue() && begin_ == end_) {
-            std::array<std::string_view, 1> pieces = {kContinue};
-            const std::span<std::string_view> all(pieces);
-            const bool taken = co_await write(all);
-            phase_ = Phase::kReading;
-            set_deadline(moment_after(request_.received, shared_->options.request_time));
-            if (!taken) co_return refuse_input(Input::kEnd);
-        }
-    }
-    feed();
+}
+
+/// For a client that waits for that.
+asio::awaitable<void> Connection::invite_body() {
+    std::array<std::string_view, 1> pieces = {kContinue};
+    const std::span<std::string_view> all(pieces);
+    const bool taken = co_await write(all);
+    phase_ = Phase::kReading;
+    if (!taken) refuse_input(Input::kEnd);
+}
+
+/// What of the body has not come with the head.
+asio::awaitable<void> Connection::read_body() {
+    set_deadline(moment_after(request_.received, shared_->options.request_time));
     while (parser_.state() == RequestParser::State::kBody) {
         const Input more = co_await fill();
         if (more != Input::kBytes) co_return refuse_input(more);
@@ -291,7 +300,8 @@ asio::awaitable<void> Connection::answer() {
             0};
         response = co_await ask_application(request_);
     }
-    co_await send(request_, response);
+    Plain plain;
+    if (!send_at_once(request_, response, plain)) co_await send(request_, response, plain);
 }
 
 /// Answers in the place of a handler that does not come back. Runs beside answer(), which then does
@@ -320,7 +330,8 @@ asio::awaitable<void> Connection::answer_late() {
     shared_->log.warn("a handler ignores its cancellation and is overtaken",
                       {{"route", late.route}, {"correlation_id", late.correlation_id}});
     Response response = co_await ask_application(late);
-    co_await send(late, response);
+    Plain plain;
+    co_await send(late, response, plain);
     set_deadline(kNone);
     stream_->close();
 }

@@ -102,6 +102,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     /// Reads one request, or finds its fault. False: there is none, close.
     asio::awaitable<bool> read_request();
     asio::awaitable<bool> read_head();
+    void limit_body();
+    asio::awaitable<void> invite_body();
     asio::awaitable<void> read_body();
     asio::awaitable<Input> fill();
     /// Where the next read puts its bytes, and what it brought.
@@ -116,8 +118,18 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     asio::awaitable<Response> ask_application(Request& request);
     static asio::awaitable<void> overtake(std::shared_ptr<Connection> self);
     asio::awaitable<void> answer_late();
-    asio::awaitable<void> send(Request& request, Response& response);
-    asio::awaitable<Transfer> send_plain(const Request& request, const Response& response);
+    /// An answer with its length, on its way; `unsent_head` refers to `head`.
+    struct Plain {
+        std::string head;
+        std::string_view unsent_head;
+        std::string_view unsent_body;
+    };
+    bool send_at_once(const Request& request, Response& response, Plain& plain);
+    asio::awaitable<void> send(Request& request, Response& response, Plain& plain);
+    void begin(const Request& request, const Response& response, Plain& plain);
+    void finish(const Request& request, Response& response, const Transfer& transfer);
+    bool write_slice(Plain& plain);
+    asio::awaitable<Transfer> send_plain(Plain& plain);
     asio::awaitable<bool> send_head(const Response& response, const Wire& wire);
     asio::awaitable<Transfer> send_stream(const Request& request, Response& response);
     asio::awaitable<Transfer> send_websocket(Request& request, Response& response);

@@ -63,42 +63,71 @@ class Connection::ChunkedWriter final : public BodyWriter {
     Framing framing_;
 };
 
-asio::awaitable<void> Connection::send(Request& request, Response& response) {
-    keep_alive_ = may_keep_alive();
-    sent_ = {};
-    Transfer transfer;
+/// An answer that the socket takes at once, as nearly every one: one system call, no coroutine.
+/// False: the rest is for send().
+bool Connection::send_at_once(const Request& request, Response& response, Plain& plain) {
+    if (response.upgrade != nullptr || response.stream) return false;
+    begin(request, response, plain);
+    if (!write_slice(plain)) return false;
+    finish(request, response, {sent_, Transfer::Outcome::kComplete});
+    return true;
+}
+
+asio::awaitable<void> Connection::send(Request& request, Response& response, Plain& plain) {
+    if (plain.head.empty()) begin(request, response, plain);
     const bool stream = response.stream && has_body(response.status);
+    Transfer transfer;
     if (response.upgrade != nullptr) {
         transfer = co_await send_websocket(request, response);
     } else if (stream && request.method != Method::kHead) {
         transfer = co_await send_stream(request, response);
     } else {
-        transfer = co_await send_plain(request, response);
+        transfer = co_await send_plain(plain);
     }
-    if (transfer.outcome != Transfer::Outcome::kComplete) keep_alive_ = false;
-    for (FinishHook& hook : response.on_finish)
-        hook(request, response, transfer);
+    finish(request, response, transfer);
 }
 
-asio::awaitable<Transfer> Connection::send_plain(const Request& request, const Response& response) {
+void Connection::begin(const Request& request, const Response& response, Plain& plain) {
+    keep_alive_ = may_keep_alive();
+    sent_ = {};
     Wire wire;
     wire.keep_alive = keep_alive_;
     wire.date = shared_->date.at(shared_->clock.system());
     if (!has_body(response.status)) wire.framing = Framing::kNone;
     if (response.stream && has_body(response.status)) wire.framing = stream_framing(request);
-    const std::string encoded = head_of(response, wire);
+    plain.head = head_of(response, wire);
+    plain.unsent_head = plain.head;
     const bool bodiless = request.method == Method::kHead || wire.framing != Framing::kLength;
-    std::string_view body = bodiless ? std::string_view() : std::string_view(response.body);
-    std::string_view head = encoded;
+    if (!bodiless) plain.unsent_body = response.body;
+}
+
+void Connection::finish(const Request& request, Response& response, const Transfer& transfer) {
+    if (transfer.outcome != Transfer::Outcome::kComplete) keep_alive_ = false;
+    for (FinishHook& hook : response.on_finish)
+        hook(request, response, transfer);
+}
+
+/// Whether the socket has taken all of it.
+bool Connection::write_slice(Plain& plain) {
+    std::array<std::string_view, 2> pieces = {plain.unsent_head,
+                                              plain.unsent_body.substr(0, kSlice)};
+    const std::size_t slice = pieces[1].size();
+    const bool taken = write_now(pieces);
+    plain.unsent_head = pieces[0];
+    plain.unsent_body.remove_prefix(slice - pieces[1].size());
+    return taken && plain.unsent_body.empty();
+}
+
+asio::awaitable<Transfer> Connection::send_plain(Plain& plain) {
     bool taken = true;
     do {
-        std::array<std::string_view, 2> pieces = {head, body.substr(0, kSlice)};
+        std::array<std::string_view, 2> pieces = {plain.unsent_head,
+                                                  plain.unsent_body.substr(0, kSlice)};
         const std::span<std::string_view> all(pieces);
-        // Nearly every answer fits the socket's buffer: one system call, and no coroutine.
-        if (!write_now(all)) taken = co_await write(all);
-        body.remove_prefix(std::min(body.size(), kSlice));
-        head = {};
-    } while (taken && !body.empty());
+        plain.unsent_head = {};
+        plain.unsent_body.remove_prefix(pieces[1].size());
+        taken = co_await write(all);
+    } while (taken && !plain.unsent_body.empty());
     set_deadline(kNone);
     co_return Transfer{sent_,
                        taken ? Transfer::Outcome::kComplete

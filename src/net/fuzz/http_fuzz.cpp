@@ -61,11 +61,9 @@ struct Answered {
 class Record {
   public:
     explicit Record(Answered& answered) : answered_(&answered) {}
-    asio::awaitable<Response> operator()(Request& request, Next next) const {
-        Response response = co_await next(request);
+    void operator()(const Request& request, const Response& response) const {
         answered_->methods.push_back(request.method_name);
         answered_->statuses.push_back(response.status);
-        co_return response;
     }
 
   private:
@@ -110,9 +108,10 @@ Application application(Bench& bench, Answered& answered) {
     std::ranges::move(network_middlewares(policy(bench)), std::back_inserter(all));
     all.push_back(render_errors(core::Logger()));
     all.push_back(refuse_faults());
+    all.push_back(refuse_unrouted(bench.router));
     const Router* router = &bench.router;
     return {Chain(std::move(all), [router](Request& request) { return router->dispatch(request); }),
-            [router](const Request& head) { return router->limits(head); }};
+            [router](Request& head) { return router->match(head); }};
 }
 
 void check(const std::string& output, const Answered& answered) {

@@ -51,7 +51,7 @@ asio::awaitable<core::Result<void>> handle(Manner manner, WebSocket& socket) {
     }
 }
 
-asio::awaitable<Response> answer(Manner manner) {
+asio::awaitable<core::Result<Response>> answer(Manner manner) {
     WebSocketOptions options;
     options.message = core::ByteCount(kMessage);
     options.fragments = 8;

@@ -47,8 +47,9 @@ class MiddlewareTest : public testing::Test {
         context_.run();
     }
 
-    static asio::awaitable<Response> endpoint(int& seen, const std::function<Response()>& answer,
-                                              Request&) {
+    static asio::awaitable<core::Result<Response>> endpoint(int& seen,
+                                                            const std::function<Response()>& answer,
+                                                            Request&) {
         ++seen;
         co_return answer();
     }

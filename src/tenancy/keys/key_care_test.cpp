@@ -78,7 +78,7 @@ TEST_P(KeyCareTest, RevokedTenantIsReadByNobodyAndOthersAre) {
     EXPECT_EQ(revoked.tenant, "acme");
     EXPECT_TRUE(revoked.keys.empty());
     EXPECT_TRUE(revoked.erased_at);
-    EXPECT_EQ(secret_of("acme").error().code(), Code::kForbidden);
+    EXPECT_EQ(secret_of("acme").error().code(), Code::kTenantInactive);
     const auto by_held = Platform::wait<std::optional<Record>>([&](auto done) {
         held.read([&](Reader& r) { return r.find(held.collection(integrations()), 1); },
                   std::move(done));

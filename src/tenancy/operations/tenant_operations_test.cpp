@@ -214,8 +214,8 @@ TEST_P(OperationsTest, EraseLeavesNothingButThatThereWasATenant) {
 
     ASSERT_TRUE(erased.has_value()) << erased.error().message();
     EXPECT_EQ(keys->current().error().code(), Code::kNotFound);
-    EXPECT_EQ(Platform::put(handle, 1, "x").error().code(), Code::kForbidden);
-    EXPECT_EQ(platform_.data_of("acme").error().code(), Code::kForbidden);
+    EXPECT_EQ(Platform::put(handle, 1, "x").error().code(), Code::kTenantInactive);
+    EXPECT_EQ(platform_.data_of("acme").error().code(), Code::kTenantInactive);
     const Tenant record = Platform::wait<Tenant>([&](auto done) {
                               platform_.tenants().find("acme", std::move(done));
                           }).value();

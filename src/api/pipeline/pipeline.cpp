@@ -1,0 +1,30 @@
+#include "api/pipeline.h"
+
+#include <utility>
+
+namespace zona::api {
+
+namespace {
+
+/// Seconds; the database itself is tried again when its time comes (tenancy::Backoff).
+constexpr const char* kRetryAfter = "5";
+
+}  // namespace
+
+net::Middleware announce_retry() {
+    return [](net::Request&, net::Response& response) {
+        if (response.failure && response.failure->error.code() == core::Code::kSessionError)
+            response.headers.set("Retry-After", kRetryAfter);
+    };
+}
+
+std::vector<net::Middleware> pipeline(std::vector<net::Middleware> authenticate,
+                                      tenancy::Admission& admission) {
+    std::vector<net::Middleware> all = std::move(authenticate);
+    all.push_back(resolve_tenant());
+    all.push_back(admit_tenant(admission));
+    all.push_back(announce_retry());
+    return all;
+}
+
+}  // namespace zona::api

@@ -1,0 +1,119 @@
+#include "api/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include "api/service.h"
+#include "core/testing/fake_clock.h"
+#include "net/testing/ask_router.h"
+#include "tenancy/limits/admission.h"
+
+namespace zona::api {
+namespace {
+
+using core::Code;
+using net::Response;
+
+/// A service with an operation of each reach, behind the pipeline; `seen_` counts what got through.
+class PipelineTest : public testing::Test {
+  protected:
+    PipelineTest() {
+        add("/api/v1/walls", "listWalls", Reach::kInstallation);
+        add("/api/v1/tenants/{code}/walls", "listWallsOfATenant", Reach::kTenant);
+        add("/api/v1/weather", "getWeather", Reach::kEveryone);
+    }
+
+    Code ask(std::vector<std::string> path, const std::string& tenant) {
+        net::Request request;
+        request.method = net::Method::kGet;
+        request.method_name = "GET";
+        request.segments = std::move(path);
+        request.tenant = tenant;
+        seen_ = 0;
+        held_while_answering_ = 0;
+        response_ = net::ask(service_.router(), request, pipeline({}, admission_));
+        EXPECT_TRUE(request.held.empty());
+        return response_.failure ? response_.failure->error.code() : Code::kInternal;
+    }
+
+    void add(const char* path, const char* id, Reach reach) {
+        Operation operation{
+            .path = path,
+            .id = id,
+            .reach = reach,
+            .summary = "Look at walls",
+            .description = "Looks.",
+            .answers = {{.description = "What there is.", .shape = Shape::object({})}}};
+        if (reach == Reach::kTenant) {
+            operation.parameters = {{.name = "code",
+                                     .shape = Shape::text("Whose."),
+                                     .place = Place::kPath,
+                                     .presence = Presence::kRequired}};
+            operation.errors = {{Code::kSessionError, "No database."}};
+        }
+        ASSERT_TRUE(service_.add(std::move(operation), [this](Call& call) {
+            ++seen_;
+            held_while_answering_ = call.request().held.size();
+            return answer();
+        }));
+    }
+    net::asio::awaitable<core::Result<Response>> answer() {
+        if (failure_) co_return *failure_;
+        co_return Response::success("{}");
+    }
+
+    core::FakeClock clock_;
+    core::MetricRegistry metrics_;
+    tenancy::Admission admission_{{}, clock_, metrics_};
+    Service service_{"1"};
+    Response response_;
+    std::optional<core::Error> failure_;
+    std::size_t held_while_answering_ = 0;
+    int seen_ = 0;
+};
+
+// TEN-15, TEN-16
+TEST_F(PipelineTest, WhoIsBoundToATenantReachesThatOneAndWhatIsOfNobody) {
+    EXPECT_EQ(ask({"api", "v1", "walls"}, "acme"), Code::kAccessDenied);
+    EXPECT_EQ(ask({"api", "v1", "tenants", "globex", "walls"}, "acme"), Code::kInvalidTenant);
+    EXPECT_EQ(ask({"api", "v1", "tenants", "nobody", "walls"}, "acme"), Code::kInvalidTenant);
+    EXPECT_EQ(seen_, 0);
+    ask({"api", "v1", "tenants", "Acme", "walls"}, "acme");
+    EXPECT_EQ(seen_, 1);
+    ask({"api", "v1", "weather"}, "acme");
+    EXPECT_EQ(seen_, 1);
+    for (const char* tenant : {"acme", "globex"}) {
+        ask({"api", "v1", "tenants", tenant, "walls"}, "");
+        EXPECT_EQ(seen_, 1) << "who is bound to none reaches all";
+    }
+}
+
+// TEN-40, AUTH-12
+TEST_F(PipelineTest, ARequestOfATenantHasItsPlaceUntilItIsAnswered) {
+    admission_.set_quota("acme", {.concurrency = 1});
+    for (int i = 0; i < 3; ++i) {
+        ask({"api", "v1", "tenants", "acme", "walls"}, "acme");
+        EXPECT_EQ(seen_, 1);
+        EXPECT_EQ(held_while_answering_, 1U);
+        EXPECT_TRUE(admission_.usage().empty());
+    }
+    ask({"api", "v1", "tenants", "globex", "walls"}, "acme");
+    EXPECT_EQ(metrics_
+                  .counter("zona_tenant_requests_total", "Requests by keys of tenants.",
+                           {{"tenant", "acme"}, {"outcome", "admitted"}})
+                  .value(),
+              3U)
+        << "what is refused before takes no place";
+}
+
+// AUTH-09
+TEST_F(PipelineTest, ATenantWithoutADatabaseSaysWhenToComeAgain) {
+    failure_ = core::Error(Code::kSessionError, "the tenant acme has no session");
+    EXPECT_EQ(ask({"api", "v1", "tenants", "acme", "walls"}, ""), Code::kSessionError);
+    EXPECT_EQ(response_.headers.find("Retry-After"), "5");
+    failure_ = core::Error(Code::kNotFound, "no wall");
+    ask({"api", "v1", "tenants", "acme", "walls"}, "");
+    EXPECT_FALSE(response_.headers.has("Retry-After"));
+}
+
+}  // namespace
+}  // namespace zona::api
