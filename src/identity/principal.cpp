@@ -20,6 +20,8 @@ std::string Principal::to_string() const {
             return "key " + name;
         case Kind::kAnybody:
             return "anybody";
+        case Kind::kUser:
+            return "user " + name + (tenant.empty() ? "" : " of " + tenant);
     }
     return "nobody";
 }

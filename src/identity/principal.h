@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/random.h"
 
@@ -22,21 +23,27 @@ std::string_view to_string(Scope scope);
 /// The scope of that name; nullopt for any other text.
 std::optional<Scope> scope_from(std::string_view name);
 
-/// Keys are one kind of principal; users and tenants will be others.
+/// Who it is, and what is known of them without asking a database. What they may do is decided by
+/// their scope, a user's by their roles.
 struct Principal {
     /// How it was known who asks.
     enum class Kind : std::uint8_t {
         kLocalUser,  ///< whoever may open the unix socket
         kApiKey,
         kAnybody,  ///< nobody has to say who they are (development on loopback)
+        kUser,     ///< a user with a session, by their access token
     };
     Kind kind = Kind::kAnybody;
-    std::string name;  ///< of the key; "uid 0" of a local user
-    Scope scope = Scope::kViewer;
+    std::string name;                       ///< of the key or the user; "uid 0" of a local user
+    Scope scope = Scope::kViewer;           ///< of all but users
     std::optional<core::Uuid> key_id = {};  ///< of the key
-    std::string tenant = {};  ///< the only one that may be reached, by code; empty: all
+    /// The only one that may be reached, by code; empty: all. A user's own; Super Admins have none.
+    std::string tenant = {};
+    std::int64_t user_id = 0;             ///< of a user, within the tenant; others: 0
+    core::Uuid session = {};              ///< of a user; others: nil
+    std::vector<std::string> roles = {};  ///< of a user, by name, in order
 
-    /// For logs: "key default", "uid 0", "anybody".
+    /// For logs: "key default", "uid 0", "anybody", "user anna of acme", "user root".
     std::string to_string() const;
     bool operator==(const Principal&) const = default;
 };
