@@ -255,8 +255,13 @@ class MemoryDatabase::Work final : public Writer {
 };
 
 void MemoryDatabase::submit_read(ReadWork work) {
-    const std::lock_guard lock(mutex_);
-    Work reader(*this, state_);
+    State state;
+    {
+        const std::lock_guard lock(mutex_);
+        state = state_;
+    }
+    // Without the lock: who is answered may ask for more.
+    Work reader(*this, state);
     work(&reader);
 }
 
