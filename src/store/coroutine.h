@@ -24,10 +24,7 @@
 
 namespace zona::store {
 
-/// @cond
-namespace detail {
-
-/// Gives the answer of `start(Callback<T>)` to a coroutine on `executor`.
+/// The answer of `start(Callback<T>)`, awaited: for what answers as the store does.
 template <class T, class Start>
 boost::asio::awaitable<core::Result<T>> await_answer(Start start) {
     namespace asio = boost::asio;
@@ -47,9 +44,6 @@ boost::asio::awaitable<core::Result<T>> await_answer(Start start) {
     co_return std::move(**answer);
 }
 
-}  // namespace detail
-/// @endcond
-
 /// store::read(), awaited. Errors: those of Database::submit_read() and of the body.
 template <class Body>
 boost::asio::awaitable<core::Result<AnswerOf<Body, Reader>>> async_read(Database& database,
@@ -58,7 +52,7 @@ boost::asio::awaitable<core::Result<AnswerOf<Body, Reader>>> async_read(Database
     auto start = [&database, body = std::move(body)](Callback<T> done) mutable {
         read(database, std::move(body), std::move(done));
     };
-    return detail::await_answer<T>(std::move(start));
+    return await_answer<T>(std::move(start));
 }
 
 /// store::write(), awaited: what it gives is durable. Errors: those of Database::submit_write() and
@@ -70,7 +64,7 @@ boost::asio::awaitable<core::Result<AnswerOf<Body, Writer>>> async_write(Databas
     auto start = [&database, body = std::move(body)](Callback<T> done) mutable {
         write(database, std::move(body), std::move(done));
     };
-    return detail::await_answer<T>(std::move(start));
+    return await_answer<T>(std::move(start));
 }
 
 }  // namespace zona::store

@@ -1,0 +1,137 @@
+/// @file
+/// The session store: sessions as documents of the core database, each in the scope of its user's
+/// tenant. It is authoritative; everything else is a memory of it. The functions are called within
+/// transactions; what is told to other instances is written in the same one.
+///
+/// A session holds which access tokens are good (their ids and ends) and the hash of its one good
+/// refresh token. That is "zona_refresh_" and base64url of the session's id, a secret of the
+/// session's and 256 random bits, then a dot and the tenant's code, if there is one. Whoever shows
+/// the session's secret with other bits than the last ones has, or had, a token that was used
+/// already: its session ends, for nobody knows which of the two is the thief. Who only knows the
+/// session's id cannot end it.
+///
+/// **A repeated refresh.** An answer can be lost, and a client then shows its old token again.
+/// Within kRefreshGrace it is renewed once more if it comes from the same address and program, and
+/// what the lost answer held is good no more: there is one good refresh token at any moment, and of
+/// two who hold the same one the second to come back ends the session, with the grace as without
+/// it. Source: AUTH-17, AUTH-19, AUTH-21..AUTH-23, RFC 9700 section 4.14.2.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "identity/sessions/session.h"
+#include "identity/tokens/access_token.h"
+
+namespace zona::identity {
+
+/// What every refresh token begins with, so that scanners for leaked secrets can find it.
+inline constexpr std::string_view kRefreshPrefix = "zona_refresh_";
+/// See "A repeated refresh".
+inline constexpr std::chrono::seconds kRefreshGrace{10};
+/// Access tokens of one session that are good at one time; an older one is forgotten.
+inline constexpr std::size_t kMostTokensOfSession = 8;
+/// News that are kept for others; who missed more forgets all it knows.
+inline constexpr std::int64_t kNewsKept = 1000;
+
+/// `sessions`: by id.
+const store::CollectionSpec& sessions_spec();
+/// `session_news`: what instances have to forget, by number; in the core's scope.
+const store::CollectionSpec& session_news_spec();
+/// All of identity's: for the core database.
+std::vector<const store::CollectionSpec*> core_collections();
+
+/// How a change of sessions is made.
+struct SessionChange {
+    core::Random& random;  ///< fit for keys, any thread
+    SessionLimits limits;
+    core::SystemTime now;
+    bool tell_others = false;  ///< other instances use the database
+};
+
+/// A session whose tokens are to be written: the access token's claims, and the refresh token.
+struct Issued {
+    Session session;
+    AccessClaims access;
+    core::Secret refresh;
+    core::SystemTime refresh_end;
+    std::vector<Session> ended;  ///< others of the user, for want of places
+};
+
+/// Begins one. Errors: kTooManyRequests: the user has as many as they may, and OverLimit says no.
+core::Result<Issued> begin_session(store::Writer& core, const NewSession& wanted,
+                                   const SessionChange& change);
+
+/// What became of a refresh.
+struct Refreshed {
+    enum class Outcome : std::uint8_t {
+        kRenewed,
+        kMalformed,  ///< no refresh token of ours
+        kUnknown,    ///< no such session, or the user may have none any more
+        kExpired,    ///< it had ended by time
+        kReused,     ///< the token was used before: the session is ended
+    };
+    Outcome outcome = Outcome::kUnknown;
+    std::optional<Issued> issued;    ///< of kRenewed
+    std::optional<Session> session;  ///< that of the token, if there was one
+};
+/// Renews the session of a refresh token; all but kRenewed and kMalformed end it.
+core::Result<Refreshed> refresh_session(store::Writer& core, std::string_view token,
+                                        const Client& client, const FindUser& find_user,
+                                        const SessionChange& change);
+
+/// An access token as the store knows it.
+struct StoredToken {
+    Session session;
+    core::SystemTime end;  ///< of the token or the session, whichever is first
+
+    bool is_over(core::SystemTime now) const { return now >= end; }
+};
+/// The token of these claims; nullopt: no such session, or it does not know the token.
+core::Result<std::optional<StoredToken>> find_token(store::Reader& core,
+                                                    const AccessClaims& claims);
+/// Takes a token that is over out, and its session if that is. False: it was out already, so
+/// whoever uses it for the second time learns that it is unknown.
+core::Result<bool> remove_token(store::Writer& core, const AccessClaims& claims,
+                                core::SystemTime now);
+
+/// The session was used: it is idle from now on. Nothing, if it has ended.
+core::Result<void> touch_session(store::Writer& core, const std::string& tenant,
+                                 const core::Uuid& id, const SessionChange& change);
+/// Moves the absolute end, to `absolute` after the beginning at the latest. A moment that has
+/// passed ends it. Errors: kNotFound. Source: AUTH-15, GAP-13.
+core::Result<Session> move_session_end(store::Writer& core, const std::string& tenant,
+                                       const core::Uuid& id, core::SystemTime end,
+                                       const SessionChange& change);
+
+/// Which sessions.
+struct SessionSelection {
+    std::string tenant;  ///< by code; empty: those of Super Admins
+    std::optional<std::int64_t> user;
+    std::optional<core::Uuid> session;
+};
+/// Ends them, and gives those that were not over. With a thousand at most at a time: whoever ends
+/// more calls again until none is left.
+core::Result<std::vector<Session>> end_sessions(store::Writer& core, const SessionSelection& which,
+                                                const SessionChange& change);
+/// Those that are not over, the oldest first, a thousand at most.
+core::Result<std::vector<Session>> list_sessions(store::Reader& core, const SessionSelection& which,
+                                                 core::SystemTime now);
+/// Takes out those of a tenant that are over, and says how many. Source: BG-03.
+core::Result<std::uint64_t> remove_over_sessions(store::Writer& core, const std::string& tenant,
+                                                 core::SystemTime now);
+
+/// The number of the newest news; 0: there are none.
+core::Result<std::int64_t> newest_news(store::Reader& core);
+/// What has to be forgotten.
+struct News {
+    std::int64_t newest = 0;
+    bool has_gap = false;  ///< some are gone: all has to be forgotten
+    std::vector<SessionSelection> forget;
+};
+/// Those behind `known`.
+core::Result<News> news_after(store::Reader& core, std::int64_t known);
+
+}  // namespace zona::identity
