@@ -53,6 +53,7 @@ class TokenMap {
         bool touch = false;
     };
 
+    /// Empty.
     explicit TokenMap(const TokenMapOptions& options);
 
     /// Who presents the token, whose use is noted; nullopt: it is not known, or over by now: then
