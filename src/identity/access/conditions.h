@@ -52,6 +52,7 @@ struct Conditions {
     std::vector<Network> networks;  ///< any of them; none: from anywhere
 
     bool is_empty() const { return weekdays == 0 && from == until && networks.empty(); }
+    /// Whether all of them do.
     bool hold(const Context& context) const;
     bool operator==(const Conditions&) const = default;
 };

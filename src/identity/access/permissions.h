@@ -85,7 +85,7 @@ struct Permission {
 /// "utilities:create".
 std::string to_string(Permission permission);
 
-/// Whether it is of the installation: only who crosses tenants may have it.
+/// Whether it is of the installation: nobody of a tenant has it.
 bool is_of_installation(Resource resource);
 
 /// Which permissions are held on one's own things and which on all; all contains own.
@@ -93,6 +93,7 @@ class Grants {
   public:
     /// Adds; what is there already stays if it is more.
     Grants& add(Permission permission, Extent extent);
+    /// The same of all that the other has.
     Grants& add(const Grants& other);
     /// How far it goes.
     Extent of(Permission permission) const {
@@ -151,7 +152,7 @@ struct Object {
 ///
 /// | Object | Subject | Answer |
 /// | --- | --- | --- |
-/// | of the installation, or its resource is | does not cross tenants | kAccessDenied |
+/// | of the installation, or its resource is | of a tenant | kAccessDenied |
 /// | of another tenant | does not cross tenants | kInvalidTenant |
 /// | any | has the permission on all | may |
 /// | its own | has the permission on its own | may |

@@ -49,12 +49,16 @@ inline constexpr std::size_t kMaxRoles = 200;
 struct RolesDeps {
     /// The core database; null while it is not open. Any thread.
     std::function<std::shared_ptr<store::Database>()> core;
+    /// Told that what the roles of a tenant allow is another now, for whoever keeps it; on a thread
+    /// of the database, must not call back. May be empty.
+    std::function<void(const std::string& tenant)> changed{};
 };
 
 /// All members from any thread; answers come on a thread of the database. Errors of all:
 /// kUnavailable while the core database is not open; those of the store.
 class Roles {
   public:
+    /// Asks nothing yet.
     explicit Roles(RolesDeps deps);
 
     /// Makes a role. Errors: kInvalidArgument: the name, a grant of what is of the installation, a
@@ -73,9 +77,7 @@ class Roles {
     /// The built-in ones, then the tenant's own by age.
     void list(const std::string& tenant, store::Callback<std::vector<Role>> done);
 
-    /// What these roles add up to, for a Subject: what it gives is as the store has it now. One
-    /// that is gone grants nothing. The answer is shared with others of the same roles while they
-    /// stay the same.
+    /// What these roles add up to now, for a Subject. One that is gone grants nothing.
     void permissions(const std::string& tenant, std::vector<std::string> roles,
                      store::Callback<std::shared_ptr<const Permissions>> done);
 
@@ -92,8 +94,22 @@ class Roles {
                                           std::span<const std::string> roles);
 
   private:
-    RolesDeps deps_;
+    struct Body;
+    std::shared_ptr<Body> body_;  ///< shared with what was begun
 };
+
+/// @{
+/// A role as it is written down, without what the store knows of it:
+///
+///     {"name": "night-shift", "description": "", "inherits": ["user"],
+///      "grants": {"utilities:execute": "all"},
+///      "conditions": {"weekdays": ["mon", "tue"], "from": "22:00", "until": "06:00",
+///                     "networks": ["10.0.0.0/8"]}}
+///
+/// Only `name` must be there. Errors: kInvalidArgument, with a JSON pointer in its details.
+store::Document to_document(const Role& role);
+core::Result<Role> role_from(const store::Document& document);
+/// @}
 
 /// Roles that one user may have.
 inline constexpr std::size_t kMaxRolesOfUser = 32;
@@ -102,7 +118,7 @@ inline constexpr std::size_t kMaxRolesOfUser = 32;
 Subject super_admin();
 /// Who may do what an Admin of the tenant may: its admin's key.
 Subject admin_of(std::string tenant);
-/// Whether the subject may do `permission` to something of `tenant`; for who manages identities.
+/// Whether the subject reaches the tenant at all. Errors: kInvalidTenant.
 core::Result<void> check_tenant(const Subject& by, const std::string& tenant);
 
 }  // namespace zona::identity

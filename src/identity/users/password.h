@@ -29,7 +29,8 @@ struct HashCost {
 };
 
 /// That of production: memory and passes of RFC 9106's second recommendation (section 4), on one
-/// lane, since a server's cores are for many at once.
+/// lane, since a server's cores are for many at once. One computation takes 0.18 s on the machine
+/// of docs/perf.md, and 64 MiB, which it gives back.
 inline constexpr HashCost kProductionCost{};
 
 /// Bytes of the longest password.

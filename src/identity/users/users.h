@@ -132,6 +132,9 @@ struct UsersDeps {
     core::Random& random;  ///< any thread; fit for keys
     core::Logger log;      ///< category `security`
     core::MetricRegistry& metrics;
+    /// Told of a user who was removed, or of whom roles, status or password are others now, for
+    /// whoever keeps sessions; must not call back. May be empty.
+    std::function<void(const std::string& tenant, std::int64_t id)> changed{};
 };
 
 /// All members from any thread; answers come on a thread of the database or of run_blocking's.
@@ -140,6 +143,7 @@ struct UsersDeps {
 /// (Roles::check_grant): `by` is who asks.
 class Users {
   public:
+    /// Asks nothing yet.
     Users(UsersDeps deps, PasswordRules rules);
 
     /// Makes a user. Errors: kInvalidArgument: the name, the address, the password (PasswordRules);
@@ -160,13 +164,14 @@ class Users {
         std::vector<User> users;
         std::string next;  ///< token of the next page; empty: that was the last
     };
+    /// Errors: kInvalidArgument: the token or the limit.
     void list(const std::string& tenant, store::PageRequest page, store::Callback<Page> done);
     /// Changes a user. A new password leaves the second factor as it is.
     /// Errors: those of create(); kNotFound; kAccessDenied also when `by` may not grant what the
-    /// user holds already; kConflict: the last active Super Admin would be one no more.
+    /// user holds already.
     void change(const Subject& by, const std::string& tenant, std::int64_t id, UserChange change,
                 store::Callback<User> done);
-    /// Removes a user for good. Errors: kNotFound, kAccessDenied and kConflict as of change().
+    /// Removes a user for good. Errors: kNotFound; kAccessDenied as of change().
     void remove(const Subject& by, const std::string& tenant, std::int64_t id,
                 store::Callback<User> done);
 
@@ -180,7 +185,8 @@ class Users {
     ///         kTooManyRequests: see the top; the message says how long to wait.
     void sign_in(Credentials shown, store::Callback<SignedIn> done);
 
-    /// Replaces a password by its owner, who shows the present one. The throttling is that of
+    /// Replaces a password by its owner, who shows the present one, and has signed in: no second
+    /// factor is asked for. The throttling is that of
     /// sign_in(). Errors: those of sign_in() but kSecondFactor, and of PasswordRules.
     void change_password(Credentials shown, core::Secret wanted, store::Callback<User> done);
 
@@ -202,7 +208,9 @@ class Users {
     void set_rules(PasswordRules rules);
 
   private:
+    friend class Invitations;
     struct Body;
+    class SignIn;
     std::shared_ptr<Body> body_;  ///< shared with what was begun
 };
 

@@ -1,0 +1,113 @@
+#include "identity/users/collections.h"
+
+namespace zona::identity {
+
+using store::CollectionSpec;
+using store::Coverage;
+using store::FieldSpec;
+using store::FieldType;
+using store::Presence;
+using store::Protection;
+using store::Uniqueness;
+
+namespace {
+
+/// No delay lasts so long.
+constexpr std::chrono::hours kKeepFailures(24);
+
+FieldSpec required(const char* key, FieldType type = FieldType::kText) {
+    return {.path = key, .type = type, .presence = Presence::kRequired};
+}
+
+FieldSpec optional(const char* key, FieldType type = FieldType::kText) {
+    return {.path = key, .type = type};
+}
+
+FieldSpec secret(const char* key) {
+    return {.path = key, .protection = Protection::kEncrypted};
+}
+
+}  // namespace
+
+const CollectionSpec& users_spec() {
+    static const CollectionSpec kSpec{
+        .name = "users",
+        .fields = {required("name"),
+                   required("name_key"),
+                   secret("email"),
+                   optional("email_key"),
+                   required("roles", FieldType::kArray),
+                   {.path = "status",
+                    .presence = Presence::kRequired,
+                    .allowed = {"active", "disabled"}},
+                   secret("password"),
+                   secret("previous_passwords"),
+                   required("must_change_password", FieldType::kBoolean),
+                   secret("totp"),
+                   secret("totp_begun"),
+                   optional("totp_step", FieldType::kInteger),
+                   optional("recovery_codes", FieldType::kArray),
+                   required("failures", FieldType::kInteger),
+                   optional("last_failure", FieldType::kInteger),
+                   optional("last_sign_in", FieldType::kInteger),
+                   optional("networks", FieldType::kArray)},
+        .indexes = {{.name = "by_created"},
+                    {.name = "by_name",
+                     .fields = {{.path = "name_key"}},
+                     .uniqueness = Uniqueness::kUnique},
+                    {.name = "by_email",
+                     .fields = {{.path = "email_key"}},
+                     .uniqueness = Uniqueness::kUnique,
+                     .coverage = Coverage::kSparse}}};
+    return kSpec;
+}
+
+const CollectionSpec& invitations_spec() {
+    static const CollectionSpec kSpec{
+        .name = "invitations",
+        .fields = {required("token_hash"), secret("email"), required("roles", FieldType::kArray),
+                   required("expires", FieldType::kInteger)},
+        .indexes = {{.name = "by_created"},
+                    {.name = "by_token",
+                     .fields = {{.path = "token_hash"}},
+                     .uniqueness = Uniqueness::kUnique}}};
+    return kSpec;
+}
+
+const CollectionSpec& roles_spec() {
+    static const CollectionSpec kSpec{
+        .name = "roles",
+        .fields = {required("name"), optional("description"),
+                   optional("inherits", FieldType::kArray), optional("grants", FieldType::kObject),
+                   optional("conditions", FieldType::kObject)},
+        .indexes = {{.name = "by_created"}}};
+    return kSpec;
+}
+
+const CollectionSpec& identity_keys_spec() {
+    static const CollectionSpec kSpec{
+        .name = "identity_keys", .fields = {secret("key")}, .indexes = {{.name = "by_created"}}};
+    return kSpec;
+}
+
+const CollectionSpec& sign_in_failures_spec() {
+    static const CollectionSpec kSpec{
+        .name = "sign_in_failures",
+        .fields = {required("tenant"), required("failures", FieldType::kInteger),
+                   required("last", FieldType::kInteger)},
+        .indexes = {{.name = "by_created"}, {.name = "by_tenant", .fields = {{.path = "tenant"}}}},
+        .retention = store::Retention{.keep = kKeepFailures}};
+    return kSpec;
+}
+
+std::vector<const CollectionSpec*> user_collections() {
+    std::vector<const CollectionSpec*> all = user_collections_of_tenants();
+    all.push_back(&sign_in_failures_spec());
+    return all;
+}
+
+std::vector<const CollectionSpec*> user_collections_of_tenants() {
+    return {&users_spec(), &invitations_spec(), &roles_spec(), &identity_keys_spec()};
+}
+
+}  // namespace zona::identity
