@@ -175,10 +175,12 @@ net::ServerOptions Daemon::server_options() {
 core::Result<void> Daemon::build_servers() {
     std::vector<net::Middleware> authenticate;
     if (keys_) {
-        authenticate.push_back(identity::authenticate(*keys_, {.demand = demand(settings_)}, clock_,
-                                                      logging_.logger("identity"), metrics_));
+        authenticate.push_back(identity::authenticate({*keys_}, {.demand = demand(settings_)},
+                                                      clock_, logging_.logger("identity"),
+                                                      metrics_));
     }
-    const std::vector<net::Middleware> inner = api::pipeline(std::move(authenticate), admission_);
+    const std::vector<net::Middleware> inner = api::pipeline(
+        std::move(authenticate), {admission_, clock_, metrics_, logging_.logger("security")});
     ZONA_TRY(const net::NetworkPolicy policy, network_policy(settings_.api, rate_));
     const net::ApplicationDeps deps{.clock = clock_,
                                     .random = random_,

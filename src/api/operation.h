@@ -13,6 +13,7 @@
 
 #include "api/shape.h"
 #include "core/error.h"
+#include "identity/access/permissions.h"
 #include "net/http.h"
 #include "net/router.h"
 
@@ -147,6 +148,8 @@ struct Operation {
     Tag tag = Tag::kSystem;
     Access access = Access::kViewer;
     Reach reach = Reach::kInstallation;
+    /// What a user's roles must allow; none: what tag, reach and method say (permission_of()).
+    std::optional<identity::Permission> permission{};
     Manner manner = Manner::kZona;
     std::string summary;
     std::string description;
@@ -157,6 +160,9 @@ struct Operation {
     net::RequestLimits limits{};
     std::optional<SocketSpec> socket{};  ///< the answer is a WebSocket
 };
+
+/// What a user's roles must allow for it (AUTH-34).
+identity::Permission permission_of(const Operation& operation);
 
 /// Every code that the operation can give, those of all operations included, ordered by status.
 std::vector<ErrorSpec> all_errors(const Operation& operation);

@@ -7,6 +7,7 @@
 /// | route found (net::refuse_unrouted) | NOT_FOUND, METHOD_NOT_ALLOWED |
 /// | sender known (identity::authenticate) | UNAUTHENTICATED |
 /// | resolve_tenant | INVALID_TENANT; ACCESS_DENIED for what is about all of zona |
+/// | authorise | ACCESS_DENIED, INVALID_TENANT: what a user's roles do not allow |
 /// | admit_tenant | TOO_MANY_REQUESTS, when the tenant's quota is used up |
 /// | announce_retry, on the way back | says when to come again after a SESSION_ERROR (GAP-12) |
 /// | controller (Service): input, work, answer | INVALID_ARGUMENT and those of the operation |
@@ -17,7 +18,13 @@
 
 #include <vector>
 
+#include "core/log.h"
 #include "net/middleware.h"
+
+namespace zona::core {
+class Clock;
+class MetricRegistry;
+}  // namespace zona::core
 
 namespace zona::tenancy {
 class Admission;
@@ -30,6 +37,13 @@ namespace zona::api {
 /// TEN-16, GAP-40.
 net::Middleware resolve_tenant();
 
+/// Whether the roles of a user allow the operation, at this time and from this address, on
+/// something of the tenant at least; whose thing it is only a controller knows. Refusals are logged
+/// by `log` and counted. `clock` and `metrics` outlive the chain.
+/// Source: AUTH-10, AUTH-32..AUTH-35, AUTH-41.
+net::Middleware authorise(const core::Clock& clock, core::Logger log,
+                          core::MetricRegistry& metrics);
+
 /// A place for the request among those of its tenant, until it is answered; `admission` outlives
 /// the chain. Source: TEN-40.
 net::Middleware admit_tenant(tenancy::Admission& admission);
@@ -37,8 +51,16 @@ net::Middleware admit_tenant(tenancy::Admission& admission);
 /// Retry-After for a tenant whose database cannot be had now. Source: AUTH-09, GAP-12.
 net::Middleware announce_retry();
 
-/// All of them around `authenticate`, in order.
+/// What they work with; all outlive the chain.
+struct PipelineDeps {
+    tenancy::Admission& admission;
+    const core::Clock& clock;
+    core::MetricRegistry& metrics;
+    core::Logger log;  ///< category `security`
+};
+
+/// All of them behind `authenticate`, in order.
 std::vector<net::Middleware> pipeline(std::vector<net::Middleware> authenticate,
-                                      tenancy::Admission& admission);
+                                      const PipelineDeps& deps);
 
 }  // namespace zona::api

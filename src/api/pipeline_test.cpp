@@ -4,6 +4,9 @@
 
 #include "api/service.h"
 #include "core/testing/fake_clock.h"
+#include "core/testing/memory_log.h"
+#include "identity/access/roles.h"
+#include "identity/caller.h"
 #include "net/testing/ask_router.h"
 #include "tenancy/limits/admission.h"
 
@@ -28,9 +31,12 @@ class PipelineTest : public testing::Test {
         request.method_name = "GET";
         request.segments = std::move(path);
         request.tenant = tenant;
+        if (may_)
+            identity::set_caller(request, std::make_shared<const identity::Principal>(who_), may_);
         seen_ = 0;
         held_while_answering_ = 0;
-        response_ = net::ask(service_.router(), request, pipeline({}, admission_));
+        response_ = net::ask(service_.router(), request,
+                             pipeline({}, {admission_, clock_, metrics_, log_.logger("security")}));
         EXPECT_TRUE(request.held.empty());
         return response_.failure ? response_.failure->error.code() : Code::kInternal;
     }
@@ -64,11 +70,14 @@ class PipelineTest : public testing::Test {
     core::FakeClock clock_;
     core::MetricRegistry metrics_;
     tenancy::Admission admission_{{}, clock_, metrics_};
+    core::MemoryLog log_;
     Service service_{"1"};
     Response response_;
     std::optional<core::Error> failure_;
     std::size_t held_while_answering_ = 0;
     int seen_ = 0;
+    identity::Principal who_;
+    std::shared_ptr<const identity::Permissions> may_;  ///< null: no user asks
 };
 
 // TEN-15, TEN-16
@@ -85,6 +94,39 @@ TEST_F(PipelineTest, WhoIsBoundToATenantReachesThatOneAndWhatIsOfNobody) {
         ask({"api", "v1", "tenants", tenant, "walls"}, "");
         EXPECT_EQ(seen_, 1) << "who is bound to none reaches all";
     }
+}
+
+// AUTH-10, AUTH-34, AUTH-39, AUTH-41, TEN-16
+TEST_F(PipelineTest, AUserReachesWhatTheirRolesAllow) {
+    const auto as = [&](const char* tenant, const char* role) {
+        who_ = {.kind = identity::Principal::Kind::kUser,
+                .name = "anna",
+                .tenant = tenant,
+                .user_id = 7,
+                .roles = {role}};
+        may_ = std::make_shared<const identity::Permissions>(
+            identity::find_built_in(role)->permissions);
+    };
+    const std::vector<std::string> own = {"api", "v1", "tenants", "acme", "walls"};
+    const std::vector<std::string> other = {"api", "v1", "tenants", "globex", "walls"};
+    const std::vector<std::string> all = {"api", "v1", "walls"};
+    as("acme", "admin");
+    ask(own, "acme");
+    EXPECT_EQ(seen_, 1);
+    EXPECT_EQ(ask(other, "acme"), Code::kInvalidTenant);
+    EXPECT_EQ(ask(all, "acme"), Code::kAccessDenied);
+    as("acme", "user");
+    EXPECT_EQ(ask(own, "acme"), Code::kAccessDenied);
+    EXPECT_EQ(seen_, 0);
+    EXPECT_TRUE(log_.has("\"principal\":\"user anna of acme\""));
+    ask({"api", "v1", "weather"}, "acme");
+    EXPECT_EQ(seen_, 1) << "of nobody";
+    as("", "super_admin");
+    for (const auto& path : {own, other, all}) {
+        ask(path, "");
+        EXPECT_EQ(seen_, 1);
+    }
+    EXPECT_TRUE(metrics_.render_prometheus().contains("zona_authorization_violations_total{"));
 }
 
 // TEN-40, AUTH-12

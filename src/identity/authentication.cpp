@@ -17,6 +17,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "identity/caller.h"
+#include "store/coroutine.h"
+
 namespace zona::identity {
 namespace {
 
@@ -29,6 +32,9 @@ using net::Response;
 
 constexpr std::string_view kForms =
     "'Authorization: Bearer KEY', 'Authorization: ApiKey KEY' or 'X-API-Key: KEY'";
+constexpr const char* kChallenge = "Bearer realm=\"zona\"";
+/// RFC 6750 section 3.1.
+constexpr const char* kTokenChallenge = "Bearer realm=\"zona\", error=\"invalid_token\"";
 constexpr std::string_view kProtocolHeader = "Sec-WebSocket-Protocol";
 constexpr std::string_view kKeyProtocol = "zona.key.";
 constexpr std::size_t kMostAddresses = 1024;
@@ -41,6 +47,7 @@ constexpr std::string_view kQueryNames[] = {"api_key", "api-key",      "apikey",
 struct Shown {
     std::vector<std::string_view> keys;  ///< in the request's headers, and those offered
     bool another_scheme = false;         ///< Authorization with a scheme that is not ours
+    bool as_bearer = false;              ///< the last of them may be a token
     bool opens_socket = false;
 };
 
@@ -67,6 +74,7 @@ Shown shown_by(const Request& request, const std::vector<std::string>& offered) 
     Shown out;
     out.opens_socket = net::asks_for_websocket(request);
     out.keys.assign(offered.begin(), offered.end());
+    out.as_bearer = !offered.empty();
     for (const std::string_view value : request.headers.find_all("Authorization")) {
         const std::size_t space = value.find(' ');
         const std::string_view scheme = value.substr(0, space);
@@ -75,11 +83,14 @@ Shown shown_by(const Request& request, const std::vector<std::string>& offered) 
             out.another_scheme = true;
             continue;
         }
+        out.as_bearer = net::equal_ignoring_case(scheme, "Bearer");
         const std::size_t key = value.find_first_not_of(' ', space);
         out.keys.push_back(key == std::string_view::npos ? "" : value.substr(key));
     }
-    for (const std::string_view value : request.headers.find_all("X-API-Key"))
+    for (const std::string_view value : request.headers.find_all("X-API-Key")) {
         out.keys.push_back(value);
+        out.as_bearer = false;
+    }
     return out;
 }
 
@@ -134,20 +145,19 @@ class Failures {
     std::map<std::string, Entry> by_address_;
 };
 
-/// The key that has opened something, as long as that is open.
+/// What has opened something, as long as that is open.
 struct OpenedBy {
-    const ApiKeys& keys;
-    core::Uuid key;
+    std::function<asio::awaitable<bool>()> is_good;
     std::chrono::milliseconds recheck;
 };
-constexpr std::string_view kNoMore = "the API key is not valid any more";
+constexpr std::string_view kNoMore = "the key or token is not valid any more";
 
 using Ended = asio::awaitable<core::Result<void>>;
 
-/// Returns when the key is good no more; `by` outlives it.
+/// Returns when it is good no more; `by` outlives it.
 asio::awaitable<void> end_of_key(const OpenedBy& by) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
-    while (by.keys.is_good(by.key)) {
+    for (bool good = true; good; good = co_await by.is_good()) {
         // All wake together: the rest of the time a quiet server sleeps.
         const auto now = asio::steady_timer::clock_type::now();
         timer.expires_at(now + by.recheck - now.time_since_epoch() % by.recheck);
@@ -193,9 +203,9 @@ void end_with_key(Response& response, const OpenedBy& by) {
 
 class Authenticate {
   public:
-    Authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
+    Authenticate(Authorities authorities, AuthenticationOptions options, const core::Clock& clock,
                  core::Logger log, core::MetricRegistry& metrics)
-        : keys_(keys),
+        : authorities_(std::move(authorities)),
           options_(std::move(options)),
           log_(std::move(log)),
           metrics_(metrics),
@@ -227,7 +237,10 @@ class Authenticate {
         if (shown.keys.empty()) return hold_back(request, none_shown(shown), "missing");
         if (std::ranges::adjacent_find(shown.keys, std::not_equal_to{}) != shown.keys.end())
             return refuse(Code::kInvalidArgument, "the request shows two different keys");
-        const auto found = keys_.verify(shown.keys.front());
+        const std::string_view text = shown.keys.front();
+        if (authorities_.sessions && shown.as_bearer && !text.starts_with(kApiKeyPrefix))
+            return identify_user(request, text);
+        const auto found = authorities_.keys.verify(text);
         if (const auto* refusal = std::get_if<KeyRefusal>(&found))
             return hold_back(request, error_of(*refusal), reason_of(*refusal));
         const auto& who = std::get<Principal>(found);
@@ -243,11 +256,78 @@ class Authenticate {
     }
 
     void bind_to_key(const Request& request, Response& response) const {
-        if (request.credential)
-            end_with_key(response, {keys_, *request.credential, options_.recheck});
+        const bool lasts = response.upgrade != nullptr ||
+                           (response.stream && response.stream_end == net::StreamEnd::kOnDrain);
+        if (!lasts) return;
+        if (request.credential) {
+            auto is_good = [keys = &authorities_.keys,
+                            key = *request.credential]() -> asio::awaitable<bool> {
+                co_return keys->is_good(key);
+            };
+            end_with_key(response, {std::move(is_good), options_.recheck});
+        } else if (!request.token.empty()) {
+            auto is_good = [sessions = authorities_.sessions(),
+                            token = request.token]() -> asio::awaitable<bool> {
+                // Who cannot be asked now may come again; a token that is over may not.
+                const auto who = co_await sessions->async_verify(token);
+                co_return who || who.error().code() == Code::kUnavailable;
+            };
+            end_with_key(response, {std::move(is_good), options_.recheck});
+        }
     }
 
   private:
+    net::Decision identify_user(Request& request, std::string_view token) const {
+        const auto sessions = authorities_.sessions();
+        if (sessions == nullptr) {
+            return refuse(Code::kUnavailable,
+                          "the database of users is not open yet; try again in a moment");
+        }
+        request.token = token;
+        if (auto who = sessions->find_known(token)) {
+            auto permissions = authorities_.permissions->find(who->tenant, who->roles);
+            if (permissions) {
+                set_caller(request, std::move(who), std::move(permissions));
+                return {};
+            }
+        }
+        return look_up_user(request, sessions);
+    }
+
+    asio::awaitable<std::optional<Response>> look_up_user(
+        Request& request, std::shared_ptr<Sessions> sessions) const {
+        core::Result<Principal> who = co_await sessions->async_verify(request.token);
+        if (!who) {
+            const Code code = who.error().code();
+            request.token.clear();
+            if (code == Code::kInvalidToken)
+                co_return co_await hold_back(request, who.take_error(), "invalid_token");
+            if (code == Code::kUnknownToken)
+                co_return co_await hold_back(request, who.take_error(), "unknown_token");
+            if (code == Code::kTokenExpired) count("token_expired");
+            Response response = Response::failed(who.take_error());
+            if (code == Code::kTokenExpired)
+                response.headers.set("WWW-Authenticate", kTokenChallenge);
+            co_return response;
+        }
+        auto ask = [this, &who](store::Callback<std::shared_ptr<const Permissions>> done) {
+            authorities_.permissions->get(who->tenant, who->roles, std::move(done));
+        };
+        auto permissions =
+            co_await store::await_answer<std::shared_ptr<const Permissions>>(std::move(ask));
+        if (!permissions) co_return Response::failed(permissions.take_error());
+        set_caller(request, std::make_shared<const Principal>(std::move(*who)),
+                   std::move(*permissions));
+        co_return std::nullopt;
+    }
+
+    void count(std::string reason) const {
+        metrics_
+            .counter("zona_authentication_failures_total", "Requests whose sender is not known.",
+                     {{"reason", std::move(reason)}})
+            .add();
+    }
+
     static Error none_shown(const Shown& shown) {
         return {
             Code::kUnauthenticated,
@@ -292,10 +372,7 @@ class Authenticate {
 
     asio::awaitable<std::optional<Response>> hold_back(const Request& request, Error error,
                                                        std::string reason) const {
-        metrics_
-            .counter("zona_authentication_failures_total", "Requests whose sender is not known.",
-                     {{"reason", reason}})
-            .add();
+        count(reason);
         const auto& peer = std::get<net::TcpPeer>(request.peer);
         const unsigned count = failures_.add(peer.address);
         if (std::has_single_bit(count)) {
@@ -309,12 +386,13 @@ class Authenticate {
             asio::steady_timer timer(co_await asio::this_coro::executor, delay);
             co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
         }
+        const bool was_token = error.code() != Code::kUnauthenticated;
         Response response = Response::failed(std::move(error));
-        response.headers.set("WWW-Authenticate", "Bearer realm=\"zona\"");
+        response.headers.set("WWW-Authenticate", was_token ? kTokenChallenge : kChallenge);
         co_return response;
     }
 
-    ApiKeys& keys_;
+    const Authorities authorities_;
     AuthenticationOptions options_;
     core::Logger log_;
     core::MetricRegistry& metrics_;
@@ -323,10 +401,11 @@ class Authenticate {
 
 }  // namespace
 
-net::Middleware authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
-                             core::Logger log, core::MetricRegistry& metrics) {
-    const auto shared = std::make_shared<const Authenticate>(keys, std::move(options), clock,
-                                                             std::move(log), metrics);
+net::Middleware authenticate(Authorities authorities, AuthenticationOptions options,
+                             const core::Clock& clock, core::Logger log,
+                             core::MetricRegistry& metrics) {
+    const auto shared = std::make_shared<const Authenticate>(
+        std::move(authorities), std::move(options), clock, std::move(log), metrics);
     return {[shared](Request& request) { return shared->identify(request); },
             [shared](const Request& request, Response& response) {
                 shared->bind_to_key(request, response);

@@ -4,11 +4,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <memory>
 
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "identity/access/permission_cache.h"
 #include "identity/api_keys.h"
+#include "identity/sessions/sessions.h"
 #include "net/middleware.h"
 
 namespace zona::identity {
@@ -32,35 +36,49 @@ struct AuthenticationOptions {
     std::chrono::milliseconds recheck{1000};
 };
 
-/// Sets Request::principal, tenant and may_change, or answers in the handler's place:
+/// Who knows who somebody is; all outlive the chain, and what it has answered.
+struct Authorities {
+    ApiKeys& keys;
+    /// The sessions of users; null while the core database is not open. Empty: there are no users.
+    std::function<std::shared_ptr<Sessions>()> sessions = {};
+    PermissionCache* permissions = nullptr;  ///< of users; not null where there are sessions
+};
+
+/// Finds out who asks, and notes it in the request (caller.h), or answers in the handler's place:
 ///
 /// | Request | Answer |
 /// | --- | --- |
-/// | over the unix socket, whose mode keeps others out | handled, as an admin |
-/// | without a key, where the route is open (RouteOptions::open) | handled |
-/// | no key | 401 UNAUTHENTICATED, naming the three forms |
+/// | over the unix socket, whose mode keeps others out | handled, as a Super Admin |
+/// | without a key or token, where the route is open (RouteOptions::open) | handled |
+/// | without a key or token | 401 UNAUTHENTICATED, naming the forms |
 /// | a key that is malformed, unknown or expired | 401 UNAUTHENTICATED, after a delay |
-/// | two different keys | 400 INVALID_ARGUMENT |
-/// | a key in the path or the query, where proxies log it | 400 INVALID_ARGUMENT |
+/// | a token that is none, or not signed here | 401 INVALID_TOKEN, after a delay |
+/// | a token without a session | 401 UNKNOWN_TOKEN, after a delay |
+/// | a token whose time is over | 401 TOKEN_EXPIRED, once; then it is unknown |
+/// | a token while the core database is not open | 503 UNAVAILABLE |
+/// | two different ones | 400 INVALID_ARGUMENT |
+/// | a key or token in the path or the query, where proxies log it | 400 INVALID_ARGUMENT |
 /// | a viewer's key, another method than GET, HEAD, OPTIONS | 403 ACCESS_DENIED |
 ///
-/// Keys are taken from `Authorization: Bearer KEY`, `Authorization: ApiKey KEY` and
-/// `X-API-Key: KEY`. A browser cannot set these when it opens a WebSocket: on such a request, and
-/// on no other, an offered subprotocol `zona.key.KEY` is a fourth place. It is taken out of
-/// Sec-WebSocket-Protocol before anybody behind sees it, so it is never answered; offer the one
-/// that is to be spoken (`zona.v1`) beside it. Every 401 has WWW-Authenticate (RFC 9110
-/// section 11.6.1). Failures are counted in zona_authentication_failures_total{reason}, and logged
-/// with the address, the first and then ever rarer; the text that was shown goes nowhere. A path
-/// with a key in it stays in the request: whoever logs it asks holds_api_key().
+/// Keys and tokens are taken from `Authorization: Bearer TEXT`, keys also from
+/// `Authorization: ApiKey KEY` and `X-API-Key: KEY`. A browser cannot set these when it opens a
+/// WebSocket: on such a request, and on no other, an offered subprotocol `zona.key.TEXT` is another
+/// place. It is taken out of Sec-WebSocket-Protocol before anybody behind sees it, so it is never
+/// answered; offer the one that is to be spoken (`zona.v1`) beside it. A bearer's text that does
+/// not begin as a key is a token. Every 401 has WWW-Authenticate (RFC 9110 section 11.6.1, RFC 6750
+/// section 3). Failures are counted in zona_authentication_failures_total{reason}, and logged with
+/// the address, the first and then ever rarer; the text that was shown goes nowhere. A path with a
+/// key in it stays in the request: whoever logs it asks holds_api_key().
 ///
-/// What a key has opened does not outlive it: within AuthenticationOptions::recheck of its end,
-/// revoked or expired, a WebSocket is closed with 1008, and a stream that would not end by itself
-/// (StreamEnd::kOnDrain) is cut.
+/// What a key or token has opened does not outlive it: within AuthenticationOptions::recheck of its
+/// end, revoked or expired, a WebSocket is closed with 1008, and a stream that would not end by
+/// itself (StreamEnd::kOnDrain) is cut. As long as it is open its session is in use.
 ///
 /// One middleware may stand in the chains of several servers that run at the same time: then they
-/// count failures together. `keys`, `clock` and `metrics` must outlive the chain, `keys` also what
-/// it has answered. Source: PM-50, PM-51, PM-52, PM-56, PM-58.
-net::Middleware authenticate(ApiKeys& keys, AuthenticationOptions options, const core::Clock& clock,
-                             core::Logger log, core::MetricRegistry& metrics);
+/// count failures together. `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51,
+/// PM-52, PM-56, PM-58, AUTH-01..AUTH-06, AUTH-11, AUTH-41.
+net::Middleware authenticate(Authorities authorities, AuthenticationOptions options,
+                             const core::Clock& clock, core::Logger log,
+                             core::MetricRegistry& metrics);
 
 }  // namespace zona::identity

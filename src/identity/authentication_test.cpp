@@ -40,7 +40,7 @@ class AuthenticationTest : public testing::Test {
     net::Response ask() {
         if (!chain_) {
             std::vector<net::Middleware> one;
-            one.push_back(authenticate(*keys_, options_, clock_, log_.logger("auth"), metrics_));
+            one.push_back(authenticate({*keys_}, options_, clock_, log_.logger("auth"), metrics_));
             chain_.emplace(std::move(one),
                            [this](net::Request&) { return handler(handled_, response_); });
         }

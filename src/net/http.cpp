@@ -126,7 +126,10 @@ void Request::clear() {
     principal.clear();
     may_change = false;
     tenant.clear();
+    user.reset();
+    permissions.reset();
     credential.reset();
+    token.clear();
     correlation_id.clear();
     received = {};
     deadline = core::Deadline::never();

@@ -122,8 +122,15 @@ struct Request {
     /// The code of the only tenant that who asks may reach; empty: all of zona. Filled by
     /// authentication, looked at before any handler.
     std::string tenant;
-    /// What it was authenticated with, by id; none where that has no end.
+    /// @{
+    /// The user who asks, and what they may do: for whoever authenticates, identity/caller.h.
+    std::shared_ptr<const void> user;
+    std::shared_ptr<const void> permissions;
+    /// @}
+    /// The id of the key that it was authenticated with; none: by something else.
     std::optional<core::Uuid> credential;
+    /// The token that it was authenticated with, where what it opens may outlive it. For no log.
+    std::string token;
     std::string correlation_id;
     core::SteadyTime received;  ///< when its first byte was read
     core::Deadline deadline =

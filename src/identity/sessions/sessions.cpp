@@ -159,13 +159,17 @@ bool Sessions::is_trusted() const {
     return !options_.is_shared || deps_.clock.steady() - followed_.load() <= kFollowTrust;
 }
 
-std::optional<Principal> Sessions::recall(const TokenMap::Key& key) {
-    if (!is_trusted()) return std::nullopt;
+std::shared_ptr<const Principal> Sessions::find_known(std::string_view token) {
+    return is_token_shaped(token) ? recall(TokenMap::key_of(token)) : nullptr;
+}
+
+std::shared_ptr<const Principal> Sessions::recall(const TokenMap::Key& key) {
+    if (!is_trusted()) return nullptr;
     auto hit = map_.use(key, deps_.clock.system());
-    if (!hit) return std::nullopt;
+    if (!hit) return nullptr;
     if (hit->touch) touch(hit->who->tenant, hit->who->session);
     counters_->by_map.add();
-    return *hit->who;
+    return std::move(hit->who);
 }
 
 void Sessions::verify(std::string_view token, store::Callback<Principal> done) {
@@ -174,7 +178,7 @@ void Sessions::verify(std::string_view token, store::Callback<Principal> done) {
     if (!is_token_shaped(token))
         return refuse(asked, Error(Code::kInvalidToken, "this is no token"));
     asked->key = TokenMap::key_of(token);
-    if (auto who = recall(asked->key)) return asked->done(std::move(*who));
+    if (const auto who = recall(asked->key)) return asked->done(*who);
     asked->token = token;
     asked->started = deps_.clock.steady();
     asked->epoch = map_.epoch();
@@ -182,9 +186,7 @@ void Sessions::verify(std::string_view token, store::Callback<Principal> done) {
 }
 
 boost::asio::awaitable<Result<Principal>> Sessions::async_verify(std::string_view token) {
-    if (is_token_shaped(token)) {
-        if (auto who = recall(TokenMap::key_of(token))) co_return std::move(*who);
-    }
+    if (const auto who = find_known(token)) co_return *who;
     auto start = [self = shared_from_this(), token](store::Callback<Principal> done) {
         self->verify(token, std::move(done));
     };

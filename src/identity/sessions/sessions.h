@@ -80,6 +80,8 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
     /// this returns, without waiting for anything. Errors besides those: kUnavailable and others of
     /// the database, when the token cannot be looked up.
     void verify(std::string_view token, store::Callback<Principal> done);
+    /// Who presents a token of the map; null: verify() has to be asked. Waits for nothing.
+    std::shared_ptr<const Principal> find_known(std::string_view token);
     /// verify(), awaited; for a token of the map without a change of threads.
     boost::asio::awaitable<core::Result<Principal>> async_verify(std::string_view token);
 
@@ -119,7 +121,7 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
     Sessions(SessionOptions options, SessionDeps deps);
     SessionChange change() const;
     bool is_trusted() const;
-    std::optional<Principal> recall(const TokenMap::Key& key);
+    std::shared_ptr<const Principal> recall(const TokenMap::Key& key);
     void check_signature(const Question& asked);
     void check_claims(const Question& asked, const VerificationKey& key);
     void check_store(const Question& asked);

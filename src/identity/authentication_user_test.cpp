@@ -1,0 +1,165 @@
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include "core/testing/temporary_directory.h"
+#include "identity/authentication.h"
+#include "identity/caller.h"
+#include "identity/testing/sessions_fixture.h"
+#include "identity/users/collections.h"
+
+namespace zona::identity {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using core::Code;
+
+/// A chain of authentication alone, with the sessions of one zona.
+class UserAuthenticationTest : public SessionsFixture {
+  protected:
+    UserAuthenticationTest()
+        : keys_(ApiKeys::open(folder_.path() + "/keys.json", clock_, random_).value()) {
+        roles_ = {"user"};
+        std::vector<net::Middleware> one;
+        one.push_back(authenticate({.keys = *keys_,
+                                    .sessions = [this] { return open_ ? zona_.sessions : nullptr; },
+                                    .permissions = &permissions_},
+                                   {.first_delay = 1ms, .longest_delay = 2ms}, clock_,
+                                   log_.logger("security"), metrics_));
+        chain_.emplace(std::move(one), [this](net::Request&) { return answer(); });
+        request_.peer = net::TcpPeer{"203.0.113.7", 4711};
+    }
+
+    /// The status of the answer to a request with this field.
+    int ask(std::string_view header, const std::string& value) {
+        request_.clear();
+        request_.method = net::Method::kPost;
+        request_.peer = net::TcpPeer{"203.0.113.7", 4711};
+        request_.headers.add(header, value);
+        handled_ = 0;
+        asio::io_context context;
+        auto answer = asio::co_spawn(context, (*chain_)(request_), asio::use_future);
+        context.run();
+        response_ = answer.get();
+        EXPECT_EQ(handled_ == 1, !response_.failure.has_value());
+        return response_.status;
+    }
+    int ask_as_bearer(const std::string& token) { return ask("Authorization", "Bearer " + token); }
+    int ask_with(const Tokens& tokens) {
+        return ask_as_bearer(std::string(tokens.access.reveal()));
+    }
+    Code refusal() const {
+        return response_.failure ? response_.failure->error.code() : Code::kInternal;
+    }
+    net::asio::awaitable<core::Result<net::Response>> answer() {
+        ++handled_;
+        co_return net::Response::success("1");
+    }
+
+    core::TemporaryDirectory folder_;
+    core::MetricRegistry metrics_;
+    std::unique_ptr<ApiKeys> keys_;
+    Instance zona_{*this, {}};
+    bool open_ = true;
+    store::MemoryDatabase role_database_{user_collections(), core::Secret(std::string(32, 'k')),
+                                         clock_};
+    Roles own_roles_{{.core = [this] {
+        return std::shared_ptr<store::Database>(std::shared_ptr<void>(), &role_database_);
+    }}};
+    PermissionCache permissions_{own_roles_, clock_, 0ms};
+    std::optional<net::Chain> chain_;
+    net::Request request_;
+    net::Response response_;
+    int handled_ = 0;
+};
+
+// AUTH-11, AUTH-16, AUTH-43
+TEST_F(UserAuthenticationTest, ATokenSaysWhoAsksAndWhatTheyMayDo) {
+    const Tokens tokens = begin(zona_).value();
+    for (const char* by : {"the store", "the map"}) {
+        ASSERT_EQ(ask_with(tokens), 200) << by;
+        EXPECT_EQ(request_.principal, "user anna of acme");
+        EXPECT_EQ(request_.tenant, "acme");
+        EXPECT_EQ(subject_of(request_).user_id, 7);
+        ASSERT_NE(user_of(request_), nullptr);
+        EXPECT_EQ(user_of(request_)->session, tokens.session.id);
+    }
+    EXPECT_FALSE(log_.has(std::string(tokens.access.reveal())));
+}
+
+// AUTH-04, AUTH-05, AUTH-06, AUTH-12, AUTH-41
+TEST_F(UserAuthenticationTest, EachWayToFailHasItsCode) {
+    EXPECT_EQ(ask_as_bearer("letmein"), 401);
+    EXPECT_EQ(refusal(), Code::kInvalidToken);
+    EXPECT_TRUE(response_.headers.find("WWW-Authenticate")->contains("invalid_token"));
+    const Tokens late = begin(zona_).value();
+    ASSERT_EQ(ask_with(late), 200);
+    clock_.advance(16min);
+    EXPECT_EQ(ask_with(late), 401);
+    EXPECT_EQ(refusal(), Code::kTokenExpired);
+    EXPECT_EQ(ask_with(late), 401);
+    EXPECT_EQ(refusal(), Code::kUnknownToken);
+    const Tokens gone = begin(zona_).value();
+    ASSERT_EQ(ask_with(gone), 200);
+    ASSERT_EQ(end(zona_, {.tenant = "acme", .user = 7, .session = {}}), 2U);
+    EXPECT_EQ(ask_with(gone), 401);
+    EXPECT_EQ(refusal(), Code::kUnknownToken);
+    const std::string counted = metrics_.render_prometheus();
+    for (const char* reason : {"invalid_token\"} 1", "token_expired\"} 1", "unknown_token\"} 2"})
+        EXPECT_TRUE(counted.contains(reason)) << reason << "\n" << counted;
+}
+
+TEST_F(UserAuthenticationTest, OtherFormsThanBearerAreKeysAndKeysAreStillTaken) {
+    const Tokens tokens = begin(zona_).value();
+    for (const char* header : {"X-API-Key"}) {
+        EXPECT_EQ(ask(header, std::string(tokens.access.reveal())), 401);
+        EXPECT_EQ(refusal(), Code::kUnauthenticated);
+    }
+    const auto key = keys_->create({.name = "ops", .scope = Scope::kAdmin}).value();
+    EXPECT_EQ(ask_as_bearer(std::string(key.reveal())), 200);
+    EXPECT_EQ(user_of(request_), nullptr);
+    EXPECT_TRUE(subject_of(request_).permissions->crosses_tenants);
+}
+
+TEST_F(UserAuthenticationTest, WithoutTheCoreDatabaseNobodyIsTakenForAnother) {
+    const Tokens tokens = begin(zona_).value();
+    open_ = false;
+    EXPECT_EQ(ask_with(tokens), 503);
+    open_ = true;
+    zona_.database.fails = true;
+    EXPECT_EQ(ask_with(tokens), 503);
+    EXPECT_EQ(refusal(), Code::kUnavailable);
+}
+
+// AUTH-32
+TEST_F(UserAuthenticationTest, AChangedRoleHoldsFromTheNextRequestOn) {
+    const auto make = [&](Extent extent, bool first) {
+        Role role{.tenant = "acme",
+                  .name = "analyst",
+                  .grants = {{{Resource::kUtilities, Action::kRead}, extent}}};
+        auto made = wait<Role>([&](auto done) {
+            first ? own_roles_.create(super_admin(), role, std::move(done))
+                  : own_roles_.change(super_admin(), role, std::move(done));
+        });
+        ASSERT_TRUE(made) << made.error().message();
+        permissions_.forget("acme");
+    };
+    make(Extent::kOwn, true);
+    const Tokens tokens = wait<Tokens>([&](auto done) {
+                              zona_->begin({.user = {"acme", 7},
+                                            .now = {.name = "anna", .roles = {"analyst"}},
+                                            .method = "password",
+                                            .client = {}},
+                                           std::move(done));
+                          }).value();
+    const Permission reads{Resource::kUtilities, Action::kRead};
+    ASSERT_EQ(ask_with(tokens), 200);
+    EXPECT_EQ(subject_of(request_).permissions->always.of(reads), Extent::kOwn);
+    make(Extent::kAll, false);
+    ASSERT_EQ(ask_with(tokens), 200);
+    EXPECT_EQ(subject_of(request_).permissions->always.of(reads), Extent::kAll);
+}
+
+}  // namespace
+}  // namespace zona::identity
