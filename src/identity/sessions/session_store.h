@@ -66,6 +66,7 @@ core::Result<Issued> begin_session(store::Writer& core, const NewSession& wanted
 
 /// What became of a refresh.
 struct Refreshed {
+    /// Which of these.
     enum class Outcome : std::uint8_t {
         kRenewed,
         kMalformed,  ///< no refresh token of ours
@@ -87,6 +88,7 @@ struct StoredToken {
     Session session;
     core::SystemTime end;  ///< of the token or the session, whichever is first
 
+    /// Whether it is good no more.
     bool is_over(core::SystemTime now) const { return now >= end; }
 };
 /// The token of these claims; nullopt: no such session, or it does not know the token.

@@ -108,11 +108,7 @@ struct Sessions::Asked {
 };
 
 std::shared_ptr<Sessions> Sessions::make(SessionOptions options, SessionDeps deps) {
-    std::shared_ptr<Sessions> made(new Sessions(std::move(options), std::move(deps)));
-    made->worker_ =
-        std::jthread([weak = made->weak_from_this(), pace = made->pace_](
-                         const std::stop_token& stop) { work_until(stop, weak, *pace); });
-    return made;
+    return std::shared_ptr<Sessions>(new Sessions(std::move(options), std::move(deps)));
 }
 
 Sessions::Sessions(SessionOptions options, SessionDeps deps)
@@ -268,6 +264,10 @@ void Sessions::keep(const Asked& asked, TokenMap::Known known, std::int64_t news
     counters_->known.set(static_cast<double>(map_.size()));
     pace_->has_tokens = true;
     pace_->wake.notify_all();
+    if (worker_.joinable()) return;
+    worker_ = std::jthread([weak = weak_from_this(), pace = pace_](const std::stop_token& stop) {
+        work_until(stop, weak, *pace);
+    });
 }
 
 void Sessions::expire(const Question& asked) {

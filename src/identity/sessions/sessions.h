@@ -71,6 +71,7 @@ struct SessionDeps {
 /// See the file comment.
 class Sessions : public std::enable_shared_from_this<Sessions> {
   public:
+    /// Reads nothing yet; its thread begins with the first token that is found good.
     static std::shared_ptr<Sessions> make(SessionOptions options, SessionDeps deps);
     Sessions(const Sessions&) = delete;
     Sessions& operator=(const Sessions&) = delete;
@@ -158,7 +159,7 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
     std::atomic<bool> is_blind_ = false;  ///< the last look has failed
     /// Outlives this for the worker, which may be the last to let go of it.
     const std::shared_ptr<Pace> pace_;
-    std::jthread worker_;  // last: it uses the others
+    std::jthread worker_;  // guarded by pace_; last: it uses the others
 };
 
 }  // namespace zona::identity
