@@ -294,6 +294,7 @@ void Daemon::run() {
     operations_->stop();
     rotation_->stop();
     long_->join();
+    end_sessions();
     tenants_.reset();
     blocking_->join();
     if (keys_) {

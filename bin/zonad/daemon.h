@@ -1,7 +1,8 @@
 /// @file
 /// Daemon: the composition root. Builds everything in order, runs the loops, takes it down in
 /// reverse. Its members are defined by what they are about: the network in daemon_network.cpp, the
-/// tenants' data in daemon_data.cpp, the rest in daemon.cpp.
+/// tenants' data in daemon_data.cpp, users' sessions in daemon_sessions.cpp, the rest in
+/// daemon.cpp.
 #pragma once
 
 #include <atomic>
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +27,7 @@
 #include "core/settings.h"
 #include "identity/api_keys.h"
 #include "identity/authentication.h"
+#include "identity/sessions/sessions.h"
 #include "jobs/scheduler.h"
 #include "net/limit_rate.h"
 #include "net/server_pool.h"
@@ -90,6 +93,12 @@ class Daemon {
     void open_tenants();
     void open_tenants_later();
     core::Result<void> build_jobs();
+    void begin_sessions(std::shared_ptr<store::Database> core);
+    /// Null until the core database is open. Any thread.
+    std::shared_ptr<identity::Sessions> sessions() const;
+    void end_sessions();
+    jobs::Definition session_cleanup();
+    jobs::Definition signing_key_rotation();
     core::Result<void> open_tls();
     void reload_tls();
     void reload_settings();
@@ -135,6 +144,8 @@ class Daemon {
     std::unique_ptr<vault::RootKeyProvider> root_keys_;
     std::unique_ptr<store::SqliteProcess> sqlite_;
     std::optional<tenancy::Tenants> tenants_;
+    mutable std::mutex sessions_mutex_;
+    std::shared_ptr<identity::Sessions> sessions_;  // guarded by sessions_mutex_
     std::optional<jobs::Scheduler> jobs_;
     std::unique_ptr<tenancy::BackupCopies> copies_;
     std::optional<tenancy::TenantOperations> operations_;

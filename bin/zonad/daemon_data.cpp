@@ -33,34 +33,36 @@ core::Result<void> Daemon::build_tenants() {
     admission_.hold();
     root_keys_ = root_key_providers(settings_.root_key, random_);
     ZONA_TRY(sqlite_, store::SqliteProcess::begin(logging_.logger("sqlite")));
-    tenants_.emplace(
-        tenancy::TenantsOptions{
-            .directory = home_ + "/state",
-            .build_type = type,
-            .storage_quota = static_cast<std::uint64_t>(settings_.tenant_storage.bytes()),
-            .mongo = mongo_options(settings_.mongo, random_),
-            .placement = std::move(placement),
-            .core = core_,
-            .instance = instance_,
-            .follow_interval = tenancy::kFollowInterval},
-        tenancy::TenantsDeps{
-            .clock = clock_,
-            .random = random_,
-            .log = logging_.logger("tenancy"),
-            .open_files = [this](tenancy::RingPlace ring) { return open_files(ring); },
-            .run_blocking =
-                [this](std::move_only_function<void()> work) {
-                    asio::post(*blocking_, std::move(work));
-                },
-            .hook = {},
-            .metrics = &metrics_,
-            .tenant_changed =
-                [this](const tenancy::Tenant& tenant) {
-                    admission_.set_quota(tenant.code, tenant.quota);
-                },
-            .changed = [this] { jobs_->poke(); },
-            .watch =
-                [this](std::shared_ptr<store::Database> core) { jobs_->start(std::move(core)); }});
+    tenants_.emplace(tenancy::TenantsOptions{.directory = home_ + "/state",
+                                             .build_type = type,
+                                             .storage_quota = static_cast<std::uint64_t>(
+                                                 settings_.tenant_storage.bytes()),
+                                             .mongo = mongo_options(settings_.mongo, random_),
+                                             .placement = std::move(placement),
+                                             .core = core_,
+                                             .instance = instance_,
+                                             .follow_interval = tenancy::kFollowInterval},
+                     tenancy::TenantsDeps{
+                         .clock = clock_,
+                         .random = random_,
+                         .log = logging_.logger("tenancy"),
+                         .open_files = [this](tenancy::RingPlace ring) { return open_files(ring); },
+                         .run_blocking =
+                             [this](std::move_only_function<void()> work) {
+                                 asio::post(*blocking_, std::move(work));
+                             },
+                         .hook = {},
+                         .metrics = &metrics_,
+                         .tenant_changed =
+                             [this](const tenancy::Tenant& tenant) {
+                                 admission_.set_quota(tenant.code, tenant.quota);
+                             },
+                         .changed = [this] { jobs_->poke(); },
+                         .watch =
+                             [this](std::shared_ptr<store::Database> core) {
+                                 begin_sessions(core);
+                                 jobs_->start(std::move(core));
+                             }});
     tenants_->set_slow_query(settings_.slow_query);
     ZONA_TRY_VOID(build_operations());
     return build_jobs();
@@ -157,6 +159,8 @@ core::Result<void> Daemon::build_jobs() {
                                                             .clock = clock_,
                                                             .metrics = metrics_}),
                       std::back_inserter(definitions));
+    definitions.push_back(session_cleanup());
+    definitions.push_back(signing_key_rotation());
     jobs_.emplace(
         jobs::SchedulerOptions{.instance = instance_,
                                .keep_runs = static_cast<std::size_t>(wanted.history_runs)},

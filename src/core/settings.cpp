@@ -536,6 +536,67 @@ std::vector<Setting> job_settings() {
     };
 }
 
+std::vector<Setting> session_settings() {
+    return {
+        {.key = "sessions.access_lifetime",
+         .type = SettingType::kDuration,
+         .default_value = "15m",
+         .description = "How long an access token is good; then the refresh token gives another.",
+         .least = kSecond,
+         .most = kHour},
+        {.key = "sessions.refresh_lifetime",
+         .type = SettingType::kDuration,
+         .default_value = "24h",
+         .description = "How long a refresh token is good, which is used once and gives another.",
+         .least = kSecond,
+         .most = 366 * 24 * kHour},
+        {.key = "sessions.idle_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "30m",
+         .description = "After so long without a request a session ends.",
+         .least = kSecond,
+         .most = 366 * 24 * kHour},
+        {.key = "sessions.absolute_timeout",
+         .type = SettingType::kDuration,
+         .default_value = "12h",
+         .description = "After so long a session ends, whatever is done with it.",
+         .least = kSecond,
+         .most = 366 * 24 * kHour},
+        {.key = "sessions.per_user",
+         .type = SettingType::kInteger,
+         .default_value = "10",
+         .description = "How many sessions a user may have at one time. `0`: any number.",
+         .most = 1000},
+        {.key = "sessions.over_limit",
+         .type = SettingType::kChoice,
+         .default_value = "end_oldest",
+         .description = "What happens to one more: the user's oldest session ends for it, or it is "
+                        "refused.",
+         .choices = {"end_oldest", "refuse"}},
+        {.key = "sessions.issuer",
+         .default_value = "zona",
+         .description = "The `iss` of access tokens; all instances of one core database have the "
+                        "same."},
+        {.key = "sessions.audience",
+         .default_value = "zona",
+         .description = "The `aud` of access tokens; all instances of one core database have the "
+                        "same."},
+        {.key = "sessions.signing_algorithm",
+         .type = SettingType::kChoice,
+         .default_value = "EdDSA",
+         .description = "How access tokens are signed, from the next signing key on. EdDSA is the "
+                        "quickest; RS256 and ES256 are for gateways that know nothing else.",
+         .choices = {"EdDSA", "RS256", "ES256"}},
+        {.key = "sessions.signing_key_age",
+         .type = SettingType::kDuration,
+         .default_value = "2160h",
+         .description = "The age at which the key that signs access tokens is replaced. It is "
+                        "looked at once a day.",
+         .least = kMinute,
+         .most = 10 * 366 * 24 * kHour},
+    };
+}
+
 LogLevel level_of(const std::string& name) {
     return parse_log_level(name).value_or(LogLevel::kInfo);
 }
@@ -547,7 +608,8 @@ const SettingTable& daemon_settings() {
         std::vector<Setting> all = general_settings();
         for (std::vector<Setting> part :
              {api_access(), api_limits(), api_timeouts(), api_network(), supervisor_settings(),
-              tenancy_settings(), job_settings(), backup_settings(), mongo_settings()}) {
+              tenancy_settings(), session_settings(), job_settings(), backup_settings(),
+              mongo_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -590,6 +652,19 @@ Settings::Jobs jobs_from(const ConfigSnapshot& snapshot) {
             .check_interval = snapshot.duration("jobs.store_check.interval"),
             .health_interval = snapshot.duration("jobs.pool_health.interval"),
             .history_runs = snapshot.integer("jobs.history.runs")};
+}
+
+Settings::Sessions sessions_from(const ConfigSnapshot& snapshot) {
+    return {.access_lifetime = snapshot.duration("sessions.access_lifetime"),
+            .refresh_lifetime = snapshot.duration("sessions.refresh_lifetime"),
+            .idle_timeout = snapshot.duration("sessions.idle_timeout"),
+            .absolute_timeout = snapshot.duration("sessions.absolute_timeout"),
+            .per_user = snapshot.integer("sessions.per_user"),
+            .over_limit = snapshot.text("sessions.over_limit"),
+            .issuer = snapshot.text("sessions.issuer"),
+            .audience = snapshot.text("sessions.audience"),
+            .signing_algorithm = snapshot.text("sessions.signing_algorithm"),
+            .signing_key_age = snapshot.duration("sessions.signing_key_age")};
 }
 
 Settings::Api api_from(const ConfigSnapshot& snapshot) {
@@ -635,6 +710,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .jobs = jobs_from(snapshot),
+        .sessions = sessions_from(snapshot),
         .build_type = snapshot.text("tenancy.build_type"),
         .core_host = snapshot.text("tenancy.core_host"),
         .core_database = snapshot.text("tenancy.core_database"),

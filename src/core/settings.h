@@ -48,6 +48,19 @@ struct Settings {
         std::chrono::milliseconds health_interval;
         std::int64_t history_runs;  ///< of each job
     };
+    /// The settings `sessions.*`.
+    struct Sessions {
+        std::chrono::milliseconds access_lifetime;   ///< of an access token
+        std::chrono::milliseconds refresh_lifetime;  ///< of a refresh token
+        std::chrono::milliseconds idle_timeout;
+        std::chrono::milliseconds absolute_timeout;
+        std::int64_t per_user;                      ///< 0: any number
+        std::string over_limit;                     ///< end_oldest or refuse
+        std::string issuer;                         ///< `iss` of tokens
+        std::string audience;                       ///< `aud` of tokens
+        std::string signing_algorithm;              ///< an identity::SigningAlgorithm by name
+        std::chrono::milliseconds signing_key_age;  ///< then there is a new one
+    };
     /// The settings `supervisor.*`.
     struct Supervisor {
         std::string containment;                     ///< a process::TierChoice by name
@@ -89,6 +102,7 @@ struct Settings {
     Api api;
     Supervisor supervisor;
     Jobs jobs;
+    Sessions sessions;
     std::string build_type;  ///< a tenancy::BuildType by name
     std::string core_host;   ///< embedded, or a URI
     std::string core_database;
