@@ -1,6 +1,7 @@
 #include "tenancy/core_collections.h"
 
 #include "identity/sessions/session_store.h"
+#include "identity/users/collections.h"
 #include "jobs/collections.h"
 #include "store/counters.h"
 #include "tenancy/keys/shared_ring.h"
@@ -131,7 +132,9 @@ std::vector<const CollectionSpec*> core_collections() {
         &system_config_spec(),  &store::counters_spec(), &key_ring_spec()};
     for (const CollectionSpec* spec : jobs::core_collections())
         all.push_back(spec);
-    for (const CollectionSpec* spec : identity::core_collections())
+    for (const CollectionSpec* spec : identity::session_collections())
+        all.push_back(spec);
+    for (const CollectionSpec* spec : identity::user_collections())
         all.push_back(spec);
     return all;
 }

@@ -24,7 +24,7 @@ const store::CollectionSpec& license_info_spec();
 /// `system_config`: by key.
 const store::CollectionSpec& system_config_spec();
 
-/// All of them, those of the jobs and of identity, and `counters`: what the core database is opened
+/// All of them, those of the jobs, of identity and `counters`: what the core database is opened
 /// with.
 std::vector<const store::CollectionSpec*> core_collections();
 

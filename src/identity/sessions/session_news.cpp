@@ -82,7 +82,7 @@ const CollectionSpec& session_news_spec() {
     return kSpec;
 }
 
-std::vector<const CollectionSpec*> core_collections() {
+std::vector<const CollectionSpec*> session_collections() {
     return {&signing_keys_spec(), &sessions_spec(), &session_news_spec()};
 }
 

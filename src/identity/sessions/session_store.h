@@ -40,8 +40,8 @@ inline constexpr std::int64_t kNewsKept = 1000;
 const store::CollectionSpec& sessions_spec();
 /// `session_news`: what instances have to forget, by number; in the core's scope.
 const store::CollectionSpec& session_news_spec();
-/// All of identity's: for the core database.
-std::vector<const store::CollectionSpec*> core_collections();
+/// Both, and those of signing keys: for the core database.
+std::vector<const store::CollectionSpec*> session_collections();
 
 /// How a change of sessions is made.
 struct SessionChange {

@@ -59,7 +59,7 @@ struct SessionOptions {
 
 /// What they work with; all outlive every answer.
 struct SessionDeps {
-    std::shared_ptr<store::Database> core;  ///< opened with core_collections()
+    std::shared_ptr<store::Database> core;  ///< opened with session_collections()
     std::shared_ptr<SigningKeys> keys;
     const core::Clock& clock;
     core::Random& random;  ///< fit for keys, any thread

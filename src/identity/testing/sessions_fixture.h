@@ -126,7 +126,7 @@ class SessionsFixture : public testing::Test {
     core::SystemRandom random_;
     std::vector<std::string> roles_ = {"Analyst"};
     UserKey locked_;
-    store::MemoryDatabase core_{core_collections(), core::Secret(std::string(32, 'k')), clock_};
+    store::MemoryDatabase core_{session_collections(), core::Secret(std::string(32, 'k')), clock_};
     const std::shared_ptr<const vault::FieldSealer> fields_ =
         std::make_shared<vault::FieldSealer>("core", std::make_shared<vault::FakeKeys>(7), random_);
 };

@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 
 #include "core/fault.h"
+#include "identity/users/collections.h"
 #include "store/blocking.h"
 #include "tenancy/core_collections.h"
 #include "tenancy/detail/wait.h"
 #include "tenancy/keys/encrypted_files.h"
+#include "tenancy/keys/sealed_fields.h"
 #include "tenancy/tenants.h"
 #include "vault/encrypting_vfs.h"
 #include "vault/field_sealer.h"
@@ -200,6 +202,36 @@ Result<std::uint64_t> seal_anew(const Owner& owner, const TenantData& data,
     return changed;
 }
 
+/// The secrets of the owner's users and invitations, which the core database holds; how many
+/// documents were changed.
+Result<std::uint64_t> seal_identity_anew(const Owner& owner) {
+    const auto core = owner.deps.tenants.core();
+    if (!core) return Error(Code::kUnavailable, "the core database is not open");
+    auto scope = store::Scope::core();
+    if (owner.name != kCoreOwner) {
+        ZONA_TRY(scope, store::Scope::tenant(owner.name));
+    }
+    SealedFields fields{.sealer = {}, .secrets = Secrets::kShown, .log = owner.deps.log};
+    ZONA_TRY(fields.sealer, owner.files.fields(owner.name));
+    std::uint64_t changed = 0;
+    for (const store::CollectionSpec* spec : identity::user_collections_of_tenants()) {
+        const Collection collection(*spec, scope);
+        std::string token;
+        do {
+            const store::PageRequest request{.limit = kRecordsAtOnce, .token = token};
+            ZONA_TRY(Resealed page, unless_overtaken(owner, [&] {
+                         return store::write_and_wait(*core, [&](Writer& writer) {
+                             return reseal_page(writer, fields, collection, request,
+                                                Unsealed::kRefuse);
+                         });
+                     }));
+            changed += page.changed;
+            token = std::move(page.next);
+        } while (!token.empty());
+    }
+    return changed;
+}
+
 /// All sealed fields of a tenant, in whichever database they are, until a round has changed
 /// nothing: then none is under an old key.
 Result<void> seal_fields_anew(const Owner& owner) {
@@ -212,10 +244,21 @@ Result<void> seal_fields_anew(const Owner& owner) {
             ZONA_TRY(const std::uint64_t documents, seal_anew(owner, data, *spec));
             changed += documents;
         }
+        ZONA_TRY(const std::uint64_t of_users, seal_identity_anew(owner));
+        changed += of_users;
         if (changed == 0) return {};
         owner.done.resealed += changed;
         owner.tell(fmt::format("seal the secrets of {}", owner.name), owner.done.resealed,
                    "documents");
+    }
+}
+
+Result<void> seal_core_anew(const Owner& owner) {
+    ZONA_TRY_VOID(seal_passwords_anew(owner));
+    while (true) {
+        ZONA_TRY(const std::uint64_t changed, seal_identity_anew(owner));
+        if (changed == 0) return {};
+        owner.done.resealed += changed;
     }
 }
 
@@ -241,7 +284,7 @@ Result<void> rotate(const Owner& owner) {
     const bool is_settled = owner.files.key_ring().is_settled(owner.name);
     for (const Tenants::File& file : owner.databases)
         ZONA_TRY_VOID(encrypt_anew(owner, file));
-    ZONA_TRY_VOID(owner.name == kCoreOwner ? seal_passwords_anew(owner) : seal_fields_anew(owner));
+    ZONA_TRY_VOID(owner.name == kCoreOwner ? seal_core_anew(owner) : seal_fields_anew(owner));
     for (const KeyId key : old) {
         ZONA_TRY(const bool used, is_used(owner, key));
         if (used || !is_settled) {

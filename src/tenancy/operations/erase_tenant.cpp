@@ -1,5 +1,7 @@
 // Erasing: nothing of what was stored is left, but that there was a tenant.
 #include "core/fault.h"
+#include "identity/users/users.h"
+#include "store/blocking.h"
 #include "tenancy/detail/operation_parts.h"
 #include "tenancy/detail/whole_parts.h"
 #include "vault/key_ring.h"
@@ -24,6 +26,18 @@ Result<void> erase_copied_keys(const std::string& directory, const std::string& 
     const auto erased = ring->erase(code);
     if (!erased && erased.error().code() != Code::kNotFound) return erased;
     return os::remove_file(file + ".previous");
+}
+
+/// Users, invitations and roles, which are in the core database.
+Result<void> erase_identity(store::Database& core, const store::Scope& scope) {
+    constexpr std::size_t kAtOnce = 256;
+    for (;;) {
+        ZONA_TRY(const std::uint64_t removed,
+                 store::write_and_wait(core, [&](store::Writer& writer) {
+                     return identity::remove_identity_of(writer, scope, kAtOnce);
+                 }));
+        if (removed == 0) return {};
+    }
 }
 
 }  // namespace
@@ -95,6 +109,7 @@ Result<void> TenantOperations::erase_held(const Tenants::Parts& parts, const Ten
         ZONA_TRY_VOID(remove_tree(root));
     }
     ZONA_FAULT("tenancy.erase_documents");
+    ZONA_TRY_VOID(erase_identity(*parts.core, scope));
     if (backups == Backups::kKeep) return {};
     steps.begin("backups", 1, "files");
     ZONA_TRY_VOID(erase_backups(tenant.code));

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "core/fault.h"
+#include "identity/users/collections.h"
 #include "os/fd.h"
 #include "store/blocking.h"
 #include "tenancy/core_collections.h"
@@ -111,6 +112,20 @@ Result<void> put_ring(const std::string& text, const std::shared_ptr<store::Data
     return Error(Code::kConflict, "the key ring in the core database is not the one put there");
 }
 
+/// Users, invitations and roles of tenants, which are in their scopes.
+Result<void> copy_identity(const std::shared_ptr<store::Database>& file, store::Database& target,
+                           const CoreSharing& sharing, const vault::FieldSealer& sealer) {
+    TenantRegistry registry(file, sharing.clock, &sealer);
+    ZONA_TRY(const auto all, detail::wait_for<std::vector<Tenant>>(
+                                 [&](auto done) { registry.list(std::move(done)); }));
+    for (const Tenant& tenant : all) {
+        ZONA_TRY(const store::Scope scope, store::Scope::tenant(tenant.code));
+        ZONA_TRY(const auto copied,
+                 copy_documents(*file, target, identity::user_collections_of_tenants(), scope, {}));
+    }
+    return {};
+}
+
 Result<void> put(EncryptedFiles& files, const CoreSharing& sharing) {
     ZONA_TRY(const auto file,
              files.open_database(sharing.directory + "/core.db", kCoreOwner, core_collections()));
@@ -127,6 +142,7 @@ Result<void> put(EncryptedFiles& files, const CoreSharing& sharing) {
     ZONA_FAULT("tenancy.core_claimed");
     ZONA_TRY(const auto copied,
              copy_documents(*file, *target, copied_specs(), store::Scope::core(), {}));
+    ZONA_TRY_VOID(copy_identity(file, *target, sharing, files.core_fields()));
     ZONA_FAULT("tenancy.core_copied");
     ZONA_TRY(const std::string ring, os::read_file(files.ring(), kMostRing));
     ZONA_TRY_VOID(put_ring(ring, target));
