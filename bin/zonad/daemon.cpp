@@ -62,6 +62,7 @@ void Daemon::apply_settings() {
         tenants_->set_storage_quota(static_cast<std::uint64_t>(settings_.tenant_storage.bytes()));
         tenants_->set_slow_query(settings_.slow_query);
     }
+    if (users_) users_->set_rules(password_rules(settings_));
     if (servers_) servers_->set_options(server_options());
     if (tls_ && blocking_) asio::post(*blocking_, [this] { reload_tls(); });
 }
@@ -173,6 +174,7 @@ core::Result<void> Daemon::build_api() {
                       [this](std::move_only_function<void()> work) {
                           asio::post(*blocking_, std::move(work));
                       }},
+         .identity = {.users = &*users_, .invitations = &*invitations_, .roles = &*roles_},
          .tenants = *tenants_,
          .jobs = *jobs_,
          .operations = *operations_,
@@ -270,6 +272,7 @@ void Daemon::run() {
     // Its thread inherits this one's mask: by now it blocks every signal that somebody waits for.
     blocking_.emplace(1);
     long_.emplace(kLongThreads);
+    hashing_.emplace(kHashesAtOnce);
     asio::post(*blocking_, [this] { open_tenants(); });
     // Not before the loop has turned once: what recovery left for it to do comes first.
     asio::post(supervision_, [this] {
@@ -295,6 +298,7 @@ void Daemon::run() {
     rotation_->stop();
     long_->join();
     end_sessions();
+    hashing_->join();
     tenants_.reset();
     blocking_->join();
     if (keys_) {

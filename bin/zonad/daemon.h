@@ -28,6 +28,7 @@
 #include "identity/api_keys.h"
 #include "identity/authentication.h"
 #include "identity/sessions/sessions.h"
+#include "identity/users/invitations.h"
 #include "jobs/scheduler.h"
 #include "net/limit_rate.h"
 #include "net/server_pool.h"
@@ -56,6 +57,9 @@
 namespace zona::daemon {
 
 namespace asio = boost::asio;
+
+/// Hashes of passwords that are computed at the same time: 128 MiB at most.
+inline constexpr std::size_t kHashesAtOnce = 2;
 
 /// Whether requests should come.
 enum class Readiness : std::uint8_t { kStarting, kReady, kStopping };
@@ -89,6 +93,7 @@ class Daemon {
     core::Result<bool> has_backups(const std::string& owner);
     core::Result<void> build_tenants();
     core::Result<void> build_operations();
+    void build_identity();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files(tenancy::RingPlace ring);
     void open_tenants();
     void open_tenants_later();
@@ -139,6 +144,7 @@ class Daemon {
     asio::io_context supervision_{1};
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
     std::optional<asio::thread_pool> long_;      ///< for what takes seconds and more
+    std::optional<asio::thread_pool> hashing_;   ///< for passwords, which nothing else waits behind
     store::MongoOptions core_;                   ///< the core database, unless it is a file
     std::string instance_;  ///< what tells this host from others on the same core database
     std::unique_ptr<vault::RootKeyProvider> root_keys_;
@@ -150,6 +156,10 @@ class Daemon {
     std::unique_ptr<tenancy::BackupCopies> copies_;
     std::optional<tenancy::TenantOperations> operations_;
     std::optional<tenancy::KeyRotation> rotation_;
+    std::optional<identity::PasswordHasher> hasher_;
+    std::optional<identity::Roles> roles_;
+    std::optional<identity::Users> users_;
+    std::optional<identity::Invitations> invitations_;
     asio::steady_timer reopen_{supervision_};
     std::chrono::seconds reopen_after_{1};  ///< the pause before the next try
     asio::steady_timer store_uses_{supervision_};

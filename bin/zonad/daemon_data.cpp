@@ -65,7 +65,36 @@ core::Result<void> Daemon::build_tenants() {
                              }});
     tenants_->set_slow_query(settings_.slow_query);
     ZONA_TRY_VOID(build_operations());
+    build_identity();
     return build_jobs();
+}
+
+void Daemon::build_identity() {
+    const auto core = [this] { return tenants_->core(); };
+    hasher_.emplace(identity::kProductionCost, kHashesAtOnce, random_, metrics_);
+    roles_.emplace(identity::RolesDeps{.core = core});
+    users_.emplace(
+        identity::UsersDeps{.core = core,
+                            .fields = [this](const std::string& tenant)
+                                -> core::Result<std::shared_ptr<const vault::FieldSealer>> {
+                                const auto files = tenants_->files();
+                                if (!files)
+                                    return core::Error(core::Code::kUnavailable,
+                                                       "the keys are not open yet");
+                                return files->fields(tenant.empty() ? tenancy::kCoreOwner : tenant);
+                            },
+                            .run_blocking =
+                                [this](std::move_only_function<void()> work) {
+                                    asio::post(*hashing_, std::move(work));
+                                },
+                            .roles = *roles_,
+                            .hasher = *hasher_,
+                            .clock = clock_,
+                            .random = random_,
+                            .log = logging_.logger("security"),
+                            .metrics = metrics_},
+        password_rules(settings_));
+    invitations_.emplace(*users_);
 }
 
 core::Result<void> Daemon::build_operations() {

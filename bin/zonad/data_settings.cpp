@@ -172,4 +172,9 @@ core::Result<std::string> instance_of(const std::string& home, core::Random& ran
     return made;
 }
 
+identity::PasswordRules password_rules(const core::Settings& settings) {
+    return {.min_length = static_cast<std::size_t>(settings.password_min_length),
+            .remembered = static_cast<std::size_t>(settings.passwords_remembered)};
+}
+
 }  // namespace zona::daemon

@@ -9,6 +9,7 @@
 #include "core/result.h"
 #include "core/secret.h"
 #include "core/settings.h"
+#include "identity/users/password_rules.h"
 #include "store/mongo_database.h"
 #include "tenancy/backup/backup_copies.h"
 #include "tenancy/backup/backup_jobs.h"
@@ -47,5 +48,8 @@ core::Result<void> set_token_environment(const core::Settings::RootKey& wanted);
 /// What tells this zona from others on the same core database; made with the first start.
 /// Errors: those of writing `state/instance`.
 core::Result<std::string> instance_of(const std::string& home, core::Random& random);
+
+/// What is asked of new passwords.
+identity::PasswordRules password_rules(const core::Settings& settings);
 
 }  // namespace zona::daemon

@@ -7,6 +7,7 @@
 #include "api/detail/daemon_operations.h"
 #include "api/detail/event_route.h"
 #include "api/detail/execution_routes.h"
+#include "api/detail/identity_routes.h"
 #include "api/detail/job_routes.h"
 #include "api/detail/key_routes.h"
 #include "api/detail/log_route.h"
@@ -468,6 +469,11 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_job_routes(service, deps != nullptr ? &deps->jobs : nullptr));
     ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr,
                                  deps != nullptr ? &deps->tenants : nullptr));
+    const IdentityDeps* const identity = routes ? &routes->deps().identity : nullptr;
+    tenancy::Tenants* const tenants = deps != nullptr ? &deps->tenants : nullptr;
+    ZONA_TRY_VOID(add_user_routes(service, identity, tenants));
+    ZONA_TRY_VOID(add_invitation_routes(service, identity, tenants));
+    ZONA_TRY_VOID(add_role_routes(service, identity, tenants));
     ZONA_TRY_VOID(add_backup_routes(service, routes ? &routes->deps() : nullptr,
                                     routes ? &routes->executions() : nullptr));
     ZONA_TRY_VOID(add_vault_routes(service, routes ? &routes->deps() : nullptr,

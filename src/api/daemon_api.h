@@ -26,7 +26,10 @@ class Config;
 
 namespace zona::identity {
 class ApiKeys;
-}
+class Invitations;
+class Roles;
+class Users;
+}  // namespace zona::identity
 
 namespace zona::jobs {
 struct JobView;
@@ -71,6 +74,13 @@ struct KeyDeps {
     std::function<void(std::move_only_function<void()>)> run_blocking;
 };
 
+/// What the routes of users, invitations and roles work with.
+struct IdentityDeps {
+    identity::Users* users = nullptr;
+    identity::Invitations* invitations = nullptr;
+    identity::Roles* roles = nullptr;
+};
+
 /// What the routes work with; all outlive the router that they are added to.
 struct DaemonApiDeps {
     process::Supervisor& supervisor;
@@ -81,6 +91,7 @@ struct DaemonApiDeps {
     const core::Clock& clock;
     core::Random& random;  ///< any thread
     KeyDeps keys;
+    IdentityDeps identity;
     tenancy::Tenants& tenants;
     jobs::Scheduler& jobs;
     tenancy::TenantOperations& operations;

@@ -21,7 +21,7 @@ namespace zona::api {
 
 /// Who may ask.
 enum class Access : std::uint8_t {
-    kOpen,    ///< everybody, without a key: only GET
+    kOpen,    ///< everybody, without a key: a GET, or a POST that brings its own proof
     kViewer,  ///< reads: GET
     kAdmin,   ///< changes: every other method
 };
@@ -50,6 +50,7 @@ enum class Tag : std::uint8_t {
     kSystem,
     kKeys,
     kTenants,
+    kIdentity,
     kJobs,
     kVault,
     kDocuments,
@@ -61,9 +62,9 @@ std::string_view to_string(Tag tag);
 std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
 inline constexpr Tag kAllTags[] = {
-    Tag::kProcesses,     Tag::kExecutions, Tag::kLogs,    Tag::kStreams, Tag::kSnapshots,
-    Tag::kConfiguration, Tag::kSystem,     Tag::kKeys,    Tag::kTenants, Tag::kJobs,
-    Tag::kVault,         Tag::kDocuments,  Tag::kPmdaemon};
+    Tag::kProcesses,     Tag::kExecutions, Tag::kLogs,      Tag::kStreams, Tag::kSnapshots,
+    Tag::kConfiguration, Tag::kSystem,     Tag::kKeys,      Tag::kTenants, Tag::kIdentity,
+    Tag::kJobs,          Tag::kVault,      Tag::kDocuments, Tag::kPmdaemon};
 
 /// Whose conventions an operation keeps.
 enum class Manner : std::uint8_t {

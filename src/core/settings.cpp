@@ -597,6 +597,26 @@ std::vector<Setting> session_settings() {
     };
 }
 
+std::vector<Setting> identity_settings() {
+    return {
+        {.key = "identity.password.min_length",
+         .type = SettingType::kInteger,
+         .default_value = "12",
+         .description = "Characters that a new password has at least.",
+         .reload = ReloadMode::kHot,
+         .least = 8,
+         .most = 128},
+        {.key = "identity.password.remembered",
+         .type = SettingType::kInteger,
+         .default_value = "5",
+         .description = "How many of a user's last passwords, the present one included, are not "
+                        "taken again; 0: any is.",
+         .reload = ReloadMode::kHot,
+         .least = 0,
+         .most = 24},
+    };
+}
+
 LogLevel level_of(const std::string& name) {
     return parse_log_level(name).value_or(LogLevel::kInfo);
 }
@@ -609,7 +629,7 @@ const SettingTable& daemon_settings() {
         for (std::vector<Setting> part :
              {api_access(), api_limits(), api_timeouts(), api_network(), supervisor_settings(),
               tenancy_settings(), session_settings(), job_settings(), backup_settings(),
-              mongo_settings()}) {
+              mongo_settings(), identity_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -732,6 +752,8 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .backup_copy_command_timeout = snapshot.duration("backup.copy_command_timeout"),
         .backup_check_interval = snapshot.duration("backup.check_interval"),
         .open_files = snapshot.integer("tenancy.open_files"),
+        .password_min_length = snapshot.integer("identity.password.min_length"),
+        .passwords_remembered = snapshot.integer("identity.password.remembered"),
         .logs_directory = snapshot.text("logs.dir"),
         .disk_full_wait = snapshot.duration("capture.disk_full_wait"),
         .max_processes = snapshot.integer("limits.max_processes"),

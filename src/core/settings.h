@@ -124,6 +124,8 @@ struct Settings {
     std::chrono::milliseconds backup_copy_command_timeout;
     std::chrono::milliseconds backup_check_interval;  ///< 0: none
     std::int64_t open_files;                          ///< of databases
+    std::int64_t password_min_length;                 ///< characters
+    std::int64_t passwords_remembered;                ///< of each user
     std::string logs_directory;
     std::chrono::milliseconds disk_full_wait;
     std::int64_t max_processes;

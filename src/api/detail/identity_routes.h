@@ -1,0 +1,44 @@
+// The routes of users, invitations and roles, which are those of one tenant, or of none.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/daemon_api.h"
+#include "api/service.h"
+#include "identity/access/roles.h"
+
+namespace zona::api {
+
+/// In place of a tenant's code: those who belong to none, Super Admins. No tenant has this code.
+inline constexpr std::string_view kNoTenant = "core";
+
+/// @{
+/// Adds the operations. Both may be null where nobody asks; else they outlive the service.
+core::Result<void> add_user_routes(Service& service, const IdentityDeps* deps,
+                                   tenancy::Tenants* tenants);
+core::Result<void> add_invitation_routes(Service& service, const IdentityDeps* deps,
+                                         tenancy::Tenants* tenants);
+core::Result<void> add_role_routes(Service& service, const IdentityDeps* deps,
+                                   tenancy::Tenants* tenants);
+/// @}
+
+/// Who asks, for what is decided about roles.
+identity::Subject subject_of(const net::Request& request);
+
+/// The tenant that the path names, as identity knows it: empty for kNoTenant. Errors: kNotFound:
+/// there is none, or it was erased.
+net::asio::awaitable<core::Result<std::string>> tenant_in(const Call& call,
+                                                          tenancy::Tenants& tenants);
+/// As answers show it.
+std::string shown_tenant(const std::string& tenant);
+
+/// @{
+/// What the operations have in common.
+ParameterSpec tenant_parameter();
+std::vector<ErrorSpec> identity_errors();
+Shape roles_shape(std::string doc);
+std::vector<std::string> texts_of(const boost::json::value& list);
+/// @}
+
+}  // namespace zona::api
