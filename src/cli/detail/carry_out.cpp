@@ -26,6 +26,10 @@ Status carry_out_on_data(Context& context, const Command& command) {
             return jobs(context, std::get<JobOptions>(options));
         case Verb::kTenant:
             return tenants(context, std::get<TenantOptions>(options));
+        case Verb::kUser:
+            return users(context, std::get<UserOptions>(options));
+        case Verb::kRole:
+            return roles(context, std::get<RoleOptions>(options));
         case Verb::kBackup:
             return backups(context, std::get<BackupOptions>(options));
         case Verb::kStore:
@@ -110,6 +114,8 @@ Status carry_out_verb(Context& context, const Command& command) {
         case Verb::kExecution:
         case Verb::kKey:
         case Verb::kTenant:
+        case Verb::kUser:
+        case Verb::kRole:
         case Verb::kJob:
         case Verb::kBackup:
         case Verb::kStore:

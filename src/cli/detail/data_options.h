@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/secret.h"
 
@@ -51,6 +52,47 @@ struct TenantOptions {
     bool keep_backups = false;  ///< kErase
     bool open_secrets = false;  ///< kExport
     bool no_wait = false;       ///< of those that go on as an execution
+};
+
+enum class UserAction : std::uint8_t {
+    kList,
+    kShow,
+    kCreate,
+    kInvite,
+    kChange,
+    kDisable,
+    kEnable,
+    kRemove,
+    kRoles
+};
+
+/// Texts as typed: the API checks them.
+struct UserOptions {
+    UserAction action = UserAction::kList;
+    std::string tenant;              ///< its code; `core`: those of none
+    std::string name;                ///< of all but kList and kInvite
+    std::string email;               ///< kCreate, kInvite, kChange; may be empty
+    std::vector<std::string> roles;  ///< kCreate, kInvite, kRoles; may be empty
+    std::string password_file;       ///< kCreate, kChange: a path, `-`: stdin; empty: none
+    core::Secret password;           ///< what stands there, once that was read
+    std::string expires;             ///< kInvite; empty: the API's own
+    std::string id;                  ///< once the name was looked up
+};
+
+enum class RoleAction : std::uint8_t { kList, kShow, kCreate, kRemove };
+
+/// Texts as typed: the API checks them.
+struct RoleOptions {
+    RoleAction action = RoleAction::kList;
+    std::string tenant;                 ///< its code; `core`: those of none
+    std::string name;                   ///< of all but kList
+    std::string description;            ///< kCreate, as the rest
+    std::vector<std::string> inherits;  ///< names
+    std::vector<std::string> grants;    ///< "utilities:read=all"
+    std::vector<std::string> weekdays;
+    std::string from;
+    std::string until;
+    std::vector<std::string> networks;
 };
 
 enum class BackupAction : std::uint8_t {

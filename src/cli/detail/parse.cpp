@@ -353,6 +353,70 @@ Result<VerbOptions> tenant_options(const RawWords& raw) {
     return out;
 }
 
+Result<VerbOptions> user_options(const RawWords& raw) {
+    using Row = std::pair<string_view, UserAction>;
+    static constexpr std::array kActions = {
+        Row{"list", UserAction::kList},       Row{"ls", UserAction::kList},
+        Row{"show", UserAction::kShow},       Row{"create", UserAction::kCreate},
+        Row{"invite", UserAction::kInvite},   Row{"change", UserAction::kChange},
+        Row{"disable", UserAction::kDisable}, Row{"enable", UserAction::kEnable},
+        Row{"remove", UserAction::kRemove},   Row{"rm", UserAction::kRemove},
+        Row{"roles", UserAction::kRoles}};
+    const vector<string>& words = raw.positionals;
+    UserOptions out{.tenant = raw.tenant.empty() ? "default" : raw.tenant,
+                    .name = {},
+                    .email = raw.email,
+                    .roles = split_commas({raw.roles}),
+                    .password_file = raw.password_file,
+                    .password = {},
+                    .expires = raw.expires,
+                    .id = {}};
+    if (words.empty()) return out;
+    ZONA_TRY(const auto* const row, row_of(Verb::kUser, words[0], kActions));
+    out.action = row->second;
+    const bool named = out.action != UserAction::kList && out.action != UserAction::kInvite;
+    const std::size_t least = named ? 2 : 1;
+    ZONA_TRY_VOID(
+        check_count(Verb::kUser, words, least, out.action == UserAction::kRoles ? 3 : least));
+    if (named) out.name = words[1];
+    if (words.size() > 2) out.roles = split_commas({words[2]});
+    const bool takes_roles = out.action == UserAction::kCreate || out.action == UserAction::kInvite;
+    if (!raw.roles.empty() && !takes_roles)
+        return wrong(
+            "--roles belongs to zona user create and invite: zona user roles NAME ROLE,...");
+    return out;
+}
+
+Result<VerbOptions> role_options(const RawWords& raw) {
+    using Row = std::pair<string_view, RoleAction>;
+    static constexpr std::array kActions = {
+        Row{"list", RoleAction::kList},     Row{"ls", RoleAction::kList},
+        Row{"show", RoleAction::kShow},     Row{"create", RoleAction::kCreate},
+        Row{"remove", RoleAction::kRemove}, Row{"rm", RoleAction::kRemove}};
+    const vector<string>& words = raw.positionals;
+    RoleOptions out{.tenant = raw.tenant.empty() ? "default" : raw.tenant,
+                    .name = {},
+                    .description = raw.description,
+                    .inherits = split_commas({raw.inherits}),
+                    .grants = raw.grants,
+                    .weekdays = split_commas({raw.weekdays}),
+                    .from = raw.from,
+                    .until = raw.until,
+                    .networks = split_commas({raw.networks})};
+    if (words.empty()) return out;
+    ZONA_TRY(const auto* const row, row_of(Verb::kRole, words[0], kActions));
+    out.action = row->second;
+    const std::size_t count = out.action == RoleAction::kList ? 1 : 2;
+    ZONA_TRY_VOID(check_count(Verb::kRole, words, count, count));
+    if (count == 2) out.name = words[1];
+    for (const string& grant : out.grants) {
+        if (!grant.contains('='))
+            return wrong(fmt::format("--grant takes RESOURCE:ACTION=own or =all, not '{}'",
+                                     escape_control(grant)));
+    }
+    return out;
+}
+
 Result<VerbOptions> job_options(const RawWords& raw) {
     using Row = std::pair<string_view, JobAction>;
     static constexpr std::array kActions = {
@@ -500,6 +564,11 @@ Result<VerbOptions> web_options(const RawWords& raw) {
     return WebOptions{fmt::format("{}{}{}:{}", bare ? "[" : "", host, bare ? "]" : "", port)};
 }
 
+Result<VerbOptions> send_options(const RawWords& raw) {
+    ZONA_TRY_VOID(check_count(Verb::kSend, raw.positionals, 2, 2));
+    return SendOptions{raw.positionals[0], raw.positionals[1]};
+}
+
 Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments) {
     switch (verb) {
         case Verb::kStart:
@@ -522,6 +591,10 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return job_options(raw);
         case Verb::kTenant:
             return tenant_options(raw);
+        case Verb::kUser:
+            return user_options(raw);
+        case Verb::kRole:
+            return role_options(raw);
         case Verb::kBackup:
             return backup_options(raw);
         case Verb::kStore:
@@ -532,10 +605,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return context_options(raw);
         case Verb::kWeb:
             return web_options(raw);
-        case Verb::kSend: {
-            ZONA_TRY_VOID(check_count(verb, raw.positionals, 2, 2));
-            return SendOptions{raw.positionals[0], raw.positionals[1]};
-        }
+        case Verb::kSend:
+            return send_options(raw);
         case Verb::kRun: {
             ZONA_TRY_VOID(check_count(verb, raw.positionals, 1, 1));
             return RunOptions{raw.positionals[0], split_commas(raw.only), std::move(raw.run_cwd),

@@ -244,6 +244,43 @@ TEST(ParseJob, EachActionIsARequest) {
     EXPECT_EQ(refusal("job rum purge"), "zona job has no 'rum'; did you mean 'run'?");
 }
 
+TEST(ParseUser, ActionsAreAskedForOfTheTenant) {
+    const auto asked_of_user = [](const std::string& line) {
+        UserOptions options = options_of<UserOptions>(line);
+        options.id = "7";
+        const ApiRequest request = manage_users(options);
+        return request.method + ' ' + request.target + request.body;
+    };
+    EXPECT_EQ(asked_of_user("user"), "GET /api/v1/tenants/default/users?limit=200");
+    EXPECT_EQ(find_user(options_of<UserOptions>("user show a@b --tenant acme")).target,
+              "/api/v1/tenants/acme/users?name=a%40b");
+    EXPECT_EQ(asked_of_user("user invite --email a@b --roles user,x --expires 7d --tenant acme"),
+              "POST /api/v1/tenants/acme/invitations"
+              R"({"email":"a@b","roles":["user","x"],"expires_in":"7d"})");
+    EXPECT_EQ(asked_of_user("user create anna"),
+              R"(POST /api/v1/tenants/default/users{"name":"anna","roles":[]})");
+    EXPECT_EQ(asked_of_user("user roles anna user,x"),
+              R"(PATCH /api/v1/tenants/default/users/7{"roles":["user","x"]})");
+    EXPECT_EQ(asked_of_user("user disable anna"),
+              R"(PATCH /api/v1/tenants/default/users/7{"status":"disabled"})");
+    EXPECT_EQ(asked_of_user("user rm anna"), "DELETE /api/v1/tenants/default/users/7");
+    EXPECT_NE(refusal("user show"), "accepted");
+    EXPECT_NE(refusal("user change anna --roles x"), "accepted");
+}
+
+TEST(ParseRole, GrantsAndConditionsAreWrittenDown) {
+    const ApiRequest request = manage_roles(options_of<RoleOptions>(
+        "role create night --inherits user --grant utilities:read=all --grant cases:read=own "
+        "--from 22:00 --until 06:00 --weekdays mon,tue --networks 10.0.0.0/8"));
+    EXPECT_EQ(request.target, "/api/v1/tenants/default/roles");
+    EXPECT_EQ(request.body,
+              R"({"name":"night","grants":{"utilities:read":"all","cases:read":"own"},)"
+              R"("inherits":["user"],"conditions":{"from":"22:00","until":"06:00",)"
+              R"("weekdays":["mon","tue"],"networks":["10.0.0.0/8"]}})");
+    EXPECT_NE(refusal("role create night --grant utilities:read"), "accepted");
+    EXPECT_NE(refusal("role remove"), "accepted");
+}
+
 TEST(ParseSave, ForceIsSaid) {
     EXPECT_EQ(save(options_of<SaveOptions>("save")).body, R"({"force":false})");
     EXPECT_EQ(save(options_of<SaveOptions>("dump --force")).body, R"({"force":true})");

@@ -348,6 +348,75 @@ ApiRequest manage_tenants(const TenantOptions& options) {
     return get(all);
 }
 
+ApiRequest find_user(const UserOptions& options) {
+    return get(fmt::format("/api/v1/tenants/{}/users?name={}", percent_encoded(options.tenant),
+                           percent_encoded(options.name)));
+}
+
+ApiRequest manage_users(const UserOptions& options) {
+    const std::string tenant = "/api/v1/tenants/" + percent_encoded(options.tenant);
+    const std::string one = tenant + "/users/" + percent_encoded(options.id);
+    const json::array roles(options.roles.begin(), options.roles.end());
+    const auto patch = [&](const json::object& change) {
+        return ApiRequest{"PATCH", one, json::serialize(change)};
+    };
+    json::object body;
+    add_if(body, "email", options.email);
+    add_if(body, "password", options.password.reveal());
+    switch (options.action) {
+        case UserAction::kShow:
+            return get(one);
+        case UserAction::kCreate:
+            body["name"] = options.name;
+            body["roles"] = roles;
+            return post(tenant + "/users", body);
+        case UserAction::kInvite:
+            body["roles"] = roles;
+            add_if(body, "expires_in", options.expires);
+            return post(tenant + "/invitations", body);
+        case UserAction::kChange:
+            return patch(body);
+        case UserAction::kDisable:
+            return patch({{"status", "disabled"}});
+        case UserAction::kEnable:
+            return patch({{"status", "active"}});
+        case UserAction::kRoles:
+            return patch({{"roles", roles}});
+        case UserAction::kRemove:
+            return {"DELETE", one, {}};
+        case UserAction::kList:
+            break;
+    }
+    return get(tenant + "/users?limit=200");
+}
+
+ApiRequest manage_roles(const RoleOptions& options) {
+    const std::string all =
+        fmt::format("/api/v1/tenants/{}/roles", percent_encoded(options.tenant));
+    const std::string one = all + '/' + percent_encoded(options.name);
+    if (options.action == RoleAction::kList) return get(all);
+    if (options.action == RoleAction::kShow) return get(one);
+    if (options.action == RoleAction::kRemove) return {"DELETE", one, {}};
+    const auto list = [](const std::vector<std::string>& texts) {
+        return json::array(texts.begin(), texts.end());
+    };
+    json::object grants;
+    for (const std::string& grant : options.grants) {
+        const std::size_t equals = grant.find('=');
+        grants[grant.substr(0, equals)] = grant.substr(equals + 1);
+    }
+    json::object conditions;
+    add_if(conditions, "from", options.from);
+    add_if(conditions, "until", options.until);
+    if (!options.weekdays.empty()) conditions["weekdays"] = list(options.weekdays);
+    if (!options.networks.empty()) conditions["networks"] = list(options.networks);
+    json::object body{{"name", options.name}, {"grants", std::move(grants)}};
+    add_if(body, "description", options.description);
+    if (!options.inherits.empty()) body["inherits"] = list(options.inherits);
+    if (!conditions.empty()) body["conditions"] = std::move(conditions);
+    return post(all, body);
+}
+
 ApiRequest manage_jobs(const JobOptions& options) {
     const std::string all = "/api/v1/jobs";
     const std::string one = all + '/' + percent_encoded(options.name);

@@ -78,6 +78,12 @@ ApiRequest follow_execution(std::string_view id);
 ApiRequest manage_vault(const VaultOptions& options);
 /// One of the operations on /api/v1/tenants.
 ApiRequest manage_tenants(const TenantOptions& options);
+/// One of the operations on a tenant's users and invitations; those on one user by its `id`, which
+/// find_user() asks for.
+ApiRequest manage_users(const UserOptions& options);
+ApiRequest find_user(const UserOptions& options);
+/// One of the operations on a tenant's roles.
+ApiRequest manage_roles(const RoleOptions& options);
 /// One of the operations on /api/v1/jobs.
 ApiRequest manage_jobs(const JobOptions& options);
 /// One of the operations on /api/v1/backups; not of kRestore, which asks no zona.

@@ -312,6 +312,36 @@ std::vector<VerbInfo> zona_verbs() {
           {"zona tenant restore acme UUID --replace", "in the place of what it has"},
           {"zona tenant restore acme --at 10m --replace", "as it was ten minutes ago"},
           {"zona tenant erase acme --confirm acme", "its backups and keys, too"}}},
+        {kUser,
+         "user",
+         {"users"},
+         kZona,
+         kStartsIt,
+         "[list | show NAME | create NAME | invite | change NAME | disable NAME | enable NAME | "
+         "remove NAME | roles NAME [ROLE,...]] [OPTIONS]",
+         "Manage who signs in, and what they may do",
+         "Of the tenant `default`, unless --tenant names another; `--tenant core` are those of no "
+         "tenant, Super Admins. `invite` prints a token, once: whoever has it chooses name and "
+         "password. A user without roles may do nothing.",
+         {{"zona user invite --email anna@acme.example --roles creator", "a token, for three days"},
+          {"zona user create bert --password-file - --roles user", "with a first password"},
+          {"zona user roles bert creator,night-shift", "these, and no others"},
+          {"zona user disable bert", "gets in no more"}}},
+        {kRole,
+         "role",
+         {"roles"},
+         kZona,
+         kStartsIt,
+         "[list | show NAME | create NAME | remove NAME] [OPTIONS]",
+         "Manage what users may do",
+         "There are `user`, `creator`, `admin` and, for users of no tenant, `super_admin`; a "
+         "tenant makes others beside them. A grant is RESOURCE:ACTION=own or =all.",
+         {{"zona role list", "with what each grants"},
+          {"zona role create night-shift --inherits user --grant utilities:execute=all --from "
+           "22:00 "
+           "--until 06:00",
+           "more at night"},
+          {"zona role remove night-shift", "if nobody has it"}}},
         {kJob,
          "job",
          {"jobs"},

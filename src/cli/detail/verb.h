@@ -37,6 +37,8 @@ enum class Verb : std::uint8_t {
     kConfig,
     kKey,
     kTenant,
+    kUser,
+    kRole,
     kJob,
     kBackup,
     kStore,

@@ -142,6 +142,10 @@ class VerbParser {
                 return add_vault_flags();
             case Verb::kTenant:
                 return add_tenant_flags();
+            case Verb::kUser:
+                return add_user_flags();
+            case Verb::kRole:
+                return add_role_flags();
             case Verb::kBackup:
                 return add_backup_flags();
             case Verb::kStore:
@@ -176,6 +180,26 @@ class VerbParser {
         text_flag("--needed", raw_.needed, "N", "shares that make the root key (else 2)");
         text_flag("--total", raw_.total, "N", "shares of the root key (else 3)");
         text_flag("--to", raw_.to, "FILE", "import-shares: for the key, must not be there");
+    }
+
+    void add_user_flags() {
+        text_flag("--tenant", raw_.tenant, "CODE", "whose (default); core: of no tenant");
+        text_flag("--email", raw_.email, "ADDRESS", "create, invite, change: an address");
+        text_flag("--roles", raw_.roles, "ROLE,...", "create, invite: what the user may do");
+        text_flag("--password-file", raw_.password_file, "FILE",
+                  "create, change: holds the password; - is stdin");
+        text_flag("--expires", raw_.expires, "TIME", "invite: good for 12h, 7d (else 3d)");
+    }
+
+    void add_role_flags() {
+        text_flag("--tenant", raw_.tenant, "CODE", "whose (default); core: of no tenant");
+        text_flag("--description", raw_.description, "TEXT", "for people");
+        text_flag("--inherits", raw_.inherits, "ROLE,...", "has what these grant, too");
+        list_flag("--grant", raw_.grants, "GRANT", "utilities:read=all; may be repeated");
+        text_flag("--weekdays", raw_.weekdays, "DAY,...", "its grants hold on mon,tue,... only");
+        text_flag("--from", raw_.from, "TIME", "from then on, UTC: 08:00");
+        text_flag("--until", raw_.until, "TIME", "until then, UTC: 17:00");
+        text_flag("--networks", raw_.networks, "NETWORK,...", "from there only: 10.0.0.0/8");
     }
 
     void add_vault_flags() {

@@ -102,6 +102,15 @@ struct RawWords {
     bool no_wait = false;
     std::string cursor;
     std::string tenant_name;
+    std::string roles;
+    std::string password_file;
+    std::string description;
+    std::string inherits;
+    std::vector<std::string> grants;
+    std::string weekdays;
+    std::string from;
+    std::string until;
+    std::string networks;
     std::string confirm;
     bool all = false;
     std::string email;

@@ -61,6 +61,8 @@ Status config(Context& context, const ConfigOptions& options);
 Status keys(Context& context, const KeyOptions& options);
 Status vault(Context& context, const VaultOptions& options);
 Status tenants(Context& context, const TenantOptions& options);
+Status users(Context& context, const UserOptions& options);
+Status roles(Context& context, const RoleOptions& options);
 Status jobs(Context& context, const JobOptions& options);
 Status executions(Context& context, const ExecutionOptions& options);
 Status backups(Context& context, const BackupOptions& options);
