@@ -338,7 +338,8 @@ def test_every_sample_of_the_page_runs_as_it_stands(open_zona, title, command):
     zona.wait_until(lambda: not zona.run('job', 'show', 'purge', '--json').data['running'])
 
     for name, text in ran:
-        if name in ENDLESS | STATEFUL or name == 'cancelJob':   # of which nothing runs
+        # Of jobs nothing runs, and a token cannot stand on a page; test_users.py has one.
+        if name in ENDLESS | STATEFUL | {'cancelJob', 'acceptInvitation'}:
             continue
         text = text.replace(example, begun).replace('/runs/17', f'/runs/{number}')
         text = text.replace('curl ', 'curl -sS --fail-with-body ', 1).replace('http://127.0.0.1:8063', zona.url)
@@ -354,7 +355,7 @@ def test_health_and_documents_need_no_key_and_all_else_does(open_zona):
         for method, operation in item.items():
             answer = requests.request(method, zona.url + path.replace('{id}', 'nap'), timeout=20, allow_redirects=False)
             if operation['x-zona-scope'] == 'open':
-                assert answer.status_code in (200, 307), path
+                assert answer.status_code in ((200, 307) if method == 'get' else (400,)), path
             else:
                 assert answer.status_code == 401, path
 
