@@ -102,6 +102,8 @@ class Daemon {
     /// Null until the core database is open. Any thread.
     std::shared_ptr<identity::Sessions> sessions() const;
     void end_sessions();
+    /// Of a user who was changed.
+    void end_sessions_of(const std::string& tenant, std::int64_t id);
     jobs::Definition session_cleanup();
     jobs::Definition signing_key_rotation();
     core::Result<void> open_tls();
@@ -158,6 +160,7 @@ class Daemon {
     std::optional<tenancy::KeyRotation> rotation_;
     std::optional<identity::PasswordHasher> hasher_;
     std::optional<identity::Roles> roles_;
+    std::optional<identity::PermissionCache> permissions_;
     std::optional<identity::Users> users_;
     std::optional<identity::Invitations> invitations_;
     asio::steady_timer reopen_{supervision_};

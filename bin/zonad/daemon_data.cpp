@@ -16,6 +16,8 @@ namespace {
 
 /// The longest pause between two tries of a core database that cannot be used for now.
 constexpr std::chrono::seconds kReopenAfterAtMost(60);
+/// How long a role that another instance has changed may hold on here.
+constexpr std::chrono::milliseconds kRolesOfOthers(500);
 
 }  // namespace
 
@@ -72,7 +74,11 @@ core::Result<void> Daemon::build_tenants() {
 void Daemon::build_identity() {
     const auto core = [this] { return tenants_->core(); };
     hasher_.emplace(identity::kProductionCost, kHashesAtOnce, random_, metrics_);
-    roles_.emplace(identity::RolesDeps{.core = core});
+    roles_.emplace(identity::RolesDeps{
+        .core = core,
+        .changed = [this](const std::string& tenant) { permissions_->forget(tenant); }});
+    const bool is_shared = !core_.uri.empty();
+    permissions_.emplace(*roles_, clock_, is_shared ? kRolesOfOthers : std::chrono::milliseconds(0));
     users_.emplace(
         identity::UsersDeps{.core = core,
                             .fields = [this](const std::string& tenant)
@@ -92,7 +98,9 @@ void Daemon::build_identity() {
                             .clock = clock_,
                             .random = random_,
                             .log = logging_.logger("security"),
-                            .metrics = metrics_},
+                            .metrics = metrics_,
+                            .changed = [this](const std::string& tenant,
+                                              std::int64_t id) { end_sessions_of(tenant, id); }},
         password_rules(settings_));
     invitations_.emplace(*users_);
 }

@@ -175,7 +175,10 @@ net::ServerOptions Daemon::server_options() {
 core::Result<void> Daemon::build_servers() {
     std::vector<net::Middleware> authenticate;
     if (keys_) {
-        authenticate.push_back(identity::authenticate({*keys_}, {.demand = demand(settings_)},
+        authenticate.push_back(identity::authenticate({.keys = *keys_,
+                                                       .sessions = [this] { return sessions(); },
+                                                       .permissions = &*permissions_},
+                                                      {.demand = demand(settings_)},
                                                       clock_, logging_.logger("identity"),
                                                       metrics_));
     }

@@ -56,10 +56,6 @@ void Daemon::begin_sessions(std::shared_ptr<store::Database> core) {
              .log = log,
              .algorithm = algorithm.value_or(identity::SigningAlgorithm::kEdDsa),
              .is_shared = is_shared});
-        // Nobody is kept yet who could have a session: it is asked here who may.
-        auto find_user = [](store::Reader&, const identity::UserKey&) {
-            return core::Result<std::optional<identity::UserNow>>(std::nullopt);
-        };
         auto made = identity::Sessions::make(session_options(settings_.sessions, is_shared),
                                              {.core = core,
                                               .keys = std::move(keys),
@@ -67,7 +63,7 @@ void Daemon::begin_sessions(std::shared_ptr<store::Database> core) {
                                               .random = random_,
                                               .log = log,
                                               .metrics = metrics_,
-                                              .find_user = std::move(find_user)});
+                                              .find_user = identity::Users::find_now});
         const std::lock_guard lock(sessions_mutex_);
         sessions_ = std::move(made);
     });
@@ -82,6 +78,17 @@ void Daemon::end_sessions() {
     std::shared_ptr<identity::Sessions> last;
     const std::lock_guard lock(sessions_mutex_);
     last.swap(sessions_);
+}
+
+void Daemon::end_sessions_of(const std::string& tenant, std::int64_t id) {
+    const auto sessions = this->sessions();
+    if (!sessions) return;
+    sessions->end({.tenant = tenant, .user = id, .session = {}}, "the user was changed",
+                  [log = logging_.logger("security")](core::Result<std::size_t> ended) {
+                      if (!ended)
+                          log.report("sessions of a changed user go on until they are renewed",
+                                     ended.error());
+                  });
 }
 
 jobs::Definition Daemon::session_cleanup() {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,6 +29,7 @@ namespace zona::identity {
 class ApiKeys;
 class Invitations;
 class Roles;
+class Sessions;
 class Users;
 }  // namespace zona::identity
 
@@ -79,6 +81,8 @@ struct IdentityDeps {
     identity::Users* users = nullptr;
     identity::Invitations* invitations = nullptr;
     identity::Roles* roles = nullptr;
+    /// Null while the core database is not open.
+    std::function<std::shared_ptr<identity::Sessions>()> sessions = {};
 };
 
 /// What the routes work with; all outlive the router that they are added to.

@@ -36,6 +36,8 @@ enum class Reach : std::uint8_t {
 };
 /// The path parameter of every operation of a tenant's.
 inline constexpr std::string_view kTenantParameter = "code";
+/// In its place: those who belong to no tenant, Super Admins. No tenant has this code.
+inline constexpr std::string_view kNoTenant = "core";
 /// "installation", "tenant", "everyone".
 std::string_view to_string(Reach reach);
 

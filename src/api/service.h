@@ -84,8 +84,6 @@ class Service {
     const net::Router& router() const;
     /// The shapes that have a name.
     const Components& components() const;
-    /// The same of those that are not GET.
-    std::vector<std::string> open_posts() const;
     /// In the order in which they were added.
     std::vector<const Operation*> operations() const;
     /// The OpenAPI 3.1 document, the same bytes for the same declarations, with a newline at the

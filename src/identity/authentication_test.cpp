@@ -253,16 +253,6 @@ TEST_F(AuthenticationTest, OpenRoutesNeedNoKeyAndTakeNoWrongOne) {
     EXPECT_EQ(refused(ask()), Code::kUnauthenticated);
 }
 
-TEST_F(AuthenticationTest, OpenPostsNeedNoKey) {
-    options_.open_posts = {"/api/v1/invitations/acceptances"};
-    request_.path = "/api/v1/invitations/acceptances";
-    EXPECT_EQ(refused(ask()), Code::kUnauthenticated);
-    request_.method = net::Method::kPost;
-    EXPECT_EQ(ask().status, 200);
-    request_.method = net::Method::kPut;
-    EXPECT_EQ(refused(ask()), Code::kUnauthenticated);
-}
-
 // PM-52
 TEST_F(AuthenticationTest, CanBeSwitchedOffAndStillKnowsKeysAndScopes) {
     options_.demand = Demand::kNothing;

@@ -11,10 +11,6 @@ namespace asio = boost::asio;
 using core::Code;
 using core::Result;
 
-identity::Subject subject_of(const net::Request& request) {
-    return request.tenant.empty() ? identity::super_admin() : identity::admin_of(request.tenant);
-}
-
 asio::awaitable<Result<std::string>> tenant_in(const Call& call, tenancy::Tenants& tenants) {
     const std::string code = call.path(kTenantParameter);
     if (core::lower_ascii(code) == kNoTenant) co_return std::string();

@@ -7,11 +7,9 @@
 #include "api/daemon_api.h"
 #include "api/service.h"
 #include "identity/access/roles.h"
+#include "identity/caller.h"
 
 namespace zona::api {
-
-/// In place of a tenant's code: those who belong to none, Super Admins. No tenant has this code.
-inline constexpr std::string_view kNoTenant = "core";
 
 /// @{
 /// Adds the operations. Both may be null where nobody asks; else they outlive the service.
@@ -21,10 +19,12 @@ core::Result<void> add_invitation_routes(Service& service, const IdentityDeps* d
                                          tenancy::Tenants* tenants);
 core::Result<void> add_role_routes(Service& service, const IdentityDeps* deps,
                                    tenancy::Tenants* tenants);
+/// Those of sign-in, tokens and sessions.
+core::Result<void> add_session_routes(Service& service, const IdentityDeps* deps,
+                                      tenancy::Tenants* tenants);
 /// @}
 
-/// Who asks, for what is decided about roles.
-identity::Subject subject_of(const net::Request& request);
+using identity::subject_of;
 
 /// The tenant that the path names, as identity knows it: empty for kNoTenant. Errors: kNotFound:
 /// there is none, or it was erased.

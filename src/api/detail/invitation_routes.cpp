@@ -52,6 +52,7 @@ Operation list_invitations() {
             .id = "listInvitations",
             .tag = Tag::kIdentity,
             .reach = Reach::kTenant,
+            .permission = identity::Permission{identity::Resource::kInvitations, identity::Action::kRead},
             .summary = "List the invitations of a tenant",
             .description = "Those that nobody has taken, by age, also when their time is over.",
             .parameters = {tenant_parameter()},
@@ -75,6 +76,7 @@ Operation create_invitation() {
             .tag = Tag::kIdentity,
             .access = Access::kAdmin,
             .reach = Reach::kTenant,
+            .permission = identity::Permission{identity::Resource::kInvitations, identity::Action::kCreate},
             .summary = "Invite somebody",
             .description =
                 "Whoever has the token makes a user with these roles, by "
@@ -100,6 +102,7 @@ Operation remove_invitation() {
             .tag = Tag::kIdentity,
             .access = Access::kAdmin,
             .reach = Reach::kTenant,
+            .permission = identity::Permission{identity::Resource::kInvitations, identity::Action::kDelete},
             .summary = "Take an invitation back",
             .description = "Its token is good for nothing from then on.",
             .parameters = {tenant_parameter(),

@@ -34,10 +34,12 @@ class Authorise {
             operation.access == Access::kOpen)
             return {};
         const bool of_tenant = operation.reach == Reach::kTenant;
-        const std::string tenant = of_tenant ? request.parameter(kTenantParameter) : "";
+        std::string tenant =
+            of_tenant ? core::lower_ascii(request.parameter(kTenantParameter)) : std::string();
+        if (tenant == kNoTenant) tenant.clear();
         const Permission permission = permission_of(operation);
         auto decided = identity::decide(identity::subject_of(request), permission,
-                                        {.tenant = core::lower_ascii(tenant)},
+                                        {.tenant = tenant},
                                         {.time = clock_.system(), .address = address_of(request)});
         if (decided) return {};
         return refuse(request, permission, decided.take_error());

@@ -280,4 +280,15 @@ Result<std::uint64_t> remove_identity_of(Writer& writer, const store::Scope& sco
     return remove_some(writer, failures, of_tenant, most);
 }
 
+Result<std::optional<UserNow>> Users::find_now(store::Reader& core, const UserKey& user) {
+    ZONA_TRY(const auto users, detail::TenantUsers::of(user.tenant, nullptr));
+    auto found = users.get(core, user.id);
+    if (!found && found.error().code() == core::Code::kNotFound) return std::optional<UserNow>();
+    if (!found) return found.take_error();
+    ZONA_TRY(const detail::SessionFacts facts, users.session_facts(*found));
+    if (facts.status != UserStatus::kActive || facts.must_change_password)
+        return std::optional<UserNow>();
+    return std::optional(facts.now);
+}
+
 }  // namespace zona::identity

@@ -38,6 +38,7 @@
 #include "core/result.h"
 #include "core/secret.h"
 #include "identity/access/roles.h"
+#include "identity/sessions/session.h"
 #include "identity/users/password.h"
 #include "identity/users/password_rules.h"
 #include "store/database.h"
@@ -203,6 +204,10 @@ class Users {
     /// Errors: kNotFound; kAccessDenied as of change().
     void remove_second_factor(const Subject& by, const std::string& tenant, std::int64_t id,
                               store::Callback<User> done);
+
+    /// The name and roles of a user who may have a session: for SessionDeps::find_user. Within a
+    /// transaction or a read of the core database.
+    static core::Result<std::optional<UserNow>> find_now(store::Reader& core, const UserKey& user);
 
     /// Other rules from now on.
     void set_rules(PasswordRules rules);

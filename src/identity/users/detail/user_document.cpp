@@ -50,6 +50,14 @@ Result<TenantUsers> TenantUsers::of(const std::string& tenant,
                        .sealer = std::move(sealer)};
 }
 
+Result<SessionFacts> TenantUsers::session_facts(const Record& record) const {
+    const json::object& from = *record.document;
+    return SessionFacts{
+        .now = {.name = text_in(from, "name"), .roles = texts_in(from, "roles")},
+        .status = text_in(from, "status") == "active" ? UserStatus::kActive : UserStatus::kDisabled,
+        .must_change_password = flag_in(from, "must_change_password")};
+}
+
 Result<User> TenantUsers::shown(const Record& record) const {
     const json::object& from = *record.document;
     ZONA_TRY(const Secret email, secret(record, "email"));

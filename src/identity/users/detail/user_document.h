@@ -16,6 +16,13 @@
 
 namespace zona::identity::detail {
 
+/// What a session goes by.
+struct SessionFacts {
+    UserNow now;
+    UserStatus status = UserStatus::kActive;
+    bool must_change_password = false;
+};
+
 /// One tenant's users, within a transaction or a read.
 struct TenantUsers {
     std::string tenant;
@@ -27,6 +34,8 @@ struct TenantUsers {
                                         std::shared_ptr<const vault::FieldSealer> sealer);
 
     core::Result<User> shown(const store::Record& record) const;
+    /// The same without what is sealed.
+    core::Result<SessionFacts> session_facts(const store::Record& record) const;
     /// Errors: kNotFound.
     core::Result<store::Record> get(store::Reader& core, std::int64_t id) const;
     core::Result<std::optional<store::Record>> by_name(store::Reader& core,
