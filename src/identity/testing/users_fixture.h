@@ -82,6 +82,11 @@ class UsersFixture : public testing::Test {
         };
     }
 
+    /// Why it was refused; kInternal: it was not.
+    template <class T>
+    static core::Code code_of(const core::Result<T>& result) {
+        return result ? core::Code::kInternal : result.error().code();
+    }
     static core::Secret secret(std::string text) { return core::Secret(std::move(text)); }
 
     core::Result<User> create(NewUser wanted, const Subject& by = super_admin()) {
