@@ -183,7 +183,12 @@ core::Result<void> Daemon::build_servers() {
                                                       metrics_));
     }
     const std::vector<net::Middleware> inner = api::pipeline(
-        std::move(authenticate), {admission_, clock_, metrics_, logging_.logger("security")});
+        std::move(authenticate),
+        {.check_tenant = [this](std::string_view code) { return tenants_->check(code); },
+         .admission = admission_,
+         .clock = clock_,
+         .metrics = metrics_,
+         .log = logging_.logger("security")});
     ZONA_TRY(const net::NetworkPolicy policy, network_policy(settings_.api, rate_));
     const net::ApplicationDeps deps{.clock = clock_,
                                     .random = random_,

@@ -7,6 +7,7 @@
 /// | route found (net::refuse_unrouted) | NOT_FOUND, METHOD_NOT_ALLOWED |
 /// | sender known (identity::authenticate) | UNAUTHENTICATED |
 /// | resolve_tenant | INVALID_TENANT; ACCESS_DENIED for what is about all of zona |
+/// | select_session | INVALID_TENANT, TENANT_INACTIVE, SESSION_ERROR: the tenant of the sender |
 /// | authorise | ACCESS_DENIED, INVALID_TENANT: what a user's roles do not allow |
 /// | admit_tenant | TOO_MANY_REQUESTS, when the tenant's quota is used up |
 /// | announce_retry, on the way back | says when to come again after a SESSION_ERROR (GAP-12) |
@@ -16,9 +17,12 @@
 /// matched a route of a Service. Source: HTTP-03, HTTP-09, AUTH-12, AUTH-43.
 #pragma once
 
+#include <functional>
+#include <string_view>
 #include <vector>
 
 #include "core/log.h"
+#include "core/result.h"
 #include "net/middleware.h"
 
 namespace zona::core {
@@ -32,10 +36,17 @@ class Admission;
 
 namespace zona::api {
 
+/// Whether requests for a tenant can be served now; any thread.
+using TenantCheck = std::function<core::Result<void>(std::string_view code)>;
+
 /// Whether who asks may reach the tenant that the path names, or all of zona: a sender that is
 /// bound to a tenant reaches nothing else, and learns nothing of whether it exists. Source: TEN-15,
 /// TEN-16, GAP-40.
 net::Middleware resolve_tenant();
+
+/// Whether the tenant that who asks is bound to exists, is active, and has a database now: what
+/// `check` says, which must wait for nothing. Source: AUTH-07..AUTH-09, GAP-12.
+net::Middleware select_session(TenantCheck check);
 
 /// Whether the roles of a user allow the operation, at this time and from this address, on
 /// something of the tenant at least; whose thing it is only a controller knows. Refusals are logged
@@ -53,6 +64,7 @@ net::Middleware announce_retry();
 
 /// What they work with; all outlive the chain.
 struct PipelineDeps {
+    TenantCheck check_tenant;  ///< tenancy::Tenants::check()
     tenancy::Admission& admission;
     const core::Clock& clock;
     core::MetricRegistry& metrics;

@@ -36,7 +36,7 @@ class PipelineTest : public testing::Test {
         seen_ = 0;
         held_while_answering_ = 0;
         response_ = net::ask(service_.router(), request,
-                             pipeline({}, {admission_, clock_, metrics_, log_.logger("security")}));
+                             pipeline({}, {[this](std::string_view) { return served_; }, admission_, clock_, metrics_, log_.logger("security")}));
         EXPECT_TRUE(request.held.empty());
         return response_.failure ? response_.failure->error.code() : Code::kInternal;
     }
@@ -74,6 +74,7 @@ class PipelineTest : public testing::Test {
     Service service_{"1"};
     Response response_;
     std::optional<core::Error> failure_;
+    core::Result<void> served_;
     std::size_t held_while_answering_ = 0;
     int seen_ = 0;
     identity::Principal who_;
@@ -145,6 +146,25 @@ TEST_F(PipelineTest, ARequestOfATenantHasItsPlaceUntilItIsAnswered) {
                   .value(),
               3U)
         << "what is refused before takes no place";
+}
+
+// AUTH-07, AUTH-08, AUTH-09, AUTH-12
+TEST_F(PipelineTest, TheTenantOfWhoAsksIsLookedAtBeforeTheirRoles) {
+    who_ = {.kind = identity::Principal::Kind::kUser, .name = "anna", .tenant = "acme"};
+    may_ = std::make_shared<const identity::Permissions>();
+    const std::vector<std::string> own = {"api", "v1", "tenants", "acme", "walls"};
+    for (const Code code : {Code::kInvalidTenant, Code::kTenantInactive, Code::kSessionError}) {
+        served_ = core::Error(code, "no");
+        EXPECT_EQ(ask(own, "acme"), code);
+        EXPECT_EQ(response_.headers.has("Retry-After"), code == Code::kSessionError);
+        EXPECT_EQ(ask({"api", "v1", "tenants", "globex", "walls"}, "acme"), Code::kInvalidTenant);
+    }
+    served_ = {};
+    EXPECT_EQ(ask(own, "acme"), Code::kAccessDenied);
+    served_ = core::Error(Code::kTenantInactive, "no");
+    may_ = nullptr;
+    ask(own, "");
+    EXPECT_EQ(seen_, 1) << "who is bound to none may mend it";
 }
 
 // AUTH-09

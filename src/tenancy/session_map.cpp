@@ -202,6 +202,12 @@ Result<SessionMap::SessionPtr> SessionMap::served(std::string_view code) const {
     return found->second;
 }
 
+Result<void> SessionMap::check(std::string_view code) const {
+    const std::lock_guard lock(mutex_);
+    ZONA_TRY([[maybe_unused]] const SessionPtr session, served(code));
+    return {};
+}
+
 void SessionMap::find(std::string_view code, store::Callback<TenantData> done) {
     SessionPtr session;
     {

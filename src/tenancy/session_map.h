@@ -112,6 +112,10 @@ class SessionMap {
     ///         (TEN-36). kSessionError: it has no session now (TEN-29).
     void find(std::string_view code, store::Callback<TenantData> done);
 
+    /// Whether find() would find the tenant, as far as is known; opens nothing and waits for
+    /// nothing. Errors: those of find().
+    core::Result<void> check(std::string_view code) const;
+
     /// The tenants whose databases are open.
     std::vector<std::string> in_use() const;
     /// What a use of the tenant's open database has shown: after an error it is tried as any other

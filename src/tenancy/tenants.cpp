@@ -764,6 +764,11 @@ SessionReport Tenants::report() const {
     return open ? open->sessions->report() : SessionReport();
 }
 
+Result<void> Tenants::check(std::string_view code) const {
+    const auto open = opened();
+    return open ? open->sessions->check(code) : Result<void>();
+}
+
 Result<Tenants::Parts> Tenants::parts() const {
     std::shared_ptr<Open> open;
     {

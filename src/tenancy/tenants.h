@@ -209,6 +209,10 @@ class Tenants {
     std::optional<std::string> problem() const;
     /// Who is served, and who should be and is not.
     SessionReport report() const;
+    /// Whether requests for the tenant can be served now, in the order of section 8.7; waits for
+    /// nothing. While open() runs they may: whoever asks for its data waits for that.
+    /// Errors: those of SessionMap::find(). Source: AUTH-07..AUTH-09.
+    core::Result<void> check(std::string_view code) const;
     /// Tries again those whose time has come. Blocks.
     void retry_due();
 

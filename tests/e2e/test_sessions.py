@@ -1,0 +1,150 @@
+"""Users sign in over the network, and are let as far as their roles go."""
+import json
+
+import pytest
+import requests
+
+PASSWORD = 'tulip orbit kettle 41'
+
+
+@pytest.fixture
+def zona(start_zona):
+    zona = start_zona(env={'ZONA_API_LISTEN': '127.0.0.1:0'})
+    zona.run('ping')
+    zona.url = f"http://{zona.ping()['network']['address']}"
+    zona.key = (zona.home / 'api-key').read_text().strip()
+    zona.run('tenant', 'create', 'acme')
+    zona.run('tenant', 'create', 'globex')
+    return zona
+
+
+def ask(zona, method, path, token=None, **options):
+    headers = {'Authorization': f'Bearer {token}'} if token else {}
+    return requests.request(method, zona.url + path, headers=headers, timeout=30, **options)
+
+
+def code_of(answer):
+    return answer.status_code, answer.json()['error']['code']
+
+
+def make_user(zona, tenant, name, roles):
+    made = ask(zona, 'POST', f'/api/v1/tenants/{tenant}/users', zona.key, json={'name': name, 'password': PASSWORD, 'roles': roles})
+    assert made.status_code == 201, made.text
+    return made.json()['data']['id']
+
+
+def sign_in(zona, tenant, name, password=PASSWORD):
+    return ask(zona, 'POST', '/api/v1/sessions', json={'tenant': tenant, 'name': name, 'password': password})
+
+
+def token_of(zona, tenant, name):
+    answer = sign_in(zona, tenant, name)
+    assert answer.status_code == 201, answer.text
+    return answer.json()['data']['access_token']
+
+
+# AUTH-17, AUTH-18, AUTH-21
+def test_a_user_signs_in_works_and_signs_out(zona):
+    make_user(zona, 'acme', 'anna', ['admin'])
+    tokens = sign_in(zona, 'acme', 'Anna').json()['data']
+    token = tokens['access_token']
+
+    me = ask(zona, 'GET', '/api/v1/whoami', token).json()['data']
+    assert me['principal'] == 'user anna of acme' and me['session']['id'] == tokens['session']['id']
+    assert ask(zona, 'GET', '/api/v1/tenants/acme/settings', token).status_code == 200
+
+    renewed = ask(zona, 'POST', '/api/v1/sessions/renewals', json={'refresh_token': tokens['refresh_token']}).json()['data']
+    assert ask(zona, 'GET', '/api/v1/whoami', renewed['access_token']).status_code == 200
+    assert ask(zona, 'DELETE', '/api/v1/sessions/current', renewed['access_token']).json()['data'] == {'ended': 1}
+    for ended in (token, renewed['access_token']):
+        assert code_of(ask(zona, 'GET', '/api/v1/whoami', ended)) == (401, 'UNKNOWN_TOKEN')
+    log = (zona.home / 'logs/zonad.log').read_text()
+    for secret in (token, tokens['refresh_token'], PASSWORD):
+        assert secret not in log
+
+
+# AUTH-35, AUTH-40, TEN-16
+def test_roles_and_tenants_bound_what_a_user_reaches(zona):
+    for name, roles in (('anna', ['admin']), ('carl', ['user']), ('nina', [])):
+        make_user(zona, 'acme', name, roles)
+    make_user(zona, 'core', 'root', ['super_admin'])
+    admin, user, nobody, root = (token_of(zona, tenant, name) for tenant, name in
+                                 (('acme', 'anna'), ('acme', 'carl'), ('acme', 'nina'), ('core', 'root')))
+    own, other, registry, keys = '/api/v1/tenants/acme/users', '/api/v1/tenants/globex/users', '/api/v1/tenants', '/api/v1/keys'
+
+    assert ask(zona, 'GET', own, admin).status_code == 200
+    assert code_of(ask(zona, 'GET', other, admin)) == (403, 'INVALID_TENANT')
+    assert code_of(ask(zona, 'GET', '/api/v1/tenants/nobody/users', admin)) == (403, 'INVALID_TENANT')
+    for path in (registry, keys, '/api/v1/processes', '/api/v1/config'):
+        assert code_of(ask(zona, 'GET', path, admin)) == (403, 'ACCESS_DENIED'), path
+    for token in (user, nobody):
+        assert code_of(ask(zona, 'GET', own, token)) == (403, 'ACCESS_DENIED')
+        assert ask(zona, 'GET', '/api/v1/whoami', token).status_code == 200
+    for path in (own, other, registry, keys, '/api/v1/processes'):
+        assert ask(zona, 'GET', path, root).status_code == 200, path
+    assert 'zona_authorization_violations_total' in zona.run('metrics').stdout
+
+
+# AUTH-19, AUTH-32
+def test_who_is_changed_signs_in_again_and_has_other_rights(zona):
+    number = make_user(zona, 'acme', 'carl', ['user'])
+    token = token_of(zona, 'acme', 'carl')
+    assert ask(zona, 'GET', '/api/v1/whoami', token).status_code == 200
+    changed = ask(zona, 'PATCH', f'/api/v1/tenants/acme/users/{number}', zona.key, json={'roles': ['admin']})
+    assert changed.status_code == 200, changed.text
+    zona.wait_until(lambda: code_of(ask(zona, 'GET', '/api/v1/whoami', token)) == (401, 'UNKNOWN_TOKEN'))
+    assert ask(zona, 'GET', '/api/v1/tenants/acme/users', token_of(zona, 'acme', 'carl')).status_code == 200
+    ask(zona, 'PATCH', f'/api/v1/tenants/acme/users/{number}', zona.key, json={'status': 'disabled'})
+    assert code_of(sign_in(zona, 'acme', 'carl')) == (401, 'UNAUTHENTICATED')
+
+
+# AUTH-07, AUTH-08
+def test_the_tenant_of_a_token_must_be_active(zona):
+    make_user(zona, 'acme', 'anna', ['admin'])
+    token = token_of(zona, 'acme', 'anna')
+    zona.run('tenant', 'suspend', 'acme')
+    assert code_of(ask(zona, 'GET', '/api/v1/whoami', token)) == (403, 'TENANT_INACTIVE')
+    assert code_of(sign_in(zona, 'acme', 'anna')) == (403, 'TENANT_INACTIVE')
+    zona.run('tenant', 'activate', 'acme')
+    assert ask(zona, 'GET', '/api/v1/whoami', token).status_code == 200
+
+
+# AUTH-03, AUTH-04, AUTH-42
+def test_wrong_credentials_and_tokens_open_nothing(zona):
+    make_user(zona, 'acme', 'anna', ['admin'])
+    unknown, wrong = sign_in(zona, 'acme', 'nobody'), sign_in(zona, 'acme', 'anna', 'not the password')
+    assert code_of(unknown) == code_of(wrong) == (401, 'UNAUTHENTICATED')
+    assert unknown.json()['error']['message'] == wrong.json()['error']['message']
+    token = token_of(zona, 'acme', 'anna')
+    head, body, signature = token.split('.')
+    unsigned = 'eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.' + body + '.'
+    for bad in (unsigned, f'{head}.{body}.{signature[:-4]}AAAA', 'letmein', 'a.b.c', token + 'A'):
+        assert code_of(ask(zona, 'GET', '/api/v1/whoami', bad)) == (401, 'INVALID_TOKEN'), bad
+    assert ask(zona, 'GET', '/api/v1/whoami').status_code == 401
+
+
+# AUTH-16, AUTH-20
+def test_a_gateway_can_look_at_tokens_and_they_outlive_the_daemon(zona):
+    jwt = pytest.importorskip('jwt')
+    make_user(zona, 'acme', 'anna', ['admin'])
+    token = token_of(zona, 'acme', 'anna')
+    keys = ask(zona, 'GET', '/.well-known/jwks.json').json()['keys']
+    key = jwt.algorithms.OKPAlgorithm.from_jwk(json.dumps(keys[0]))
+    claims = jwt.decode(token, key, algorithms=['EdDSA'], audience='zona', issuer='zona')
+    assert claims['tenant'] == 'acme' and claims['roles'] == ['admin']
+    before = zona.daemon_pid()
+    zona.kill_daemon()
+    zona.wait_until(lambda: zona.daemon_pid() != before)
+    zona.wait_until(lambda: ask(zona, 'GET', '/api/v1/whoami', token).status_code == 200)
+
+
+# AUTH-18
+def test_a_password_is_changed_by_whoever_knows_it(zona):
+    make_user(zona, 'acme', 'anna', ['admin'])
+    token = token_of(zona, 'acme', 'anna')
+    body = {'tenant': 'acme', 'name': 'anna', 'password': PASSWORD, 'new_password': 'meadow piston lantern 7'}
+    assert code_of(ask(zona, 'POST', '/api/v1/passwords', json={**body, 'password': 'wrong one here'})) == (401, 'UNAUTHENTICATED')
+    assert ask(zona, 'POST', '/api/v1/passwords', json=body).status_code == 200
+    assert code_of(sign_in(zona, 'acme', 'anna')) == (401, 'UNAUTHENTICATED')
+    assert sign_in(zona, 'acme', 'anna', body['new_password']).status_code == 201
+    zona.wait_until(lambda: ask(zona, 'GET', '/api/v1/whoami', token).status_code == 401)
