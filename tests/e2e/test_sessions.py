@@ -1,5 +1,7 @@
 """Users sign in over the network, and are let as far as their roles go."""
 import json
+import os
+import signal
 
 import pytest
 import requests
@@ -8,13 +10,10 @@ PASSWORD = 'tulip orbit kettle 41'
 
 
 @pytest.fixture
-def zona(start_zona):
-    zona = start_zona(env={'ZONA_API_LISTEN': '127.0.0.1:0'})
-    zona.run('ping')
-    zona.url = f"http://{zona.ping()['network']['address']}"
-    zona.key = (zona.home / 'api-key').read_text().strip()
-    zona.run('tenant', 'create', 'acme')
-    zona.run('tenant', 'create', 'globex')
+def zona(open_zona):
+    zona = open_zona()
+    for code in ('acme', 'globex'):
+        zona.run('tenant', 'create', code)
     return zona
 
 
@@ -132,9 +131,7 @@ def test_a_gateway_can_look_at_tokens_and_they_outlive_the_daemon(zona):
     key = jwt.algorithms.OKPAlgorithm.from_jwk(json.dumps(keys[0]))
     claims = jwt.decode(token, key, algorithms=['EdDSA'], audience='zona', issuer='zona')
     assert claims['tenant'] == 'acme' and claims['roles'] == ['admin']
-    before = zona.daemon_pid()
-    zona.kill_daemon()
-    zona.wait_until(lambda: zona.daemon_pid() != before)
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
     zona.wait_until(lambda: ask(zona, 'GET', '/api/v1/whoami', token).status_code == 200)
 
 
