@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backup_checks.h"
+#include "cache_settings.h"
 #include "data_settings.h"
 #include "flags.h"
 #include "network_settings.h"
@@ -146,6 +147,7 @@ std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobVie
     const core::Settings settings = core::Settings::from(*config_->snapshot());
     std::ranges::move(check_secrets(settings, home_, *tenants_, clock_),
                       std::back_inserter(checks));
+    checks.push_back(check_cache(*cache_));
     std::ranges::move(check_backup_jobs(settings, jobs, clock_.system()),
                       std::back_inserter(checks));
     return checks;
@@ -180,6 +182,7 @@ core::Result<void> Daemon::build_api() {
          .jobs = *jobs_,
          .operations = *operations_,
          .rotation = *rotation_,
+         .cache = *cache_,
          .run_long =
              [this](std::move_only_function<void()> work) { asio::post(*long_, std::move(work)); },
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
@@ -223,6 +226,8 @@ core::Result<void> Daemon::build() {
     ZONA_TRY_VOID(open_stores());
     ZONA_TRY_VOID(open_network());
     ZONA_TRY_VOID(build_supervisor());
+    ZONA_TRY(cache_,
+             open_cache(settings_.cache, clock_, random_, logging_.logger("cache"), metrics_));
     ZONA_TRY_VOID(build_tenants());
     return build_api();
 }
@@ -272,6 +277,7 @@ void Daemon::run() {
     supervisor_->recover(std::move(loaded.processes), loaded.next_pm_id);
     // Its thread inherits this one's mask: by now it blocks every signal that somebody waits for.
     blocking_.emplace(1);
+    cache_->start();
     long_.emplace(kLongThreads);
     hashing_.emplace(kHashesAtOnce);
     asio::post(*blocking_, [this] { open_tenants(); });
@@ -300,6 +306,7 @@ void Daemon::run() {
     long_->join();
     end_sessions();
     hashing_->join();
+    cache_.reset();
     tenants_.reset();
     blocking_->join();
     if (keys_) {

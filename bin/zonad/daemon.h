@@ -21,6 +21,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "api/daemon_api.h"
+#include "cache/cache.h"
 #include "core/config.h"
 #include "core/log.h"
 #include "core/metrics.h"
@@ -151,6 +152,7 @@ class Daemon {
     std::string instance_;  ///< what tells this host from others on the same core database
     std::unique_ptr<vault::RootKeyProvider> root_keys_;
     std::unique_ptr<store::SqliteProcess> sqlite_;
+    std::unique_ptr<cache::Cache> cache_;
     std::optional<tenancy::Tenants> tenants_;
     mutable std::mutex sessions_mutex_;
     std::shared_ptr<identity::Sessions> sessions_;  // guarded by sessions_mutex_

@@ -4,6 +4,7 @@
 
 #include "api/detail/await.h"
 #include "api/detail/backup_routes.h"
+#include "api/detail/cache_routes.h"
 #include "api/detail/daemon_operations.h"
 #include "api/detail/event_route.h"
 #include "api/detail/execution_routes.h"
@@ -467,6 +468,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_tenant_routes(service, deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(add_tenant_setting_routes(service, deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(add_job_routes(service, deps != nullptr ? &deps->jobs : nullptr));
+    ZONA_TRY_VOID(add_cache_routes(service, deps != nullptr ? &deps->cache : nullptr));
     ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr,
                                  deps != nullptr ? &deps->tenants : nullptr));
     const IdentityDeps* const identity = routes ? &routes->deps().identity : nullptr;

@@ -25,6 +25,10 @@ namespace zona::core {
 class Config;
 }
 
+namespace zona::cache {
+class Cache;
+}
+
 namespace zona::identity {
 class ApiKeys;
 class Invitations;
@@ -100,6 +104,7 @@ struct DaemonApiDeps {
     jobs::Scheduler& jobs;
     tenancy::TenantOperations& operations;
     tenancy::KeyRotation& rotation;
+    cache::Cache& cache;
     /// Runs what takes seconds or more on a thread for that, which `operations` may block.
     std::function<void(std::move_only_function<void()>)> run_long;
     std::function<void()> settings_changed;  ///< after a reload that changed something

@@ -75,11 +75,13 @@ struct Cache::State {
             std::chrono::duration_cast<std::chrono::milliseconds>(options.memory.floor);
         shared = std::make_unique<detail::SharedLevel>(
             std::move(client),
-            detail::SharedOptions{.prefix = escaped(options.prefix),
-                                  .ttl = options.shared_ttl,
-                                  .floor = floor,
-                                  .staleness = options.staleness,
-                                  .health_interval = options.health_interval},
+            detail::SharedOptions{
+                .prefix = escaped(options.prefix),
+                .memory_ttl = std::chrono::ceil<std::chrono::milliseconds>(options.memory.ttl),
+                .ttl = options.shared_ttl,
+                .floor = floor,
+                .staleness = options.staleness,
+                .health_interval = options.health_interval},
             *deps.key,
             detail::SharedDeps{deps.clock, deps.random, deps.log, deps.metrics, memory, meter});
         return {};
@@ -119,12 +121,12 @@ struct Cache::State {
     void look(const Key& key, const FlightPtr& flight) {
         if (!shared) return load(key, flight);
         shared->get(key, [this, key, flight](Looked looked) {
-            if (!looked.found) {
-                flight->seen = looked.seen;
+            flight->seen = looked.seen;
+            // A replica that became master may have less than this process knows.
+            if (!looked.found || memory.is_outdated(key, looked.found->version))
                 return load(key, flight);
-            }
             const Found found = found_of(*looked.found);
-            memory.put(key, found, looked.found->tags, flight->began);
+            if (looked.seen) memory.put(key, found, looked.found->tags, flight->began);
             land(key, flight, found);
         });
     }
@@ -138,7 +140,8 @@ struct Cache::State {
                             .version = (*loaded)->version,
                             .tags = std::move((*loaded)->tags)};
             const Found found = found_of(content);
-            memory.put(key, found, content.tags, flight->began);
+            // What nobody follows by its numbers is not kept: nobody would hear that it changed.
+            if (!shared || flight->seen) memory.put(key, found, content.tags, flight->began);
             const bool is_timely = memory.is_current(key, flight->began) &&
                                    deps.clock.steady() - flight->began.at < options.memory.floor;
             if (shared && flight->seen && is_timely) shared->put(key, content, *flight->seen);
@@ -188,6 +191,10 @@ Cache::~Cache() {
     state_->ended.wait(lock, [this] { return state_->underway == 0; });
 }
 
+void Cache::start() {
+    if (state_->shared) state_->shared->start();
+}
+
 Found Cache::find(const Key& key) {
     return state_->memory.find(key);
 }
@@ -206,7 +213,11 @@ void Cache::write(const Key& key, Writer writer, Callback<Found> done) {
                               .version = written->version,
                               .tags = std::move(written->tags)};
         Found found = found_of(content);
-        state->memory.write(key, found, content.tags);
+        if (!state->shared || state->shared->follows(key)) {
+            state->memory.write(key, found, content.tags);
+        } else {
+            state->memory.remove(key, content.version);
+        }
         if (!state->shared) return done(std::move(found));
         state->shared->write(key, content,
                              [found = std::move(found), underway = std::move(underway),

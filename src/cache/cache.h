@@ -13,8 +13,8 @@
 ///
 /// *How old a value can be.* Whoever has written through a Cache reads his own write there at once.
 /// Other instances hear of it within milliseconds. If the news is lost they find out within
-/// options.staleness, and if Redis is away nobody uses anything from memory that is older than
-/// options.staleness: then everything comes from the database (database-only mode). An instance
+/// options.staleness. If Redis is away everything comes from the database (database-only mode), but
+/// for what is in memory and not older than options.staleness. An instance
 /// that cannot tell Redis of its writes does so when Redis is back, and believes nothing there of
 /// these keys until then; others may read the earlier value from Redis for so long, or, if that
 /// instance dies before, until options.shared_ttl. Without Redis there is one instance; a second
@@ -117,6 +117,9 @@ class Cache {
   public:
     /// Errors: kInvalidArgument, as redis::Client::open(). A Redis that does not answer is none.
     static core::Result<std::unique_ptr<Cache>> open(CacheOptions options, const CacheDeps& deps);
+    /// Begins to speak to Redis, once; what was asked before waits for it. The thread that does it
+    /// inherits the signals that the caller blocks. Nothing to do without Redis.
+    void start();
     /// Waits for loads, writes and removals that are under way.
     ~Cache();
     Cache(const Cache&) = delete;

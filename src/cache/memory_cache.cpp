@@ -173,6 +173,14 @@ bool MemoryCache::is_current(const Key& key, const Stamp& began) const {
     return !state_->is_late(key, began);
 }
 
+bool MemoryCache::is_outdated(const Key& key, std::int64_t version) const {
+    State& state = *state_;
+    Shard& shard = state.shard_of(key);
+    const core::SteadyTime now = state.clock.steady();
+    const std::lock_guard lock(shard.mutex);
+    return version < state.floor_of(shard.find(key), now);
+}
+
 bool MemoryCache::put(const Key& key, Found value, std::span<const std::string> tags,
                       const Stamp& began) {
     State& state = *state_;

@@ -83,6 +83,9 @@ class MemoryCache {
     /// value says.
     bool is_current(const Key& key, const Stamp& began) const;
 
+    /// Whether a higher version of `key` is known, or this one was removed.
+    bool is_outdated(const Key& key, std::int64_t version) const;
+
     /// Keeps what was loaded since `began`. False: something newer is known, it is too large, or
     /// the load took too long; what was there stays. `tags` are names within the key's tenant.
     bool put(const Key& key, Found value, std::span<const std::string> tags, const Stamp& began);

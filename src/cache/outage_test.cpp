@@ -43,6 +43,21 @@ TEST(OutageTest, WithoutRedisEverythingComesFromTheDatabaseAndNothingOldIsUsed) 
     EXPECT_EQ(a.read(kKey, database), "third");
 }
 
+// CACHE-09
+TEST(OutageTest, WhatNobodyCouldBeToldOfIsNotKept) {
+    CacheOptions options;
+    options.redis = quick(
+        {.addresses = {{.host = "127.0.0.1", .port = static_cast<std::uint16_t>(free_port())}}});
+    Instance a(options);
+    TestDatabase database;
+    EXPECT_TRUE(a.write(kKey, "v", database));
+    EXPECT_EQ(a.here(kKey), "-");
+    EXPECT_EQ(a.read(kKey, database), "v");
+    EXPECT_EQ(a.here(kKey), "-");
+    EXPECT_TRUE(a.remove(kKey, database));
+    EXPECT_EQ(a.read(kKey, database), "-");
+}
+
 // CACHE-09, CACHE-18
 TEST(OutageTest, WhatWasWrittenWhileRedisWasAwayIsToldWhenItIsBack) {
     RedisServer redis;

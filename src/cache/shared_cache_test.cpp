@@ -234,6 +234,38 @@ TEST_F(SharedCacheTest, AConfirmedValueOutlivesTheBound) {
 }
 
 // CACHE-18
+TEST_F(SharedCacheTest, RedisWithLessThanThisProcessKnowsIsNotBelieved) {
+    Instance a(options(), 60s);
+    TestDatabase database;
+    hears(a, database);
+    a.write(kKey, "first", database);
+    redis_.run("COPY '{zona:acme}/apps/1' '{zona:acme}/kept'");
+    EXPECT_TRUE(a.remove(kKey, database));
+    // As after a failover to a replica that had not got the removal.
+    redis_.run("COPY '{zona:acme}/kept' '{zona:acme}/apps/1' REPLACE");
+    EXPECT_EQ(a.read(kKey, database), "-");
+}
+
+TEST_F(SharedCacheTest, WorksWithTheRightsThatTheGuideNames) {
+    const RedisServer redis({"--user", "zona", "on", ">secret", "~{zona:*", "&zona:news", "+@all",
+                             "-@admin", "-@dangerous", "+role", "--user", "default", "on", "nopass",
+                             "~*", "&*", "+@all"});
+    redis::ClientOptions options = redis.options();
+    options.node.login = {.user = "zona", .password = core::Secret("secret")};
+    Instance a(options, 60s);
+    Instance b(options, 60s);
+    TestDatabase database;
+    EXPECT_TRUE(a.write(kKey, "v", database, {"red"}));
+    EXPECT_EQ(b.read(kKey, database), "v");
+    EXPECT_EQ(database.loads, 0);
+    a.cache->invalidate_tag("acme", "red", [](const core::Result<void>&) {});
+    EXPECT_TRUE(Instance::done([&](auto end) { a.cache->invalidate_all(std::move(end)); }));
+    EXPECT_EQ(redis.run("EXISTS '{zona:acme}/apps/1'"), "0");
+    EXPECT_TRUE(wait_until([&] { return a.cache->mode() == Mode::kShared; }));
+    EXPECT_EQ(a.cache->report().undelivered, 0U);
+}
+
+// CACHE-18
 TEST_F(SharedCacheTest, VersionsNeverGoBackInAnyInstance) {
     Instance a(options());
     Instance b(options());

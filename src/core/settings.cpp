@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/detail/cache_settings.h"
+
 namespace zona::core {
 namespace {
 
@@ -629,7 +631,7 @@ const SettingTable& daemon_settings() {
         for (std::vector<Setting> part :
              {api_access(), api_limits(), api_timeouts(), api_network(), supervisor_settings(),
               tenancy_settings(), session_settings(), job_settings(), backup_settings(),
-              mongo_settings(), identity_settings()}) {
+              mongo_settings(), identity_settings(), detail::cache_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -736,6 +738,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .core_database = snapshot.text("tenancy.core_database"),
         .placement = snapshot.text("tenancy.placement"),
         .mongo = mongo_from(snapshot),
+        .cache = detail::cache_from(snapshot),
         .root_key = root_key_from(snapshot),
         .tenant_requests_per_second = snapshot.integer("tenancy.requests_per_second"),
         .tenant_storage = snapshot.size("tenancy.storage_bytes"),

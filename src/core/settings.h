@@ -83,6 +83,26 @@ struct Settings {
         std::chrono::milliseconds selection_timeout;
         std::chrono::milliseconds health_interval;
     };
+    /// The settings `cache.*`.
+    struct Cache {
+        std::string redis;       ///< addresses, separated by commas; empty: none
+        std::string redis_mode;  ///< servers, sentinel or cluster
+        std::string sentinel_name;
+        std::string redis_user;
+        Secret redis_password;
+        std::int64_t redis_database;
+        bool redis_tls;
+        std::string redis_tls_ca_file;
+        std::chrono::milliseconds redis_timeout;
+        std::chrono::milliseconds redis_connect_timeout;
+        std::chrono::milliseconds redis_ttl;
+        Secret key;
+        std::string prefix;
+        ByteCount memory_bytes;
+        std::chrono::milliseconds memory_ttl;
+        std::chrono::milliseconds staleness;
+        std::chrono::milliseconds health_interval;
+    };
     /// Where the root key is (vault/root_key.h).
     struct RootKey {
         std::string provider;  ///< file, environment or pkcs11
@@ -108,6 +128,7 @@ struct Settings {
     std::string core_database;
     std::string placement;  ///< a table of tenancy::Placement
     Mongo mongo;
+    Cache cache;
     RootKey root_key;
     std::int64_t tenant_requests_per_second;
     ByteCount tenant_storage;              ///< 0: any

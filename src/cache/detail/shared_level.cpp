@@ -13,9 +13,6 @@ using core::Code;
 using core::Error;
 using redis::Reply;
 
-/// A tenant that nobody asks for is not followed any more; its values have expired by then.
-constexpr std::chrono::minutes kIdleTenant{10};
-
 std::optional<std::int64_t> number_of(std::string_view text) {
     std::int64_t out = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
@@ -135,13 +132,16 @@ void SharedLevel::learn(const std::string& tenant) {
                      });
 }
 
+/// On one connection the answers come in order: the number is known before what is asked next.
+void SharedLevel::follow(std::string_view tenant) {
+    if (!heard(tenant)) learn(std::string(tenant));
+}
+
 void SharedLevel::get(const Key& key, std::move_only_function<void(Looked)> done) {
     if (undelivered_.concerns(key)) return done({});
-    const std::string tenant(key.tenant());
-    // On one connection the answers come in order: it is known before the value is here.
-    if (!heard(tenant)) learn(tenant);
+    follow(key.tenant());
     const std::string name = name_of(key);
-    client_->execute(tag_of(tenant), redis::command({"GET", name}),
+    client_->execute(tag_of(key.tenant()), redis::command({"GET", name}),
                      [this, key, done = std::move(done)](const core::Result<Reply>& reply) mutable {
                          done(open(key, reply));
                      });
@@ -183,6 +183,7 @@ void SharedLevel::put(const Key& key, const Content& content, std::int64_t seen)
 
 void SharedLevel::write(const Key& key, const Content& content, Done done) {
     if (content.version == 0) return remove(key, 0, std::move(done));
+    follow(key.tenant());
     const std::string name = name_of(key);
     std::vector<std::string> keys{name, state_of(key.tenant())};
     for (const std::string& tag : content.tags)
@@ -202,6 +203,7 @@ void SharedLevel::told(const Key& key, std::int64_t floor, core::Result<void> an
         undelivered_.delivered(key.text(), floor);
     } else {
         undelivered_.add(key, floor);
+        deps_.memory.remove(key, floor);
     }
     done(std::move(answer));
 }
@@ -334,9 +336,10 @@ void SharedLevel::compare() {
     round->began = deps_.clock.steady();
     {
         const std::lock_guard lock(mutex_);
-        std::erase_if(tenants_, [&](const auto& known) {
-            return round->began - known.second.used > kIdleTenant;
-        });
+        // Whom nobody asks for is not followed any more: what is in memory has expired by then.
+        const auto idle = options_.memory_ttl + options_.floor;
+        std::erase_if(tenants_,
+                      [&](const auto& known) { return round->began - known.second.used > idle; });
         for (const auto& [tenant, known] : tenants_)
             round->tenants.push_back({.tenant = tenant, .heard = known.heard});
     }

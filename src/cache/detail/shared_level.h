@@ -37,6 +37,7 @@ namespace zona::cache::detail {
 
 struct SharedOptions {
     std::string prefix;
+    std::chrono::milliseconds memory_ttl;  ///< of the first level
     std::chrono::milliseconds ttl;
     std::chrono::milliseconds floor;
     std::chrono::milliseconds staleness;
@@ -71,10 +72,15 @@ class SharedLevel {
     SharedLevel(const SharedLevel&) = delete;
     SharedLevel& operator=(const SharedLevel&) = delete;
 
+    void start() { client_->start(); }
+    /// Whether the news of the key's tenant are followed: only then may the first level keep it.
+    bool follows(const Key& key) { return heard(key.tenant()).has_value(); }
+    /// What Redis has. Whose news are not followed yet, is from then on.
     void get(const Key& key, std::move_only_function<void(Looked)> done);
     /// Keeps what was loaded after a get() that gave `seen`, unless something newer is known.
     void put(const Key& key, const Content& content, std::int64_t seen);
-    /// Keeps what was written and tells all instances; later, if Redis is away.
+    /// Keeps what was written and tells all instances; later, if Redis is away: then the first
+    /// level forgets it, for nobody could tell it of a change.
     void write(const Key& key, const Content& content, Done done);
     /// The same of a removal.
     void remove(const Key& key, std::int64_t floor, Done done);
@@ -110,6 +116,7 @@ class SharedLevel {
              std::vector<std::string> arguments, redis::Callback<redis::Reply> done);
     void learn(const std::string& tenant);
     std::optional<std::int64_t> heard(std::string_view tenant);
+    void follow(std::string_view tenant);
     Looked open(const Key& key, const core::Result<redis::Reply>& reply);
     void told(const Key& key, std::int64_t floor, core::Result<void> answer, Done done);
     void tell(const News& news, redis::Callback<void> done);

@@ -66,10 +66,6 @@ struct Client::State {
             for (const Endpoint& address : options.addresses)
                 add_node({.endpoints = {address}});
         }
-        thread = std::thread([this] {
-            os::name_this_thread("cache");
-            io.run();
-        });
     }
 
     NodeDeps node_deps() {
@@ -286,7 +282,15 @@ Client::~Client() {
         state->drain();
         state->stop();
     });
+    if (!state_->thread.joinable()) start();
     state_->thread.join();
+}
+
+void Client::start() {
+    state_->thread = std::thread([state = state_.get()] {
+        os::name_this_thread("cache");
+        state->io.run();
+    });
 }
 
 void Client::execute(std::string_view tag, std::string wire, Callback<Reply> done) {

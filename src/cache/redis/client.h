@@ -2,7 +2,7 @@
 /// Client: a Redis, however it is run: one server, several that share the keys by consistent
 /// hashing, a master that sentinels know, or a Redis Cluster.
 ///
-/// One thread, which begins with the client, does all of it; each server has one connection, over
+/// One thread, which start() begins, does all of it; each server has one connection, over
 /// which the commands of all threads go pipelined (node.h). Answers are given on that thread. What
 /// belongs together names one *tag*, the text that stands in the braces of its keys, and lies on
 /// one server: scripts over several keys work there.
@@ -47,10 +47,13 @@ struct ClientDeps {
 /// As the file says. Any thread.
 class Client {
   public:
-    /// Nothing is connected before it is asked for. Errors: kInvalidArgument: no address, a
-    /// cluster's database other than 0, an authority's file that cannot be read.
+    /// Nothing is connected before it is asked for, and nothing answered before start(). Errors:
+    /// kInvalidArgument: no address, a cluster's database other than 0, an authority's file that
+    /// cannot be read.
     static core::Result<std::unique_ptr<Client>> open(ClientOptions options,
                                                       const ClientDeps& deps);
+    /// Begins the thread, once. It inherits the signals that the caller blocks.
+    void start();
     /// Fails what waits, with kCancelled, and ends the thread. Not on that thread.
     ~Client();
     Client(const Client&) = delete;

@@ -96,7 +96,9 @@ asio::awaitable<void> Node::serve() {
             become_ready();
             opened = co_await answer_all();
         }
-        const bool was_idle = state_ == State::kReady && waiting_.empty();
+        // One that ends soon would be made again without end.
+        const bool was_idle = state_ == State::kReady && waiting_.empty() &&
+                              deps_.clock.steady() - ready_since_ > options_.most_pause;
         State next = was_idle || std::exchange(at_once_, false) ? State::kConnecting : State::kDown;
         if (state_ == State::kStopped) next = State::kStopped;
         fail(opened.has_value() ? Error(Code::kCancelled, "the cache is being closed")
@@ -239,6 +241,7 @@ void Node::become_ready() {
     if (!problem_.empty()) deps_.log.info("Redis answers", {{"server", server_.to_string()}});
     problem_.clear();
     state_ = State::kReady;
+    ready_since_ = deps_.clock.steady();
     flush();
     if (on_ready_) on_ready_();
 }

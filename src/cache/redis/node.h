@@ -52,7 +52,7 @@ struct NodeOptions {
     std::chrono::milliseconds connect_timeout{1000};  ///< until it has let us in
     std::chrono::milliseconds least_pause{100};       ///< between tries
     std::chrono::milliseconds most_pause{2000};
-    std::size_t most_waiting = 10'000;
+    std::size_t most_waiting = 100'000;
 };
 
 /// Bytes to and from Redis, for metrics.
@@ -152,6 +152,7 @@ class Node {
     std::size_t next_endpoint_ = 0;
     unsigned failures_ = 0;
     core::SteadyTime open_deadline_{};
+    core::SteadyTime ready_since_{};
     core::SteadyTime watched_until_ = core::SteadyTime::max();  ///< when somebody looks next
     std::deque<std::unique_ptr<Request>> waiting_;
     asio::steady_timer watch_timer_;

@@ -77,6 +77,7 @@ class Instance {
             Cache::open(std::move(options), {clock_, random_, log.logger("cache"), metrics, &key_});
         if (opened) {
             cache = *std::move(opened);
+            cache->start();
         } else {
             ADD_FAILURE() << opened.error().message();
         }

@@ -117,6 +117,7 @@ struct RedisHome {
             ADD_FAILURE() << client.error().message();
             return nullptr;
         }
+        (*client)->start();
         return *std::move(client);
     }
     core::RealClock clock;

@@ -24,6 +24,8 @@ Status carry_out_on_data(Context& context, const Command& command) {
             return keys(context, std::get<KeyOptions>(options));
         case Verb::kJob:
             return jobs(context, std::get<JobOptions>(options));
+        case Verb::kCache:
+            return cache(context, std::get<CacheOptions>(options));
         case Verb::kTenant:
             return tenants(context, std::get<TenantOptions>(options));
         case Verb::kUser:
@@ -117,6 +119,7 @@ Status carry_out_verb(Context& context, const Command& command) {
         case Verb::kUser:
         case Verb::kRole:
         case Verb::kJob:
+        case Verb::kCache:
         case Verb::kBackup:
         case Verb::kStore:
         case Verb::kVault:

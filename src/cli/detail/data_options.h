@@ -135,6 +135,17 @@ struct JobOptions {
     std::string cursor;  ///< kHistory; empty: the newest
 };
 
+enum class CacheAction : std::uint8_t { kStats, kFlush };
+
+/// Texts as typed: the API checks them.
+struct CacheOptions {
+    CacheAction action = CacheAction::kStats;
+    std::string tenant;  ///< empty, as the following: not named
+    std::string entity;
+    std::string pattern;
+    std::string tag;
+};
+
 enum class VaultAction : std::uint8_t { kStatus, kKeys, kRotate, kRewrap, kRevoke };
 
 /// Texts as typed: the API checks them.

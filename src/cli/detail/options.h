@@ -184,8 +184,8 @@ struct NoOptions {};
 using VerbOptions =
     std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
-                 TenantOptions, UserOptions, RoleOptions, JobOptions, VaultOptions, BackupOptions,
-                 StoreOptions, ExecutionOptions, ContextOptions, WebOptions>;
+                 TenantOptions, UserOptions, RoleOptions, JobOptions, CacheOptions, VaultOptions,
+                 BackupOptions, StoreOptions, ExecutionOptions, ContextOptions, WebOptions>;
 
 /// A command to carry out.
 struct Command {

@@ -438,6 +438,26 @@ Result<VerbOptions> job_options(const RawWords& raw) {
     return out;
 }
 
+Result<VerbOptions> cache_options(const RawWords& raw) {
+    using Row = std::pair<string_view, CacheAction>;
+    static constexpr std::array kActions = {Row{"stats", CacheAction::kStats},
+                                            Row{"flush", CacheAction::kFlush}};
+    const vector<string>& words = raw.positionals;
+    CacheOptions out{
+        .tenant = raw.tenant, .entity = raw.entity, .pattern = raw.pattern, .tag = raw.tag};
+    if (!words.empty()) {
+        ZONA_TRY(const auto* const row, row_of(Verb::kCache, words[0], kActions));
+        out.action = row->second;
+        ZONA_TRY_VOID(check_count(Verb::kCache, words, 1, 1));
+    }
+    const bool is_part = !(out.entity.empty() && out.pattern.empty() && out.tag.empty());
+    if (out.action != CacheAction::kFlush && (is_part || !out.tenant.empty()))
+        return wrong("--tenant, --entity, --pattern and --tag belong to zona cache flush");
+    if (is_part && out.tenant.empty())
+        return wrong("--entity, --pattern and --tag are of a tenant: give --tenant CODE");
+    return out;
+}
+
 Result<VerbOptions> backup_options(const RawWords& raw) {
     using Row = std::pair<string_view, BackupAction>;
     static constexpr std::array kActions = {
@@ -589,6 +609,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return execution_options(raw);
         case Verb::kJob:
             return job_options(raw);
+        case Verb::kCache:
+            return cache_options(raw);
         case Verb::kTenant:
             return tenant_options(raw);
         case Verb::kUser:

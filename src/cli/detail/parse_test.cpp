@@ -281,6 +281,25 @@ TEST(ParseRole, GrantsAndConditionsAreWrittenDown) {
     EXPECT_NE(refusal("role remove"), "accepted");
 }
 
+TEST(ParseCache, EachActionIsARequest) {
+    const auto asked = [](const std::string& line) {
+        const ApiRequest request = manage_cache(options_of<CacheOptions>(line));
+        return request.method + ' ' + request.target + request.body;
+    };
+    EXPECT_EQ(asked("cache"), "GET /api/v1/cache");
+    EXPECT_EQ(asked("cache stats"), "GET /api/v1/cache");
+    EXPECT_EQ(asked("cache flush"), "DELETE /api/v1/cache");
+    EXPECT_EQ(asked("cache flush --tenant acme --entity apps --pattern list-*"),
+              "DELETE /api/v1/cache?tenant=acme&entity=apps&pattern=list-%2A");
+    EXPECT_EQ(asked("cache flush --tenant acme --tag a/b"),
+              "DELETE /api/v1/cache?tenant=acme&tag=a%2Fb");
+    EXPECT_EQ(refusal("cache flush --tag x"),
+              "--entity, --pattern and --tag are of a tenant: give --tenant CODE");
+    EXPECT_EQ(refusal("cache stats --tenant acme"),
+              "--tenant, --entity, --pattern and --tag belong to zona cache flush");
+    EXPECT_EQ(refusal("cache flsh"), "zona cache has no 'flsh'; did you mean 'flush'?");
+}
+
 TEST(ParseSave, ForceIsSaid) {
     EXPECT_EQ(save(options_of<SaveOptions>("save")).body, R"({"force":false})");
     EXPECT_EQ(save(options_of<SaveOptions>("dump --force")).body, R"({"force":true})");

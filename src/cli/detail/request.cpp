@@ -441,6 +441,22 @@ ApiRequest manage_jobs(const JobOptions& options) {
     return get(all);
 }
 
+ApiRequest manage_cache(const CacheOptions& options) {
+    std::string path = "/api/v1/cache";
+    if (options.action == CacheAction::kStats) return get(path);
+    char before = '?';
+    const auto add = [&](std::string_view name, const std::string& value) {
+        if (value.empty()) return;
+        path += before + std::string(name) + '=' + percent_encoded(value);
+        before = '&';
+    };
+    add("tenant", options.tenant);
+    add("entity", options.entity);
+    add("pattern", options.pattern);
+    add("tag", options.tag);
+    return {"DELETE", path, {}};
+}
+
 ApiRequest manage_vault(const VaultOptions& options) {
     const std::string all = "/api/v1/vault";
     json::object body;

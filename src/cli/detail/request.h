@@ -86,6 +86,8 @@ ApiRequest find_user(const UserOptions& options);
 ApiRequest manage_roles(const RoleOptions& options);
 /// One of the operations on /api/v1/jobs.
 ApiRequest manage_jobs(const JobOptions& options);
+/// One of those on /api/v1/cache.
+ApiRequest manage_cache(const CacheOptions& options);
 /// One of the operations on /api/v1/backups; not of kRestore, which asks no zona.
 ApiRequest manage_backups(const BackupOptions& options);
 /// POST /api/v1/checks or /api/v1/migrations.

@@ -40,6 +40,7 @@ enum class Verb : std::uint8_t {
     kUser,
     kRole,
     kJob,
+    kCache,
     kBackup,
     kStore,
     kVault,

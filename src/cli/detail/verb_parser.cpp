@@ -138,6 +138,8 @@ class VerbParser {
             case Verb::kJob:
                 return text_flag("--cursor", raw_.cursor, "TEXT",
                                  "the page of a history after this one");
+            case Verb::kCache:
+                return add_cache_flags();
             case Verb::kVault:
                 return add_vault_flags();
             case Verb::kTenant:
@@ -200,6 +202,13 @@ class VerbParser {
         text_flag("--from", raw_.from, "TIME", "from then on, UTC: 08:00");
         text_flag("--until", raw_.until, "TIME", "until then, UTC: 17:00");
         text_flag("--networks", raw_.networks, "NETWORK,...", "from there only: 10.0.0.0/8");
+    }
+
+    void add_cache_flags() {
+        text_flag("--tenant", raw_.tenant, "CODE", "flush: of this tenant alone (else all)");
+        text_flag("--entity", raw_.entity, "NAME", "flush: of the tenant, what is of this kind");
+        text_flag("--pattern", raw_.pattern, "GLOB", "flush: of the tenant, ids of this form");
+        text_flag("--tag", raw_.tag, "TAG", "flush: of the tenant, what has this tag");
     }
 
     void add_vault_flags() {

@@ -88,6 +88,9 @@ struct RawWords {
     std::optional<std::string> ca_file;
     std::optional<std::string> fingerprint;
     bool insecure = false;
+    std::string entity;  ///< of `cache`, as the following
+    std::string pattern;
+    std::string tag;
     bool json = false;
     bool no_color = false;
     bool silent = false;
