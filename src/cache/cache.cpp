@@ -2,8 +2,8 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <map>
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "cache/detail/shared_level.h"
@@ -17,9 +17,13 @@ using detail::Content;
 using detail::Looked;
 using detail::News;
 
-Found found_of(const Content& content) {
-    return std::make_shared<const Value>(Value{content.bytes, content.version});
+Found found_of(std::string bytes, std::int64_t version) {
+    return std::make_shared<const Value>(Value{std::move(bytes), version});
 }
+
+struct KeyHash {
+    std::size_t operator()(const Key& key) const { return key.hash(); }
+};
 
 }  // namespace
 
@@ -91,7 +95,7 @@ struct Cache::State {
     /// taken.
     FlightPtr join(const Key& key, Loader loader, Callback<Found> done) {
         const std::lock_guard lock(mutex);
-        FlightPtr& flight = flights[key.text()];
+        FlightPtr& flight = flights[key];
         if (flight && memory.is_current(key, flight->began)) {
             flight->readers.push_back(std::move(done));
             return nullptr;
@@ -108,7 +112,7 @@ struct Cache::State {
         std::vector<Callback<Found>> readers;
         {
             const std::lock_guard lock(mutex);
-            const auto at = flights.find(key.text());
+            const auto at = flights.find(key);
             if (at != flights.end() && at->second == flight) flights.erase(at);
             readers.swap(flight->readers);
         }
@@ -125,7 +129,7 @@ struct Cache::State {
             // A replica that became master may have less than this process knows.
             if (!looked.found || memory.is_outdated(key, looked.found->version))
                 return load(key, flight);
-            const Found found = found_of(*looked.found);
+            const Found found = found_of(std::move(looked.found->bytes), looked.found->version);
             if (looked.seen) memory.put(key, found, looked.found->tags, flight->began);
             land(key, flight, found);
         });
@@ -139,7 +143,7 @@ struct Cache::State {
             Content content{.bytes = std::move((*loaded)->bytes),
                             .version = (*loaded)->version,
                             .tags = std::move((*loaded)->tags)};
-            const Found found = found_of(content);
+            const Found found = found_of(content.bytes, content.version);
             // What nobody follows by its numbers is not kept: nobody would hear that it changed.
             if (!shared || flight->seen) memory.put(key, found, content.tags, flight->began);
             const bool is_timely = memory.is_current(key, flight->began) &&
@@ -172,7 +176,7 @@ struct Cache::State {
     std::mutex mutex;
     std::condition_variable ended;
     // Guarded by mutex.
-    std::map<std::string, FlightPtr> flights;
+    std::unordered_map<Key, FlightPtr, KeyHash> flights;
     std::vector<Warmer> warmers;
     std::size_t underway = 0;
     std::unique_ptr<detail::SharedLevel> shared;  ///< null: no Redis is wanted
@@ -212,7 +216,7 @@ void Cache::write(const Key& key, Writer writer, Callback<Found> done) {
         const Content content{.bytes = std::move(written->bytes),
                               .version = written->version,
                               .tags = std::move(written->tags)};
-        Found found = found_of(content);
+        Found found = found_of(content.bytes, content.version);
         if (!state->shared || state->shared->follows(key)) {
             state->memory.write(key, found, content.tags);
         } else {

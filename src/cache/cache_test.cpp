@@ -1,6 +1,7 @@
 // The first level alone: the paths of § 8.9, single flight, failures of the database.
 #include "cache/cache.h"
 
+#include <utility>
 #include <vector>
 
 #include "cache/testing/cache_instances.h"
@@ -59,6 +60,16 @@ TEST(CacheTest, AnErrorOfTheDatabaseIsNotKept) {
 
 /// Loads that end when the test says so.
 struct HeldLoads {
+    HeldLoads() = default;
+    HeldLoads(const HeldLoads&) = delete;
+    HeldLoads& operator=(const HeldLoads&) = delete;
+    ~HeldLoads() {
+        for (std::size_t i = 0; i < held.size(); ++i)
+            end(i, std::nullopt);
+    }
+    void end(std::size_t load, std::optional<Loaded> answer) {
+        if (auto done = std::exchange(held[load], nullptr)) done(std::move(answer));
+    }
     Loader loader() {
         return [this](Callback<std::optional<Loaded>> done) { held.push_back(std::move(done)); };
     }
@@ -68,28 +79,32 @@ struct HeldLoads {
 // CACHE-04
 TEST(CacheTest, ReadersOfOneKeyShareOneLoad) {
     Instance one;
-    HeldLoads loads;
     std::vector<std::string> got;
-    const auto take = [&](const core::Result<Found>& found) { got.push_back((*found)->bytes); };
+    const auto take = [&](const core::Result<Found>& found) {
+        got.push_back(*found ? (*found)->bytes : "-");
+    };
+    HeldLoads loads;
     for (int i = 0; i < 3; ++i)
         one.cache->read(kKey, loads.loader(), take);
     ASSERT_EQ(loads.held.size(), 1U);
-    loads.held[0](Loaded{"v", 1});
+    loads.end(0, Loaded{"v", 1});
     EXPECT_EQ(got, (std::vector<std::string>{"v", "v", "v"}));
 }
 
 // CACHE-18
 TEST(CacheTest, WhoReadsAfterAChangeDoesNotGetALoadFromBefore) {
     Instance one;
-    HeldLoads loads;
     std::vector<std::string> got;
-    const auto take = [&](const core::Result<Found>& found) { got.push_back((*found)->bytes); };
+    const auto take = [&](const core::Result<Found>& found) {
+        got.push_back(*found ? (*found)->bytes : "-");
+    };
+    HeldLoads loads;
     one.cache->read(kKey, loads.loader(), take);
     EXPECT_TRUE(Instance::done([&](auto end) { one.cache->invalidate(kKey, std::move(end)); }));
     one.cache->read(kKey, loads.loader(), take);
     ASSERT_EQ(loads.held.size(), 2U);
-    loads.held[1](Loaded{"new", 2});
-    loads.held[0](Loaded{"old", 1});
+    loads.end(1, Loaded{"new", 2});
+    loads.end(0, Loaded{"old", 1});
     EXPECT_EQ(got, (std::vector<std::string>{"new", "old"}));
     EXPECT_EQ(one.here(kKey), "new");
 }

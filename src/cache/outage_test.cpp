@@ -27,7 +27,12 @@ TEST(OutageTest, WithoutRedisEverythingComesFromTheDatabaseAndNothingOldIsUsed) 
     Instance a(options);
     TestDatabase database;
     a.write(kKey, "first", database);
-    EXPECT_TRUE(wait_until([&] { return a.cache->mode() == Mode::kShared; }));
+    // It is in memory, and goes on to be confirmed there.
+    EXPECT_TRUE(wait_until([&] {
+        a.read(kKey, database);
+        std::this_thread::sleep_for(2 * options.staleness);
+        return a.here(kKey) == "first" && a.cache->mode() == Mode::kShared;
+    }));
     redis.program().kill();
     EXPECT_TRUE(wait_until([&] { return a.cache->mode() == Mode::kDatabaseOnly; }));
     EXPECT_TRUE(wait_until([&] { return a.log.has("everything is read from the database"); }));

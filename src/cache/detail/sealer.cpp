@@ -10,6 +10,8 @@
 namespace zona::cache::detail {
 namespace {
 
+/// Of a size.
+constexpr unsigned kSize = 4;
 constexpr std::size_t kDigits = 19;
 constexpr std::size_t kHeader = 1 + kDigits;
 constexpr std::size_t kOverhead = kHeader + crypto::kNonceSize + crypto::kTagSize;
@@ -19,41 +21,49 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 }
 
 void append_size(std::string& out, std::size_t size) {
-    for (unsigned shift = 0; shift < 32; shift += 8)
+    for (unsigned shift = 0; shift < 8 * kSize; shift += 8)
         out += static_cast<char>((size >> shift) & 0xFFU);
 }
 
 /// Takes a size off the front; false: there is none.
 bool take_size(std::string_view& from, std::size_t& size) {
-    if (from.size() < 4) return false;
+    if (from.size() < kSize) return false;
     size = 0;
-    for (unsigned i = 0; i < 4; ++i)
+    for (unsigned i = 0; i < kSize; ++i)
         size |= static_cast<std::size_t>(static_cast<unsigned char>(from[i])) << (8U * i);
-    from.remove_prefix(4);
+    from.remove_prefix(kSize);
     return true;
 }
 
+/// The bytes, the tags, how long those are: so the bytes need not move when it is opened.
 std::string packed(const Content& content) {
-    std::string out;
-    append_size(out, content.tags.size());
+    std::string tags;
     for (const std::string& tag : content.tags) {
-        append_size(out, tag.size());
-        out += tag;
+        append_size(tags, tag.size());
+        tags += tag;
     }
-    out += content.bytes;
+    std::string out;
+    out.reserve(content.bytes.size() + tags.size() + kSize);
+    out.append(content.bytes).append(tags);
+    append_size(out, tags.size());
     return out;
 }
 
-bool unpack(std::string_view from, Content& out) {
-    std::size_t count = 0;
-    if (!take_size(from, count)) return false;
-    for (std::size_t i = 0; i < count; ++i) {
+bool unpack(std::string from, Content& out) {
+    if (from.size() < kSize) return false;
+    std::string_view rest = std::string_view(from).substr(from.size() - kSize);
+    std::size_t all = 0;
+    if (!take_size(rest, all) || all > from.size() - kSize) return false;
+    const std::size_t bytes = from.size() - kSize - all;
+    rest = std::string_view(from).substr(bytes, all);
+    while (!rest.empty()) {
         std::size_t size = 0;
-        if (!take_size(from, size) || size > from.size()) return false;
-        out.tags.emplace_back(from.substr(0, size));
-        from.remove_prefix(size);
+        if (!take_size(rest, size) || size > rest.size()) return false;
+        out.tags.emplace_back(rest.substr(0, size));
+        rest.remove_prefix(size);
     }
-    out.bytes = from;
+    from.resize(bytes);
+    out.bytes = std::move(from);
     return true;
 }
 
@@ -103,7 +113,7 @@ std::optional<Content> Sealer::open(std::string_view name, std::string_view seal
                           std::as_writable_bytes(std::span(plain))))
             return std::nullopt;
     }
-    if (!unpack(plain, out)) return std::nullopt;
+    if (!unpack(std::move(plain), out)) return std::nullopt;
     return out;
 }
 

@@ -140,14 +140,18 @@ void SharedLevel::follow(std::string_view tenant) {
 void SharedLevel::get(const Key& key, std::move_only_function<void(Looked)> done) {
     if (undelivered_.concerns(key)) return done({});
     follow(key.tenant());
-    const std::string name = name_of(key);
-    client_->execute(tag_of(key.tenant()), redis::command({"GET", name}),
-                     [this, key, done = std::move(done)](const core::Result<Reply>& reply) mutable {
-                         done(open(key, reply));
-                     });
+    std::string name = name_of(key);
+    const std::string_view tag = std::string_view(name).substr(1, name.find('}') - 1);
+    std::string wire = redis::command({"GET", name});
+    client_->execute(
+        tag, std::move(wire),
+        [this, key, name, done = std::move(done)](const core::Result<Reply>& reply) mutable {
+            done(open(key, name, reply));
+        });
 }
 
-Looked SharedLevel::open(const Key& key, const core::Result<Reply>& reply) {
+Looked SharedLevel::open(const Key& key, const std::string& name,
+                         const core::Result<Reply>& reply) {
     TenantMeter& meter = deps_.meter.of(key.tenant());
     Looked out;
     if (!done_by(reply)) {
@@ -156,7 +160,7 @@ Looked SharedLevel::open(const Key& key, const core::Result<Reply>& reply) {
     }
     out.seen = heard(key.tenant());
     if (reply->text.starts_with('V')) {
-        out.found = sealer_.open(name_of(key), reply->text);
+        out.found = sealer_.open(name, reply->text);
         if (!out.found) {
             deps_.log.warn("a value in Redis is not what zona put there; it is not used",
                            {{"tenant", unescaped(key.tenant())}, {"entity", key.entity()}});
@@ -390,7 +394,7 @@ void SharedLevel::verify(const Round& round) {
         }
         forget_here(asked.tenant);
     }
-    const bool was_out_of_touch = !confirmed_ || round.began - *confirmed_ > options_.staleness;
+    const bool was_out_of_touch = confirmed_ && round.began - *confirmed_ > options_.staleness;
     if (was_out_of_touch) deps_.memory.invalidate_all();
     confirmed_ = round.began;
     deps_.memory.confirm(round.began);

@@ -117,7 +117,7 @@ class SharedLevel {
     void learn(const std::string& tenant);
     std::optional<std::int64_t> heard(std::string_view tenant);
     void follow(std::string_view tenant);
-    Looked open(const Key& key, const core::Result<redis::Reply>& reply);
+    Looked open(const Key& key, const std::string& name, const core::Result<redis::Reply>& reply);
     void told(const Key& key, std::int64_t floor, core::Result<void> answer, Done done);
     void tell(const News& news, redis::Callback<void> done);
     void unlink(const Pattern& pattern, redis::Callback<void> done);

@@ -18,6 +18,7 @@ using core::Error;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kBufferBytes = std::size_t{64} << 10U;
+constexpr std::size_t kPieceBytes = std::size_t{4} << 10U;
 
 /// A server that has been made a replica, or is not there yet.
 bool is_no_master(const Reply& reply) {
@@ -135,6 +136,7 @@ asio::awaitable<core::Result<void>> Node::open() {
     server_ = to;
     stream_ = deps_.make_stream();
     reader_ = ReplyReader();
+    received_ = {};
     ZONA_CO_TRY_VOID(co_await stream_->connect(to));
     core::Result<void> done = co_await sign_in();
     co_return done;
@@ -144,6 +146,7 @@ asio::awaitable<core::Result<void>> Node::open() {
 asio::awaitable<core::Result<Endpoint>> Node::ask_sentinel(Endpoint sentinel) {
     stream_ = deps_.make_stream();
     reader_ = ReplyReader();
+    received_ = {};
     ZONA_CO_TRY_VOID(co_await stream_->connect(sentinel));
     std::string question = command({"SENTINEL", "get-master-addr-by-name", target_.master_name});
     ZONA_CO_TRY(Reply reply, co_await ask(std::move(question)));
@@ -191,7 +194,7 @@ asio::awaitable<core::Result<Reply>> Node::ask(std::string wire) {
         if (!sent) stream->close();
     });
     while (true) {
-        ZONA_CO_TRY(std::optional<Reply> reply, reader_.next());
+        ZONA_CO_TRY(std::optional<Reply> reply, next_reply());
         if (reply) co_return *std::move(reply);
         ZONA_CO_TRY_VOID(co_await receive());
     }
@@ -202,13 +205,24 @@ asio::awaitable<core::Result<void>> Node::receive() {
     const std::span<char> into(buffer_);
     ZONA_CO_TRY(const std::size_t count, co_await stream_->read_some(into));
     deps_.traffic.received += count;
-    core::Result<void> fed = reader_.feed(std::string_view(buffer_.data(), count));
-    co_return fed;
+    received_ = std::string_view(buffer_.data(), count);
+    co_return core::Result<void>();
+}
+
+/// The reader moves all that it has got to its front after each answer: it gets little at a time.
+core::Result<std::optional<Reply>> Node::next_reply() {
+    while (true) {
+        ZONA_TRY(std::optional<Reply> reply, reader_.next());
+        if (reply || received_.empty()) return reply;
+        const std::string_view piece = received_.substr(0, kPieceBytes);
+        received_.remove_prefix(piece.size());
+        ZONA_TRY_VOID(reader_.feed(piece));
+    }
 }
 
 asio::awaitable<core::Result<void>> Node::answer_all() {
     while (true) {
-        ZONA_CO_TRY(std::optional<Reply> reply, reader_.next());
+        ZONA_CO_TRY(std::optional<Reply> reply, next_reply());
         if (reply) {
             ZONA_CO_TRY_VOID(dispatch(*std::move(reply)));
         } else {

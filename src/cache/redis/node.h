@@ -18,6 +18,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -123,6 +124,7 @@ class Node {
     asio::awaitable<core::Result<Reply>> ask(std::string wire);
     asio::awaitable<core::Result<void>> answer_all();
     asio::awaitable<core::Result<void>> receive();
+    core::Result<std::optional<Reply>> next_reply();
     core::Result<void> dispatch(Reply reply);
     void flush_soon();
     void flush();
@@ -143,6 +145,7 @@ class Node {
     std::shared_ptr<Stream> stream_;  // shared with what it has under way
     ReplyReader reader_;
     std::vector<char> buffer_;
+    std::string_view received_;  ///< of buffer_, what the reader has not got yet
     std::string out_;
     bool is_writing_ = false;
     bool is_flush_posted_ = false;

@@ -1,5 +1,7 @@
 #include "cache/redis/reply.h"
 
+#include <array>
+#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
@@ -57,6 +59,16 @@ void free_reply(void* reply) {
     delete static_cast<Reply*>(reply);
 }
 
+/// With what stands around it.
+constexpr std::size_t kLongestNumber = 25;
+
+void append_number(std::string& out, char kind, std::size_t number) {
+    std::array<char, kLongestNumber> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+    out += kind;
+    out.append(text.data(), end).append("\r\n");
+}
+
 redisReplyObjectFunctions functions{make_text, make_array, make_integer, make_nil, free_reply};
 
 }  // namespace
@@ -86,14 +98,14 @@ core::Result<std::optional<Reply>> ReplyReader::next() {
 }
 
 std::string command(std::span<const std::string_view> words) {
-    std::size_t size = 16;
+    std::size_t size = kLongestNumber;
     for (const std::string_view word : words)
-        size += word.size() + 16;
+        size += word.size() + kLongestNumber;
     std::string out;
     out.reserve(size);
-    fmt::format_to(std::back_inserter(out), "*{}\r\n", words.size());
+    append_number(out, '*', words.size());
     for (const std::string_view word : words) {
-        fmt::format_to(std::back_inserter(out), "${}\r\n", word.size());
+        append_number(out, '$', word.size());
         out.append(word).append("\r\n");
     }
     return out;

@@ -41,7 +41,7 @@ class ReplyReader {
   public:
     /// Of one answer, with all that is in it.
     static constexpr std::size_t kMostBytes = std::size_t{64} << 20U;
-    static constexpr std::size_t kMostElements = std::size_t{1} << 20U;
+    static constexpr std::size_t kMostElements = std::size_t{1} << 16U;
 
     ReplyReader();
 
