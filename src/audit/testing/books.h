@@ -1,0 +1,239 @@
+/// @file
+/// Books on databases in memory or in a file, with the sealing of flagged fields that is another
+/// module's in the product, and what a test does to a record.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/json.hpp>
+#include <gtest/gtest.h>
+
+#include "audit/books.h"
+#include "audit/chain.h"
+#include "audit/collections.h"
+#include "audit/entry.h"
+#include "audit/notary.h"
+#include "audit/verify.h"
+#include "core/testing/fake_clock.h"
+#include "store/blocking.h"
+#include "store/testing/memory_database.h"
+
+namespace zona::audit {
+
+/// Flagged fields are stored behind store::kSealedPrefix and shown without it.
+class SealingWriter final : public store::Writer {
+  public:
+    explicit SealingWriter(store::Writer& inner) : inner_(inner) {}
+
+    static std::shared_ptr<const store::Document> shown(const store::CollectionSpec& spec,
+                                                        const store::Document& stored) {
+        store::Document out = stored;
+        for (const store::FieldSpec& field : spec.fields) {
+            auto* value = out.if_contains(field.path.keys().front());
+            if (field.protection == store::Protection::kEncrypted && value != nullptr)
+                *value = std::string(value->as_string()).substr(store::kSealedPrefix.size());
+        }
+        return std::make_shared<const store::Document>(std::move(out));
+    }
+    static store::Document sealed(const store::CollectionSpec& spec, store::Document out) {
+        for (const store::FieldSpec& field : spec.fields) {
+            auto* value = out.if_contains(field.path.keys().front());
+            if (field.protection == store::Protection::kEncrypted && value != nullptr)
+                *value = std::string(store::kSealedPrefix) + std::string(value->as_string());
+        }
+        return out;
+    }
+
+    core::Result<std::optional<store::Record>> find(const store::Collection& c,
+                                                    const store::Id& id) override {
+        ZONA_TRY(auto found, inner_.find(c, id));
+        if (found) found->document = shown(c.spec(), *found->document);
+        return found;
+    }
+    core::Result<std::optional<store::Record>> find_one(const store::Collection& c,
+                                                        const store::Query& q) override {
+        ZONA_TRY(auto found, inner_.find_one(c, q));
+        if (found) found->document = shown(c.spec(), *found->document);
+        return found;
+    }
+    core::Result<store::Page> find_page(const store::Collection& c, const store::Query& q,
+                                        const store::PageRequest& p) override {
+        ZONA_TRY(auto page, inner_.find_page(c, q, p));
+        for (store::Record& record : page.records)
+            record.document = shown(c.spec(), *record.document);
+        return page;
+    }
+    core::Result<std::uint64_t> count(const store::Collection& c, const store::Query& q) override {
+        return inner_.count(c, q);
+    }
+    core::Result<std::vector<store::Group>> aggregate(const store::Collection& c,
+                                                      const store::Aggregation& a) override {
+        return inner_.aggregate(c, a);
+    }
+    core::Result<store::StorageUse> storage_use(const store::Scope& s) override {
+        return inner_.storage_use(s);
+    }
+    core::Result<store::Record> insert(const store::Collection& c, const store::Id& id,
+                                       const store::Document& d) override {
+        return inner_.insert(c, id, sealed(c.spec(), d));
+    }
+    core::Result<store::Record> upsert(const store::Collection& c, const store::Id& id,
+                                       const store::Document& d) override {
+        return inner_.upsert(c, id, sealed(c.spec(), d));
+    }
+    core::Result<store::Record> replace(const store::Collection& c, const store::Id& id,
+                                        const store::Document& d,
+                                        store::Expected expected) override {
+        return inner_.replace(c, id, sealed(c.spec(), d), expected);
+    }
+    core::Result<store::Record> modify(const store::Collection& c, const store::Id& id,
+                                       const store::Update& u, store::Expected e) override {
+        return inner_.modify(c, id, u, e);
+    }
+    core::Result<std::optional<store::Record>> find_and_modify(const store::Collection& c,
+                                                               const store::Query& q,
+                                                               const store::Update& u,
+                                                               store::Returned r) override {
+        return inner_.find_and_modify(c, q, u, r);
+    }
+    core::Result<std::uint64_t> update_many(const store::Collection& c, const store::Query& q,
+                                            const store::Update& u) override {
+        return inner_.update_many(c, q, u);
+    }
+    core::Result<bool> remove(const store::Collection& c, const store::Id& id,
+                              store::Expected e) override {
+        return inner_.remove(c, id, e);
+    }
+    core::Result<std::uint64_t> remove_many(const store::Collection& c,
+                                            const store::Query& q) override {
+        return inner_.remove_many(c, q);
+    }
+
+  private:
+    store::Writer& inner_;
+};
+
+/// One database for the core and all tenants; a scope can be made to fail.
+class TestBooks final : public Books {
+  public:
+    explicit TestBooks(store::Database& database) : database_(database) {}
+
+    core::Result<void> read(const store::Scope& scope, const ReadBody& body) override {
+        // A writer's view, for it knows of the sealing; nothing is changed.
+        return write(scope, [&body](store::Writer& writer) { return body(writer); });
+    }
+    core::Result<void> write(const store::Scope& scope, const WriteBody& body) override {
+        if (const auto failing = failures.find(scope.code()); failing != failures.end())
+            return core::Error(failing->second, "the test says so");
+        auto done =
+            store::write_and_wait(database_, [&body](store::Writer& writer) -> core::Result<bool> {
+                SealingWriter sealing(writer);
+                ZONA_TRY_VOID(body(sealing));
+                return true;
+            });
+        if (!done) return done.take_error();
+        return {};
+    }
+    core::Result<std::vector<store::Scope>> scopes() override { return all; }
+
+    std::map<std::string, core::Code> failures;
+    std::vector<store::Scope> all{store::Scope::core()};
+
+  private:
+    store::Database& database_;
+};
+
+/// Records of the core, acme and blue in one database.
+class AuditTest : public testing::Test {
+  protected:
+    static store::Scope tenant(const char* code) { return store::Scope::tenant(code).value(); }
+
+    Entry entry(const std::string& action, const std::string& user = "17") {
+        Entry out = new_entry(clock_, random_);
+        out.category = Category::kConfiguration;
+        out.actor = {.kind = "user",
+                     .id = user,
+                     .number = 17,
+                     .name = "Ann Example",
+                     .address = "192.0.2.7",
+                     .session = "s-1"};
+        out.action = action;
+        out.resource = "/things/" + action;
+        out.correlation = "c-" + action;
+        return out;
+    }
+    void append_some(const store::Scope& scope, int count, const std::string& name = "do") {
+        for (int i = 0; i < count; ++i) {
+            ASSERT_TRUE(books_.write(scope, [&](store::Writer& w) {
+                return append(w, scope, entry(name + std::to_string(i)));
+            }));
+            clock_.advance(std::chrono::milliseconds(1));
+        }
+    }
+    Advanced advance_all(const store::Scope& scope, const Batch& batch = {}) {
+        Advanced out;
+        EXPECT_TRUE(books_.write(scope, [&](store::Writer& w) -> core::Result<void> {
+            ZONA_TRY(out, advance(w, scope, batch, subjects_, {}, clock_.system()));
+            return {};
+        }));
+        return out;
+    }
+    Head head(const store::Scope& scope) {
+        Head out;
+        EXPECT_TRUE(books_.read(scope, [&](store::Reader& r) -> core::Result<void> {
+            ZONA_TRY(out, find_head(r, scope));
+            return {};
+        }));
+        return out;
+    }
+    std::vector<store::Record> log(const store::Scope& scope) {
+        std::vector<store::Record> out;
+        EXPECT_TRUE(books_.read(scope, [&](store::Reader& r) -> core::Result<void> {
+            const store::Query all{.sort = {"seq"}, .walk = store::Walk::kAllow};
+            ZONA_TRY(store::Page page, r.find_page(store::Collection(audit_log_spec(), scope), all,
+                                                   {.limit = store::kMaxPageSize, .token = {}}));
+            out = std::move(page.records);
+            return {};
+        }));
+        return out;
+    }
+    /// What each entry did, in the order of the chain.
+    std::vector<std::string> actions(const store::Scope& scope) {
+        std::vector<std::string> out;
+        for (const store::Record& record : log(scope))
+            out.emplace_back(record.document->at("action").as_string());
+        return out;
+    }
+    void sign(const store::Scope& scope) {
+        const Notary notary = Notary::open(books_, random_).value();
+        const SignedHead signed_head = notary.sign(scope, head(scope), clock_.system());
+        ASSERT_TRUE(books_.write(store::Scope::core(),
+                                 [&](store::Writer& w) { return keep_head(w, signed_head); }));
+    }
+    Verification check(const store::Scope& scope, const std::optional<KnownHead>& known = {}) {
+        auto done = verify(books_, scope, public_keys(books_).value(), known);
+        EXPECT_TRUE(done) << done.error().message();
+        return done ? *done : Verification{};
+    }
+    /// What somebody with the database in his hands does.
+    template <class Body>
+    void tamper(Body body) {
+        ASSERT_TRUE(store::write_and_wait(database_, [&](store::Writer& w) -> core::Result<bool> {
+            ZONA_TRY_VOID(body(w));
+            return true;
+        }));
+    }
+
+    core::FakeClock clock_;
+    core::SeededRandom random_{7};
+    store::MemoryDatabase database_{core_collections(), core::Secret(std::string(32, 'k')), clock_};
+    TestBooks books_{database_};
+    Subjects subjects_{random_};
+    const store::Scope acme_ = tenant("acme");
+    const store::Scope blue_ = tenant("blue");
+};
+
+}  // namespace zona::audit
