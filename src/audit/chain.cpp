@@ -29,6 +29,7 @@ using store::Writer;
 namespace {
 
 constexpr const char* kHead = "head";
+constexpr const char* kArchived = "archived";
 
 Collection log_of(const Scope& scope) {
     return Collection(audit_log_spec(), scope);
@@ -120,16 +121,17 @@ class Linking {
 
 namespace detail {
 
-json::object to_document(const Head& head) {
-    return {{"seq", head.seq},
-            {"hash", head.hash},
-            {"timestamp", to_field(head.at)},
-            {"archived", head.archived},
-            {"archived_hash", head.archived_hash}};
+Result<void> set_head(Writer& writer, const Scope& scope, const Head& head) {
+    const json::object document = {
+        {"seq", head.seq}, {"hash", head.hash}, {"timestamp", to_field(head.at)}};
+    ZONA_TRY(const Record stored, writer.upsert(chain_of(scope), kHead, document));
+    return {};
 }
 
-Result<void> set_head(Writer& writer, const Scope& scope, const Head& head) {
-    ZONA_TRY(const Record stored, writer.upsert(chain_of(scope), kHead, to_document(head)));
+Result<void> set_archived(Writer& writer, const Scope& scope, const Head& head) {
+    const json::object document = {{"archived", head.archived},
+                                   {"archived_hash", head.archived_hash}};
+    ZONA_TRY(const Record stored, writer.upsert(chain_of(scope), kArchived, document));
     return {};
 }
 
@@ -183,14 +185,19 @@ Result<std::int64_t> taken(Reader& reader, const Scope& scope, const std::string
 }
 
 Result<Head> find_head(Reader& reader, const Scope& scope) {
+    Head out;
     ZONA_TRY(const std::optional<Record> found, reader.find(chain_of(scope), kHead));
-    if (!found) return Head{};
-    const json::object& from = *found->document;
-    return Head{.seq = detail::whole_in(from, "seq"),
-                .hash = detail::text_in(from, "hash"),
-                .at = detail::time_of(detail::whole_in(from, "timestamp")),
-                .archived = detail::whole_in(from, "archived"),
-                .archived_hash = detail::text_in(from, "archived_hash")};
+    if (found) {
+        out.seq = detail::whole_in(*found->document, "seq");
+        out.hash = detail::text_in(*found->document, "hash");
+        out.at = detail::time_of(detail::whole_in(*found->document, "timestamp"));
+    }
+    ZONA_TRY(const std::optional<Record> archived, reader.find(chain_of(scope), kArchived));
+    if (archived) {
+        out.archived = detail::whole_in(*archived->document, "archived");
+        out.archived_hash = detail::text_in(*archived->document, "archived_hash");
+    }
+    return out;
 }
 
 Result<bool> has_pending(Reader& reader, const Scope& scope) {

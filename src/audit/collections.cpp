@@ -104,6 +104,18 @@ const CollectionSpec& audit_heads_spec() {
     return kSpec;
 }
 
+const CollectionSpec& audit_archives_spec() {
+    static const CollectionSpec kSpec{
+        .name = "audit_archives",
+        .fields = {required("first", FieldType::kInteger), required("last", FieldType::kInteger),
+                   required("previous"), required("hash"),
+                   required("timestamp", FieldType::kInteger), required("key"),
+                   required("signature"), optional("file")},
+        .indexes = {
+            {.name = "by_last", .fields = {{.path = "last", .type = FieldType::kInteger}}}}};
+    return kSpec;
+}
+
 const CollectionSpec& audit_keys_spec() {
     static const CollectionSpec kSpec{.name = "audit_keys",
                                       .fields = {required("public"),
@@ -121,6 +133,7 @@ std::vector<const CollectionSpec*> tenant_collections() {
 std::vector<const CollectionSpec*> core_collections() {
     std::vector<const CollectionSpec*> all = tenant_collections();
     all.push_back(&audit_heads_spec());
+    all.push_back(&audit_archives_spec());
     all.push_back(&audit_keys_spec());
     return all;
 }

@@ -22,6 +22,9 @@ const store::CollectionSpec& audit_chain_spec();
 const store::CollectionSpec& audit_subjects_spec();
 /// `audit_heads`: signed heads, in the core database, in the scope they are of, by number.
 const store::CollectionSpec& audit_heads_spec();
+/// `audit_archives`: spans that have left into archives, in the core database, in the scope they
+/// are of, by the number of their last entry.
+const store::CollectionSpec& audit_archives_spec();
 /// `audit_keys`: what heads are signed with, in the core database, by key id.
 const store::CollectionSpec& audit_keys_spec();
 

@@ -69,7 +69,7 @@ inline constexpr std::size_t kMostDetails = 4096;  ///< see kMostActor
 /// Bytes of the JSON text of `before`, `after` and `context`, each.
 inline constexpr std::size_t kMostData = std::size_t{64} << 10U;
 
-/// See @file.
+/// What is put on record about one thing.
 struct Entry {
     std::string id;         ///< a UUID, the same wherever the entry is
     core::SystemTime at{};  ///< when it happened

@@ -73,13 +73,18 @@ std::string text_of(const SignedHead& head) {
 }
 
 bool is_genuine(const SignedHead& head, const PublicKeys& keys) {
-    const auto key = keys.find(head.key);
-    if (key == keys.end()) return false;
-    const auto bytes = crypto::from_base64url(head.signature);
-    crypto::Ed25519Signature signature{};
-    if (!bytes || bytes->size() != signature.size()) return false;
-    std::ranges::copy(std::as_bytes(std::span(*bytes)), signature.begin());
-    return crypto::is_signed_by(key->second, text_of(head), signature);
+    return is_signed(text_of(head), head.key, head.signature, keys);
+}
+
+bool is_signed(std::string_view text, const std::string& key, std::string_view signature,
+               const PublicKeys& keys) {
+    const auto known = keys.find(key);
+    if (known == keys.end()) return false;
+    const auto bytes = crypto::from_base64url(signature);
+    crypto::Ed25519Signature made{};
+    if (!bytes || bytes->size() != made.size()) return false;
+    std::ranges::copy(std::as_bytes(std::span(*bytes)), made.begin());
+    return crypto::is_signed_by(known->second, text, made);
 }
 
 Result<PublicKeys> public_keys(Books& books) {

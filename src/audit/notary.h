@@ -38,6 +38,10 @@ std::string text_of(const SignedHead& head);
 using PublicKeys = std::map<std::string, crypto::Ed25519Public, std::less<>>;
 /// Whether one of these keys has signed it.
 bool is_genuine(const SignedHead& head, const PublicKeys& keys);
+/// Whether the key with this id, if it is one of `keys`, has made this signature, in base64url, of
+/// `text`.
+bool is_signed(std::string_view text, const std::string& key, std::string_view signature,
+               const PublicKeys& keys);
 
 /// The keys of this installation that open, by which alone anything counts. Blocks. Errors: those
 /// of the core database.

@@ -49,7 +49,7 @@ Recorder::~Recorder() {
 }
 
 void Recorder::record(const std::string& scope, const Entry& entry) {
-    auto added = spool_->add(scope, entry);
+    auto added = add(scope, entry);
     waiting_bytes_.set(static_cast<double>(spool_->size()));
     bool is_first = false;
     {
@@ -63,8 +63,29 @@ void Recorder::record(const std::string& scope, const Entry& entry) {
     if (is_first) deps_.log.report("something was done that is not on record", added.error());
 }
 
+/// To the spool, or to memory as long as that cannot be sealed.
+Result<void> Recorder::add(const std::string& scope, const Entry& entry) {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (books_ == nullptr) {
+            if (early_.size() >= kMostEarly)
+                return Error(Code::kResourceExhausted, "too many entries wait for the first start");
+            early_.emplace_back(scope, entry);
+            return {};
+        }
+    }
+    ZONA_TRY([[maybe_unused]] const std::int64_t number, spool_->add(scope, entry));
+    return {};
+}
+
 Result<void> Recorder::room() const {
-    if (spool_->has_room()) return {};
+    bool is_early = false;
+    {
+        const std::scoped_lock lock(mutex_);
+        is_early = books_ == nullptr;
+        if (is_early && early_.size() < kMostEarly) return {};
+    }
+    if (!is_early && spool_->has_room()) return {};
     return Error(
         Code::kResourceExhausted,
         "nothing can be changed now, for it could not be put on record: the audit spool is "
@@ -80,13 +101,20 @@ void Recorder::appended(const Scope& scope) {
     wake_.notify_one();
 }
 
-void Recorder::start(Books& books, Turn turn, std::chrono::seconds look_around) {
+void Recorder::start(Books& books, Turn turn, std::chrono::seconds look_around, SpoolSeal seal) {
     {
         const std::scoped_lock lock(writing_);
         turn_ = std::move(turn);
         look_around_ = look_around;
     }
     const std::scoped_lock lock(mutex_);
+    spool_->set_seal(std::move(seal));
+    for (const auto& [scope, entry] : early_) {
+        if (auto added = spool_->add(scope, entry); added) continue;
+        ++lost_;
+        lost_total_.add();
+    }
+    early_ = {};
     books_ = &books;
     work_ = true;
     thread_ = std::thread([this] { run(); });
@@ -149,7 +177,7 @@ void Recorder::round(bool is_last) {
     tell_lost();
     if (auto looked = look_around(); !looked) failed(Scope::core().code(), looked.error());
     bool all = true;
-    const std::set<std::string> codes = due(is_last);
+    const std::set<std::string> codes = due();
     if (!codes.empty()) {
         auto turn = turn_();
         if (turn) {
@@ -180,7 +208,7 @@ void Recorder::round(bool is_last) {
 }
 
 /// Those with something to take over, but for those whose pause is not over.
-std::set<std::string> Recorder::due(bool is_last) {
+std::set<std::string> Recorder::due() {
     std::set<std::string> out;
     {
         const std::scoped_lock lock(mutex_);
@@ -190,7 +218,7 @@ std::set<std::string> Recorder::due(bool is_last) {
         out.insert(std::move(code));
     for (const auto& [code, chain] : chains_) {
         if (!chain.try_again) continue;
-        if (is_last || *chain.try_again <= deps_.clock.steady()) {
+        if (*chain.try_again <= deps_.clock.steady()) {
             out.insert(code);
         } else {
             out.erase(code);
@@ -211,8 +239,9 @@ void Recorder::failed(const std::string& code, const Error& error) {
 
 /// Finds what transactions have left that nobody has taken over.
 Result<void> Recorder::look_around() {
+    // What is left of our own is found with the next entry of that record.
     const auto now = deps_.clock.steady();
-    if (looked_around_ && (look_around_.count() == 0 || now < *looked_around_ + look_around_))
+    if (look_around_.count() == 0 || (looked_around_ && now < *looked_around_ + look_around_))
         return {};
     looked_around_ = now;
     ZONA_TRY(const std::vector<Scope> all, books_->scopes());

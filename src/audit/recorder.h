@@ -21,6 +21,8 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "audit/books.h"
 #include "audit/chain.h"
@@ -47,6 +49,8 @@ struct RecorderDeps {
     core::MetricRegistry& metrics;
 };
 
+/// Entries that wait in memory until start().
+inline constexpr std::size_t kMostEarly = 10'000;
 /// How often heads are signed while a chain grows.
 inline constexpr std::chrono::seconds kSignEvery{60};
 /// For how long entries gather before they are taken over together.
@@ -55,14 +59,15 @@ inline constexpr std::chrono::milliseconds kGather{50};
 /// All members from any thread, but for those that say so.
 class Recorder {
   public:
-    /// Records from here on; chains grow once start() was called.
+    /// Records from here on. Until start() entries wait in memory, kMostEarly at most: their keys
+    /// cannot be had yet. Chains grow from then on.
     Recorder(std::unique_ptr<Spool> spool, RecorderDeps deps);
     /// stop().
     ~Recorder();
     Recorder(const Recorder&) = delete;
     Recorder& operator=(const Recorder&) = delete;
 
-    /// Puts an entry on record in a scope (Scope::code()). Never fails; see @file.
+    /// Puts an entry on record in a scope (Scope::code()). Never fails: see above.
     void record(const std::string& scope, const Entry& entry);
     /// An entry of now, for record().
     Entry begin() const { return new_entry(deps_.clock, deps_.random); }
@@ -73,9 +78,9 @@ class Recorder {
 
     /// Takes over what there is from now on, on a thread of its own, what an earlier daemon has
     /// left first. `look_around`: how often all records are looked at for entries that wait, which
-    /// a host that has died has left; 0: there is no other host. `books` and what `turn` uses
-    /// outlive stop(). Once.
-    void start(Books& books, Turn turn, std::chrono::seconds look_around);
+    /// a host that has died has left; 0: there is no other host. `seal` is how entries lie in the
+    /// spool. `books` and what `turn` and `seal` use outlive stop(). Once.
+    void start(Books& books, Turn turn, std::chrono::seconds look_around, SpoolSeal seal = {});
     /// Takes over what it can, signs, and ends the thread. What is left waits in the spool.
     void stop();
     /// Takes over what waits for this scope, on the caller's thread, and signs the head: for those
@@ -83,6 +88,8 @@ class Recorder {
     /// those of the databases.
     core::Result<void> settle(const store::Scope& scope);
 
+    /// The id of its spool.
+    const std::string& spool() const { return spool_->id(); }
     /// The books that it was started with. Errors: kUnavailable before start().
     core::Result<Books*> books() const;
 
@@ -99,7 +106,7 @@ class Recorder {
 
     void run();
     void round(bool is_last);
-    std::set<std::string> due(bool is_last);
+    std::set<std::string> due();
     core::Result<void> look_around();
     core::Result<void> take_over(const std::string& code);
     core::Result<void> take_all(const store::Scope& scope, const std::string& from, Way way);
@@ -110,6 +117,7 @@ class Recorder {
     void sign_due(bool is_last);
     core::SteadyTime next_turn() const;
     void tell_lost();
+    core::Result<void> add(const std::string& scope, const Entry& entry);
 
     RecorderDeps deps_;
     Subjects subjects_;
@@ -127,6 +135,7 @@ class Recorder {
     bool work_ = false;
     bool stop_ = false;
     std::uint64_t lost_ = 0;
+    std::vector<std::pair<std::string, Entry>> early_;  ///< until start(): scope, entry
     Books* books_ = nullptr;
     std::thread thread_;
 

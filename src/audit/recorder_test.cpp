@@ -77,11 +77,14 @@ TEST_F(RecorderTest, NothingIsLostWhileADatabaseCannotBeHad) {
 TEST_F(RecorderTest, WhatWasTakenOverAndNotForgottenIsNotTakenTwice) {
     {
         const auto all = recorder();
+        books_.failures["acme"] = Code::kUnavailable;
+        all->start(books_, &ours, {});
         for (int i = 0; i < 5; ++i)
             record(*all, "acme", "a" + std::to_string(i));
         const std::string path = folder() + "/" + os::list_directory(folder())->front();
         const std::string before = os::read_file(path).value();
-        all->start(books_, &ours, {});
+        EXPECT_FALSE(all->settle(acme_));
+        books_.failures.clear();
         ASSERT_TRUE(all->settle(acme_));
         all->stop();
         ASSERT_TRUE(os::replace_file(path, before, 0600));
@@ -95,16 +98,18 @@ TEST_F(RecorderTest, WhatWasTakenOverAndNotForgottenIsNotTakenTwice) {
 
 // AUDIT-16, TEN-35
 TEST_F(RecorderTest, WhatConcernsATenantThatIsNotServedIsInTheCoresRecord) {
-    books_.failures["acme"] = Code::kTenantInactive;
     std::string before;
     std::string path;
     {
         const auto all = recorder();
+        books_.failures["acme"] = Code::kUnavailable;
+        all->start(books_, &ours, {});
         record(*all, "acme", "suspended");
-        record(*all, "No such code", "odd");
         path = folder() + "/" + os::list_directory(folder())->front();
         before = os::read_file(path).value();
-        all->start(books_, &ours, {});
+        EXPECT_FALSE(all->settle(acme_));
+        record(*all, "No such code", "odd");
+        books_.failures["acme"] = Code::kTenantInactive;
         ASSERT_TRUE(all->settle(acme_));
         all->stop();
     }
@@ -125,6 +130,8 @@ TEST_F(RecorderTest, WhatConcernsATenantThatIsNotServedIsInTheCoresRecord) {
 // AUDIT-16
 TEST_F(RecorderTest, FullSpoolRefusesChangesAndTellsWhatWasLost) {
     const auto all = recorder(ByteCount::mib(5));
+    books_.failures["acme"] = Code::kUnavailable;
+    all->start(books_, &ours, {});
     ASSERT_TRUE(all->room());
     Entry large = entry("large");
     large.after = std::make_shared<const store::Document>(
@@ -136,13 +143,41 @@ TEST_F(RecorderTest, FullSpoolRefusesChangesAndTellsWhatWasLost) {
     while (counted("zona_audit_lost_total") < 3)
         all->record("acme", large);
     EXPECT_TRUE(log_.has("not on record"));
-    all->start(books_, &ours, {});
+    books_.failures.clear();
     ASSERT_TRUE(all->settle(acme_));
     EXPECT_TRUE(all->room());
     all->stop();
     EXPECT_EQ(actions(Scope::core()), (Actions{"loseEntries"}));
     EXPECT_EQ(log(Scope::core()).front().document->at("details").as_string(),
               "3 entries found no room in the spool before this one");
+}
+
+// SEC-04, AUDIT-16
+TEST_F(RecorderTest, SpoolIsSealedAndWhatDoesNotOpenIsToldOf) {
+    const auto turned = [](std::int64_t number, const std::string& text) {
+        std::string out = std::to_string(number) + ":";
+        for (const char c : text)
+            out += static_cast<char>(c ^ 0x55);
+        return Result<std::string>(std::move(out));
+    };
+    const auto opened = [turned](std::int64_t number,
+                                 const std::string& sealed) -> Result<std::string> {
+        const std::string prefix = std::to_string(number) + ":";
+        if (!sealed.starts_with(prefix) || number == 2)
+            return core::Error(Code::kConflict, "it does not open");
+        return turned(number, sealed.substr(prefix.size()))->substr(prefix.size());
+    };
+    const auto all = recorder();
+    books_.failures["acme"] = Code::kUnavailable;
+    record(*all, "acme", "early");
+    all->start(books_, &ours, {}, {.seal = turned, .open = opened});
+    record(*all, "acme", "broken");
+    record(*all, "acme", "late");
+    const std::string path = folder() + "/" + os::list_directory(folder())->front();
+    EXPECT_EQ(os::read_file(path)->find("Ann"), std::string::npos);
+    books_.failures.clear();
+    ASSERT_TRUE(all->settle(acme_));
+    EXPECT_EQ(actions(acme_), (Actions{"early", "loseEntries", "late"}));
 }
 
 // AUDIT-05

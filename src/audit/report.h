@@ -20,7 +20,7 @@ namespace zona::audit {
 /// "(others)".
 inline constexpr std::size_t kMostNamed = 200;
 
-/// See @file. Source: AUDIT-09.
+/// How much of what, by whom, in a period. Source: AUDIT-09.
 struct Report {
     core::SystemTime from{};
     core::SystemTime to{};

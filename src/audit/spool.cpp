@@ -72,6 +72,18 @@ std::optional<std::int64_t> number_in(std::string_view name) {
     return out;
 }
 
+/// What stands in place of an entry that cannot be read; always the same one.
+Entry unreadable(const std::string& spool, std::int64_t number) {
+    Entry out;
+    out.id = fmt::format("{}-{}", spool, number);
+    out.category = Category::kSecurity;
+    out.outcome = Outcome::kFailure;
+    out.action = "loseEntries";
+    out.resource = "/audit/spool";
+    out.details = fmt::format("entry {} of the spool cannot be read any more", number);
+    return out;
+}
+
 bool is_id(std::string_view text) {
     return std::ranges::all_of(
         text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -206,8 +218,12 @@ void Spool::let_go(Segment& segment) {
 }
 
 Result<std::int64_t> Spool::add(const std::string& scope, const Entry& entry) {
-    const std::string text = scope + "\n" + to_json_text(fitted(entry));
+    std::string body = to_json_text(fitted(entry));
     const std::scoped_lock lock(mutex_);
+    if (seal_.seal) {
+        ZONA_TRY(body, seal_.seal(next_, body));
+    }
+    const std::string text = scope + "\n" + body;
     const std::string record = record_of(next_, text);
     if (bytes_ + record.size() > static_cast<std::uint64_t>(options_.limit.bytes())) {
         return Error(Code::kResourceExhausted,
@@ -273,15 +289,23 @@ Result<std::vector<Spooled>> Spool::peek(const std::string& scope, std::size_t l
         ZONA_TRY(const std::size_t got,
                  os::read_at(place.segment->fd.get(), std::as_writable_bytes(std::span(text)),
                              place.offset));
-        auto entry = entry_from_json(std::string_view(text).substr(0, got));
+        auto entry = entry_in(place.number, text.substr(0, got));
+        if (!entry && entry.error().code() == Code::kUnavailable) return entry.take_error();
         if (!entry) {
-            return entry.take_error()
-                .recode(Code::kInternal)
-                .context(fmt::format("{}: record {}", place.segment->path, place.number));
+            log_.with("record", place.number)
+                .report("an entry of the audit spool cannot be read", entry.error());
+            entry = unreadable(id_, place.number);
         }
         out.push_back({.number = place.number, .entry = std::move(*entry)});
     }
     return out;
+}
+
+Result<Entry> Spool::entry_in(std::int64_t number, std::string text) const {
+    if (seal_.open) {
+        ZONA_TRY(text, seal_.open(number, text));
+    }
+    return entry_from_json(text);
 }
 
 void Spool::done(const std::string& scope, std::int64_t number) {

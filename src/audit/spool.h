@@ -48,6 +48,16 @@ struct SpoolRecord {
     std::string_view scope;
     std::string_view entry;  ///< JSON
 };
+/// How the entries lie on the disk: sealed, each bound to its number. Both from any thread.
+struct SpoolSeal {
+    /// @{
+    /// Errors of both: kUnavailable: the keys cannot be had now; kConflict, kNotFound: what does
+    /// not open any more.
+    std::function<core::Result<std::string>(std::int64_t number, const std::string& text)> seal{};
+    std::function<core::Result<std::string>(std::int64_t number, const std::string& sealed)> open{};
+    /// @}
+};
+
 /// What is in a spool's file.
 struct SpoolContent {
     std::string_view id;  ///< of the spool; empty: it is no spool's file
@@ -68,6 +78,9 @@ class Spool {
     Spool(const Spool&) = delete;
     Spool& operator=(const Spool&) = delete;
 
+    /// Entries are sealed from here on; before the first add() and peek(). Without it they lie in
+    /// clear: for tests.
+    void set_seal(SpoolSeal seal) { seal_ = std::move(seal); }
     /// What tells it from other spools, and from one that was here before.
     const std::string& id() const { return id_; }
 
@@ -82,8 +95,9 @@ class Spool {
 
     /// The scopes that entries wait for.
     std::vector<std::string> scopes() const;
-    /// The first entries that wait for a scope. Errors: from errno; kInternal: a file is not what
-    /// was written.
+    /// The first entries that wait for a scope. In place of one that cannot be read any more, and
+    /// is told of in the log, there is one that says so. Errors: from errno; kUnavailable: the keys
+    /// cannot be had now.
     core::Result<std::vector<Spooled>> peek(const std::string& scope, std::size_t limit) const;
     /// A scope's entries up to this number are in a chain: they are forgotten, and files of which
     /// all are.
@@ -103,12 +117,14 @@ class Spool {
     Spool(SpoolOptions options, core::Logger log);
     core::Result<void> load(core::Random& random);
     core::Result<void> load(const std::string& name, bool is_last);
+    core::Result<Entry> entry_in(std::int64_t number, std::string text) const;
     core::Result<void> begin_segment();
     void let_go(Segment& segment);
 
     const SpoolOptions options_;
     const core::Logger log_;
     std::string id_;
+    SpoolSeal seal_;
     mutable std::mutex mutex_;
     // All guarded by mutex_.
     std::map<std::string, std::deque<Place>, std::less<>> waiting_;

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "audit/archive.h"
 #include "audit/chain.h"
 #include "audit/collections.h"
 #include "audit/detail/codec.h"
@@ -44,6 +45,7 @@ class Walk {
             return {};
         }));
         begin_at(end_.archived, end_.archived_hash);
+        ZONA_TRY_VOID(look_at_archive());
         if (last_signed_ && last_signed_->seq > end_.seq) {
             flaw(end_.seq + 1, fmt::format("the record ends at {}, but a head was signed at {}: "
                                            "its end was cut off",
@@ -71,6 +73,21 @@ class Walk {
 
     void flaw(std::int64_t seq, std::string problem) {
         if (!out_.flaw) out_.flaw = Flaw{.seq = seq, .problem = std::move(problem)};
+    }
+
+    /// What is not there any more has to be in an archive of ours.
+    Result<void> look_at_archive() {
+        if (end_.archived == 0) return {};
+        std::optional<ArchivedSpan> span;
+        ZONA_TRY_VOID(books_.read(Scope::core(), [&](store::Reader& core) -> Result<void> {
+            ZONA_TRY(span, archived_until(core, scope_, end_.archived));
+            return {};
+        }));
+        if (!span || !is_genuine(*span, keys_) || span->hash != end_.archived_hash)
+            flaw(1, fmt::format("the entries up to {} are gone, and no archive of this "
+                                "installation has them",
+                                end_.archived));
+        return {};
     }
 
     Result<void> look_at_page() {

@@ -119,6 +119,15 @@ TEST_F(VerifyTest, EachFieldThatWasChangedIsFound) {
 }
 
 // AUDIT-05
+TEST_F(VerifyTest, EntryThatWasWrittenAnewWithItsHashIsFoundByTheNext) {
+    json::object changed = document(5);
+    changed["action"] = "nothing";
+    changed["hash"] = hash_of(changed);
+    replace(5, changed);
+    EXPECT_EQ(wrong(), 6);
+}
+
+// AUDIT-05
 TEST_F(VerifyTest, EntryThatWasTakenOutIsFound) {
     remove(4);
     EXPECT_EQ(wrong(), 4);

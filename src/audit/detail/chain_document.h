@@ -1,9 +1,7 @@
-// The document of a chain's head, and what of an entry is data.
+// The documents of a chain's ends, and what of an entry is data.
 #pragma once
 
 #include <array>
-
-#include <boost/json.hpp>
 
 #include "audit/chain.h"
 #include "core/result.h"
@@ -14,7 +12,11 @@ namespace zona::audit::detail {
 /// The fields of an entry that hold documents.
 inline constexpr std::array<const char*, 3> kData = {"before", "after", "context"};
 
-boost::json::object to_document(const Head& head);
+/// @{
+/// Where the chain ends, and where it begins: documents of their own, so that who gives numbers and
+/// who archives do not write the same one.
 core::Result<void> set_head(store::Writer& writer, const store::Scope& scope, const Head& head);
+core::Result<void> set_archived(store::Writer& writer, const store::Scope& scope, const Head& head);
+/// @}
 
 }  // namespace zona::audit::detail
