@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "audit/collections.h"
 #include "tenancy/keys/sealed_fields.h"
 #include "tenancy/tenants.h"
 
@@ -32,17 +33,21 @@ const store::CollectionSpec* collection_named(std::string_view name) {
     return found == specs.end() ? nullptr : *found;
 }
 
-/// Whether its first index is in the order of age, which is what the purge goes along.
+/// Whether the purge may take its documents: its first index is in the order of age, along which
+/// that goes, and it is no part of the record, of which nothing is taken out (AUDIT-05).
 bool is_by_age(const store::CollectionSpec& spec) {
-    return !spec.indexes.empty() && spec.indexes.front().fields.empty();
+    const auto record = audit::tenant_collections();
+    return !spec.indexes.empty() && spec.indexes.front().fields.empty() &&
+           std::ranges::find(record, &spec) == record.end();
 }
 
 Result<std::chrono::days> days_in(std::string_view name, const json::value& value) {
     const std::string member = fmt::format("retention_days.{}", name);
     const store::CollectionSpec* const spec = collection_named(name);
-    if (spec == nullptr || !is_by_age(*spec)) {
+    if (spec == nullptr || (!is_by_age(*spec) && spec != &audit::audit_log_spec())) {
         return wrong(member, "is no collection that is kept by age",
-                     "integrations, tasks, active_instances, events or execution_history");
+                     "integrations, tasks, active_instances, events, execution_history or "
+                     "audit_log");
     }
     if (!value.is_int64() || value.get_int64() < 1 || value.get_int64() > kMostDays) {
         return wrong(member, "is no number of days",

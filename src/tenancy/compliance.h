@@ -7,8 +7,9 @@
 ///
 /// `backup_schedule` is that of the tenant's own backups, in UTC (core/cron.h; empty: none).
 /// `retention_days` says after how many days the job `purge` removes a collection's documents, in
-/// place of what the collection says; `masked_fields` what an export shows as "***" unless secret
-/// fields are asked for in clear. Other names are the tenant's own. Source: TEN-39.
+/// place of what the collection says, or, of `audit_log`, the job `audit-retention` archives it;
+/// `masked_fields` what an export shows as "***" unless secret fields are asked for in clear. Other
+/// names are the tenant's own. Source: TEN-39.
 #pragma once
 
 #include <chrono>

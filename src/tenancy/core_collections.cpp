@@ -1,5 +1,6 @@
 #include "tenancy/core_collections.h"
 
+#include "audit/collections.h"
 #include "identity/sessions/session_store.h"
 #include "identity/users/collections.h"
 #include "jobs/collections.h"
@@ -131,6 +132,8 @@ std::vector<const CollectionSpec*> core_collections() {
         &tenant_backups_spec(), &tenant_work_spec(),     &license_info_spec(),
         &system_config_spec(),  &store::counters_spec(), &key_ring_spec()};
     for (const CollectionSpec* spec : jobs::core_collections())
+        all.push_back(spec);
+    for (const CollectionSpec* spec : audit::core_collections())
         all.push_back(spec);
     for (const CollectionSpec* spec : identity::session_collections())
         all.push_back(spec);

@@ -3,6 +3,7 @@
 // are microseconds since 1970.
 #include <array>
 
+#include "audit/collections.h"
 #include "jobs/collections.h"
 #include "tenancy/tenant_settings.h"
 #include "tenancy/tenants.h"
@@ -160,6 +161,8 @@ std::vector<const CollectionSpec*> tenant_collections() {
         out.push_back(&spec);
     out.push_back(&tenant_settings_spec());
     out.push_back(&jobs::job_fences_spec());
+    for (const CollectionSpec* spec : audit::tenant_collections())
+        out.push_back(spec);
     return out;
 }
 

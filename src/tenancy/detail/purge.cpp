@@ -1,7 +1,10 @@
 #include "tenancy/detail/purge.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "audit/collections.h"
 #include "jobs/collections.h"
 #include "store/blocking.h"
 #include "tenancy/compliance.h"
@@ -65,7 +68,10 @@ Result<void> purge_tenant(const jobs::Context& context, Tenants& tenants, const 
     ZONA_TRY(const Tenant tenant,
              wait_for<Tenant>([&](auto done) { tenants.find(code, std::move(done)); }));
     ZONA_TRY(const Compliance wanted, Compliance::parse(*tenant.compliance_settings));
+    const auto record = audit::tenant_collections();
     for (const CollectionSpec* spec : tenant_collections()) {
+        // Nothing is taken out of a record; what leaves it is archived (audit_retention.h).
+        if (std::ranges::find(record, spec) != record.end()) continue;
         std::optional<std::chrono::seconds> own;
         if (const auto kept = wanted.retention.find(spec->name); kept != wanted.retention.end())
             own = kept->second;

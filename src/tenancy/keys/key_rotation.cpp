@@ -184,6 +184,35 @@ Result<void> seal_passwords_anew(const Owner& owner) {
     return {};
 }
 
+/// The flagged fields of the core database itself, until a round has changed nothing.
+Result<void> seal_core_anew(const Owner& owner) {
+    ZONA_TRY_VOID(seal_passwords_anew(owner));
+    const auto core = owner.deps.tenants.core();
+    if (!core) return Error(Code::kUnavailable, "the core database is not open");
+    // Lives as long as the files, which outlive the rotation.
+    const SealedFields fields{.sealer = {std::shared_ptr<void>(), &owner.files.core_fields()},
+                              .log = owner.deps.log};
+    for (const store::CollectionSpec* spec : core_collections()) {
+        if (!store::has_encrypted_fields(*spec)) continue;
+        const Collection collection(*spec, store::Scope::core());
+        Resealed page;
+        bool changed = false;
+        do {
+            if (page.next.empty()) changed = false;
+            ZONA_TRY(page, unless_overtaken(owner, [&] {
+                         return store::write_and_wait(*core, [&, token = page.next](Writer& w) {
+                             return reseal_page(w, fields, collection,
+                                                {.limit = kRecordsAtOnce, .token = token},
+                                                Unsealed::kRefuse);
+                         });
+                     }));
+            owner.done.resealed += page.changed;
+            changed = changed || page.changed > 0;
+        } while (!page.next.empty() || changed);
+    }
+    return {};
+}
+
 /// The sealed fields of one collection; how many documents were changed.
 Result<std::uint64_t> seal_anew(const Owner& owner, const TenantData& data,
                                 const store::CollectionSpec& spec) {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "store/detail/counted.h"
+
 namespace zona::store::detail {
 
 using core::Result;
@@ -67,6 +69,7 @@ Result<void> prepare_ledger(Connection& connection,
     ZONA_TRY_VOID(connection.execute(
         "CREATE TABLE zona_use(scope TEXT PRIMARY KEY,documents,bytes) WITHOUT ROWID"));
     for (const auto& [spec, layout] : layouts) {
+        if (!is_counted(*spec)) continue;
         // length() of a text counts characters.
         ZONA_TRY_VOID(connection.execute(
             fmt::format("INSERT INTO zona_use(scope,documents,bytes) "
