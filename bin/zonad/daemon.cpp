@@ -160,6 +160,7 @@ core::Result<void> Daemon::build_api() {
     info.started_at = clock_.system();
     info.cpus = os::usable_cpus();
     service_.emplace(ZONA_VERSION);
+    service_->record_by(*trail_);
     ZONA_TRY_VOID(api::add_daemon_routes(
         *service_, std::move(info),
         {.supervisor = *supervisor_,
@@ -183,6 +184,7 @@ core::Result<void> Daemon::build_api() {
          .operations = *operations_,
          .rotation = *rotation_,
          .cache = *cache_,
+         .audit = *recorder_,
          .run_long =
              [this](std::move_only_function<void()> work) { asio::post(*long_, std::move(work)); },
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
@@ -307,6 +309,7 @@ void Daemon::run() {
     end_sessions();
     hashing_->join();
     cache_.reset();
+    recorder_->stop();
     tenants_.reset();
     blocking_->join();
     if (keys_) {

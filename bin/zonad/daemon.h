@@ -20,7 +20,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "api/audit_trail.h"
 #include "api/daemon_api.h"
+#include "audit/recorder.h"
 #include "cache/cache.h"
 #include "core/config.h"
 #include "core/log.h"
@@ -47,6 +49,7 @@
 #include "process/supervisor.h"
 #include "process/table.h"
 #include "store/sqlite_process.h"
+#include "tenancy/audit_books.h"
 #include "tenancy/backup/backup_copies.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/keys/key_rotation.h"
@@ -95,6 +98,7 @@ class Daemon {
     core::Result<void> build_tenants();
     core::Result<void> build_operations();
     void build_identity();
+    core::Result<void> build_audit();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files(tenancy::RingPlace ring);
     void open_tenants();
     void open_tenants_later();
@@ -165,6 +169,10 @@ class Daemon {
     std::optional<identity::PermissionCache> permissions_;
     std::optional<identity::Users> users_;
     std::optional<identity::Invitations> invitations_;
+    std::optional<tenancy::AuditBooks> books_;
+    std::optional<tenancy::AuditTurn> turn_;
+    std::optional<audit::Recorder> recorder_;  ///< uses both
+    std::optional<api::AuditTrail> trail_;
     asio::steady_timer reopen_{supervision_};
     std::chrono::seconds reopen_after_{1};  ///< the pause before the next try
     asio::steady_timer store_uses_{supervision_};

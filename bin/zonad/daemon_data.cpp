@@ -7,6 +7,7 @@
 
 #include "daemon.h"
 #include "data_settings.h"
+#include "tenancy/audit_retention.h"
 #include "tenancy/backup/backup_jobs.h"
 #include "tenancy/keys/shared_ring.h"
 #include "tenancy/tenant_jobs.h"
@@ -68,6 +69,7 @@ core::Result<void> Daemon::build_tenants() {
     tenants_->set_slow_query(settings_.slow_query);
     ZONA_TRY_VOID(build_operations());
     build_identity();
+    ZONA_TRY_VOID(build_audit());
     return build_jobs();
 }
 
@@ -134,6 +136,20 @@ core::Result<void> Daemon::build_operations() {
     return {};
 }
 
+/// Records from here on; what is recorded waits until the tenants' data is open.
+core::Result<void> Daemon::build_audit() {
+    const core::Logger log = logging_.logger("audit");
+    ZONA_TRY(std::unique_ptr<audit::Spool> spool,
+             audit::Spool::open({.directory = home_ + "/state/audit-spool"}, random_, log));
+    books_.emplace(*tenants_, log);
+    turn_.emplace(*tenants_, clock_, random_, instance_);
+    recorder_.emplace(
+        std::move(spool),
+        audit::RecorderDeps{.clock = clock_, .random = random_, .log = log, .metrics = metrics_});
+    trail_.emplace(*recorder_, clock_);
+    return {};
+}
+
 core::Result<std::unique_ptr<tenancy::EncryptedFiles>> Daemon::open_files(tenancy::RingPlace ring) {
     std::unique_ptr<vault::RingStorage> shared_ring;
     if (ring == tenancy::RingPlace::kCoreDatabase) {
@@ -162,6 +178,11 @@ void Daemon::open_tenants() {
             asio::post(supervision_, [this] { open_tenants_later(); });
         return;
     }
+    constexpr std::chrono::seconds kLookAround{60};
+    recorder_->start(
+        *books_, [this] { return (*turn_)(); },
+        tenants_->is_shared() ? kLookAround : std::chrono::seconds(0),
+        tenancy::spool_seal(*tenants_, recorder_->spool()));
     asio::post(*long_, [this] {
         if (auto resumed = operations_->resume(); !resumed)
             logging_.logger("tenancy").report("unfinished work stays", resumed.error());
@@ -198,6 +219,11 @@ core::Result<void> Daemon::build_jobs() {
                       std::back_inserter(definitions));
     definitions.push_back(session_cleanup());
     definitions.push_back(signing_key_rotation());
+    definitions.push_back(tenancy::audit_retention(home_ + "/state/audit", {.tenants = *tenants_,
+                                                                            .books = *books_,
+                                                                            .recorder = *recorder_,
+                                                                            .clock = clock_,
+                                                                            .random = random_}));
     jobs_.emplace(
         jobs::SchedulerOptions{.instance = instance_,
                                .keep_runs = static_cast<std::size_t>(wanted.history_runs)},

@@ -174,6 +174,7 @@ net::ServerOptions Daemon::server_options() {
 
 core::Result<void> Daemon::build_servers() {
     std::vector<net::Middleware> authenticate;
+    authenticate.push_back(api::record_refusals(*trail_));
     if (keys_) {
         authenticate.push_back(identity::authenticate({.keys = *keys_,
                                                        .sessions = [this] { return sessions(); },

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "api/detail/audit_routes.h"
 #include "api/detail/await.h"
 #include "api/detail/backup_routes.h"
 #include "api/detail/cache_routes.h"
@@ -481,6 +482,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
                                     routes ? &routes->executions() : nullptr));
     ZONA_TRY_VOID(add_vault_routes(service, routes ? &routes->deps() : nullptr,
                                    routes ? &routes->executions() : nullptr));
+    ZONA_TRY_VOID(add_audit_routes(service, deps));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));
     return service.add_documents();
 }

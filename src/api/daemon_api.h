@@ -25,6 +25,10 @@ namespace zona::core {
 class Config;
 }
 
+namespace zona::audit {
+class Recorder;
+}
+
 namespace zona::cache {
 class Cache;
 }
@@ -105,6 +109,7 @@ struct DaemonApiDeps {
     tenancy::TenantOperations& operations;
     tenancy::KeyRotation& rotation;
     cache::Cache& cache;
+    audit::Recorder& audit;
     /// Runs what takes seconds or more on a thread for that, which `operations` may block.
     std::function<void(std::move_only_function<void()>)> run_long;
     std::function<void()> settings_changed;  ///< after a reload that changed something

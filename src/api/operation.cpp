@@ -26,14 +26,15 @@ std::string_view to_string(Reach reach) {
 }
 
 std::string_view to_string(Tag tag) {
-    constexpr std::array<std::string_view, 14> kNames = {
+    constexpr std::array<std::string_view, 15> kNames = {
         "processes", "executions", "logs",     "streams", "snapshots", "configuration", "system",
-        "keys",      "tenants",    "identity", "jobs",    "vault",     "documents",     "pmdaemon"};
+        "keys",      "tenants",    "identity", "jobs",    "vault",     "audit",         "documents",
+        "pmdaemon"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 
 std::string_view meaning(Tag tag) {
-    constexpr std::array<std::string_view, 14> kMeanings = {
+    constexpr std::array<std::string_view, 15> kMeanings = {
         "Processes: what runs, what should run, and how runs ended.",
         "Changes that go on after their answer, and what has become of them.",
         "What processes wrote, as lines with their times.",
@@ -46,6 +47,7 @@ std::string_view meaning(Tag tag) {
         "Users, invitations and roles: who may do what.",
         "Jobs: what is done in the background, when, and what has become of it.",
         "The keys that data is encrypted under: which there are, new ones, and their end.",
+        "The record: what was done and refused, and whether it is as it was written.",
         "What this API is.",
         "PMDaemon's paths and shapes, for its clients."};
     return kMeanings.at(static_cast<std::size_t>(tag));

@@ -55,6 +55,7 @@ enum class Tag : std::uint8_t {
     kIdentity,
     kJobs,
     kVault,
+    kAudit,
     kDocuments,
     kPmdaemon
 };
@@ -66,7 +67,7 @@ std::string_view meaning(Tag tag);
 inline constexpr Tag kAllTags[] = {
     Tag::kProcesses,     Tag::kExecutions, Tag::kLogs,      Tag::kStreams, Tag::kSnapshots,
     Tag::kConfiguration, Tag::kSystem,     Tag::kKeys,      Tag::kTenants, Tag::kIdentity,
-    Tag::kJobs,          Tag::kVault,      Tag::kDocuments, Tag::kPmdaemon};
+    Tag::kJobs,          Tag::kVault,      Tag::kAudit,     Tag::kDocuments, Tag::kPmdaemon};
 
 /// Whose conventions an operation keeps.
 enum class Manner : std::uint8_t {

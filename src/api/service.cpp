@@ -23,14 +23,41 @@ using net::Response;
 
 namespace {
 
-asio::awaitable<Result<Response>> answer(const Route& route, const Components& components,
-                                         net::Request& request) {
+/// Checks the request, and lets the handler answer it.
+asio::awaitable<Result<Response>> work_off(const Route& route, const Components& components,
+                                           Call& call) {
+    ZONA_CO_TRY_VOID(call.read(components));
+    Result<Response> response = co_await route.handler(call);
+    if constexpr (core::kFaultsBuiltIn)
+        co_return checked(std::move(response), route.operation, components);
+    co_return response;
+}
+
+asio::awaitable<Result<Response>> recorded(const Route& route, const Components& components,
+                                           OperationRecord& record, net::Request& request) {
+    Call call(request, route.operation);
+    ZONA_CO_TRY_VOID(record.room());
+    Result<Response> response = co_await work_off(route, components, call);
+    record.done(call, response);
+    co_return response;
+}
+
+asio::awaitable<Result<Response>> unrecorded(const Route& route, const Components& components,
+                                             net::Request& request) {
     Call call(request, route.operation);
     ZONA_CO_TRY_VOID(call.read(components));
     Result<Response> response = co_await route.handler(call);
     if constexpr (core::kFaultsBuiltIn)
         co_return checked(std::move(response), route.operation, components);
     co_return response;
+}
+
+/// What changes nothing is not recorded, and waits for nothing more than its handler does.
+asio::awaitable<Result<Response>> answer(const Route& route, const Components& components,
+                                         OperationRecord* record, net::Request& request) {
+    const bool changes = route.operation.method != net::Method::kGet;
+    return record != nullptr && changes ? recorded(route, components, *record, request)
+                                        : unrecorded(route, components, request);
 }
 
 asio::awaitable<Result<Response>> ready(Response response) {
@@ -57,6 +84,7 @@ struct Service::State {
     Components components;
     std::vector<std::unique_ptr<const Route>> entries;
     net::Router router;
+    OperationRecord* record = nullptr;
 
     // The texts, each made once, by whichever thread asks first.
     mutable std::once_flag openapi_once, page_once;
@@ -112,11 +140,15 @@ Result<void> Service::add(Operation operation, CallHandler handler) {
     ZONA_TRY_VOID(state_->router.add(
         entry->operation.method, entry->operation.path,
         [state, entry = entry.get()](net::Request& request) {
-            return answer(*entry, state->components, request);
+            return answer(*entry, state->components, state->record, request);
         },
         std::move(options)));
     state_->entries.push_back(std::move(entry));
     return {};
+}
+
+void Service::record_by(OperationRecord& record) {
+    state_->record = &record;
 }
 
 Result<void> Service::add_documents() {

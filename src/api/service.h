@@ -49,11 +49,39 @@ class Call {
     std::optional<std::int64_t> integer(std::string_view name) const;
     bool flag(std::string_view name) const;  ///< false if absent without default
 
+    /// Says what the handler has changed, for the record: JSON objects without secrets, as an
+    /// answer shows them; empty: it is not there before, or after.
+    void changed(std::string from, std::string to) {
+        before_ = std::move(from);
+        after_ = std::move(to);
+    }
+    /// What changed() was given.
+    const std::string& before() const { return before_; }
+    const std::string& after() const { return after_; }  ///< as before()
+
   private:
     struct Values;
     net::Request& request_;
     const Operation& operation_;
     std::unique_ptr<Values> values_;
+    std::string before_;
+    std::string after_;
+};
+
+/// Who keeps a record of what the operations that change something have done. Any thread; must not
+/// block.
+class OperationRecord {
+  public:
+    OperationRecord() = default;
+    OperationRecord(const OperationRecord&) = delete;
+    OperationRecord& operator=(const OperationRecord&) = delete;
+    virtual ~OperationRecord() = default;
+
+    /// Whether an operation may be begun; asked before its handler. Errors: kResourceExhausted: it
+    /// could not be put on record.
+    virtual core::Result<void> room() const = 0;
+    /// Told at the one exit of each operation that is no GET, refused ones included.
+    virtual void done(const Call& call, const core::Result<net::Response>& response) = 0;
 };
 
 /// Answers a request that fits. The Call lives until the response is made; a streamed body may
@@ -75,6 +103,10 @@ class Service {
     /// Adds an operation with what answers it. Errors: those of Router::add, and kConflict for an
     /// operationId that is there already: mistakes in this program.
     core::Result<void> add(Operation operation, CallHandler handler);
+
+    /// What operations change is put on record there, which outlives the service. Before the first
+    /// request; without it nothing is. Source: AUDIT-02.
+    void record_by(OperationRecord& record);
 
     /// Adds /openapi.json, /docs and /, which show all operations, also those added later. Both
     /// texts are made when they are first asked for: a start does not pay for them.

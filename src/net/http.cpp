@@ -136,6 +136,7 @@ void Request::clear() {
     bytes_in = {};
     fault.reset();
     matched = nullptr;
+    handled = false;
     route.clear();
     parameters.clear();
     in_flight = {};

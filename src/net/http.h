@@ -139,6 +139,7 @@ struct Request {
     std::optional<Fault> fault;
 
     const Route* matched = nullptr;     ///< what answers; null until the router has found it
+    bool handled = false;               ///< its handler was asked
     std::string route;                  ///< its pattern; empty until then, and for 404
     std::vector<Parameter> parameters;  ///< of the path
     Counted in_flight;                  ///< by record_metrics()

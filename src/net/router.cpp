@@ -406,6 +406,7 @@ RequestLimits Router::match(Request& head) const {
 asio::awaitable<core::Result<Response>> Router::dispatch(Request& request) const {
     const Route& route = *request.matched;
     if (auto mistake = body_mistake(request, route.options)) return refused(std::move(*mistake));
+    request.handled = true;
     return route.handler(request);
 }
 

@@ -389,6 +389,7 @@ class TenantRoutes {
             tenants_.create(std::move(wanted), std::move(done));
         };
         ZONA_CO_TRY(const Tenant made, co_await answer_of<Tenant>(std::move(begin)));
+        call.changed({}, core::to_json(shown(made)));
         co_return Response::success(core::to_json(shown(made)), {}, 201);
     }
 
@@ -416,11 +417,8 @@ class TenantRoutes {
             change.concurrency = quota_in<std::uint32_t>(*quotas, kConcurrentRequests);
             change.storage_bytes = quota_in<std::uint64_t>(*quotas, kStorageBytes);
         }
+        ZONA_CO_TRY(const Tenant found, co_await find(call));
         if (has_text(body, "db_username") || has_text(body, "db_password")) {
-            auto ask = [this, code = call.path("code")](process::Callback<Tenant> done) {
-                tenants_.find(code, std::move(done));
-            };
-            ZONA_CO_TRY(const Tenant found, co_await answer_of<Tenant>(std::move(ask)));
             change.database = with_login(found.database, body);
         }
         auto begin = [this, code = call.path("code"),
@@ -428,6 +426,7 @@ class TenantRoutes {
             tenants_.update(code, std::move(change), std::move(done));
         };
         ZONA_CO_TRY(const Tenant changed, co_await answer_of<Tenant>(std::move(begin)));
+        call.changed(core::to_json(shown(found)), core::to_json(shown(changed)));
         co_return Response::success(core::to_json(shown(changed)));
     }
 
@@ -445,14 +444,23 @@ class TenantRoutes {
     Answer set_status(Call& call) const {
         ZONA_CO_TRY(const tenancy::TenantStatus status,
                     tenancy::parse_tenant_status(text_in(call.body().get_object(), "status")));
+        ZONA_CO_TRY(const Tenant found, co_await find(call));
         auto begin = [this, code = call.path("code"), status](process::Callback<Tenant> done) {
             tenants_.set_status(code, status, std::move(done));
         };
         ZONA_CO_TRY(const Tenant changed, co_await answer_of<Tenant>(std::move(begin)));
+        call.changed(core::to_json(shown(found)), core::to_json(shown(changed)));
         co_return Response::success(core::to_json(shown(changed)));
     }
 
   private:
+    asio::awaitable<Result<Tenant>> find(const Call& call) const {
+        auto ask = [this, code = call.path("code")](process::Callback<Tenant> done) {
+            tenants_.find(code, std::move(done));
+        };
+        co_return co_await answer_of<Tenant>(std::move(ask));
+    }
+
     /// Null: it cannot be told.
     asio::awaitable<json::value> storage_of(std::string code) const {
         auto open = [this, code = std::move(code)](process::Callback<tenancy::TenantData> done) {

@@ -190,6 +190,7 @@ class TenantSettingRoutes {
                         std::move(done));
         };
         ZONA_CO_TRY(const TenantSetting now, co_await answer_of<TenantSetting>(std::move(begin)));
+        call.changed({}, core::to_json(shown(now)));
         co_return Response::success(core::to_json(shown(now)));
     }
 

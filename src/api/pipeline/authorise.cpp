@@ -68,6 +68,7 @@ class Authorise {
 };
 
 Resource resource_of(const Operation& operation) {
+    if (operation.tag == Tag::kAudit) return Resource::kAudit;
     if (operation.reach == Reach::kTenant) return Resource::kTenantSettings;
     switch (operation.tag) {
         case Tag::kKeys:

@@ -26,6 +26,8 @@ Status carry_out_on_data(Context& context, const Command& command) {
             return jobs(context, std::get<JobOptions>(options));
         case Verb::kCache:
             return cache(context, std::get<CacheOptions>(options));
+        case Verb::kAudit:
+            return audit(context, std::get<AuditOptions>(options));
         case Verb::kTenant:
             return tenants(context, std::get<TenantOptions>(options));
         case Verb::kUser:
@@ -123,6 +125,7 @@ Status carry_out_verb(Context& context, const Command& command) {
         case Verb::kBackup:
         case Verb::kStore:
         case Verb::kVault:
+        case Verb::kAudit:
         case Verb::kContext:
         case Verb::kHelp:
             break;

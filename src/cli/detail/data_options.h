@@ -146,6 +146,20 @@ struct CacheOptions {
     std::string tag;
 };
 
+/// What `zona audit` does.
+enum class AuditAction : std::uint8_t { kList, kExport, kVerify, kReport, kErase };
+
+/// Texts as typed: the API checks them.
+struct AuditOptions {
+    AuditAction action = AuditAction::kList;
+    std::string tenant;   ///< whose record; empty: the installation's
+    std::string subject;  ///< kErase
+    /// Query parameters and their values, those that were given.
+    std::vector<std::pair<std::string, std::string>> query;
+    std::string seq;   ///< kVerify: of a head that was kept elsewhere; may be empty
+    std::string hash;  ///< with it
+};
+
 enum class VaultAction : std::uint8_t { kStatus, kKeys, kRotate, kRewrap, kRevoke };
 
 /// Texts as typed: the API checks them.

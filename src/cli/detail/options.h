@@ -185,7 +185,8 @@ using VerbOptions =
     std::variant<NoOptions, StartOptions, SelectOptions, ScaleOptions, SignalOptions, SendOptions,
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
                  TenantOptions, UserOptions, RoleOptions, JobOptions, CacheOptions, VaultOptions,
-                 BackupOptions, StoreOptions, ExecutionOptions, ContextOptions, WebOptions>;
+                 BackupOptions, StoreOptions, ExecutionOptions, ContextOptions, WebOptions,
+                 AuditOptions>;
 
 /// A command to carry out.
 struct Command {

@@ -458,6 +458,43 @@ Result<VerbOptions> cache_options(const RawWords& raw) {
     return out;
 }
 
+Result<VerbOptions> audit_options(const RawWords& raw) {
+    using Row = std::pair<string_view, AuditAction>;
+    static constexpr std::array kActions = {
+        Row{"list", AuditAction::kList},     Row{"ls", AuditAction::kList},
+        Row{"export", AuditAction::kExport}, Row{"verify", AuditAction::kVerify},
+        Row{"report", AuditAction::kReport}, Row{"erase", AuditAction::kErase}};
+    const vector<string>& words = raw.positionals;
+    AuditOptions out{.tenant = raw.tenant, .subject = {}, .query = {}, .seq = {}, .hash = {}};
+    if (!words.empty()) {
+        ZONA_TRY(const auto* const row, row_of(Verb::kAudit, words[0], kActions));
+        out.action = row->second;
+        const std::size_t count = out.action == AuditAction::kErase ? 2 : 1;
+        ZONA_TRY_VOID(check_count(Verb::kAudit, words, count, count));
+        if (count > 1) out.subject = words[1];
+    }
+    const std::pair<const char*, const string*> query[] = {{"actor", &raw.actor},
+                                                           {"action", &raw.action},
+                                                           {"resource", &raw.resource},
+                                                           {"category", &raw.category},
+                                                           {"outcome", &raw.outcome},
+                                                           {"from", &raw.from},
+                                                           {"to", &raw.to},
+                                                           {"limit", &raw.limit},
+                                                           {"cursor", &raw.cursor},
+                                                           {"format", &raw.format}};
+    for (const auto& [name, value] : query) {
+        if (!value->empty()) out.query.emplace_back(name, *value);
+    }
+    if (raw.head.empty()) return out;
+    const std::size_t colon = raw.head.find(':');
+    if (out.action != AuditAction::kVerify || colon == string::npos)
+        return wrong("--head belongs to zona audit verify, and takes SEQ:HASH");
+    out.seq = raw.head.substr(0, colon);
+    out.hash = raw.head.substr(colon + 1);
+    return out;
+}
+
 Result<VerbOptions> backup_options(const RawWords& raw) {
     using Row = std::pair<string_view, BackupAction>;
     static constexpr std::array kActions = {
@@ -611,6 +648,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return job_options(raw);
         case Verb::kCache:
             return cache_options(raw);
+        case Verb::kAudit:
+            return audit_options(raw);
         case Verb::kTenant:
             return tenant_options(raw);
         case Verb::kUser:

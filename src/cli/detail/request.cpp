@@ -457,6 +457,32 @@ ApiRequest manage_cache(const CacheOptions& options) {
     return {"DELETE", path, {}};
 }
 
+ApiRequest ask_record(const AuditOptions& options) {
+    const std::string all = options.tenant.empty()
+                                ? "/api/v1/audit"
+                                : "/api/v1/tenants/" + percent_encoded(options.tenant) + "/audit";
+    std::string query;
+    for (const auto& [name, value] : options.query)
+        query += (query.empty() ? '?' : '&') + name + '=' + percent_encoded(value);
+    switch (options.action) {
+        case AuditAction::kExport:
+            return get(all + "/export" + query);
+        case AuditAction::kReport:
+            return get(all + "/report" + query);
+        case AuditAction::kErase:
+            return {"DELETE", all + "/subjects/" + percent_encoded(options.subject), ""};
+        case AuditAction::kVerify: {
+            json::object body;
+            if (const auto seq = core::parse_integer(options.seq)) body["seq"] = *seq;
+            if (!options.hash.empty()) body["hash"] = options.hash;
+            return post(all + "/verify", body);
+        }
+        case AuditAction::kList:
+            break;
+    }
+    return get(all + query);
+}
+
 ApiRequest manage_vault(const VaultOptions& options) {
     const std::string all = "/api/v1/vault";
     json::object body;

@@ -84,6 +84,8 @@ ApiRequest manage_users(const UserOptions& options);
 ApiRequest find_user(const UserOptions& options);
 /// One of the operations on a tenant's roles.
 ApiRequest manage_roles(const RoleOptions& options);
+/// One of the operations on a record.
+ApiRequest ask_record(const AuditOptions& options);
 /// One of the operations on /api/v1/jobs.
 ApiRequest manage_jobs(const JobOptions& options);
 /// One of those on /api/v1/cache.

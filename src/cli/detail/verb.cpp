@@ -422,6 +422,22 @@ std::vector<VerbInfo> zona_verbs() {
           {"zona vault rotate acme", "a new key for acme"},
           {"zona vault rewrap", "after another tenancy.root_key was set"},
           {"zona vault revoke acme --confirm acme", "there is no way back"}}},
+        {kAudit,
+         "audit",
+         {},
+         kZona,
+         kStartsIt,
+         "[list | export | verify | report | erase SUBJECT] [--tenant CODE] [OPTIONS]",
+         "See what was done, by whom, and that the record of it is whole",
+         "Everything that changes something and every refusal is on record, for each tenant in a "
+         "chain of hashes whose heads are signed. `verify` names the first entry that is not as it "
+         "was written; `erase` makes what is personal of a subject unreadable for good, and the "
+         "chain stays right.",
+         {{"zona audit list --outcome refused --from 24h", "who was not let in"},
+          {"zona audit list --tenant acme --actor key:ci", "what this key did to acme"},
+          {"zona audit export --tenant acme --format csv", "all of it, the oldest first"},
+          {"zona audit verify --tenant acme", "is it as it was written?"},
+          {"zona audit report --from 720h", "a month in numbers"}}},
         {kContext,
          "context",
          {"contexts", "ctx"},

@@ -44,6 +44,7 @@ enum class Verb : std::uint8_t {
     kBackup,
     kStore,
     kVault,
+    kAudit,
     kContext,
     kHelp,
 };

@@ -142,6 +142,8 @@ class VerbParser {
                 return add_cache_flags();
             case Verb::kVault:
                 return add_vault_flags();
+            case Verb::kAudit:
+                return add_audit_flags();
             case Verb::kTenant:
                 return add_tenant_flags();
             case Verb::kUser:
@@ -209,6 +211,22 @@ class VerbParser {
         text_flag("--entity", raw_.entity, "NAME", "flush: of the tenant, what is of this kind");
         text_flag("--pattern", raw_.pattern, "GLOB", "flush: of the tenant, ids of this form");
         text_flag("--tag", raw_.tag, "TAG", "flush: of the tenant, what has this tag");
+    }
+
+    void add_audit_flags() {
+        text_flag("--tenant", raw_.tenant, "CODE", "its record (else the installation's)");
+        text_flag("--actor", raw_.actor, "WHO", "kind:id, as it is listed");
+        text_flag("--action", raw_.action, "NAME", "what was done, as it is listed");
+        text_flag("--resource", raw_.resource, "PATH", "to what, all of it");
+        text_flag("--category", raw_.category, "NAME",
+                  "authentication, data_access, configuration, process, security or compliance");
+        text_flag("--outcome", raw_.outcome, "NAME", "success, failure or refused");
+        text_flag("--from", raw_.from, "TIME", "not before: 24h ago, or 2026-03-09T07:12:44Z");
+        text_flag("--to", raw_.to, "TIME", "before it");
+        text_flag("--limit", raw_.limit, "N", "list: entries of a page (50)");
+        text_flag("--cursor", raw_.cursor, "TEXT", "list: the page after this one");
+        text_flag("--format", raw_.format, "FORM", "export: jsonl (else) or csv");
+        text_flag("--head", raw_.head, "SEQ:HASH", "verify: a head that was kept elsewhere");
     }
 
     void add_vault_flags() {

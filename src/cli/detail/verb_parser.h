@@ -104,6 +104,15 @@ struct RawWords {
     std::vector<std::string> only;
     bool no_wait = false;
     std::string cursor;
+    std::string actor;
+    std::string action;
+    std::string resource;
+    std::string category;
+    std::string outcome;
+    std::string from;
+    std::string limit;
+    std::string format;
+    std::string head;
     std::string tenant_name;
     std::string roles;
     std::string password_file;

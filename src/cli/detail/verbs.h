@@ -65,6 +65,7 @@ Status users(Context& context, const UserOptions& options);
 Status roles(Context& context, const RoleOptions& options);
 Status jobs(Context& context, const JobOptions& options);
 Status cache(Context& context, const CacheOptions& options);
+Status audit(Context& context, const AuditOptions& options);
 Status executions(Context& context, const ExecutionOptions& options);
 Status backups(Context& context, const BackupOptions& options);
 Status store(Context& context, const StoreOptions& options);
