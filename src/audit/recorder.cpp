@@ -154,7 +154,9 @@ void Recorder::run() {
             work_ = false;
             if (stop_) break;
         }
+        const auto begun = deps_.clock.steady();
         round(false);
+        rest_after(deps_.clock.steady() - begun);
     }
     round(true);
 }
@@ -189,7 +191,7 @@ void Recorder::round(bool is_last) {
         }
     }
     for (const std::string& code : codes) {
-        auto done = take_over(code);
+        auto done = take_over(code, is_last ? Pace::kAll : Pace::kGentle);
         all = all && done;
         Chain& chain = chains_[code];
         if (done) {
@@ -259,21 +261,33 @@ Result<void> Recorder::look_around() {
     return {};
 }
 
-Result<void> Recorder::take_over(const std::string& code) {
+Result<void> Recorder::take_over(const std::string& code, Pace pace) {
     ZONA_TRY_VOID(resume(code, chains_[code]));
     const auto scope = scope_of(code);
     // What is no tenant's code was meant for none.
-    if (!scope) return take_all(Scope::core(), code, Way::kDiverted);
-    auto taken = take_all(*scope, code, Way::kOwn);
+    if (!scope) return take_all(Scope::core(), code, Way::kDiverted, pace);
+    auto taken = take_all(*scope, code, Way::kOwn, pace);
     if (taken || !is_not_served(taken.error()) || *scope == Scope::core()) return taken;
-    return take_all(Scope::core(), code, Way::kDiverted);
+    return take_all(Scope::core(), code, Way::kDiverted, pace);
 }
 
-Result<void> Recorder::take_all(const Scope& scope, const std::string& from, Way way) {
+Result<void> Recorder::take_all(const Scope& scope, const std::string& from, Way way, Pace pace) {
     while (true) {
         ZONA_TRY(const bool more, take_some(scope, from, way));
         if (!more) return {};
+        if (pace == Pace::kAll) continue;
+        const std::scoped_lock lock(mutex_);
+        appended_.insert(from);
+        work_ = true;
+        return {};
     }
+}
+
+/// Leaves the databases to requests for a while.
+void Recorder::rest_after(core::SteadyTime::duration work) {
+    if (spool_->size() > kHurryAt) return;
+    std::unique_lock lock(mutex_);
+    gathered_.wait_for(lock, work * (kOneIn - 1), [this] { return stop_; });
 }
 
 /// One transaction. Whether there is more.
@@ -367,7 +381,7 @@ Result<void> Recorder::settle(const Scope& scope) {
     (void)there;
     const std::scoped_lock lock(writing_);
     ZONA_TRY(permit_, turn_());
-    ZONA_TRY_VOID(take_over(scope.code()));
+    ZONA_TRY_VOID(take_over(scope.code(), Pace::kAll));
     return sign(scope.code(), chains_[scope.code()]);
 }
 

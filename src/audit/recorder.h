@@ -53,6 +53,10 @@ struct RecorderDeps {
 inline constexpr std::size_t kMostEarly = 10'000;
 /// How often heads are signed while a chain grows.
 inline constexpr std::chrono::seconds kSignEvery{60};
+/// The part of one thread's time that taking over has, one in so many, while requests come faster
+/// than that: they pay a tenth. Beyond kHurryAt bytes in the spool it takes what it needs.
+inline constexpr int kOneIn = 10;
+inline constexpr std::uint64_t kHurryAt = 64U << 20U;  ///< see kOneIn
 /// For how long entries gather before they are taken over together.
 inline constexpr std::chrono::milliseconds kGather{50};
 
@@ -95,6 +99,8 @@ class Recorder {
 
   private:
     enum class Way : std::uint8_t { kOwn, kDiverted };
+    /// Whether all is taken over, or one batch, so that others come to their turn.
+    enum class Pace : std::uint8_t { kAll, kGentle };
     struct Chain {
         Head head;  ///< as it was made here last
         std::int64_t signed_seq = 0;
@@ -108,8 +114,10 @@ class Recorder {
     void round(bool is_last);
     std::set<std::string> due();
     core::Result<void> look_around();
-    core::Result<void> take_over(const std::string& code);
-    core::Result<void> take_all(const store::Scope& scope, const std::string& from, Way way);
+    core::Result<void> take_over(const std::string& code, Pace pace);
+    core::Result<void> take_all(const store::Scope& scope, const std::string& from, Way way,
+                                Pace pace);
+    void rest_after(core::SteadyTime::duration work);
     core::Result<bool> take_some(const store::Scope& scope, const std::string& from, Way way);
     core::Result<void> resume(const std::string& code, Chain& chain);
     core::Result<void> sign(const std::string& code, Chain& chain);
