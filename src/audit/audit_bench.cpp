@@ -152,7 +152,7 @@ void durable_insert(benchmark::State& state, Way way) {
         home.reset();
         state.ResumeTiming();
     }
-    state.SetItemsProcessed(static_cast<std::int64_t>(kInserts * state.iterations()));
+    state.SetItemsProcessed(static_cast<std::int64_t>(kInserts) * state.iterations());
 }
 BENCHMARK_CAPTURE(durable_insert, alone, Way::kNone)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(durable_insert, with_entry_in_transaction, Way::kTransaction)
