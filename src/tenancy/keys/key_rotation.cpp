@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "audit/collections.h"
 #include "core/fault.h"
 #include "identity/users/collections.h"
 #include "store/blocking.h"
@@ -184,7 +185,7 @@ Result<void> seal_passwords_anew(const Owner& owner) {
     return {};
 }
 
-/// The flagged fields of the core database itself, until a round has changed nothing.
+/// The flagged fields of the core database's record, until a round has changed nothing.
 Result<void> seal_core_anew(const Owner& owner) {
     ZONA_TRY_VOID(seal_passwords_anew(owner));
     const auto core = owner.deps.tenants.core();
@@ -192,7 +193,7 @@ Result<void> seal_core_anew(const Owner& owner) {
     // Lives as long as the files, which outlive the rotation.
     const SealedFields fields{.sealer = {std::shared_ptr<void>(), &owner.files.core_fields()},
                               .log = owner.deps.log};
-    for (const store::CollectionSpec* spec : core_collections()) {
+    for (const store::CollectionSpec* spec : audit::core_collections()) {
         if (!store::has_encrypted_fields(*spec)) continue;
         const Collection collection(*spec, store::Scope::core());
         Resealed page;
