@@ -177,7 +177,9 @@ core::Result<void> Daemon::build_api() {
                       [this](std::move_only_function<void()> work) {
                           asio::post(*blocking_, std::move(work));
                       }},
-         .identity = {.users = &*users_, .invitations = &*invitations_, .roles = &*roles_,
+         .identity = {.users = &*users_,
+                      .invitations = &*invitations_,
+                      .roles = &*roles_,
                       .sessions = [this] { return sessions(); }},
          .tenants = *tenants_,
          .jobs = *jobs_,

@@ -76,11 +76,12 @@ core::Result<void> Daemon::build_tenants() {
 void Daemon::build_identity() {
     const auto core = [this] { return tenants_->core(); };
     hasher_.emplace(identity::kProductionCost, kHashesAtOnce, random_, metrics_);
-    roles_.emplace(identity::RolesDeps{
-        .core = core,
-        .changed = [this](const std::string& tenant) { permissions_->forget(tenant); }});
+    roles_.emplace(identity::RolesDeps{.core = core, .changed = [this](const std::string& tenant) {
+                                           permissions_->forget(tenant);
+                                       }});
     const bool is_shared = !core_.uri.empty();
-    permissions_.emplace(*roles_, clock_, is_shared ? kRolesOfOthers : std::chrono::milliseconds(0));
+    permissions_.emplace(*roles_, clock_,
+                         is_shared ? kRolesOfOthers : std::chrono::milliseconds(0));
     users_.emplace(
         identity::UsersDeps{.core = core,
                             .fields = [this](const std::string& tenant)

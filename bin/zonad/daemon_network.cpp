@@ -179,9 +179,8 @@ core::Result<void> Daemon::build_servers() {
         authenticate.push_back(identity::authenticate({.keys = *keys_,
                                                        .sessions = [this] { return sessions(); },
                                                        .permissions = &*permissions_},
-                                                      {.demand = demand(settings_)},
-                                                      clock_, logging_.logger("identity"),
-                                                      metrics_));
+                                                      {.demand = demand(settings_)}, clock_,
+                                                      logging_.logger("identity"), metrics_));
     }
     const std::vector<net::Middleware> inner = api::pipeline(
         std::move(authenticate),

@@ -66,6 +66,7 @@ audit::Actor actor_of(const net::Request& request) {
     if (const identity::Principal* user = identity::user_of(request)) {
         out.kind = "user";
         out.id = std::to_string(user->user_id);
+        out.number = user->user_id;
         out.name = user->name;
         out.session = user->session.to_string();
         return out;
@@ -174,8 +175,7 @@ void AuditTrail::refused(const net::Request& request, const core::Error& error) 
 net::Middleware record_refusals(AuditTrail& trail) {
     return [&trail](const net::Request& request, net::Response& response) {
         // What came to a handler is told of by its operation.
-        if (response.failure && !request.handled)
-            trail.refused(request, response.failure->error);
+        if (response.failure && !request.handled) trail.refused(request, response.failure->error);
     };
 }
 

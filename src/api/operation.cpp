@@ -27,9 +27,9 @@ std::string_view to_string(Reach reach) {
 
 std::string_view to_string(Tag tag) {
     constexpr std::array<std::string_view, 15> kNames = {
-        "processes", "executions", "logs",     "streams", "snapshots", "configuration", "system",
-        "keys",      "tenants",    "identity", "jobs",    "vault",     "audit",         "documents",
-        "pmdaemon"};
+        "processes",     "executions", "logs",  "streams",   "snapshots",
+        "configuration", "system",     "keys",  "tenants",   "identity",
+        "jobs",          "vault",      "audit", "documents", "pmdaemon"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 

@@ -65,9 +65,9 @@ std::string_view to_string(Tag tag);
 std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
 inline constexpr Tag kAllTags[] = {
-    Tag::kProcesses,     Tag::kExecutions, Tag::kLogs,      Tag::kStreams, Tag::kSnapshots,
-    Tag::kConfiguration, Tag::kSystem,     Tag::kKeys,      Tag::kTenants, Tag::kIdentity,
-    Tag::kJobs,          Tag::kVault,      Tag::kAudit,     Tag::kDocuments, Tag::kPmdaemon};
+    Tag::kProcesses,     Tag::kExecutions, Tag::kLogs,  Tag::kStreams,   Tag::kSnapshots,
+    Tag::kConfiguration, Tag::kSystem,     Tag::kKeys,  Tag::kTenants,   Tag::kIdentity,
+    Tag::kJobs,          Tag::kVault,      Tag::kAudit, Tag::kDocuments, Tag::kPmdaemon};
 
 /// Whose conventions an operation keeps.
 enum class Manner : std::uint8_t {

@@ -36,7 +36,8 @@ class PipelineTest : public testing::Test {
         seen_ = 0;
         held_while_answering_ = 0;
         response_ = net::ask(service_.router(), request,
-                             pipeline({}, {[this](std::string_view) { return served_; }, admission_, clock_, metrics_, log_.logger("security")}));
+                             pipeline({}, {[this](std::string_view) { return served_; }, admission_,
+                                           clock_, metrics_, log_.logger("security")}));
         EXPECT_TRUE(request.held.empty());
         return response_.failure ? response_.failure->error.code() : Code::kInternal;
     }

@@ -23,41 +23,22 @@ using net::Response;
 
 namespace {
 
-/// Checks the request, and lets the handler answer it.
-asio::awaitable<Result<Response>> work_off(const Route& route, const Components& components,
-                                           Call& call) {
-    ZONA_CO_TRY_VOID(call.read(components));
-    Result<Response> response = co_await route.handler(call);
-    if constexpr (core::kFaultsBuiltIn)
-        co_return checked(std::move(response), route.operation, components);
-    co_return response;
-}
-
-asio::awaitable<Result<Response>> recorded(const Route& route, const Components& components,
-                                           OperationRecord& record, net::Request& request) {
-    Call call(request, route.operation);
-    ZONA_CO_TRY_VOID(record.room());
-    Result<Response> response = co_await work_off(route, components, call);
-    record.done(call, response);
-    co_return response;
-}
-
-asio::awaitable<Result<Response>> unrecorded(const Route& route, const Components& components,
-                                             net::Request& request) {
-    Call call(request, route.operation);
-    ZONA_CO_TRY_VOID(call.read(components));
-    Result<Response> response = co_await route.handler(call);
-    if constexpr (core::kFaultsBuiltIn)
-        co_return checked(std::move(response), route.operation, components);
-    co_return response;
-}
-
-/// What changes nothing is not recorded, and waits for nothing more than its handler does.
+/// Checks the request, lets the handler answer it, and tells `record` of both, which is null for
+/// what changes nothing.
 asio::awaitable<Result<Response>> answer(const Route& route, const Components& components,
                                          OperationRecord* record, net::Request& request) {
-    const bool changes = route.operation.method != net::Method::kGet;
-    return record != nullptr && changes ? recorded(route, components, *record, request)
-                                        : unrecorded(route, components, request);
+    Call call(request, route.operation);
+    if (record != nullptr) ZONA_CO_TRY_VOID(record->room());
+    Result<Response> response = Response();
+    if (auto read = call.read(components)) {
+        response = co_await route.handler(call);
+        if constexpr (core::kFaultsBuiltIn)
+            response = checked(std::move(response), route.operation, components);
+    } else {
+        response = read.take_error();
+    }
+    if (record != nullptr) record->done(call, response);
+    co_return response;
 }
 
 asio::awaitable<Result<Response>> ready(Response response) {
@@ -140,7 +121,8 @@ Result<void> Service::add(Operation operation, CallHandler handler) {
     ZONA_TRY_VOID(state_->router.add(
         entry->operation.method, entry->operation.path,
         [state, entry = entry.get()](net::Request& request) {
-            return answer(*entry, state->components, state->record, request);
+            const bool changes = entry->operation.method != net::Method::kGet;
+            return answer(*entry, state->components, changes ? state->record : nullptr, request);
         },
         std::move(options)));
     state_->entries.push_back(std::move(entry));

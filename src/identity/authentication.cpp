@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include "identity/caller.h"
+#include "identity/tokens/jws.h"
 #include "store/coroutine.h"
 
 namespace zona::identity {
@@ -278,6 +279,11 @@ class Authenticate {
 
   private:
     net::Decision identify_user(Request& request, std::string_view token) const {
+        if (!is_token_shaped(token)) {
+            return hold_back(request,
+                             Error(Code::kInvalidToken, "what the request shows is no token"),
+                             "invalid_token");
+        }
         const auto sessions = authorities_.sessions();
         if (sessions == nullptr) {
             return refuse(Code::kUnavailable,

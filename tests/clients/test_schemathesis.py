@@ -47,6 +47,7 @@ def access_log(zona):
     ('bad', ['--data-generation-method', 'negative', '--hypothesis-max-examples', '40', '--hypothesis-no-phases', 'explicit', '--include-method', 'POST', '--include-method', 'PUT',
              '--exclude-operation-id', 'rotateKey', '--exclude-operation-id', 'runJob', '--exclude-operation-id', 'pauseJob', '--exclude-operation-id', 'resumeJob', '--exclude-operation-id', 'cancelJob',
              '--exclude-operation-id', 'setTenantStatus', '--exclude-operation-id', 'putTenantSetting', '--exclude-operation-id', 'restoreTenant', '--exclude-operation-id', 'exportTenant', '--exclude-operation-id', 'eraseTenant', '--exclude-operation-id', 'backUpTenant', '--exclude-operation-id', 'verifyTenantBackup', '--exclude-operation-id', 'moveTenant', '--exclude-operation-id', 'migrateStore', '--exclude-operation-id', 'verifyBackup', '--exclude-operation-id', 'backUpAll', '--exclude-operation-id', 'checkStore',
+             '--exclude-operation-id', 'createUser', '--exclude-operation-id', 'createInvitation', '--exclude-operation-id', 'createRole', '--exclude-operation-id', 'replaceRole', '--exclude-operation-id', 'verifyTenantAudit',
              '--exclude-operation-id', 'startProcessAsPmdaemon', '--exclude-operation-id', 'stopProcessAsPmdaemon',
              '--exclude-operation-id', 'restartProcessAsPmdaemon', '--exclude-operation-id', 'reloadProcessAsPmdaemon']),   # it makes up nothing wrong for a text in the path beside a body
 ], ids=['good', 'bad'])

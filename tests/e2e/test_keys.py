@@ -97,7 +97,7 @@ def test_a_key_that_is_good_no_more_ends_what_it_has_opened(zona, how):
         if how == 'rotated':
             zona.run('key', 'rotate', 'ci', '--overlap', '1s')
 
-        closed = (1008, 'the API key is not valid any more')
+        closed = (1008, 'the key or token is not valid any more')
         assert {path: end() for path, end in ends.items()} == {
             '/api/v1/stream': closed, '/ws': closed, '/api/v1/events': 'cut', '/api/v1/logs?follow=true&lines=10': 'cut'}
         other.send(frame(TEXT, b'{"type":"ping","id":"x"}'))

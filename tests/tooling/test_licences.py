@@ -19,7 +19,7 @@ def test_page_is_true_of_this_build(root, bin_dir):
 @pytest.mark.parametrize('old, new, message', [
     ('| fmt 9.1 |', None, 'libfmt-dev: the build uses it'),
     ('| fmt 9.1 | `libfmt-dev`', '| fmt 9.1 | `libfmt-dev` `libfmt-gone`', 'libfmt-gone: is not installed'),
-    ('| Redis |', None, 'redis-server: scripts/install-deps installs it'),
+    ('| Redis 7.0: server', None, 'redis-server: scripts/install-deps installs it'),
     ('compiled into `zona_core` |', '|', 'fmt 9.1: the row is not complete'),
     ('has no `std::format` | MIT', 'has no `std::format` | BSL-1.0', 'copyright does not name BSL-1.0'),
     ('has no `std::format` | MIT', 'has no `std::format` | GPL-3.0-or-later', 'may not be linked into the product'),

@@ -7,7 +7,7 @@ import pytest
 # The C and C++ run-time libraries of the system, and yaml-cpp; nothing that brings another run time.
 SYSTEM = re.compile(r'(libc|libm|libstdc\+\+|libgcc_s|libyaml-cpp|libresolv|libdl|libpthread|librt|ld-linux-\S+)\.so(\.[\d.]+)?\Z')
 # Written in C, and only for some: the command starts in milliseconds.
-MORE = {'zonad': re.compile(r'(libcrypto|libssl|libz|libsqlite3)\.so(\.[\d.]+)?\Z'),
+MORE = {'zonad': re.compile(r'(libcrypto|libssl|libz|libsqlite3|libzxcvbn)\.so(\.[\d.]+)?\Z'),
         'zona-remote': re.compile(r'(libcrypto|libssl|libz)\.so(\.[\d.]+)?\Z')}
 
 

@@ -52,7 +52,8 @@ Operation list_invitations() {
             .id = "listInvitations",
             .tag = Tag::kIdentity,
             .reach = Reach::kTenant,
-            .permission = identity::Permission{identity::Resource::kInvitations, identity::Action::kRead},
+            .permission =
+                identity::Permission{identity::Resource::kInvitations, identity::Action::kRead},
             .summary = "List the invitations of a tenant",
             .description = "Those that nobody has taken, by age, also when their time is over.",
             .parameters = {tenant_parameter()},
@@ -70,29 +71,31 @@ Operation create_invitation() {
                                                   .format(Format::kDuration)
                                                   .default_value("\"3d\"")
                                                   .example("\"3d\""))});
-    return {.method = Method::kPost,
-            .path = "/api/v1/tenants/{code}/invitations",
-            .id = "createInvitation",
-            .tag = Tag::kIdentity,
-            .access = Access::kAdmin,
-            .reach = Reach::kTenant,
-            .permission = identity::Permission{identity::Resource::kInvitations, identity::Action::kCreate},
-            .summary = "Invite somebody",
-            .description =
-                "Whoever has the token makes a user with these roles, by "
-                "acceptInvitation, and chooses name and password.",
-            .parameters = {tenant_parameter()},
-            .body = BodySpec{body,
-                             {{"bert", "Somebody who uses utilities",
-                               R"({"email": "bert@acme.example", "roles": ["user"]})"}}},
-            .answers = {{.status = 201,
-                         .description = "It can be taken.",
-                         .shape = Shape::object(
-                             {required("invitation", Shape::component("Invitation", "What was made.")),
-                              required("token", Shape::text("It is not shown again."))}),
-                         .example = std::string(R"({"invitation": )") + kInvitationExample +
-                                    R"(, "token": "zona_inv_default...."})"}},
-            .errors = identity_errors()};
+    return {
+        .method = Method::kPost,
+        .path = "/api/v1/tenants/{code}/invitations",
+        .id = "createInvitation",
+        .tag = Tag::kIdentity,
+        .access = Access::kAdmin,
+        .reach = Reach::kTenant,
+        .permission =
+            identity::Permission{identity::Resource::kInvitations, identity::Action::kCreate},
+        .summary = "Invite somebody",
+        .description =
+            "Whoever has the token makes a user with these roles, by "
+            "acceptInvitation, and chooses name and password.",
+        .parameters = {tenant_parameter()},
+        .body = BodySpec{body,
+                         {{"bert", "Somebody who uses utilities",
+                           R"({"email": "bert@acme.example", "roles": ["user"]})"}}},
+        .answers = {{.status = 201,
+                     .description = "It can be taken.",
+                     .shape = Shape::object(
+                         {required("invitation", Shape::component("Invitation", "What was made.")),
+                          required("token", Shape::text("It is not shown again."))}),
+                     .example = std::string(R"({"invitation": )") + kInvitationExample +
+                                R"(, "token": "zona_inv_default...."})"}},
+        .errors = identity_errors()};
 }
 
 Operation remove_invitation() {
@@ -102,7 +105,8 @@ Operation remove_invitation() {
             .tag = Tag::kIdentity,
             .access = Access::kAdmin,
             .reach = Reach::kTenant,
-            .permission = identity::Permission{identity::Resource::kInvitations, identity::Action::kDelete},
+            .permission =
+                identity::Permission{identity::Resource::kInvitations, identity::Action::kDelete},
             .summary = "Take an invitation back",
             .description = "Its token is good for nothing from then on.",
             .parameters = {tenant_parameter(),

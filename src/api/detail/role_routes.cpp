@@ -106,21 +106,22 @@ Operation list_roles() {
 Operation create_role() {
     std::vector<Field> fields = written_fields();
     fields.insert(fields.begin(), required("name", name_shape()));
-    return {.method = Method::kPost,
-            .path = "/api/v1/tenants/{code}/roles",
-            .id = "createRole",
-            .tag = Tag::kIdentity,
-            .access = Access::kAdmin,
-            .reach = Reach::kTenant,
-            .permission = identity::Permission{identity::Resource::kRoles, identity::Action::kCreate},
-            .summary = "Make a role",
-            .description = "Nobody makes one that allows more than they may.",
-            .parameters = {tenant_parameter()},
-            .body = BodySpec{Shape::object(std::move(fields)),
-                             {{"night-shift", "A role that holds at night",
-                               std::string(R"({"name": "night-shift", )") + kGrants}}},
-            .answers = {one_role("It can be given to users.", 201)},
-            .errors = identity_errors()};
+    return {
+        .method = Method::kPost,
+        .path = "/api/v1/tenants/{code}/roles",
+        .id = "createRole",
+        .tag = Tag::kIdentity,
+        .access = Access::kAdmin,
+        .reach = Reach::kTenant,
+        .permission = identity::Permission{identity::Resource::kRoles, identity::Action::kCreate},
+        .summary = "Make a role",
+        .description = "Nobody makes one that allows more than they may.",
+        .parameters = {tenant_parameter()},
+        .body = BodySpec{Shape::object(std::move(fields)),
+                         {{"night-shift", "A role that holds at night",
+                           std::string(R"({"name": "night-shift", )") + kGrants}}},
+        .answers = {one_role("It can be given to users.", 201)},
+        .errors = identity_errors()};
 }
 
 Operation get_role() {
@@ -156,18 +157,19 @@ Operation replace_role() {
 }
 
 Operation remove_role() {
-    return {.method = Method::kDelete,
-            .path = kRolePath,
-            .id = "removeRole",
-            .tag = Tag::kIdentity,
-            .access = Access::kAdmin,
-            .reach = Reach::kTenant,
-            .permission = identity::Permission{identity::Resource::kRoles, identity::Action::kDelete},
-            .summary = "Remove a role",
-            .description = "One that no user, invitation or other role has.",
-            .parameters = {tenant_parameter(), name_parameter()},
-            .answers = {one_role("The role as it was.")},
-            .errors = identity_errors()};
+    return {
+        .method = Method::kDelete,
+        .path = kRolePath,
+        .id = "removeRole",
+        .tag = Tag::kIdentity,
+        .access = Access::kAdmin,
+        .reach = Reach::kTenant,
+        .permission = identity::Permission{identity::Resource::kRoles, identity::Action::kDelete},
+        .summary = "Remove a role",
+        .description = "One that no user, invitation or other role has.",
+        .parameters = {tenant_parameter(), name_parameter()},
+        .answers = {one_role("The role as it was.")},
+        .errors = identity_errors()};
 }
 
 json::object shown(const Role& role) {

@@ -44,8 +44,7 @@ Shape session_shape() {
          required("user_agent", Shape::text("By which program.")),
          required("created_at", Shape::text("When it began.").format(Format::kTime)),
          required("last_used_at", Shape::text("A while ago, at most.").format(Format::kTime)),
-         required("ends_at",
-                  Shape::text("When it ends if nobody uses it.").format(Format::kTime)),
+         required("ends_at", Shape::text("When it ends if nobody uses it.").format(Format::kTime)),
          required("ends_at_latest",
                   Shape::text("When it ends whatever is done.").format(Format::kTime))},
         "What stands behind the tokens of one sign-in.");
@@ -91,45 +90,48 @@ Operation sign_in() {
          optional("code", Shape::text("Of the authenticator, or a recovery code; only for those "
                                       "who have a second factor.")
                               .length(0, 64))});
-    return {.method = Method::kPost,
-            .path = "/api/v1/sessions",
-            .id = "signIn",
-            .tag = Tag::kIdentity,
-            .access = Access::kOpen,
-            .reach = Reach::kEveryone,
-            .summary = "Sign in",
-            .description =
-                "Gives tokens for name and password. Guessing is slowed, by name and by address.",
-            .body = BodySpec{body,
-                             {{"anna", "With a password",
-                               R"({"tenant": "default", "name": "anna",
+    return {
+        .method = Method::kPost,
+        .path = "/api/v1/sessions",
+        .id = "signIn",
+        .tag = Tag::kIdentity,
+        .access = Access::kOpen,
+        .reach = Reach::kEveryone,
+        .summary = "Sign in",
+        .description =
+            "Gives tokens for name and password. Guessing is slowed, by name and by address.",
+        .body = BodySpec{body,
+                         {{"anna", "With a password",
+                           R"({"tenant": "default", "name": "anna",
                                    "password": "tulip orbit kettle"})"}}},
-            .answers = {tokens_answer("A session has begun.")},
-            .errors = {{Code::kUnauthenticated, "Name, password or code is wrong."},
-                       {Code::kSecondFactor, "The password is right; the code is missing."},
-                       {Code::kAccessDenied, "The password must be changed first (changePassword)."},
-                       {Code::kTenantInactive, "The tenant is not active."}}};
+        .answers = {tokens_answer("A session has begun.")},
+        .errors = {{Code::kUnauthenticated, "Name, password or code is wrong."},
+                   {Code::kSecondFactor, "The password is right; the code is missing."},
+                   {Code::kAccessDenied, "The password must be changed first (changePassword)."},
+                   {Code::kTenantInactive, "The tenant is not active."}}};
 }
 
 Operation renew() {
-    const Shape body = Shape::object(
-        {required("refresh_token", Shape::text("As the last answer gave it.").length(1, kLongestText))});
-    return {.method = Method::kPost,
-            .path = "/api/v1/sessions/renewals",
-            .id = "renewSession",
-            .tag = Tag::kIdentity,
-            .access = Access::kOpen,
-            .reach = Reach::kEveryone,
-            .summary = "Get new tokens",
-            .description = "The refresh token is used up. Shown again it ends the session, for then "
-                           "somebody else has it too.",
-            .body = BodySpec{body,
-                             {{"renew", "With the last one",
-                               R"({"refresh_token": "zona_refresh_AAAA"})"}}},
-            .answers = {tokens_answer("The session goes on.")},
-            .errors = {{Code::kInvalidToken, "This is no refresh token."},
-                       {Code::kUnknownToken, "Its session has ended, or it was used before."},
-                       {Code::kTokenExpired, "Its time is over."}}};
+    const Shape body = Shape::object({required(
+        "refresh_token", Shape::text("As the last answer gave it.").length(1, kLongestText))});
+    return {
+        .method = Method::kPost,
+        .path = "/api/v1/sessions/renewals",
+        .id = "renewSession",
+        .tag = Tag::kIdentity,
+        .access = Access::kOpen,
+        .reach = Reach::kEveryone,
+        .summary = "Get new tokens",
+        .description =
+            "The refresh token is used up. Shown again it ends the session, for then "
+            "somebody else has it too.",
+        .body =
+            BodySpec{body,
+                     {{"renew", "With the last one", R"({"refresh_token": "zona_refresh_AAAA"})"}}},
+        .answers = {tokens_answer("The session goes on.")},
+        .errors = {{Code::kInvalidToken, "This is no refresh token."},
+                   {Code::kUnknownToken, "Its session has ended, or it was used before."},
+                   {Code::kTokenExpired, "Its time is over."}}};
 }
 
 Operation change_password() {
@@ -138,9 +140,8 @@ Operation change_password() {
          required("name", Shape::text("Whose it is.").length(1, 128)),
          required("password", Shape::text("The present one.").length(1, kLongestText)),
          optional("code", Shape::text("Of the second factor.").length(0, 64)),
-         required("new_password",
-                  Shape::text("12 characters at least, and not easily guessed.")
-                      .length(1, kLongestText))});
+         required("new_password", Shape::text("12 characters at least, and not easily guessed.")
+                                      .length(1, kLongestText))});
     return {.method = Method::kPost,
             .path = "/api/v1/passwords",
             .id = "changePassword",
@@ -148,8 +149,9 @@ Operation change_password() {
             .access = Access::kOpen,
             .reach = Reach::kEveryone,
             .summary = "Change one's own password",
-            .description = "Shows the present one, so it needs no session; all sessions of the user "
-                           "end.",
+            .description =
+                "Shows the present one, so it needs no session; all sessions of the user "
+                "end.",
             .body = BodySpec{body,
                              {{"anna", "Another one",
                                R"({"tenant": "default", "name": "anna",
@@ -206,8 +208,9 @@ Operation end_session() {
             .access = Access::kAdmin,
             .reach = Reach::kEveryone,
             .summary = "Sign out",
-            .description = "Ends a session of one's own; its tokens are good for nothing within a "
-                           "second, everywhere.",
+            .description =
+                "Ends a session of one's own; its tokens are good for nothing within a "
+                "second, everywhere.",
             .parameters = {session_id_parameter()},
             .answers = {{.description = "How many have ended.",
                          .shape = Shape::object({required("ended", Shape::integer("0 or 1."))}),
@@ -216,57 +219,65 @@ Operation end_session() {
 }
 
 Operation list_sessions() {
-    return {.path = "/api/v1/tenants/{code}/sessions",
-            .id = "listSessions",
-            .tag = Tag::kIdentity,
-            .reach = Reach::kTenant,
-            .permission =
-                identity::Permission{identity::Resource::kSessions, identity::Action::kRead},
-            .summary = "List the sessions of a tenant",
-            .description = "Those that are not over, the oldest first, a thousand at most.",
-            .parameters = {tenant_parameter()},
-            .answers = {{.description = "The sessions.",
-                         .shape = Shape::array("By age.", Shape::component("Session")),
-                         .example = std::string("[") + kSessionExample + "]"}},
-            .errors = identity_errors()};
+    return {
+        .path = "/api/v1/tenants/{code}/sessions",
+        .id = "listSessions",
+        .tag = Tag::kIdentity,
+        .reach = Reach::kTenant,
+        .permission = identity::Permission{identity::Resource::kSessions, identity::Action::kRead},
+        .summary = "List the sessions of a tenant",
+        .description = "Those that are not over, the oldest first, a thousand at most.",
+        .parameters = {tenant_parameter()},
+        .answers = {{.description = "The sessions.",
+                     .shape = Shape::array("By age.", Shape::component("Session")),
+                     .example = std::string("[") + kSessionExample + "]"}},
+        .errors = identity_errors()};
 }
 
 Operation end_sessions() {
-    return {.method = Method::kDelete,
-            .path = "/api/v1/tenants/{code}/sessions",
-            .id = "endSessions",
-            .tag = Tag::kIdentity,
-            .access = Access::kAdmin,
-            .reach = Reach::kTenant,
-            .permission =
-                identity::Permission{identity::Resource::kSessions, identity::Action::kDelete},
-            .summary = "End sessions of a tenant",
-            .description = "All of it, of one user, or one; they are refused everywhere within a "
-                           "second.",
-            .parameters = {tenant_parameter(),
-                           {.name = "user",
-                            .shape = Shape::integer("Those of this user.").range(1, INT64_MAX)},
-                           {.name = "id", .shape = Shape::text("This one.").length(1, 64)}},
-            .answers = {{.description = "How many have ended.",
-                         .shape = Shape::object({required("ended", Shape::integer("How many."))}),
-                         .example = R"({"ended": 3})"}},
-            .errors = identity_errors()};
+    return {
+        .method = Method::kDelete,
+        .path = "/api/v1/tenants/{code}/sessions",
+        .id = "endSessions",
+        .tag = Tag::kIdentity,
+        .access = Access::kAdmin,
+        .reach = Reach::kTenant,
+        .permission =
+            identity::Permission{identity::Resource::kSessions, identity::Action::kDelete},
+        .summary = "End sessions of a tenant",
+        .description =
+            "All of it, of one user, or one; they are refused everywhere within a "
+            "second.",
+        .parameters = {tenant_parameter(),
+                       {.name = "user",
+                        .shape =
+                            Shape::integer("Those of this user.").range(1, INT64_MAX).example("1")},
+                       {.name = "id",
+                        .shape = Shape::text("This one.")
+                                     .length(1, 64)
+                                     .example("\"0197f2a4-6f1e-7cc3-98c4-dc0c0c07398f\"")}},
+        .answers = {{.description = "How many have ended.",
+                     .shape = Shape::object({required("ended", Shape::integer("How many."))}),
+                     .example = R"({"ended": 3})"}},
+        .errors = identity_errors()};
 }
 
 Operation key_set() {
-    return {.path = "/.well-known/jwks.json",
-            .id = "getKeySet",
-            .tag = Tag::kIdentity,
-            .access = Access::kOpen,
-            .reach = Reach::kEveryone,
-            .summary = "Show the keys that tokens are signed with",
-            .description = "The public parts, as RFC 7517 has them: for gateways that look at "
-                           "tokens too. A token is good here only with its session.",
-            .answers = {{.description = "The set.",
-                         .shape = Shape::object({required(
-                             "keys", Shape::array("The one that signs first.", Shape::any("A JWK.")))}),
-                         .envelope = Envelope::kNo,
-                         .example = R"({"keys": []})"}}};
+    return {
+        .path = "/.well-known/jwks.json",
+        .id = "getKeySet",
+        .tag = Tag::kIdentity,
+        .access = Access::kOpen,
+        .reach = Reach::kEveryone,
+        .summary = "Show the keys that tokens are signed with",
+        .description =
+            "The public parts, as RFC 7517 has them: for gateways that look at "
+            "tokens too. A token is good here only with its session.",
+        .answers = {{.description = "The set.",
+                     .shape = Shape::object({required(
+                         "keys", Shape::array("The one that signs first.", Shape::any("A JWK.")))}),
+                     .envelope = Envelope::kNo,
+                     .example = R"({"keys": []})"}}};
 }
 
 std::string text_of(const json::object& body, const char* key) {
@@ -317,7 +328,8 @@ class SessionRoutes {
 
     Answer begin(Call& call) const {
         ZONA_CO_TRY(const auto sessions, open_sessions());
-        auto begin = [this, shown = credentials_in(call)](process::Callback<SignedIn> done) mutable {
+        auto begin = [this,
+                      shown = credentials_in(call)](process::Callback<SignedIn> done) mutable {
             deps_.users->sign_in(std::move(shown), std::move(done));
         };
         ZONA_CO_TRY(const SignedIn who, co_await answer_of<SignedIn>(std::move(begin)));
@@ -334,12 +346,12 @@ class SessionRoutes {
                                     std::string(tenancy::to_string(tenant.status)));
             }
         }
-        identity::NewSession wanted{
-            .user = {.tenant = who.tenant, .id = who.user_id},
-            .now = {.name = who.name, .roles = who.roles},
-            .method = who.with_second_factor ? "password+code" : "password",
-            .client = client_of(call.request())};
-        auto start = [&sessions, wanted = std::move(wanted)](process::Callback<Tokens> done) mutable {
+        identity::NewSession wanted{.user = {.tenant = who.tenant, .id = who.user_id},
+                                    .now = {.name = who.name, .roles = who.roles},
+                                    .method = who.with_second_factor ? "password+code" : "password",
+                                    .client = client_of(call.request())};
+        auto start = [&sessions,
+                      wanted = std::move(wanted)](process::Callback<Tokens> done) mutable {
             sessions->begin(std::move(wanted), std::move(done));
         };
         ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(start)));
@@ -359,8 +371,8 @@ class SessionRoutes {
 
     Answer change_password(Call& call) const {
         core::Secret wanted(text_of(call.body().get_object(), "new_password"));
-        auto begin = [this, shown = credentials_in(call), wanted = std::move(wanted)](
-                         process::Callback<identity::User> done) mutable {
+        auto begin = [this, shown = credentials_in(call),
+                      wanted = std::move(wanted)](process::Callback<identity::User> done) mutable {
             deps_.users->change_password(std::move(shown), std::move(wanted), std::move(done));
         };
         ZONA_CO_TRY(const auto user, co_await answer_of<identity::User>(std::move(begin)));
@@ -416,8 +428,7 @@ class SessionRoutes {
         if (const auto id = call.text("id")) {
             ZONA_CO_TRY(which.session, id_in(*id));
         }
-        co_return co_await end(sessions, std::move(which),
-                               "ended by " + call.request().principal);
+        co_return co_await end(sessions, std::move(which), "ended by " + call.request().principal);
     }
 
     Answer key_set(Call&) const {

@@ -117,22 +117,23 @@ Operation create_user() {
                                  "nobody signs in with a password.")),
          optional("must_change_password", Shape::boolean("At the first sign-in.")),
          optional("roles", roles_shape("What it may do; none: nothing."))});
-    return {.method = Method::kPost,
-            .path = "/api/v1/tenants/{code}/users",
-            .id = "createUser",
-            .tag = Tag::kIdentity,
-            .access = Access::kAdmin,
-            .reach = Reach::kTenant,
-            .permission = identity::Permission{identity::Resource::kUsers, identity::Action::kCreate},
-            .summary = "Make a user",
-            .description = "Nobody gives roles that allow more than their own.",
-            .parameters = {tenant_parameter()},
-            .body = BodySpec{body,
-                             {{"anna", "Somebody who makes utilities",
-                               R"({"name": "anna", "email": "anna@acme.example",
+    return {
+        .method = Method::kPost,
+        .path = "/api/v1/tenants/{code}/users",
+        .id = "createUser",
+        .tag = Tag::kIdentity,
+        .access = Access::kAdmin,
+        .reach = Reach::kTenant,
+        .permission = identity::Permission{identity::Resource::kUsers, identity::Action::kCreate},
+        .summary = "Make a user",
+        .description = "Nobody gives roles that allow more than their own.",
+        .parameters = {tenant_parameter()},
+        .body = BodySpec{body,
+                         {{"anna", "Somebody who makes utilities",
+                           R"({"name": "anna", "email": "anna@acme.example",
                                    "password": "tulip orbit kettle", "roles": ["creator"]})"}}},
-            .answers = {one_user("It can sign in from now on.", 201)},
-            .errors = identity_errors()};
+        .answers = {one_user("It can sign in from now on.", 201)},
+        .errors = identity_errors()};
 }
 
 Operation get_user() {
@@ -155,51 +156,54 @@ Operation update_user() {
          optional("must_change_password", Shape::boolean("At the next sign-in.")),
          optional("roles", roles_shape("All of them."))},
         "What is to change; what is left out stays as it is.");
-    return {.method = Method::kPatch,
-            .path = kUserPath,
-            .id = "updateUser",
-            .tag = Tag::kIdentity,
-            .access = Access::kAdmin,
-            .reach = Reach::kTenant,
-            .permission = identity::Permission{identity::Resource::kUsers, identity::Action::kUpdate},
-            .summary = "Change a user",
-            .description =
-                "Other roles hold from the next request on; a new status, roles or "
-                "password end the user's sessions.",
-            .parameters = {tenant_parameter(), id_parameter()},
-            .body = BodySpec{body, {{"roles", "Other roles", R"({"roles": ["user"]})"}}},
-            .answers = {one_user("The user as it is now.")},
-            .errors = identity_errors()};
+    return {
+        .method = Method::kPatch,
+        .path = kUserPath,
+        .id = "updateUser",
+        .tag = Tag::kIdentity,
+        .access = Access::kAdmin,
+        .reach = Reach::kTenant,
+        .permission = identity::Permission{identity::Resource::kUsers, identity::Action::kUpdate},
+        .summary = "Change a user",
+        .description =
+            "Other roles hold from the next request on; a new status, roles or "
+            "password end the user's sessions.",
+        .parameters = {tenant_parameter(), id_parameter()},
+        .body = BodySpec{body, {{"roles", "Other roles", R"({"roles": ["user"]})"}}},
+        .answers = {one_user("The user as it is now.")},
+        .errors = identity_errors()};
 }
 
 Operation remove_user() {
-    return {.method = Method::kDelete,
-            .path = kUserPath,
-            .id = "removeUser",
-            .tag = Tag::kIdentity,
-            .access = Access::kAdmin,
-            .reach = Reach::kTenant,
-            .permission = identity::Permission{identity::Resource::kUsers, identity::Action::kDelete},
-            .summary = "Remove a user",
-            .description = "For good. What it owns stays.",
-            .parameters = {tenant_parameter(), id_parameter()},
-            .answers = {one_user("The user as it was.")},
-            .errors = identity_errors()};
+    return {
+        .method = Method::kDelete,
+        .path = kUserPath,
+        .id = "removeUser",
+        .tag = Tag::kIdentity,
+        .access = Access::kAdmin,
+        .reach = Reach::kTenant,
+        .permission = identity::Permission{identity::Resource::kUsers, identity::Action::kDelete},
+        .summary = "Remove a user",
+        .description = "For good. What it owns stays.",
+        .parameters = {tenant_parameter(), id_parameter()},
+        .answers = {one_user("The user as it was.")},
+        .errors = identity_errors()};
 }
 
 Operation remove_second_factor() {
-    return {.method = Method::kDelete,
-            .path = "/api/v1/tenants/{code}/users/{id}/second-factor",
-            .id = "removeSecondFactor",
-            .tag = Tag::kIdentity,
-            .access = Access::kAdmin,
-            .reach = Reach::kTenant,
-            .permission = identity::Permission{identity::Resource::kUsers, identity::Action::kUpdate},
-            .summary = "Take the second factor of a user away",
-            .description = "For somebody who has lost authenticator and recovery codes.",
-            .parameters = {tenant_parameter(), id_parameter()},
-            .answers = {one_user("The user as it is now.")},
-            .errors = identity_errors()};
+    return {
+        .method = Method::kDelete,
+        .path = "/api/v1/tenants/{code}/users/{id}/second-factor",
+        .id = "removeSecondFactor",
+        .tag = Tag::kIdentity,
+        .access = Access::kAdmin,
+        .reach = Reach::kTenant,
+        .permission = identity::Permission{identity::Resource::kUsers, identity::Action::kUpdate},
+        .summary = "Take the second factor of a user away",
+        .description = "For somebody who has lost authenticator and recovery codes.",
+        .parameters = {tenant_parameter(), id_parameter()},
+        .answers = {one_user("The user as it is now.")},
+        .errors = identity_errors()};
 }
 
 json::value time_or_null(const std::optional<core::SystemTime>& time) {

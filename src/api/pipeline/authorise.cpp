@@ -38,9 +38,9 @@ class Authorise {
             of_tenant ? core::lower_ascii(request.parameter(kTenantParameter)) : std::string();
         if (tenant == kNoTenant) tenant.clear();
         const Permission permission = permission_of(operation);
-        auto decided = identity::decide(identity::subject_of(request), permission,
-                                        {.tenant = tenant},
-                                        {.time = clock_.system(), .address = address_of(request)});
+        auto decided =
+            identity::decide(identity::subject_of(request), permission, {.tenant = tenant},
+                             {.time = clock_.system(), .address = address_of(request)});
         if (decided) return {};
         return refuse(request, permission, decided.take_error());
     }

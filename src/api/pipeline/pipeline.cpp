@@ -21,11 +21,11 @@ net::Middleware announce_retry() {
 std::vector<net::Middleware> pipeline(std::vector<net::Middleware> authenticate,
                                       const PipelineDeps& deps) {
     std::vector<net::Middleware> all = std::move(authenticate);
+    all.push_back(announce_retry());
     all.push_back(resolve_tenant());
     all.push_back(select_session(deps.check_tenant));
     all.push_back(authorise(deps.clock, deps.log, deps.metrics));
     all.push_back(admit_tenant(deps.admission));
-    all.push_back(announce_retry());
     return all;
 }
 

@@ -120,7 +120,6 @@ struct RawWords {
     std::string inherits;
     std::vector<std::string> grants;
     std::string weekdays;
-    std::string from;
     std::string until;
     std::string networks;
     std::string confirm;

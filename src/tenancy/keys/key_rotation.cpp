@@ -186,8 +186,7 @@ Result<void> seal_passwords_anew(const Owner& owner) {
 }
 
 /// The flagged fields of the core database's record, until a round has changed nothing.
-Result<void> seal_core_anew(const Owner& owner) {
-    ZONA_TRY_VOID(seal_passwords_anew(owner));
+Result<void> seal_record_anew(const Owner& owner) {
     const auto core = owner.deps.tenants.core();
     if (!core) return Error(Code::kUnavailable, "the core database is not open");
     // Lives as long as the files, which outlive the rotation.
@@ -285,6 +284,7 @@ Result<void> seal_fields_anew(const Owner& owner) {
 
 Result<void> seal_core_anew(const Owner& owner) {
     ZONA_TRY_VOID(seal_passwords_anew(owner));
+    ZONA_TRY_VOID(seal_record_anew(owner));
     while (true) {
         ZONA_TRY(const std::uint64_t changed, seal_identity_anew(owner));
         if (changed == 0) return {};
