@@ -30,6 +30,7 @@ Category category_of(const Operation& operation) {
         case Tag::kPmdaemon:
             return Category::kProcess;
         case Tag::kKeys:
+        case Tag::kIdentity:
             return Category::kAuthentication;
         case Tag::kVault:
             return Category::kSecurity;

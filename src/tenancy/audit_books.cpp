@@ -55,7 +55,7 @@ Result<TenantData> AuditBooks::data_of(const Scope& scope) {
         [&](auto done) { tenants_.data_of(scope.code(), std::move(done)); });
     if (found) return found->without_quota();
     Error error = found.take_error();
-    if (error.code() == Code::kForbidden) return std::move(error).recode(Code::kTenantInactive);
+    if (error.code() == Code::kInvalidTenant) return std::move(error).recode(Code::kTenantInactive);
     return error;
 }
 

@@ -81,8 +81,8 @@ Result<void> empty_log(const std::string& path, const std::string& vfs,
     const int code = ::sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE, vfs.c_str());
     const std::unique_ptr<sqlite3, decltype(&::sqlite3_close)> connection(opened, &::sqlite3_close);
     if (code != SQLITE_OK) return error_of(opened, code);
-    ZONA_TRY_VOID(prepare_encrypted(opened));
     ::sqlite3_busy_timeout(opened, static_cast<int>(patience.count()));
+    ZONA_TRY_VOID(prepare_encrypted(opened));
     const int emptied =
         ::sqlite3_wal_checkpoint_v2(opened, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     if (emptied == SQLITE_BUSY || emptied == SQLITE_LOCKED)

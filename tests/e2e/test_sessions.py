@@ -57,6 +57,10 @@ def test_a_user_signs_in_works_and_signs_out(zona):
     assert ask(zona, 'DELETE', '/api/v1/sessions/current', renewed['access_token']).json()['data'] == {'ended': 1}
     for ended in (token, renewed['access_token']):
         assert code_of(ask(zona, 'GET', '/api/v1/whoami', ended)) == (401, 'UNKNOWN_TOKEN')
+    def record():
+        entries = ask(zona, 'GET', '/api/v1/audit?action=signIn', zona.key).json()['data']
+        return [(entry['actor'], entry['tenantcode'], entry['outcome'], entry['category']) for entry in entries]
+    zona.wait_until(lambda: record() == [('user:1', 'acme', 'success', 'authentication')], what=record)
     log = (zona.home / 'logs/zonad.log').read_text()
     for secret in (token, tokens['refresh_token'], PASSWORD):
         assert secret not in log

@@ -365,11 +365,15 @@ class AuditRoutes {
         ZONA_CO_TRY(const Scope scope, scope_of(call));
         const json::object& body = call.body().get_object();
         std::optional<audit::KnownHead> known;
-        if (body.contains("seq") != body.contains("hash")) {
+        const auto is_given = [&body](const char* key) {
+            const json::value* value = body.if_contains(key);
+            return value != nullptr && !value->is_null();
+        };
+        if (is_given("seq") != is_given("hash")) {
             co_return core::Error(Code::kInvalidArgument,
                                   "a head has both: seq, its number, and hash");
         }
-        if (body.contains("seq"))
+        if (is_given("seq"))
             known = {.seq = body.at("seq").to_number<std::int64_t>(),
                      .hash = std::string(body.at("hash").as_string())};
         auto work = [this, scope, known]() -> Result<audit::Verification> {

@@ -321,6 +321,19 @@ identity::Client client_of(const net::Request& request) {
             .user_agent = std::string(request.headers.find("User-Agent").value_or(""))};
 }
 
+/// For the record and the logs; it may do nothing more by that.
+void note_user(net::Request& request, const Session& session) {
+    static const auto kNothing = std::make_shared<const identity::Permissions>();
+    identity::Principal who{.kind = identity::Principal::Kind::kUser,
+                            .name = session.name,
+                            .tenant = session.user.tenant,
+                            .user_id = session.user.id,
+                            .session = session.id,
+                            .roles = session.roles};
+    identity::set_caller(request, std::make_shared<const identity::Principal>(std::move(who)),
+                         kNothing);
+}
+
 class SessionRoutes {
   public:
     SessionRoutes(const IdentityDeps& deps, tenancy::Tenants& tenants)
@@ -355,6 +368,7 @@ class SessionRoutes {
             sessions->begin(std::move(wanted), std::move(done));
         };
         ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(start)));
+        note_user(call.request(), tokens.session);
         co_return shown(tokens);
     }
 
@@ -366,6 +380,7 @@ class SessionRoutes {
             sessions->refresh(std::move(token), std::move(client), std::move(done));
         };
         ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(begin)));
+        note_user(call.request(), tokens.session);
         co_return shown(tokens);
     }
 

@@ -17,13 +17,13 @@ net::Decision resolve(const net::Request& request) {
     if (operation.reach == Reach::kInstallation) {
         return refuse(
             core::Code::kAccessDenied,
-            fmt::format("this key is bound to the tenant '{}'; {} {} is about all of zona",
+            fmt::format("who asks is bound to the tenant '{}'; {} {} is about all of zona",
                         request.tenant, request.method_name, operation.path));
     }
     if (net::equal_ignoring_case(request.parameter(kTenantParameter), request.tenant)) return {};
     return refuse(
         core::Code::kInvalidTenant,
-        fmt::format("this key is bound to the tenant '{}' and reaches no other", request.tenant));
+        fmt::format("who asks is bound to the tenant '{}' and reaches no other", request.tenant));
 }
 
 }  // namespace

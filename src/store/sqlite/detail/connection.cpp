@@ -11,6 +11,9 @@
 namespace zona::store::detail {
 namespace {
 
+/// Milliseconds for which a lock is waited for.
+constexpr int kPatience = 10000;
+
 using core::Code;
 using core::Error;
 using core::Result;
@@ -174,13 +177,14 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectionOptions& op
     const int opened = sqlite3_open_v2(options.path.c_str(), &connection->db_, flags,
                                        options.vfs.empty() ? nullptr : options.vfs.c_str());
     if (opened != SQLITE_OK) return connection->error(opened);
+    // Before anything is read: another connection may be recovering the log at this moment.
+    sqlite3_busy_timeout(connection->db_, kPatience);
     if (options.prepare) ZONA_TRY_VOID(options.prepare(connection->db_));
     ZONA_TRY_VOID(connection->configure(options, access));
     return connection;
 }
 
 Result<void> Connection::configure(const ConnectionOptions& options, Access access) {
-    sqlite3_busy_timeout(db_, 10000);
     sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     // Else a quoted column that is not there would be taken for a text.
