@@ -11,8 +11,12 @@
 namespace zona::store::detail {
 namespace {
 
-/// Milliseconds for which a lock is waited for.
+/// @{
+/// Milliseconds for which a lock is waited for, and for which an open waits: long enough for a log
+/// to be recovered; whoever holds a file from us is to be told of soon.
 constexpr int kPatience = 10000;
+constexpr int kOpenPatience = 1000;
+/// @}
 
 using core::Code;
 using core::Error;
@@ -178,13 +182,14 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectionOptions& op
                                        options.vfs.empty() ? nullptr : options.vfs.c_str());
     if (opened != SQLITE_OK) return connection->error(opened);
     // Before anything is read: another connection may be recovering the log at this moment.
-    sqlite3_busy_timeout(connection->db_, kPatience);
+    sqlite3_busy_timeout(connection->db_, kOpenPatience);
     if (options.prepare) ZONA_TRY_VOID(options.prepare(connection->db_));
     ZONA_TRY_VOID(connection->configure(options, access));
     return connection;
 }
 
 Result<void> Connection::configure(const ConnectionOptions& options, Access access) {
+    sqlite3_busy_timeout(db_, kPatience);
     sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     // Else a quoted column that is not there would be taken for a text.
