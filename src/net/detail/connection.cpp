@@ -331,7 +331,7 @@ asio::awaitable<void> Connection::answer_late() {
                       {{"route", late.route}, {"correlation_id", late.correlation_id}});
     Response response = co_await ask_application(late);
     Plain plain;
-    co_await send(late, response, plain);
+    if (!send_at_once(late, response, plain)) co_await send(late, response, plain);
     set_deadline(kNone);
     stream_->close();
 }

@@ -126,7 +126,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     };
     bool send_at_once(const Request& request, Response& response, Plain& plain);
     asio::awaitable<void> send(Request& request, Response& response, Plain& plain);
-    void begin(const Request& request, const Response& response, Plain& plain);
+    void encode(const Request& request, const Response& response, Plain& plain) const;
     void finish(const Request& request, Response& response, const Transfer& transfer);
     bool write_slice(Plain& plain);
     asio::awaitable<Transfer> send_plain(Plain& plain);

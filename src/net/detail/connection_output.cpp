@@ -66,15 +66,17 @@ class Connection::ChunkedWriter final : public BodyWriter {
 /// An answer that the socket takes at once, as nearly every one: one system call, no coroutine.
 /// False: the rest is for send().
 bool Connection::send_at_once(const Request& request, Response& response, Plain& plain) {
+    keep_alive_ = may_keep_alive();
+    sent_ = {};
     if (response.upgrade != nullptr || response.stream) return false;
-    begin(request, response, plain);
+    encode(request, response, plain);
     if (!write_slice(plain)) return false;
     finish(request, response, {sent_, Transfer::Outcome::kComplete});
     return true;
 }
 
+/// What send_at_once() has not sent.
 asio::awaitable<void> Connection::send(Request& request, Response& response, Plain& plain) {
-    if (plain.head.empty()) begin(request, response, plain);
     const bool stream = response.stream && has_body(response.status);
     Transfer transfer;
     if (response.upgrade != nullptr) {
@@ -82,14 +84,13 @@ asio::awaitable<void> Connection::send(Request& request, Response& response, Pla
     } else if (stream && request.method != Method::kHead) {
         transfer = co_await send_stream(request, response);
     } else {
+        if (plain.head.empty()) encode(request, response, plain);
         transfer = co_await send_plain(plain);
     }
     finish(request, response, transfer);
 }
 
-void Connection::begin(const Request& request, const Response& response, Plain& plain) {
-    keep_alive_ = may_keep_alive();
-    sent_ = {};
+void Connection::encode(const Request& request, const Response& response, Plain& plain) const {
     Wire wire;
     wire.keep_alive = keep_alive_;
     wire.date = shared_->date.at(shared_->clock.system());
