@@ -43,21 +43,8 @@ class Marks {
     std::array<std::atomic<std::uint64_t>, kMarks> epochs_{};
 };
 
-/// Seeds keep kinds of groups with equal names apart.
-std::uint64_t group_hash(char kind, std::string_view tenant, std::string_view name) {
-    std::string text(1, kind);
-    text.append(tenant).append(1, '/').append(name);
-    return hash_of(text);
-}
-
 std::uint64_t tenant_hash(std::string_view tenant) {
     return hash_of(tenant) ^ 0x9E3779B97F4A7C15U;
-}
-
-std::uint64_t entity_hash(const Key& key) {
-    // The text up to the id is tenant and entity, unambiguously.
-    const std::size_t size = key.text().size() - key.id().size();
-    return hash_of(std::string_view(key.text()).substr(0, size));
 }
 
 }  // namespace
@@ -78,8 +65,7 @@ struct MemoryCache::State {
     /// Whether a group that the key is in was invalidated since.
     bool is_marked(const Key& key, std::span<const std::uint32_t> marks,
                    std::uint64_t since) const {
-        if (groups.of(kEverything) > since || groups.of(tenant_hash(key.tenant())) > since ||
-            groups.of(entity_hash(key)) > since)
+        if (groups.of(kEverything) > since || groups.of(tenant_hash(key.tenant())) > since)
             return true;
         return std::ranges::any_of(marks,
                                    [&](std::uint32_t place) { return groups.at(place) > since; });
@@ -118,7 +104,7 @@ struct MemoryCache::State {
 
     /// `tenant` is escaped.
     static std::uint64_t tag_hash(std::string_view tenant, std::string_view tag) {
-        return group_hash('#', tenant, escaped(tag));
+        return hash_of(std::string(tenant) + '/' + escaped(tag));
     }
 
     /// The version below which nothing may take the place of `entry`.
@@ -234,10 +220,6 @@ void MemoryCache::invalidate_tag(std::string_view tenant, std::string_view tag) 
     const std::uint64_t epoch = state_->next_epoch();
     state_->loads.raise(tenant_hash(name), epoch);
     state_->groups.raise(State::tag_hash(name, tag), epoch);
-}
-
-void MemoryCache::invalidate_entity(std::string_view tenant, std::string_view entity) {
-    state_->groups.raise(entity_hash(Key(tenant, entity, "")), state_->next_epoch());
 }
 
 void MemoryCache::invalidate_tenant(std::string_view tenant) {

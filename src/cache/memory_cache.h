@@ -12,7 +12,7 @@
 /// behind, for options.floor, below which nothing is kept. Versions of one key must rise; a
 /// document that is made anew with a lower one is not cached before the floor has gone.
 ///
-/// *Groups.* Tenants, entities and tags are invalidated in constant time: each has, by its hash, a
+/// *Groups.* Tenants and tags are invalidated in constant time: each has, by its hash, a
 /// mark in a table of fixed size, and an entry that was loaded before a mark of its own counts as
 /// gone. Two groups of one mark are invalidated together, which costs a load and no truth.
 ///
@@ -101,7 +101,6 @@ class MemoryCache {
     /// @{
     /// Forgets a group, in constant time.
     void invalidate_tag(std::string_view tenant, std::string_view tag);
-    void invalidate_entity(std::string_view tenant, std::string_view entity);
     void invalidate_tenant(std::string_view tenant);
     void invalidate_all();
     /// @}

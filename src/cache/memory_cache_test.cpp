@@ -108,7 +108,6 @@ TEST_F(MemoryCacheTest, LoadThatBeganBeforeAnInvalidationIsNotKept) {
     EXPECT_TRUE(refused([&] { cache.remove(key_); }));
     EXPECT_TRUE(refused([&] { cache.outdate(key_, 7); }));
     EXPECT_TRUE(refused([&] { cache.invalidate_tag("acme", "t"); }));
-    EXPECT_TRUE(refused([&] { cache.invalidate_entity("acme", "apps"); }));
     EXPECT_TRUE(refused([&] { cache.invalidate_tenant("acme"); }));
     EXPECT_TRUE(refused([&] { cache.invalidate_all(); }));
     EXPECT_TRUE(refused([&] { cache.invalidate({.tenant = "acme"}); }));
@@ -157,15 +156,6 @@ TEST_F(MemoryCacheTest, PatternsForgetWhatTheyMean) {
     EXPECT_EQ(read(cache, Key("acme", "apps", "list/2")), "b");
     EXPECT_EQ(cache.invalidate({.tenant = "acme"}), 2U);
     EXPECT_EQ(read(cache, Key("evil", "apps", "list/1")), "d");
-}
-
-TEST_F(MemoryCacheTest, EntityIsForgottenAlone) {
-    MemoryCache cache = make();
-    put(cache, key_, "one");
-    put(cache, Key("acme", "users", "1"), "two");
-    cache.invalidate_entity("acme", "apps");
-    EXPECT_EQ(read(cache, key_), "-");
-    EXPECT_EQ(read(cache, Key("acme", "users", "1")), "two");
 }
 
 // CACHE-18

@@ -64,7 +64,7 @@ SharedLevel::SharedLevel(std::unique_ptr<redis::Client> client, SharedOptions op
                                      "Bytes between this process and Redis.",
                                      {{"direction", "received"}})),
       client_(std::move(client)) {
-    client_->subscribe(channel_, [this](std::string_view text) { hear(text); }, [] {});
+    client_->subscribe(channel_, [this](std::string_view text) { hear(text); });
     client_->post([this] {
         compare();
         check_health();
@@ -348,7 +348,7 @@ void SharedLevel::compare() {
             round->tenants.push_back({.tenant = tenant, .heard = known.heard});
     }
     round->awaited = round->tenants.size() + 1;
-    client_->execute_everywhere(redis::command({"PING"}), true,
+    client_->execute_everywhere(redis::command({"PING"}),
                                 [this, round](const core::Result<std::vector<Reply>>& replies) {
                                     if (!replies) round->answered = replies.error();
                                     compared(round);
@@ -420,7 +420,7 @@ void SharedLevel::count_traffic() {
 
 void SharedLevel::check_health() {
     client_->execute_everywhere(
-        redis::command({"PING"}), true, [this](const core::Result<std::vector<Reply>>& replies) {
+        redis::command({"PING"}), [this](const core::Result<std::vector<Reply>>& replies) {
             const core::Result<void> answered =
                 replies ? core::Result<void>() : core::Result<void>(replies.error());
             if (is_closing(answered)) return;

@@ -301,37 +301,33 @@ void Client::execute(std::string_view tag, std::string wire, Callback<Reply> don
     });
 }
 
-void Client::execute_everywhere(std::string wire, bool wants_all,
-                                Callback<std::vector<Reply>> done) {
+void Client::execute_everywhere(std::string wire, Callback<std::vector<Reply>> done) {
     struct Gathering {
         std::size_t awaited;
-        bool wants_all;
         Callback<std::vector<Reply>> done;
         std::vector<Reply> replies{};
         std::optional<Error> error{};
     };
-    state_->submit([state = state_.get(), wire = std::move(wire), wants_all,
-                    done = std::move(done)]() mutable {
-        const std::vector<Node*> nodes = state->holders();
-        // Owned by the answers that are awaited.
-        auto gathering = std::make_shared<Gathering>(nodes.size(), wants_all, std::move(done));
-        for (Node* node : nodes) {
-            auto take = [gathering](core::Result<Reply> answer) {
-                if (answer) {
-                    gathering->replies.push_back(*std::move(answer));
-                } else if (!gathering->error) {
-                    gathering->error = answer.take_error();
-                }
-                if (--gathering->awaited > 0) return;
-                const bool failed =
-                    gathering->error && (gathering->wants_all || gathering->replies.empty());
-                if (failed) return gathering->done(*gathering->error);
-                gathering->done(std::move(gathering->replies));
-            };
-            state->send(*node, std::make_unique<Request>(Request{.wire = wire, .done = take}),
-                        false);
-        }
-    });
+    state_->submit(
+        [state = state_.get(), wire = std::move(wire), done = std::move(done)]() mutable {
+            const std::vector<Node*> nodes = state->holders();
+            // Owned by the answers that are awaited.
+            auto gathering = std::make_shared<Gathering>(nodes.size(), std::move(done));
+            for (Node* node : nodes) {
+                auto take = [gathering](core::Result<Reply> answer) {
+                    if (answer) {
+                        gathering->replies.push_back(*std::move(answer));
+                    } else if (!gathering->error) {
+                        gathering->error = answer.take_error();
+                    }
+                    if (--gathering->awaited > 0) return;
+                    if (gathering->error) return gathering->done(*gathering->error);
+                    gathering->done(std::move(gathering->replies));
+                };
+                state->send(*node, std::make_unique<Request>(Request{.wire = wire, .done = take}),
+                            false);
+            }
+        });
 }
 
 void Client::scan(std::string_view tag, std::string_view glob,
@@ -379,28 +375,27 @@ void Client::scan(std::string_view tag, std::string_view glob,
     });
 }
 
-void Client::subscribe(std::string channel, std::function<void(std::string_view)> on_message,
-                       std::function<void()> on_ready) {
-    state_->submit([state = state_.get(), channel = std::move(channel),
-                    on_message = std::move(on_message), on_ready = std::move(on_ready)] {
-        std::vector<Target> targets;
-        const ClientOptions& options = state->options;
-        if (options.topology == Topology::kServers) {
-            for (const Endpoint& address : options.addresses)
-                targets.push_back({.endpoints = {address}, .channel = channel});
-        } else {
-            // Of a cluster any server has what is published on any.
-            targets.push_back({.endpoints = options.addresses,
-                               .master_name = options.master_name,
-                               .channel = channel});
-        }
-        for (Target& target : targets) {
-            state->subscriptions.push_back(std::make_unique<Node>(
-                state->node_deps(), options.node, std::move(target), on_message, on_ready));
-            state->subscriptions.back()->start();
-        }
-        if (state->sentinel) state->sentinel->start();
-    });
+void Client::subscribe(std::string channel, std::function<void(std::string_view)> on_message) {
+    state_->submit(
+        [state = state_.get(), channel = std::move(channel), on_message = std::move(on_message)] {
+            std::vector<Target> targets;
+            const ClientOptions& options = state->options;
+            if (options.topology == Topology::kServers) {
+                for (const Endpoint& address : options.addresses)
+                    targets.push_back({.endpoints = {address}, .channel = channel});
+            } else {
+                // Of a cluster any server has what is published on any.
+                targets.push_back({.endpoints = options.addresses,
+                                   .master_name = options.master_name,
+                                   .channel = channel});
+            }
+            for (Target& target : targets) {
+                state->subscriptions.push_back(std::make_unique<Node>(
+                    state->node_deps(), options.node, std::move(target), on_message));
+                state->subscriptions.back()->start();
+            }
+            if (state->sentinel) state->sentinel->start();
+        });
 }
 
 void Client::check_subscriptions() {

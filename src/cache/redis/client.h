@@ -62,9 +62,9 @@ class Client {
     /// Asks the server that has the tag. Errors: those of Node::execute(). A refusal by Redis is a
     /// Reply.
     void execute(std::string_view tag, std::string wire, Callback<Reply> done);
-    /// Asks every server that has keys; the answers in no order, those that failed left out.
-    /// Errors: the first one, if none answers or `wants_all` and one does not.
-    void execute_everywhere(std::string wire, bool wants_all, Callback<std::vector<Reply>> done);
+    /// Asks every server that has keys; the answers in no order. Errors: the first one, if one of
+    /// them does not answer.
+    void execute_everywhere(std::string wire, Callback<std::vector<Reply>> done);
     /// Gives `each` the keys that match a glob: of all servers, or of the one with `tag` if it is
     /// not empty. A key that is there from begin to end is among them, maybe twice. Errors: as
     /// above; some keys were given then.
@@ -72,9 +72,8 @@ class Client {
               std::function<void(std::vector<std::string>)> each, Callback<void> done);
 
     /// Hears what is published in `channel` on the servers that have keys. Once, before anything is
-    /// asked. `on_ready` is called each time that one of them is listened to (again).
-    void subscribe(std::string channel, std::function<void(std::string_view)> on_message,
-                   std::function<void()> on_ready);
+    /// asked.
+    void subscribe(std::string channel, std::function<void(std::string_view)> on_message);
     /// Finds out which of the subscriptions are dead; they are made again.
     void check_subscriptions();
 

@@ -35,12 +35,11 @@ Error refusal(const Reply& reply) {
 }  // namespace
 
 Node::Node(const NodeDeps& deps, NodeOptions options, Target target,
-           std::function<void(std::string_view)> on_message, std::function<void()> on_ready)
+           std::function<void(std::string_view)> on_message)
     : deps_(deps),
       options_(std::move(options)),
       target_(std::move(target)),
       on_message_(std::move(on_message)),
-      on_ready_(std::move(on_ready)),
       watch_timer_(deps.executor),
       pause_timer_(deps.executor) {}
 
@@ -257,7 +256,6 @@ void Node::become_ready() {
     state_ = State::kReady;
     ready_since_ = deps_.clock.steady();
     flush();
-    if (on_ready_) on_ready_();
 }
 
 /// The connection is no more; `next` is what follows. Whoever is told may ask again at once.

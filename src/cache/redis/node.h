@@ -84,11 +84,9 @@ struct NodeDeps {
 /// As the file says.
 class Node {
   public:
-    /// `on_message` gets what is published in target.channel, `on_ready` each time that it is
-    /// connected.
+    /// `on_message` gets what is published in target.channel.
     Node(const NodeDeps& deps, NodeOptions options, Target target,
-         std::function<void(std::string_view)> on_message = {},
-         std::function<void()> on_ready = {});
+         std::function<void(std::string_view)> on_message = {});
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
     ~Node();
@@ -105,7 +103,6 @@ class Node {
     /// Fails what waits; its coroutine ends.
     void stop();
 
-    bool is_ready() const { return state_ == State::kReady; }
     /// Whether it is known not to answer.
     bool is_down() const { return state_ == State::kDown; }
     /// What went wrong last; empty: nothing since it was connected.
@@ -138,7 +135,6 @@ class Node {
     NodeOptions options_;
     Target target_;
     std::function<void(std::string_view)> on_message_;
-    std::function<void()> on_ready_;
     State state_ = State::kIdle;
     Endpoint server_;
     std::string problem_;
