@@ -269,6 +269,27 @@ TEST_F(SharedCacheTest, WorksWithTheRightsThatTheGuideNames) {
     EXPECT_EQ(a.cache->report().undelivered, 0U);
 }
 
+/// Of an instance that Redis lets do all but some commands.
+redis::ClientOptions limited(const RedisServer& redis, const std::string& forbidden) {
+    redis.run("ACL SETUSER limited on '>secret' '~*' '&*' +@all " + forbidden);
+    redis::ClientOptions out = redis.options();
+    out.node.login = {.user = "limited", .password = core::Secret("secret")};
+    return out;
+}
+
+// CACHE-08
+TEST_F(SharedCacheTest, AFlushThatRedisDoesInPartIsToldAndDoneLater) {
+    Instance a(limited(redis_, "-unlink"), 200ms);
+    TestDatabase database;
+    EXPECT_TRUE(a.write(kKey, "v", database));
+    EXPECT_FALSE(
+        Instance::done([&](auto end) { a.cache->invalidate({.tenant = "acme"}, std::move(end)); }));
+    EXPECT_EQ(a.cache->report().undelivered, 1U);
+    redis_.run("ACL SETUSER limited +unlink");
+    EXPECT_TRUE(wait_until([&] { return a.cache->report().undelivered == 0; }));
+    EXPECT_EQ(redis_.run("EXISTS '{zona:acme}/apps/1'"), "0");
+}
+
 // CACHE-18
 TEST_F(SharedCacheTest, VersionsNeverGoBackInAnyInstance) {
     Instance a(options());

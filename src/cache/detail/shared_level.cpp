@@ -260,15 +260,29 @@ void SharedLevel::forget(const News& news, redis::Callback<void> done) {
 void SharedLevel::unlink(const Pattern& pattern, redis::Callback<void> done) {
     const std::string tenant = escaped(pattern.tenant);
     const std::string glob = "{" + tag_of(tenant) + "}" + pattern.glob().substr(tenant.size());
+    /// Of the scan and of what it found; owned by the answers that are awaited.
+    struct Gathering {
+        std::size_t awaited;
+        redis::Callback<void> done;
+        core::Result<void> unlinked{};
+
+        void take(core::Result<void> answer) {
+            if (!answer) unlinked = std::move(answer);
+            if (--awaited == 0) done(std::move(unlinked));
+        }
+    };
+    auto gathering = std::make_shared<Gathering>(1, std::move(done));
     client_->scan(
         tag_of(tenant), glob,
-        [this, tenant](const std::vector<std::string>& keys) {
+        [this, tenant, gathering](const std::vector<std::string>& keys) {
             std::vector<std::string_view> words{"UNLINK"};
             words.insert(words.end(), keys.begin(), keys.end());
-            client_->execute(tag_of(tenant), redis::command(words),
-                             [](const core::Result<Reply>&) {});
+            ++gathering->awaited;
+            client_->execute(
+                tag_of(tenant), redis::command(words),
+                [gathering](const core::Result<Reply>& reply) { gathering->take(done_by(reply)); });
         },
-        std::move(done));
+        [gathering](core::Result<void> scanned) { gathering->take(std::move(scanned)); });
 }
 
 void SharedLevel::tenants(redis::Callback<std::vector<std::string>> done) {
