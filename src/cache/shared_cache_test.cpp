@@ -290,6 +290,26 @@ TEST_F(SharedCacheTest, AFlushThatRedisDoesInPartIsToldAndDoneLater) {
     EXPECT_EQ(redis_.run("EXISTS '{zona:acme}/apps/1'"), "0");
 }
 
+// CACHE-09
+TEST_F(SharedCacheTest, ARedisThatAnswersAndRefusesIsSaid) {
+    CacheOptions options;
+    options.redis = limited(redis_, "-eval -evalsha");
+    options.staleness = 200ms;
+    options.health_interval = 100ms;
+    Instance a(options);
+    TestDatabase database;
+    EXPECT_TRUE(wait_until([&] {
+        EXPECT_TRUE(a.write(kKey, "v", database));
+        EXPECT_EQ(a.read(kKey, database), "v");
+        return a.cache->mode() == Mode::kDatabaseOnly &&
+               a.cache->report().problem.contains("NOPERM");
+    }));
+    EXPECT_TRUE(wait_until([&] { return a.log.has("NOPERM"); }));
+    redis_.run("ACL SETUSER limited +@all");
+    EXPECT_TRUE(wait_until(
+        [&] { return a.cache->report().undelivered == 0 && a.cache->mode() == Mode::kShared; }));
+}
+
 // CACHE-18
 TEST_F(SharedCacheTest, VersionsNeverGoBackInAnyInstance) {
     Instance a(options());

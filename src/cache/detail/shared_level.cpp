@@ -20,13 +20,6 @@ std::optional<std::int64_t> number_of(std::string_view text) {
     return out;
 }
 
-/// Success, or why Redis did not do it.
-core::Result<void> done_by(const core::Result<Reply>& reply) {
-    if (!reply) return reply.error();
-    if (reply->is_error()) return Error(Code::kUnavailable, "Redis refuses it: " + reply->text);
-    return {};
-}
-
 bool is_closing(const core::Result<void>& answered) {
     return !answered && answered.error().code() == Code::kCancelled;
 }
@@ -181,7 +174,7 @@ void SharedLevel::put(const Key& key, const Content& content, std::int64_t seen)
          sealer_.seal(name, content)},
         [this, tenant = std::string(key.tenant())](const core::Result<Reply>& reply) {
             // Redis has forgotten everything: whatever was told before is gone with it.
-            if (reply && reply->kind == Reply::Kind::kInteger && reply->integer < 0) lost(tenant);
+            if (done_by(reply) && reply->integer < 0) lost(tenant);
         });
 }
 
@@ -229,7 +222,7 @@ void SharedLevel::tell(const News& news, redis::Callback<void> done) {
     if (is_tag) keys.push_back(set_of(tenant, news.tag));
     run(tenant, is_tag ? Scripts::forget_tag() : Scripts::forget_group(), std::move(keys),
         {base(), channel_, origin_, news.to_words()},
-        [done = std::move(done)](const core::Result<Reply>& reply) mutable {
+        [this, done = std::move(done)](const core::Result<Reply>& reply) mutable {
             done(done_by(reply));
         });
 }
@@ -278,9 +271,10 @@ void SharedLevel::unlink(const Pattern& pattern, redis::Callback<void> done) {
             std::vector<std::string_view> words{"UNLINK"};
             words.insert(words.end(), keys.begin(), keys.end());
             ++gathering->awaited;
-            client_->execute(
-                tag_of(tenant), redis::command(words),
-                [gathering](const core::Result<Reply>& reply) { gathering->take(done_by(reply)); });
+            client_->execute(tag_of(tenant), redis::command(words),
+                             [this, gathering](const core::Result<Reply>& reply) {
+                                 gathering->take(done_by(reply));
+                             });
         },
         [gathering](core::Result<void> scanned) { gathering->take(std::move(scanned)); });
 }
@@ -439,19 +433,33 @@ void SharedLevel::check_health() {
                 replies ? core::Result<void>() : core::Result<void>(replies.error());
             if (is_closing(answered)) return;
             set_available(answered);
-            if (!answered) {
+            if (const std::string wrong = problem(); !wrong.empty()) {
                 deps_.log.warn("the cache has no Redis: everything is read from the database",
-                               {{"error", answered.error().message()}});
+                               {{"error", wrong}});
+            }
+            {
+                const std::lock_guard lock(mutex_);
+                refusal_.clear();
             }
             client_->after(options_.health_interval, [this] { check_health(); });
         });
 }
 
-void SharedLevel::set_available(const core::Result<void>& answered) {
-    available_.store(answered.has_value(), std::memory_order_release);
-    up_.set(answered ? 1 : 0);
+/// Success, or why Redis did not do it. What it refuses is a problem until the next check of
+/// health, though it answers: rights that it does not give, or no memory.
+core::Result<void> SharedLevel::done_by(const core::Result<Reply>& reply) {
+    if (!reply) return reply.error();
+    if (!reply->is_error()) return {};
     const std::lock_guard lock(mutex_);
-    problem_ = answered ? std::string() : answered.error().message();
+    refusal_ = "Redis refuses it: " + reply->text;
+    return Error(Code::kUnavailable, refusal_);
+}
+
+void SharedLevel::set_available(const core::Result<void>& answered) {
+    const std::lock_guard lock(mutex_);
+    problem_ = answered ? refusal_ : answered.error().message();
+    available_.store(problem_.empty(), std::memory_order_release);
+    up_.set(problem_.empty() ? 1 : 0);
 }
 
 std::string SharedLevel::problem() const {

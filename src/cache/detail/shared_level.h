@@ -90,7 +90,8 @@ class SharedLevel {
     /// The tenants that have anything in Redis, escaped.
     void tenants(redis::Callback<std::vector<std::string>> done);
 
-    /// Whether Redis answered when it was asked last, and otherwise what is wrong.
+    /// Whether Redis answered when it was asked last, and did what was asked of it lately;
+    /// otherwise what is wrong.
     bool is_available() const { return available_.load(std::memory_order_acquire); }
     std::string problem() const;
     /// Changes that Redis has not been told of yet.
@@ -131,6 +132,7 @@ class SharedLevel {
     void deliver();
     void count_traffic();
     void check_health();
+    core::Result<void> done_by(const core::Result<redis::Reply>& reply);
     void set_available(const core::Result<void>& answered);
 
     SharedOptions options_;
@@ -149,6 +151,7 @@ class SharedLevel {
     // Guarded by mutex_.
     std::map<std::string, Known, std::less<>> tenants_;
     std::string problem_;
+    std::string refusal_;  ///< since the last check of health
     // The last: its thread works with all of the others.
     std::unique_ptr<redis::Client> client_;
 };
