@@ -122,6 +122,18 @@ TEST(ClientTest, SignsInWithUserPasswordAndDatabase) {
     EXPECT_FALSE(home.log.has("secret"));
 }
 
+TEST(ClientTest, AServerThatDoesNotKnowAuthShowsNoPassword) {
+    const RedisServer server({"--rename-command", "AUTH", "SIGN-IN"});
+    RedisHome home;
+    ClientOptions options = server.options();
+    options.node.login = {.user = "zona", .password = core::Secret("secret")};
+    const auto refused = ask(*home.open(options), "t", {"PING"});
+    ASSERT_FALSE(refused);
+    EXPECT_TRUE(refused.error().message().contains("signs in")) << refused.error().message();
+    EXPECT_FALSE(refused.error().message().contains("secret"));
+    EXPECT_FALSE(home.log.has("secret"));
+}
+
 /// A small authority and a certificate for 127.0.0.1, made by openssl.
 class Certificates {
   public:

@@ -15,11 +15,13 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
+/// What stands before an @ may be a password: it is not shown.
 core::Error no_endpoint(std::string_view text) {
+    const std::size_t at = text.rfind('@');
     return {core::Code::kInvalidArgument,
             fmt::format("'{}' is not the address of a Redis: it looks like redis.example:6379 or "
                         "[::1]:6379",
-                        text)};
+                        at == text.npos ? text : text.substr(at))};
 }
 
 }  // namespace

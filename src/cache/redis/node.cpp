@@ -175,6 +175,9 @@ asio::awaitable<core::Result<void>> Node::sign_in() {
     if (!target_.channel.empty()) wires.push_back(command({"SUBSCRIBE", target_.channel}));
     for (std::string& wire : wires) {
         ZONA_CO_TRY(Reply reply, co_await ask(std::move(wire)));
+        // A server that does not know AUTH shows what it was given.
+        if (!login.password.empty() && reply.text.contains(login.password.reveal()))
+            reply.text = "ERR what signs in is refused";
         if (reply.is_error()) co_return refusal(reply).context(server_.to_string());
         const bool is_role = reply.kind == Reply::Kind::kArray && reply.elements.size() >= 3 &&
                              reply.elements[0].text != "subscribe";

@@ -124,6 +124,10 @@ TEST(EndpointTest, ReadsNamesAndAddresses) {
     for (const std::string_view text :
          {"", "a:", "a:0", "a:70000", "a:1x", "[::1", "[::1]x", "user@a:1", "redis://a:1"})
         EXPECT_FALSE(Endpoint::parse(text)) << text;
+    const auto with_password = Endpoint::parse("redis://zona:secret@redis.example:6379");
+    ASSERT_FALSE(with_password);
+    EXPECT_TRUE(with_password.error().message().contains("'@redis.example:6379'"));
+    EXPECT_FALSE(with_password.error().message().contains("secret"));
 }
 
 }  // namespace
