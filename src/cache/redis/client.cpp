@@ -128,10 +128,10 @@ struct Client::State {
     }
 
     void send(Node& node, std::unique_ptr<Request> request, bool is_asking) {
+        // A server that was met just now would not be stopped any more.
+        if (is_stopping) return request->done(Error(Code::kCancelled, "the cache is being closed"));
         if (sentinel) sentinel->start();
-        if (options.topology == Topology::kCluster) {
-            follow_redirections(node, *request);
-        }
+        if (options.topology == Topology::kCluster) follow_redirections(node, *request);
         if (is_asking) return node.execute_asking(std::move(request));
         node.execute(std::move(request));
     }
@@ -200,6 +200,7 @@ struct Client::State {
                 out.push_back(nodes[master].get());
             return out;
         }
+        if (options.topology == Topology::kCluster) read_map();
         for (const auto& node : nodes)
             out.push_back(node.get());
         return out;

@@ -130,6 +130,8 @@ asio::awaitable<core::Result<void>> Node::open() {
     if (!target_.master_name.empty()) {
         core::Result<Endpoint> master = co_await ask_sentinel(to);
         if (!master.has_value()) co_return master.take_error();
+        // Closed when the answer was there already: nobody would close the next stream.
+        if (is_late_ || state_ == State::kStopped) co_return Error(Code::kCancelled, "closed");
         to = *std::move(master);
     }
     server_ = to;

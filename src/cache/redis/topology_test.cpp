@@ -93,6 +93,22 @@ TEST(ClusterTest, FindsEachTagsServerAndFollowsSlotsThatMove) {
               "v2");
 }
 
+// CACHE-15
+TEST(ClusterTest, AsksServersThatNobodyNamed) {
+    const RedisCluster redis;
+    RedisHome home;
+    ClientOptions options = redis.options();
+    options.addresses.resize(1);
+    const auto client = home.open(options);
+    EXPECT_TRUE(wait_until([&] {
+        auto answered = std::make_shared<std::promise<std::size_t>>();
+        client->execute_everywhere(command({"PING"}), [answered](const auto& replies) {
+            answered->set_value(replies ? replies->size() : 0);
+        });
+        return answered->get_future().get() == 3;
+    }));
+}
+
 // CACHE-19
 TEST(ClusterTest, OtherServersGoOnWhenOneIsGone) {
     RedisCluster redis;
