@@ -12,7 +12,7 @@ constexpr std::string_view kDigits = "0123456789ABCDEF";
 
 bool has_meaning(char c) {
     return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' ||
-           std::string_view("/%{}*?[]\\").contains(c);
+           std::string_view("/:%{}*?[]\\").contains(c);
 }
 
 /// An id's glob with all but its stars and question marks escaped.

@@ -17,7 +17,7 @@
 namespace zona::cache {
 
 /// The part of a key, of a tag or of a tenant as it stands in texts: bytes that mean something in a
-/// key, a pattern, a message or Redis (`/ % { } * ? [ ] \`, space, controls) are percent-encoded.
+/// key, a pattern, a message or Redis (`/ : % { } * ? [ ] \`, space, controls) are percent-encoded.
 std::string escaped(std::string_view part);
 /// What escaped() was given.
 std::string unescaped(std::string_view part);

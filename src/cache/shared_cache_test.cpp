@@ -181,6 +181,19 @@ TEST_F(SharedCacheTest, TenantsWithTheSameIdsShareNothing) {
     EXPECT_EQ(b.read(Key("a}/b", "c", "1"), database), "of a}/b");
 }
 
+// TEN-45
+TEST_F(SharedCacheTest, InstallationsWhosePrefixesBeginAlikeShareNothing) {
+    CacheOptions one;
+    one.redis = options();
+    one.prefix = "zona:a";
+    Instance a(one);
+    TestDatabase of_a;
+    a.write(Key("acme", "apps", "1"), "of a", of_a);
+    Instance b(options());
+    TestDatabase of_b;
+    EXPECT_EQ(b.read(Key("a:acme", "apps", "1"), of_b), "-");
+}
+
 // CACHE-21
 TEST_F(SharedCacheTest, NothingInRedisIsInClearOrOpensElsewhere) {
     Instance a(options());
