@@ -1,6 +1,7 @@
 #include "cache_settings.h"
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -76,13 +77,16 @@ core::Result<std::unique_ptr<cache::Cache>> open_cache(const core::Settings::Cac
         .shared_ttl = settings.redis_ttl,
         .staleness = settings.staleness,
         .health_interval = settings.health_interval};
-    const crypto::Key key = sealing_key(settings.key);
+    std::optional<crypto::Key> key;
     if (!settings.redis.empty()) {
         ZONA_TRY(options.redis, redis_options(settings));
+        key = sealing_key(settings.key);
     }
-    auto opened = cache::Cache::open(
-        std::move(options),
-        {.clock = clock, .random = random, .log = std::move(log), .metrics = metrics, .key = &key});
+    auto opened = cache::Cache::open(std::move(options), {.clock = clock,
+                                                          .random = random,
+                                                          .log = std::move(log),
+                                                          .metrics = metrics,
+                                                          .key = key ? &*key : nullptr});
     if (!opened) return opened.take_error().context("cache.redis");
     return opened;
 }

@@ -245,6 +245,20 @@ TEST_F(MemoryCacheTest, CountsHitsMissesAndBytesByTenant) {
     EXPECT_EQ(meter_.numbers().at(0).bytes, 0U);
 }
 
+// CACHE-20
+TEST_F(MemoryCacheTest, EachTenantsNumbersAreItsOwnHoweverManyThereAre) {
+    MemoryCache cache = make();
+    for (std::size_t i = 0; i < Meter::kMostTenants + 100; ++i) {
+        const Key key(fmt::format("tenant-{}", i), "apps", "1");
+        put(cache, key, "one");
+        read(cache, key);
+    }
+    const std::vector<Numbers> all = meter_.numbers();
+    EXPECT_EQ(all.size(), Meter::kMostTenants + 1);
+    for (const Numbers& one : all)
+        EXPECT_EQ(one.memory_hits, one.tenant == "other" ? 100U : 1U) << one.tenant;
+}
+
 // Threads that write rising versions and read: nobody sees a version go back.
 TEST_F(MemoryCacheTest, VersionsNeverGoBackUnderThreads) {
     MemoryCache cache = make({.bytes = 200'000, .shards = 2});

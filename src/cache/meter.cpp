@@ -7,6 +7,9 @@
 namespace zona::cache {
 namespace {
 
+/// The name of all tenants beyond kMostTenants.
+constexpr std::string_view kOther = "other";
+
 core::Labels of_level(const std::string& level, const std::string& tenant) {
     return {{"level", level}, {"tenant", tenant}};
 }
@@ -43,10 +46,12 @@ std::unique_ptr<TenantMeter> make_meter(core::MetricRegistry& metrics, const std
 TenantMeter& Meter::of(std::string_view tenant) {
     {
         const std::shared_lock lock(mutex_);
-        if (const auto at = tenants_.find(tenant); at != tenants_.end()) return *at->second;
+        auto at = tenants_.find(tenant);
+        if (at == tenants_.end() && tenants_.size() > kMostTenants) at = tenants_.find(kOther);
+        if (at != tenants_.end()) return *at->second;
     }
     const std::lock_guard lock(mutex_);
-    const std::string name(tenants_.size() < kMostTenants ? tenant : "other");
+    const std::string name(tenants_.size() < kMostTenants ? tenant : kOther);
     std::unique_ptr<TenantMeter>& meter = tenants_[name];
     if (!meter) meter = make_meter(metrics_, unescaped(name));
     return *meter;

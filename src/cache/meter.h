@@ -42,8 +42,9 @@ struct Numbers {
 /// The metrics zona_cache_… by tenant. Any thread. Source: CACHE-20.
 class Meter {
   public:
-    /// Tenants beyond this number share one meter, as they share one series.
-    static constexpr std::size_t kMostTenants = core::MetricRegistry::kMostSeries;
+    /// Tenants beyond this number share one meter. Hits have a series for each of two levels:
+    /// beyond kMostSeries they would share those, and each count what all of them do.
+    static constexpr std::size_t kMostTenants = (core::MetricRegistry::kMostSeries / 2) - 1;
 
     /// `metrics` outlives it.
     explicit Meter(core::MetricRegistry& metrics) : metrics_(metrics) {}
