@@ -151,8 +151,11 @@ TEST_F(SharedCacheTest, GroupsAreForgottenEverywhere) {
     EXPECT_EQ(in_redis(), "111");
     EXPECT_TRUE(
         Instance::done([&](auto end) { a.cache->invalidate_tag("acme", "red", std::move(end)); }));
-    EXPECT_EQ(in_redis(), "011");
     EXPECT_TRUE(wait_until([&] { return here() == "- user foreign"; })) << here();
+    Instance fresh(options());
+    for (const Key& key : {kKey, user, foreign})
+        fresh.read(key, database);
+    EXPECT_EQ(database.loads, 1);
     fill();
     const Pattern apps{.tenant = "acme", .entity = "apps", .id = "?"};
     EXPECT_TRUE(Instance::done([&](auto end) { a.cache->invalidate(apps, std::move(end)); }));
@@ -166,6 +169,33 @@ TEST_F(SharedCacheTest, GroupsAreForgottenEverywhere) {
     EXPECT_TRUE(Instance::done([&](auto end) { a.cache->invalidate_all(std::move(end)); }));
     EXPECT_EQ(in_redis(), "000");
     EXPECT_TRUE(wait_until([&] { return here() == "- - -"; })) << here();
+}
+
+// CACHE-13, CACHE-18
+TEST_F(SharedCacheTest, ATagIsForgottenWhateverRedisHasThrownAway) {
+    Instance a(options(), 60s);
+    TestDatabase database;
+    a.write(kKey, "first", database, {"red"});
+    EXPECT_EQ(Instance(options()).read(kKey, database), "first");
+    EXPECT_EQ(database.loads, 0);
+    database.set(kKey, "second");
+    // Redis makes room: all but the value goes.
+    redis_.run("COPY '{zona:acme}/apps/1' '{zona:acme}/apps/1' DB 1");
+    redis_.run("FLUSHDB");
+    redis_.run("-n 1 MOVE '{zona:acme}/apps/1' 0");
+    EXPECT_EQ(redis_.run("DBSIZE"), "1");
+    EXPECT_TRUE(
+        Instance::done([&](auto end) { a.cache->invalidate_tag("acme", "red", std::move(end)); }));
+    Instance c(options());
+    EXPECT_EQ(c.read(kKey, database), "second");
+    // Now what the tag has left behind goes.
+    a.write(kKey, "third", database, {"red"});
+    database.set(kKey, "fourth");
+    EXPECT_TRUE(
+        Instance::done([&](auto end) { a.cache->invalidate_tag("acme", "red", std::move(end)); }));
+    redis_.run("DEL '{zona:acme}:state'");
+    Instance d(options());
+    EXPECT_EQ(d.read(kKey, database), "fourth");
 }
 
 // TEN-45

@@ -10,10 +10,18 @@ namespace zona::cache::detail {
 namespace {
 
 /// A week: states of tenants that are gone go, too.
+constexpr std::string_view kBegin = R"(
+local function begin(state, base)
+    if redis.call('EXISTS', state) == 0 then
+        redis.call('HSET', state, 's', base, 'b', string.format('%019.0f', base))
+    end
+    redis.call('PEXPIRE', state, 604800000)
+end
+)";
+
 constexpr std::string_view kAdvance = R"(
 local function advance(state, base)
-    if redis.call('EXISTS', state) == 0 then redis.call('HSET', state, 's', base) end
-    redis.call('PEXPIRE', state, 604800000)
+    begin(state, base)
     return string.format('%019.0f', redis.call('HINCRBY', state, 's', 1))
 end
 )";
@@ -28,12 +36,9 @@ local function blocked(key, version, seen)
     if kind ~= 'T' then return false end
     return string.sub(old, 2, 20) > version or (seen and string.sub(old, 21, 39) > seen)
 end
-local function store(first_tag, value, ttl)
+local function store(value, number, ttl)
+    value = string.sub(value, 1, 20) .. number .. string.sub(value, 21)
     redis.call('SET', KEYS[1], value, 'PX', ttl)
-    for i = first_tag, #KEYS do
-        redis.call('SADD', KEYS[i], KEYS[1])
-        redis.call('PEXPIRE', KEYS[i], ttl)
-    end
 end
 )";
 
@@ -55,30 +60,29 @@ Script::Script(std::string text) : source(std::move(text)) {
 }
 
 const Script& Scripts::learn() {
-    static const Script script(R"(
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], 's', ARGV[1]) end
-redis.call('PEXPIRE', KEYS[1], 604800000)
+    static const Script script(joined({kBegin, R"(
+begin(KEYS[1], ARGV[1])
 return redis.call('HGET', KEYS[1], 's')
-)");
+)"}));
     return script;
 }
 
 const Script& Scripts::put() {
     static const Script script(joined({kBlocked, R"(
-local state = redis.call('HMGET', KEYS[2], 's', 'g')
-if not state[1] then return -1 end
+local state = redis.call('HMGET', KEYS[2], 'b', 'g')
+if not state[1] or state[1] > ARGV[2] then return -1 end
 if state[2] and state[2] > ARGV[2] then return 0 end
 if blocked(KEYS[1], ARGV[1], ARGV[2]) then return 0 end
-store(3, ARGV[4], ARGV[3])
+store(ARGV[4], ARGV[2], ARGV[3])
 return 1
 )"}));
     return script;
 }
 
 const Script& Scripts::write() {
-    static const Script script(joined({kAdvance, kBlocked, R"(
-if not blocked(KEYS[1], ARGV[1], nil) then store(3, ARGV[3], ARGV[2]) end
+    static const Script script(joined({kBegin, kAdvance, kBlocked, R"(
 local number = advance(KEYS[2], ARGV[4])
+if not blocked(KEYS[1], ARGV[1], nil) then store(ARGV[3], number, ARGV[2]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. number .. ' ' .. ARGV[7])
 return number
 )"}));
@@ -86,7 +90,7 @@ return number
 }
 
 const Script& Scripts::remove() {
-    static const Script script(joined({kAdvance, R"(
+    static const Script script(joined({kBegin, kAdvance, R"(
 local floor = ARGV[1]
 local old = redis.call('GETRANGE', KEYS[1], 0, 19)
 if string.sub(old, 2, 20) > floor then floor = string.sub(old, 2, 20) end
@@ -98,22 +102,10 @@ return number
     return script;
 }
 
-const Script& Scripts::forget_tag() {
-    static const Script script(joined({kAdvance, R"(
+const Script& Scripts::forget() {
+    static const Script script(joined({kBegin, kAdvance, R"(
 local number = advance(KEYS[1], ARGV[1])
-redis.call('HSET', KEYS[1], 'g', number)
-for _, key in ipairs(redis.call('SMEMBERS', KEYS[2])) do redis.call('UNLINK', key) end
-redis.call('UNLINK', KEYS[2])
-redis.call('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. number .. ' ' .. ARGV[4])
-return number
-)"}));
-    return script;
-}
-
-const Script& Scripts::forget_group() {
-    static const Script script(joined({kAdvance, R"(
-local number = advance(KEYS[1], ARGV[1])
-redis.call('HSET', KEYS[1], 'g', number)
+redis.call('HSET', KEYS[1], ARGV[5], number)
 redis.call('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. number .. ' ' .. ARGV[4])
 return number
 )"}));

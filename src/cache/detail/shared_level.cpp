@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +19,22 @@ std::optional<std::int64_t> number_of(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
     if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
     return out;
+}
+
+/// The field of a tenant's state that tells when a tag of this mark was forgotten last. Two tags
+/// of one mark cost a load.
+std::string mark_of(std::string_view tag) {
+    constexpr std::uint64_t kMarks = 256;
+    return fmt::format("m{}", hash_of(tag) % kMarks);
+}
+
+/// Whether the state, when it began, and the marks are all from before the number `kept`.
+bool are_before(const Reply& marks, std::int64_t kept) {
+    // Without a beginning Redis has lost the state, and what the marks said.
+    return !marks.elements.empty() && !marks.elements.front().is_nil() &&
+           std::ranges::all_of(marks.elements, [&](const Reply& mark) {
+               return mark.is_nil() || number_of(mark.text).value_or(INT64_MAX) <= kept;
+           });
 }
 
 bool is_closing(const core::Result<void>& answered) {
@@ -68,10 +85,6 @@ SharedLevel::~SharedLevel() = default;
 
 std::string SharedLevel::name_of(const Key& key) const {
     return "{" + tag_of(key.tenant()) + "}" + key.text().substr(key.tenant().size());
-}
-
-std::string SharedLevel::set_of(std::string_view tenant, std::string_view tag) const {
-    return "{" + tag_of(tenant) + "}:tag:" + escaped(tag);
 }
 
 /// Where the numbers of a new state begin: above those that it had before Redis lost it.
@@ -130,46 +143,65 @@ void SharedLevel::follow(std::string_view tenant) {
     if (!heard(tenant)) learn(std::string(tenant));
 }
 
-void SharedLevel::get(const Key& key, std::move_only_function<void(Looked)> done) {
+void SharedLevel::get(const Key& key, LookedDone done) {
     if (undelivered_.concerns(key)) return done({});
     follow(key.tenant());
     std::string name = name_of(key);
     const std::string_view tag = std::string_view(name).substr(1, name.find('}') - 1);
     std::string wire = redis::command({"GET", name});
-    client_->execute(
-        tag, std::move(wire),
-        [this, key, name, done = std::move(done)](const core::Result<Reply>& reply) mutable {
-            done(open(key, name, reply));
-        });
+    client_->execute(tag, std::move(wire),
+                     [this, key, name, done = std::move(done)](core::Result<Reply> reply) mutable {
+                         Looked looked;
+                         if (done_by(reply)) {
+                             looked.seen = heard(key.tenant());
+                             if (reply->text.starts_with('V'))
+                                 open(key, name, std::move(reply->text), looked);
+                         }
+                         check_tags(
+                             key, std::move(looked),
+                             [this, key, done = std::move(done)](Looked checked) mutable {
+                                 TenantMeter& meter = deps_.meter.of(key.tenant());
+                                 (checked.found ? meter.shared_hits : meter.shared_misses).add();
+                                 done(std::move(checked));
+                             });
+                     });
 }
 
-Looked SharedLevel::open(const Key& key, const std::string& name,
-                         const core::Result<Reply>& reply) {
-    TenantMeter& meter = deps_.meter.of(key.tenant());
-    Looked out;
-    if (!done_by(reply)) {
-        meter.shared_misses.add();
-        return out;
+/// The scripts put a number behind the version of what was sealed.
+void SharedLevel::open(const Key& key, const std::string& name, std::string kept, Looked& into) {
+    constexpr std::size_t kAt = 20;
+    constexpr std::size_t kDigits = 19;
+    if (kept.size() > kAt + kDigits) {
+        into.number = number_of(std::string_view(kept).substr(kAt, kDigits)).value_or(0);
+        into.found = sealer_.open(name, kept.erase(kAt, kDigits));
     }
-    out.seen = heard(key.tenant());
-    if (reply->text.starts_with('V')) {
-        out.found = sealer_.open(name, reply->text);
-        if (!out.found) {
-            deps_.log.warn("a value in Redis is not what zona put there; it is not used",
-                           {{"tenant", unescaped(key.tenant())}, {"entity", key.entity()}});
-        }
-    }
-    (out.found ? meter.shared_hits : meter.shared_misses).add();
-    return out;
+    if (into.found) return;
+    deps_.log.warn("a value in Redis is not what zona put there; it is not used",
+                   {{"tenant", unescaped(key.tenant())}, {"entity", key.entity()}});
+}
+
+/// Tags cost another question, and what has none does not.
+void SharedLevel::check_tags(const Key& key, Looked looked, LookedDone done) {
+    if (!looked.found || looked.found->tags.empty()) return done(std::move(looked));
+    const std::string state = state_of(key.tenant());
+    std::vector<std::string> marks;
+    for (const std::string& tag : looked.found->tags)
+        marks.push_back(mark_of(tag));
+    std::vector<std::string_view> words{"HMGET", state, "b"};
+    words.insert(words.end(), marks.begin(), marks.end());
+    client_->execute(tag_of(key.tenant()), redis::command(words),
+                     [this, looked = std::move(looked),
+                      done = std::move(done)](const core::Result<Reply>& reply) mutable {
+                         if (!done_by(reply) || !are_before(*reply, looked.number))
+                             looked.found.reset();
+                         done(std::move(looked));
+                     });
 }
 
 void SharedLevel::put(const Key& key, const Content& content, std::int64_t seen) {
     if (undelivered_.concerns(key)) return;
     const std::string name = name_of(key);
-    std::vector<std::string> keys{name, state_of(key.tenant())};
-    for (const std::string& tag : content.tags)
-        keys.push_back(set_of(key.tenant(), tag));
-    run(key.tenant(), Scripts::put(), std::move(keys),
+    run(key.tenant(), Scripts::put(), {name, state_of(key.tenant())},
         {digits(content.version), digits(seen), std::to_string(options_.ttl.count()),
          sealer_.seal(name, content)},
         [this, tenant = std::string(key.tenant())](const core::Result<Reply>& reply) {
@@ -182,11 +214,8 @@ void SharedLevel::write(const Key& key, const Content& content, Done done) {
     if (content.version == 0) return remove(key, 0, std::move(done));
     follow(key.tenant());
     const std::string name = name_of(key);
-    std::vector<std::string> keys{name, state_of(key.tenant())};
-    for (const std::string& tag : content.tags)
-        keys.push_back(set_of(key.tenant(), tag));
     News news{.kind = News::Kind::kWritten, .key = key, .version = content.version};
-    run(key.tenant(), Scripts::write(), std::move(keys),
+    run(key.tenant(), Scripts::write(), {name, state_of(key.tenant())},
         {digits(content.version), std::to_string(options_.ttl.count()), sealer_.seal(name, content),
          base(), channel_, origin_, news.to_words()},
         [this, key, version = content.version,
@@ -217,11 +246,9 @@ void SharedLevel::remove(const Key& key, std::int64_t floor, Done done) {
 
 void SharedLevel::tell(const News& news, redis::Callback<void> done) {
     const std::string tenant = escaped(news.tenant);
-    std::vector<std::string> keys{state_of(tenant)};
-    const bool is_tag = news.kind == News::Kind::kTag;
-    if (is_tag) keys.push_back(set_of(tenant, news.tag));
-    run(tenant, is_tag ? Scripts::forget_tag() : Scripts::forget_group(), std::move(keys),
-        {base(), channel_, origin_, news.to_words()},
+    const std::string field = news.kind == News::Kind::kTag ? mark_of(news.tag) : "g";
+    run(tenant, Scripts::forget(), {state_of(tenant)},
+        {base(), channel_, origin_, news.to_words(), field},
         [this, done = std::move(done)](const core::Result<Reply>& reply) mutable {
             done(done_by(reply));
         });

@@ -2,7 +2,10 @@
 /// SharedLevel: the second level, in Redis, and what keeps the first levels of all instances true.
 ///
 /// *What is where.* A tenant's keys share the tag `{PREFIX:TENANT}`, so they lie on one server:
-/// values at `{PREFIX:TENANT}/entity/id`, its state (scripts.h), a set for each tag.
+/// values at `{PREFIX:TENANT}/entity/id`, and its state (scripts.h). A value has the number of the
+/// tenant's news that it was kept at, the state has marks of tags with the numbers at which they
+/// were forgotten: what is older than a mark of its own is not believed. So tags hold whatever
+/// Redis throws away to make room: a value without its state is not believed either.
 ///
 /// *News.* Every change is numbered and told on one channel by the script that makes it. Whoever
 /// hears a number that does not follow the last one has lost something, and forgets that tenant.
@@ -59,12 +62,14 @@ struct Looked {
     std::optional<Content> found;
     /// The number of the last news that was heard; none: nothing that is loaded now may be put.
     std::optional<std::int64_t> seen;
+    std::int64_t number = 0;  ///< of the last news when `found` was kept
 };
 
 class SharedLevel {
   public:
     /// What kept Redis from being told; it is told later.
     using Done = redis::Callback<void>;
+    using LookedDone = std::move_only_function<void(Looked)>;
 
     SharedLevel(std::unique_ptr<redis::Client> client, SharedOptions options,
                 const crypto::Key& key, const SharedDeps& deps);
@@ -76,7 +81,7 @@ class SharedLevel {
     /// Whether the news of the key's tenant are followed: only then may the first level keep it.
     bool follows(const Key& key) { return heard(key.tenant()).has_value(); }
     /// What Redis has. Whose news are not followed yet, is from then on.
-    void get(const Key& key, std::move_only_function<void(Looked)> done);
+    void get(const Key& key, LookedDone done);
     /// Keeps what was loaded after a get() that gave `seen`, unless something newer is known.
     void put(const Key& key, const Content& content, std::int64_t seen);
     /// Keeps what was written and tells all instances; later, if Redis is away: then the first
@@ -111,14 +116,14 @@ class SharedLevel {
     }
     std::string name_of(const Key& key) const;
     std::string state_of(std::string_view tenant) const { return "{" + tag_of(tenant) + "}:state"; }
-    std::string set_of(std::string_view tenant, std::string_view tag) const;
     std::string base() const;
     void run(std::string_view tenant, const Script& script, std::vector<std::string> keys,
              std::vector<std::string> arguments, redis::Callback<redis::Reply> done);
     void learn(const std::string& tenant);
     std::optional<std::int64_t> heard(std::string_view tenant);
     void follow(std::string_view tenant);
-    Looked open(const Key& key, const std::string& name, const core::Result<redis::Reply>& reply);
+    void open(const Key& key, const std::string& name, std::string kept, Looked& into);
+    void check_tags(const Key& key, Looked looked, LookedDone done);
     void told(const Key& key, std::int64_t floor, core::Result<void> answer, Done done);
     void tell(const News& news, redis::Callback<void> done);
     void unlink(const Pattern& pattern, redis::Callback<void> done);
