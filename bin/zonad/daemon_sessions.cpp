@@ -34,6 +34,20 @@ core::Result<T> wait_for(Ask ask) {
     return future.get();
 }
 
+/// For whom there may be tokens: neither signing in nor a renewal needs the tenant's database, but
+/// both that it is served.
+core::Result<std::optional<identity::UserNow>> find_user(const tenancy::Tenants& tenants,
+                                                         store::Reader& reader,
+                                                         const identity::UserKey& user) {
+    if (!user.tenant.empty()) {
+        const auto served = tenants.check(user.tenant);
+        if (!served && (served.error().code() == core::Code::kInvalidTenant ||
+                        served.error().code() == core::Code::kTenantInactive))
+            return served.error();
+    }
+    return identity::Users::find_now(reader, user);
+}
+
 core::Error not_open() {
     return {core::Code::kUnavailable, "the core database is not open"};
 }
@@ -56,14 +70,18 @@ void Daemon::begin_sessions(std::shared_ptr<store::Database> core) {
              .log = log,
              .algorithm = algorithm.value_or(identity::SigningAlgorithm::kEdDsa),
              .is_shared = is_shared});
-        auto made = identity::Sessions::make(session_options(settings_.sessions, is_shared),
-                                             {.core = core,
-                                              .keys = std::move(keys),
-                                              .clock = clock_,
-                                              .random = random_,
-                                              .log = log,
-                                              .metrics = metrics_,
-                                              .find_user = identity::Users::find_now});
+        auto made = identity::Sessions::make(
+            session_options(settings_.sessions, is_shared),
+            {.core = core,
+             .keys = std::move(keys),
+             .clock = clock_,
+             .random = random_,
+             .log = log,
+             .metrics = metrics_,
+             .find_user = [&tenants = *tenants_](store::Reader& reader,
+                                                 const identity::UserKey& user) {
+                 return find_user(tenants, reader, user);
+             }});
         const std::lock_guard lock(sessions_mutex_);
         sessions_ = std::move(made);
     });

@@ -22,13 +22,15 @@ class PipelineTest : public testing::Test {
     PipelineTest() {
         add("/api/v1/walls", "listWalls", Reach::kInstallation);
         add("/api/v1/tenants/{code}/walls", "listWallsOfATenant", Reach::kTenant);
+        add("/api/v1/tenants/{code}/walls", "makeWallOfATenant", Reach::kTenant,
+            net::Method::kPost);
         add("/api/v1/weather", "getWeather", Reach::kEveryone);
     }
 
     Code ask(std::vector<std::string> path, const std::string& tenant) {
         net::Request request;
-        request.method = net::Method::kGet;
-        request.method_name = "GET";
+        request.method = method_;
+        request.method_name = net::to_string(method_);
         request.segments = std::move(path);
         request.tenant = tenant;
         if (may_)
@@ -42,10 +44,13 @@ class PipelineTest : public testing::Test {
         return response_.failure ? response_.failure->error.code() : Code::kInternal;
     }
 
-    void add(const char* path, const char* id, Reach reach) {
+    void add(const char* path, const char* id, Reach reach,
+             net::Method method = net::Method::kGet) {
         Operation operation{
+            .method = method,
             .path = path,
             .id = id,
+            .access = method == net::Method::kGet ? Access::kViewer : Access::kAdmin,
             .reach = reach,
             .summary = "Look at walls",
             .description = "Looks.",
@@ -78,6 +83,7 @@ class PipelineTest : public testing::Test {
     core::Result<void> served_;
     std::size_t held_while_answering_ = 0;
     int seen_ = 0;
+    net::Method method_ = net::Method::kGet;
     identity::Principal who_;
     std::shared_ptr<const identity::Permissions> may_;  ///< null: no user asks
 };
@@ -98,7 +104,7 @@ TEST_F(PipelineTest, WhoIsBoundToATenantReachesThatOneAndWhatIsOfNobody) {
     }
 }
 
-// AUTH-10, AUTH-34, AUTH-39, AUTH-41, TEN-16
+// AUTH-10, AUTH-39, AUTH-41, TEN-16
 TEST_F(PipelineTest, AUserReachesWhatTheirRolesAllow) {
     const auto as = [&](const char* tenant, const char* role) {
         who_ = {.kind = identity::Principal::Kind::kUser,
@@ -129,6 +135,28 @@ TEST_F(PipelineTest, AUserReachesWhatTheirRolesAllow) {
         EXPECT_EQ(seen_, 1);
     }
     EXPECT_TRUE(metrics_.render_prometheus().contains("zona_authorization_violations_total{"));
+}
+
+// AUTH-34
+TEST_F(PipelineTest, ARoleMayReadAPathAndNotChangeIt) {
+    const std::vector<std::string> walls = {"api", "v1", "tenants", "acme", "walls"};
+    who_ = {.kind = identity::Principal::Kind::kUser, .name = "anna", .tenant = "acme"};
+    for (const bool may_make : {false, true}) {
+        identity::Permissions may;
+        may.always.add({identity::Resource::kTenantSettings, identity::Action::kRead},
+                       identity::Extent::kAll);
+        if (may_make)
+            may.always.add({identity::Resource::kTenantSettings, identity::Action::kCreate},
+                           identity::Extent::kAll);
+        may_ = std::make_shared<const identity::Permissions>(may);
+        method_ = net::Method::kGet;
+        ask(walls, "acme");
+        EXPECT_EQ(seen_, 1);
+        method_ = net::Method::kPost;
+        const Code refusal = ask(walls, "acme");
+        EXPECT_EQ(seen_, may_make ? 1 : 0);
+        if (!may_make) EXPECT_EQ(refusal, Code::kAccessDenied);
+    }
 }
 
 // TEN-40, AUTH-12

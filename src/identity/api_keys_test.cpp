@@ -109,6 +109,7 @@ TEST_F(ApiKeysTest, FindsAKeyAnywhereInAText) {
         EXPECT_FALSE(holds_api_key(text)) << text;
 }
 
+// AUTH-29
 TEST_F(ApiKeysTest, StoresOnlyAHashAndForItsOwnerAlone) {
     const std::string key = make("ci");
     EXPECT_EQ(text().find(key), std::string::npos);

@@ -202,6 +202,24 @@ void end_with_key(Response& response, const OpenedBy& by) {
     }
 }
 
+asio::awaitable<core::Result<std::shared_ptr<const Permissions>>> permissions_of(
+    PermissionCache& cache, const Principal& who) {
+    if (auto known = cache.find(who.tenant, who.roles)) co_return known;
+    auto ask = [&cache, &who](store::Callback<std::shared_ptr<const Permissions>> done) {
+        cache.get(who.tenant, who.roles, std::move(done));
+    };
+    co_return co_await store::await_answer<std::shared_ptr<const Permissions>>(std::move(ask));
+}
+
+/// Whether a token is good, and allows what it did. Who cannot be asked now may come again.
+asio::awaitable<bool> is_as_before(Sessions& sessions, PermissionCache& cache,
+                                   const std::string& token, const Permissions& before) {
+    const core::Result<Principal> who = co_await sessions.async_verify(token);
+    if (!who) co_return who.error().code() == Code::kUnavailable;
+    const auto now = co_await permissions_of(cache, *who);
+    co_return !now || **now == before;
+}
+
 class Authenticate {
   public:
     Authenticate(Authorities authorities, AuthenticationOptions options, const core::Clock& clock,
@@ -267,11 +285,9 @@ class Authenticate {
             };
             end_with_key(response, {std::move(is_good), options_.recheck});
         } else if (!request.token.empty()) {
-            auto is_good = [sessions = authorities_.sessions(),
-                            token = request.token]() -> asio::awaitable<bool> {
-                // Who cannot be asked now may come again; a token that is over may not.
-                const auto who = co_await sessions->async_verify(token);
-                co_return who || who.error().code() == Code::kUnavailable;
+            auto is_good = [sessions = authorities_.sessions(), cache = authorities_.permissions,
+                            token = request.token, before = subject_of(request).permissions] {
+                return is_as_before(*sessions, *cache, token, *before);
             };
             end_with_key(response, {std::move(is_good), options_.recheck});
         }
@@ -316,11 +332,7 @@ class Authenticate {
                 response.headers.set("WWW-Authenticate", kTokenChallenge);
             co_return response;
         }
-        auto ask = [this, &who](store::Callback<std::shared_ptr<const Permissions>> done) {
-            authorities_.permissions->get(who->tenant, who->roles, std::move(done));
-        };
-        auto permissions =
-            co_await store::await_answer<std::shared_ptr<const Permissions>>(std::move(ask));
+        auto permissions = co_await permissions_of(*authorities_.permissions, *who);
         if (!permissions) co_return Response::failed(permissions.take_error());
         set_caller(request, std::make_shared<const Principal>(std::move(*who)),
                    std::move(*permissions));

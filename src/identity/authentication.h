@@ -71,8 +71,9 @@ struct Authorities {
 /// key in it stays in the request: whoever logs it asks holds_api_key().
 ///
 /// What a key or token has opened does not outlive it: within AuthenticationOptions::recheck of its
-/// end, revoked or expired, a WebSocket is closed with 1008, and a stream that would not end by
-/// itself (StreamEnd::kOnDrain) is cut. As long as it is open its session is in use.
+/// end, revoked or expired, or of a change of what the user's roles allow, a WebSocket is closed
+/// with 1008, and a stream that would not end by itself (StreamEnd::kOnDrain) is cut. As long as it
+/// is open its session is in use.
 ///
 /// One middleware may stand in the chains of several servers that run at the same time: then they
 /// count failures together. `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51,

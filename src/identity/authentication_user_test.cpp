@@ -1,5 +1,11 @@
+#include <functional>
+
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include "core/testing/temporary_directory.h"
@@ -25,8 +31,8 @@ class UserAuthenticationTest : public SessionsFixture {
         one.push_back(authenticate({.keys = *keys_,
                                     .sessions = [this] { return open_ ? zona_.sessions : nullptr; },
                                     .permissions = &permissions_},
-                                   {.first_delay = 1ms, .longest_delay = 2ms}, clock_,
-                                   log_.logger("security"), metrics_));
+                                   {.first_delay = 1ms, .longest_delay = 2ms, .recheck = 1ms},
+                                   clock_, log_.logger("security"), metrics_));
         chain_.emplace(std::move(one), [this](net::Request&) { return answer(); });
         request_.peer = net::TcpPeer{"203.0.113.7", 4711};
     }
@@ -54,7 +60,28 @@ class UserAuthenticationTest : public SessionsFixture {
     }
     net::asio::awaitable<core::Result<net::Response>> answer() {
         ++handled_;
+        if (streams_) {
+            co_return net::Response::streaming("text/plain", endless, net::StreamEnd::kOnDrain);
+        }
         co_return net::Response::success("1");
+    }
+    /// Ends when it is cancelled alone.
+    static net::asio::awaitable<core::Result<void>> endless(net::BodyWriter&) {
+        asio::steady_timer timer(co_await asio::this_coro::executor, core::SteadyTime::max());
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_return core::Result<void>();
+    }
+    /// What the roles of acme's analyst allow from now on.
+    void set_analyst(Extent extent, bool first = false) {
+        Role role{.tenant = "acme",
+                  .name = "analyst",
+                  .grants = {{{Resource::kUtilities, Action::kRead}, extent}}};
+        auto made = wait<Role>([&](auto done) {
+            first ? own_roles_.create(super_admin(), role, std::move(done))
+                  : own_roles_.change(super_admin(), role, std::move(done));
+        });
+        ASSERT_TRUE(made) << made.error().message();
+        permissions_.forget("acme");
     }
 
     core::TemporaryDirectory folder_;
@@ -62,6 +89,7 @@ class UserAuthenticationTest : public SessionsFixture {
     std::unique_ptr<ApiKeys> keys_;
     Instance zona_{*this, {}};
     bool open_ = true;
+    bool streams_ = false;
     store::MemoryDatabase role_database_{user_collections(), core::Secret(std::string(32, 'k')),
                                          clock_};
     Roles own_roles_{{.core = [this] {
@@ -134,31 +162,70 @@ TEST_F(UserAuthenticationTest, WithoutTheCoreDatabaseNobodyIsTakenForAnother) {
 
 // AUTH-32
 TEST_F(UserAuthenticationTest, AChangedRoleHoldsFromTheNextRequestOn) {
-    const auto make = [&](Extent extent, bool first) {
-        Role role{.tenant = "acme",
-                  .name = "analyst",
-                  .grants = {{{Resource::kUtilities, Action::kRead}, extent}}};
-        auto made = wait<Role>([&](auto done) {
-            first ? own_roles_.create(super_admin(), role, std::move(done))
-                  : own_roles_.change(super_admin(), role, std::move(done));
-        });
-        ASSERT_TRUE(made) << made.error().message();
-        permissions_.forget("acme");
-    };
-    make(Extent::kOwn, true);
-    const Tokens tokens = wait<Tokens>([&](auto done) {
-                              zona_->begin({.user = {"acme", 7},
-                                            .now = {.name = "anna", .roles = {"analyst"}},
-                                            .method = "password",
-                                            .client = {}},
-                                           std::move(done));
-                          }).value();
+    set_analyst(Extent::kOwn, true);
+    roles_ = {"analyst"};
+    const Tokens tokens = begin(zona_).value();
     const Permission reads{Resource::kUtilities, Action::kRead};
     ASSERT_EQ(ask_with(tokens), 200);
     EXPECT_EQ(subject_of(request_).permissions->always.of(reads), Extent::kOwn);
-    make(Extent::kAll, false);
+    set_analyst(Extent::kAll);
     ASSERT_EQ(ask_with(tokens), 200);
     EXPECT_EQ(subject_of(request_).permissions->always.of(reads), Extent::kAll);
+}
+
+class NoWriter final : public net::BodyWriter {
+  public:
+    asio::awaitable<core::Result<void>> write(std::string_view) override {
+        co_return core::Result<void>();
+    }
+};
+
+// AUTH-19, AUTH-32
+TEST_F(UserAuthenticationTest, AStreamEndsWithItsSessionAndWithWhatItsUserWasAllowed) {
+    set_analyst(Extent::kOwn, true);
+    roles_ = {"analyst"};
+    streams_ = true;
+    NoWriter writer;
+    const std::function<void()> ends[] = {
+        [&] { end(zona_, {.tenant = "acme", .user = 7, .session = {}}); },
+        [&] { set_analyst(Extent::kAll); }};
+    for (const auto& what_ends_it : ends) {
+        ASSERT_EQ(ask_with(begin(zona_).value()), 200);
+        asio::io_context context;
+        auto end_of_stream = asio::co_spawn(context, response_.stream(writer), asio::use_future);
+        context.run_for(20ms);
+        EXPECT_FALSE(context.stopped()) << "as long as nothing has changed";
+        what_ends_it();
+        context.run();
+        EXPECT_EQ(end_of_stream.get().error().code(), Code::kUnauthenticated);
+    }
+}
+
+// AUTH-24
+TEST_F(UserAuthenticationTest, RolesOutliveAnOutageOfTheStoreForAWhile) {
+    set_analyst(Extent::kOwn, true);
+    WatchedDatabase database(role_database_);
+    Roles roles({.core = [&database] {
+        return std::shared_ptr<store::Database>(std::shared_ptr<void>(), &database);
+    }});
+    PermissionCache cache(roles, clock_, 500ms);
+    const auto get = [&] {
+        return wait<std::shared_ptr<const Permissions>>(
+            [&](auto done) { cache.get("acme", {"analyst"}, std::move(done)); });
+    };
+    const auto before = get().value();
+    database.fails = true;
+    clock_.advance(1s);
+    EXPECT_EQ(cache.find("acme", {"analyst"}), nullptr) << "it is to be asked for";
+    ASSERT_TRUE(get());
+    EXPECT_EQ(*get().value(), *before);
+    clock_.advance(kRolesTrusted);
+    EXPECT_EQ(code_of(get()), Code::kUnavailable);
+    database.fails = false;
+    EXPECT_TRUE(get());
+    database.fails = true;
+    cache.forget("acme");
+    EXPECT_EQ(code_of(get()), Code::kUnavailable) << "what has changed is not believed";
 }
 
 }  // namespace

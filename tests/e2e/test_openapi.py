@@ -335,7 +335,8 @@ def test_every_sample_of_the_page_runs_as_it_stands(open_zona, title, command):
     begun = requests.post(zona.url + '/api/v1/processes', json=start, headers={'X-API-Key': zona.key}, timeout=20).json()['data']['id']
     example = document['paths']['/api/v1/executions/{id}']['get']['parameters'][0]['example']
 
-    number = zona.run('job', 'run', 'purge', '--json').data['number']
+    # Jobs begin when the core database is open, which answers do not wait for.
+    number = zona.wait_until(lambda: zona.run('job', 'run', 'purge', '--json').data['number'])
     zona.wait_until(lambda: not zona.run('job', 'show', 'purge', '--json').data['running'])
 
     for name, text in ran:

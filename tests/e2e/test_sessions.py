@@ -104,12 +104,15 @@ def test_who_is_changed_signs_in_again_and_has_other_rights(zona):
 # AUTH-07, AUTH-08
 def test_the_tenant_of_a_token_must_be_active(zona):
     make_user(zona, 'acme', 'anna', ['admin'])
-    token = token_of(zona, 'acme', 'anna')
+    tokens = sign_in(zona, 'ACME', 'anna').json()['data']
+    token, renewal = tokens['access_token'], {'refresh_token': tokens['refresh_token']}
     zona.run('tenant', 'suspend', 'acme')
     assert code_of(ask(zona, 'GET', '/api/v1/whoami', token)) == (403, 'TENANT_INACTIVE')
     assert code_of(sign_in(zona, 'acme', 'anna')) == (403, 'TENANT_INACTIVE')
+    assert code_of(ask(zona, 'POST', '/api/v1/sessions/renewals', json=renewal)) == (403, 'TENANT_INACTIVE')
     zona.run('tenant', 'activate', 'acme')
     assert ask(zona, 'GET', '/api/v1/whoami', token).status_code == 200
+    assert ask(zona, 'POST', '/api/v1/sessions/renewals', json=renewal).status_code == 201
 
 
 # AUTH-03, AUTH-04, AUTH-42
@@ -126,8 +129,8 @@ def test_wrong_credentials_and_tokens_open_nothing(zona):
     assert ask(zona, 'GET', '/api/v1/whoami').status_code == 401
 
 
-# AUTH-16, AUTH-20
-def test_a_gateway_can_look_at_tokens_and_they_outlive_the_daemon(zona):
+# AUTH-16, AUTH-44, GAP-11
+def test_a_gateway_can_look_at_tokens_and_is_not_believed_and_they_outlive_the_daemon(zona):
     jwt = pytest.importorskip('jwt')
     make_user(zona, 'acme', 'anna', ['admin'])
     token = token_of(zona, 'acme', 'anna')
@@ -135,6 +138,14 @@ def test_a_gateway_can_look_at_tokens_and_they_outlive_the_daemon(zona):
     key = jwt.algorithms.OKPAlgorithm.from_jwk(json.dumps(keys[0]))
     claims = jwt.decode(token, key, algorithms=['EdDSA'], audience='zona', issuer='zona')
     assert claims['tenant'] == 'acme' and claims['roles'] == ['admin']
+    # What a gateway adds to a request that it has let through opens nothing by itself.
+    added = {'X-Forwarded-User': 'anna', 'X-Auth-Request-User': 'anna', 'X-Forwarded-Access-Token': token, 'X-Tenant': 'acme'}
+    assert requests.get(zona.url + '/api/v1/whoami', headers=added, timeout=30).status_code == 401
+    other = jwt.algorithms.OKPAlgorithm.from_jwk(json.dumps({'kty': 'OKP', 'crv': 'Ed25519', 'x': '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+                                                              'd': 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A'}))
+    forged = jwt.encode(claims, other, algorithm='EdDSA', headers={'kid': keys[0]['kid'], 'typ': 'at+jwt'})
+    for bad in (forged, token.rsplit('.', 1)[0] + '.' + forged.rsplit('.', 1)[1]):
+        assert code_of(ask(zona, 'GET', '/api/v1/whoami', bad)) == (401, 'INVALID_TOKEN')
     os.kill(zona.daemon_pid(), signal.SIGKILL)
     zona.wait_until(lambda: ask(zona, 'GET', '/api/v1/whoami', token).status_code == 200)
 

@@ -108,6 +108,7 @@ Operation sign_in() {
         .errors = {{Code::kUnauthenticated, "Name, password or code is wrong."},
                    {Code::kSecondFactor, "The password is right; the code is missing."},
                    {Code::kAccessDenied, "The password must be changed first (changePassword)."},
+                   {Code::kInvalidTenant, "The tenant is not served here."},
                    {Code::kTenantInactive, "The tenant is not active."}}};
 }
 
@@ -131,7 +132,9 @@ Operation renew() {
         .answers = {tokens_answer("The session goes on.")},
         .errors = {{Code::kInvalidToken, "This is no refresh token."},
                    {Code::kUnknownToken, "Its session has ended, or it was used before."},
-                   {Code::kTokenExpired, "Its time is over."}}};
+                   {Code::kTokenExpired, "Its time is over."},
+                   {Code::kInvalidTenant, "The tenant is not served here."},
+                   {Code::kTenantInactive, "The tenant is not active; the token stays good."}}};
 }
 
 Operation change_password() {
@@ -351,16 +354,7 @@ class SessionRoutes {
                             "the password must be changed before anything else")
                 .detail({"", "", "POST /api/v1/passwords, or `zona passwd`"});
         }
-        if (!who.tenant.empty()) {
-            ZONA_CO_TRY(const tenancy::Tenant tenant, co_await find_tenant(who.tenant));
-            if (tenant.status != tenancy::TenantStatus::kActive) {
-                co_return Error(Code::kTenantInactive,
-                                "the tenant " + tenant.code + " is " +
-                                    std::string(tenancy::to_string(tenant.status)));
-            }
-        }
         identity::NewSession wanted{.user = {.tenant = who.tenant, .id = who.user_id},
-                                    .now = {.name = who.name, .roles = who.roles},
                                     .method = who.with_second_factor ? "password+code" : "password",
                                     .client = client_of(call.request())};
         auto start = [&sessions,
@@ -482,13 +476,6 @@ class SessionRoutes {
         const auto id = core::Uuid::parse(text);
         if (!id) return Error(Code::kInvalidArgument, "this is no session's id");
         return std::optional(*id);
-    }
-
-    net::asio::awaitable<Result<tenancy::Tenant>> find_tenant(std::string code) const {
-        auto begin = [this, code = std::move(code)](process::Callback<tenancy::Tenant> done) {
-            tenants_.find(code, std::move(done));
-        };
-        co_return co_await answer_of<tenancy::Tenant>(std::move(begin));
     }
 
     static Answer end(Open sessions, identity::SessionSelection which, std::string reason) {

@@ -27,11 +27,15 @@ std::string PermissionCache::key_of(const std::string& tenant,
 
 std::shared_ptr<const Permissions> PermissionCache::find(
     const std::string& tenant, const std::vector<std::string>& roles) const {
-    const std::string key = key_of(tenant, roles);
+    return read_within(key_of(tenant, roles), fresh_);
+}
+
+std::shared_ptr<const Permissions> PermissionCache::read_within(
+    const std::string& key, std::chrono::milliseconds age) const {
     const std::lock_guard lock(mutex_);
     const auto found = known_.find(key);
     if (found == known_.end()) return nullptr;
-    const bool stale = fresh_.count() > 0 && clock_.steady() - found->second.read_at > fresh_;
+    const bool stale = fresh_.count() > 0 && clock_.steady() - found->second.read_at > age;
     return stale ? nullptr : found->second.permissions;
 }
 
@@ -44,7 +48,11 @@ void PermissionCache::get(const std::string& tenant, const std::vector<std::stri
         tenant, roles,
         [this, tenant, key = key_of(tenant, roles), epoch, now,
          done = std::move(done)](core::Result<std::shared_ptr<const Permissions>> read) mutable {
-            if (read) {
+            if (!read) {
+                if (auto last = read_within(key, kRolesTrusted)) return done(std::move(last));
+                return done(read.take_error());
+            }
+            {
                 const std::lock_guard lock(mutex_);
                 if (known_.size() >= kMostSets) known_.clear();
                 // What was read before a change may be what was before it.

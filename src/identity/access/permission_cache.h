@@ -16,6 +16,10 @@
 
 namespace zona::identity {
 
+/// How long roles are believed that could not be read anew. As kFollowTrust: while the core
+/// database is away whoever is known goes on as they were.
+inline constexpr std::chrono::seconds kRolesTrusted{20};
+
 /// Any thread.
 class PermissionCache {
   public:
@@ -28,7 +32,8 @@ class PermissionCache {
     /// asked for. Waits for nothing.
     std::shared_ptr<const Permissions> find(const std::string& tenant,
                                             const std::vector<std::string>& roles) const;
-    /// The same, read where it is not known. Errors: those of Roles::permissions().
+    /// The same, read where it is not known. Errors: those of Roles::permissions(), where nothing
+    /// was read for kRolesTrusted.
     void get(const std::string& tenant, const std::vector<std::string>& roles,
              store::Callback<std::shared_ptr<const Permissions>> done);
     /// What a tenant's roles allow is another now: for RolesDeps::changed.
@@ -41,6 +46,8 @@ class PermissionCache {
         core::SteadyTime read_at;
     };
     static std::string key_of(const std::string& tenant, const std::vector<std::string>& roles);
+    std::shared_ptr<const Permissions> read_within(const std::string& key,
+                                                   std::chrono::milliseconds age) const;
 
     Roles& roles_;
     const core::Clock& clock_;

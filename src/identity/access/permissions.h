@@ -122,6 +122,7 @@ class Grants {
 struct ConditionalGrants {
     Conditions conditions;
     Grants grants;
+    bool operator==(const ConditionalGrants&) const = default;
 };
 
 /// What roles add up to: made once, when they are read, and shared by all that ask.
@@ -130,6 +131,7 @@ struct Permissions {
     std::vector<ConditionalGrants> sometimes;
     /// It reaches every tenant and the installation: Super Admin, and nobody else.
     bool crosses_tenants = false;
+    bool operator==(const Permissions&) const = default;
 };
 
 /// Who asks, as far as decisions need it.

@@ -30,8 +30,9 @@ struct UserNow {
     std::string name;
     std::vector<std::string> roles;  ///< by name, in order
 };
-/// Who a user is now, asked within the transaction that renews a session; nullopt: nobody who may
-/// have one (removed, locked). May be called again; has no other effect.
+/// Who a user is now, asked within the transaction that begins or renews a session; nullopt: nobody
+/// who may have one (removed, locked). An error leaves the session as it was. May be called again;
+/// has no other effect.
 using FindUser =
     std::function<core::Result<std::optional<UserNow>>(store::Reader& core, const UserKey& user)>;
 
@@ -46,7 +47,6 @@ struct Client {
 /// A session that is to begin: whoever asks for one has found out who the user is.
 struct NewSession {
     UserKey user;
-    UserNow now;
     std::string method;  ///< how it was found out: "password", "saml"
     Client client;
 };

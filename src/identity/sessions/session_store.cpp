@@ -11,6 +11,7 @@
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "crypto/key.h"
+#include "identity/detail/fields.h"
 #include "identity/sessions/detail/news.h"
 #include "identity/sessions/detail/stored_session.h"
 #include "identity/tokens/signing_keys.h"
@@ -22,7 +23,6 @@ using core::Error;
 using core::Result;
 using core::SystemTime;
 using detail::add_news;
-using detail::micros;
 using detail::sessions_of;
 using detail::stored_from;
 using detail::StoredSession;
@@ -41,7 +41,6 @@ constexpr std::size_t kRandomBytes = 32;
 constexpr std::size_t kTokenBytes = kIdBytes + kFamilyBytes + kRandomBytes;
 constexpr std::size_t kTokenCharacters = 86;
 constexpr std::size_t kMostClientText = 256;
-constexpr std::size_t kMostAtOnce = 1000;
 
 /// A refresh token taken apart.
 struct RefreshToken {
@@ -196,7 +195,13 @@ Result<Issued> renew(Writer& core, StoredSession& stored, std::string_view text,
 
 }  // namespace
 
-Result<Issued> begin_session(Writer& core, const NewSession& wanted, const SessionChange& change) {
+Result<Issued> begin_session(Writer& core, const NewSession& wanted, const FindUser& find_user,
+                             const SessionChange& change) {
+    ZONA_TRY(std::optional<UserNow> user, find_user(core, wanted.user));
+    if (!user) {
+        return Error(Code::kUnauthenticated,
+                     "the user was changed while they signed in, and may not any more");
+    }
     ZONA_TRY(std::vector<Session> others, sessions_of_user(core, wanted.user, change.now));
     const std::size_t most = change.limits.per_user;
     std::vector<Session> ended;
@@ -216,8 +221,8 @@ Result<Issued> begin_session(Writer& core, const NewSession& wanted, const Sessi
     StoredSession stored;
     stored.session = {.id = core::Uuid::v4(change.random),
                       .user = wanted.user,
-                      .name = wanted.now.name,
-                      .roles = wanted.now.roles,
+                      .name = std::move(user->name),
+                      .roles = std::move(user->roles),
                       .method = wanted.method,
                       .client = {.address = cut(wanted.client.address),
                                  .user_agent = cut(wanted.client.user_agent)},
@@ -335,7 +340,8 @@ Result<std::vector<Session>> list_sessions(Reader& core, const SessionSelection&
                                            SystemTime now) {
     std::vector<Session> out;
     const auto take = [&](StoredSession stored) {
-        if (now < stored.session.end()) out.push_back(std::move(stored.session));
+        if (now < stored.session.end() && out.size() < kMostSessionsAtOnce)
+            out.push_back(std::move(stored.session));
     };
     if (which.session) {
         ZONA_TRY(std::optional<StoredSession> stored,
@@ -345,7 +351,7 @@ Result<std::vector<Session>> list_sessions(Reader& core, const SessionSelection&
         return out;
     }
     ZONA_TRY(const Collection sessions, sessions_of(which.tenant));
-    store::PageRequest request{.limit = kMostAtOnce, .token = {}};
+    store::PageRequest request{.limit = kMostSessionsAtOnce, .token = {}};
     do {
         ZONA_TRY(store::Page page, core.find_page(sessions, query_of(which), request));
         for (const Record& record : page.records) {
@@ -353,14 +359,14 @@ Result<std::vector<Session>> list_sessions(Reader& core, const SessionSelection&
             take(std::move(stored));
         }
         request.token = std::move(page.next);
-    } while (!request.token.empty() && out.size() < kMostAtOnce);
+    } while (!request.token.empty() && out.size() < kMostSessionsAtOnce);
     return out;
 }
 
 Result<std::uint64_t> remove_over_sessions(Writer& core, const std::string& tenant,
                                            SystemTime now) {
     ZONA_TRY(const Collection sessions, sessions_of(tenant));
-    const Query over{.filter = Filter::lte("ends", micros(now)), .sort = {}};
+    const Query over{.filter = Filter::lte("ends", detail::to_field(now)), .sort = {}};
     return core.remove_many(sessions, over);
 }
 

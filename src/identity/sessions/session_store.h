@@ -60,9 +60,11 @@ struct Issued {
     std::vector<Session> ended;  ///< others of the user, for want of places
 };
 
-/// Begins one. Errors: kTooManyRequests: the user has as many as they may, and OverLimit says no.
+/// Begins one. Errors: kUnauthenticated: since it was found out who the user is they were changed,
+/// and may have none; those of `find_user`; kTooManyRequests: the user has as many as they may, and
+/// OverLimit says no.
 core::Result<Issued> begin_session(store::Writer& core, const NewSession& wanted,
-                                   const SessionChange& change);
+                                   const FindUser& find_user, const SessionChange& change);
 
 /// What became of a refresh.
 struct Refreshed {
@@ -78,7 +80,8 @@ struct Refreshed {
     std::optional<Issued> issued;    ///< of kRenewed
     std::optional<Session> session;  ///< that of the token, if there was one
 };
-/// Renews the session of a refresh token; all but kRenewed and kMalformed end it.
+/// Renews the session of a refresh token; all but kRenewed and kMalformed end it. Errors: those of
+/// `find_user`, and the token stays good.
 core::Result<Refreshed> refresh_session(store::Writer& core, std::string_view token,
                                         const Client& client, const FindUser& find_user,
                                         const SessionChange& change);
@@ -114,11 +117,13 @@ struct SessionSelection {
     std::optional<std::int64_t> user;
     std::optional<core::Uuid> session;
 };
-/// Ends them, and gives those that were not over. With a thousand at most at a time: whoever ends
-/// more calls again until none is left.
+/// Sessions that are ended or listed at one time.
+inline constexpr std::size_t kMostSessionsAtOnce = 1000;
+/// Ends them, and gives those that were not over. With kMostSessionsAtOnce there may be more: then
+/// it is to be called again.
 core::Result<std::vector<Session>> end_sessions(store::Writer& core, const SessionSelection& which,
                                                 const SessionChange& change);
-/// Those that are not over, the oldest first, a thousand at most.
+/// Those that are not over, the oldest first, kMostSessionsAtOnce at most.
 core::Result<std::vector<Session>> list_sessions(store::Reader& core, const SessionSelection& which,
                                                  core::SystemTime now);
 /// Takes out those of a tenant that are over, and says how many. Source: BG-03.

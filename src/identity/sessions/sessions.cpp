@@ -343,8 +343,8 @@ void Sessions::begin(NewSession wanted, store::Callback<Tokens> done) {
                         done = std::move(done)](Result<SigningKeys::Signer> signer) mutable {
         if (!signer) return done(signer.take_error());
         self->write(
-            [wanted = std::move(wanted), change = self->change()](Writer& writer) {
-                return begin_session(writer, wanted, change);
+            [self, wanted = std::move(wanted), change = self->change()](Writer& writer) {
+                return begin_session(writer, wanted, self->deps_.find_user, change);
             },
             [self, signer = std::move(*signer),
              done = std::move(done)](Result<Issued> issued) mutable {
@@ -397,7 +397,9 @@ Result<Tokens> Sessions::renewed(Refreshed answer, const SigningKey& signer) {
             return Error(Code::kInvalidToken, "this is no refresh token");
         case Outcome::kExpired:
             counters_->expired.add();
-            log_end(*answer.session, "its time was over");
+            deps_.log.info("a session is over", {{"tenant", answer.session->user.tenant},
+                                                 {"user", answer.session->user.id},
+                                                 {"session", answer.session->id.to_string()}});
             return expired_token();
         case Outcome::kReused:
             counters_->reused.add();
@@ -448,9 +450,9 @@ void Sessions::end_some(SessionSelection which, std::string reason, std::size_t 
             self->forget(which);
             for (const Session& one : *ended)
                 self->log_end(one, reason);
-            if (ended->empty()) return done(before);
-            self->end_some(std::move(which), std::move(reason), before + ended->size(),
-                           std::move(done));
+            const std::size_t all = before + ended->size();
+            if (ended->size() < kMostSessionsAtOnce) return done(all);
+            self->end_some(std::move(which), std::move(reason), all, std::move(done));
         });
 }
 

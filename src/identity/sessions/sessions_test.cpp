@@ -278,6 +278,38 @@ TEST_F(SessionsTest, UserWhoMayHaveNoneGetsNoNewTokens) {
     EXPECT_EQ(code_of(verify(zona_, tokens)), Code::kUnknownToken);
 }
 
+// AUTH-18, AUTH-21
+TEST_F(SessionsTest, NoSessionBeginsForAUserWhoWasLockedMeanwhile) {
+    locked_ = {.tenant = "acme", .id = 7};
+    EXPECT_EQ(code_of(begin(zona_)), Code::kUnauthenticated);
+    EXPECT_TRUE(list({.tenant = "acme", .user = {}, .session = {}}).empty());
+    locked_ = {};
+    roles_ = {"Admin"};
+    EXPECT_EQ(begin(zona_)->session.roles, roles_) << "as they are when it begins";
+}
+
+TEST_F(SessionsTest, RefreshTokenStaysGoodWhereItsUserCannotBeLookedAt) {
+    const Tokens tokens = begin(zona_).value();
+    user_problem_ = core::Error(Code::kTenantInactive, "the tenant acme is suspended");
+    EXPECT_EQ(code_of(refresh(zona_, tokens)), Code::kTenantInactive);
+    EXPECT_EQ(code_of(begin(zona_)), Code::kTenantInactive);
+    user_problem_.reset();
+    EXPECT_TRUE(refresh(zona_, tokens));
+}
+
+TEST_F(SessionsTest, AThousandAreListedAndAllAreEnded) {
+    Instance zona(*this, {.limits = {.per_user = 0}});
+    constexpr std::size_t kAll = kMostSessionsAtOnce + 10;
+    ASSERT_TRUE(begin(zona));
+    clock_.advance(31min);  // is over, and on the first page
+    for (std::size_t i = 0; i < kAll; ++i)
+        ASSERT_TRUE(begin(zona, {.tenant = "acme", .id = static_cast<std::int64_t>(i) + 1}));
+    const SessionSelection all{.tenant = "acme", .user = {}, .session = {}};
+    EXPECT_EQ(list(all).size(), kMostSessionsAtOnce);
+    EXPECT_EQ(end(zona, all), kAll);
+    EXPECT_TRUE(list(all).empty());
+}
+
 // AUTH-22
 TEST_F(SessionsTest, OldestEndsForOneTooMany) {
     Instance zona(*this, {.limits = {.per_user = 2}});
@@ -305,7 +337,7 @@ TEST_F(SessionsTest, OneTooManyIsRefusedIfThatIsSet) {
     EXPECT_TRUE(begin(zona)) << "those that are over do not count";
 }
 
-// AUTH-15, GAP-13
+// AUTH-15(part), GAP-13(part)
 TEST_F(SessionsTest, EndOfASessionMovesButNotBeyondItsCap) {
     const Tokens tokens = begin(zona_).value();
     ASSERT_TRUE(verify(zona_, tokens));
@@ -375,6 +407,10 @@ TEST_F(SessionsTest, OutageOfTheStoreIsNoRefusalOfAToken) {
 
 // AUTH-25, AUTH-41
 TEST_F(SessionsTest, WhatHappensIsLoggedAndCounted) {
+    const Tokens over = begin(zona_).value();
+    clock_.advance(31min);
+    refresh(zona_, over).error();
+    EXPECT_TRUE(log_.has("a session is over"));
     const Tokens tokens = begin(zona_).value();
     verify(zona_, "a.b.c").error();
     end(zona_, {.tenant = "acme", .user = 7, .session = {}});
@@ -385,8 +421,8 @@ TEST_F(SessionsTest, WhatHappensIsLoggedAndCounted) {
     const std::string metrics = zona_.metrics.render_prometheus();
     EXPECT_NE(metrics.find(R"(zona_token_failures_total{reason="invalid"} 1)"), std::string::npos);
     EXPECT_NE(metrics.find(R"(zona_token_failures_total{reason="unknown"} 1)"), std::string::npos);
-    EXPECT_NE(metrics.find("zona_sessions_begun_total 1"), std::string::npos);
-    EXPECT_NE(metrics.find("zona_sessions_ended_total 1"), std::string::npos);
+    EXPECT_NE(metrics.find("zona_sessions_begun_total 2"), std::string::npos);
+    EXPECT_NE(metrics.find("zona_sessions_ended_total 1"), std::string::npos) << "before its time";
 }
 
 /// Two zonas on one core database, which look when they are told to.

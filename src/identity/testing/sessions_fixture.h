@@ -65,6 +65,7 @@ class SessionsFixture : public testing::Test {
                             .metrics = metrics,
                             .find_user = [&test](store::Reader&, const UserKey& user)
                                 -> core::Result<std::optional<UserNow>> {
+                                if (test.user_problem_) return *test.user_problem_;
                                 if (user == test.locked_) return std::optional<UserNow>();
                                 return std::optional(UserNow{.name = "anna", .roles = test.roles_});
                             }})) {}
@@ -86,7 +87,6 @@ class SessionsFixture : public testing::Test {
     static core::Result<Tokens> begin(Instance& at, const UserKey& user = {"acme", 7}) {
         return wait<Tokens>([&](auto done) {
             at->begin({.user = user,
-                       .now = {.name = "anna", .roles = {"Analyst"}},
                        .method = "password",
                        .client = {.address = "192.0.2.1", .user_agent = "curl"}},
                       std::move(done));
@@ -126,6 +126,7 @@ class SessionsFixture : public testing::Test {
     core::SystemRandom random_;
     std::vector<std::string> roles_ = {"Analyst"};
     UserKey locked_;
+    std::optional<core::Error> user_problem_;  ///< why nobody can be looked at
     store::MemoryDatabase core_{session_collections(), core::Secret(std::string(32, 'k')), clock_};
     const std::shared_ptr<const vault::FieldSealer> fields_ =
         std::make_shared<vault::FieldSealer>("core", std::make_shared<vault::FakeKeys>(7), random_);

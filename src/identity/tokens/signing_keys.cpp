@@ -5,7 +5,8 @@
 #include <utility>
 
 #include <boost/json.hpp>
-#include <fmt/format.h>
+
+#include "identity/detail/fields.h"
 
 namespace zona::identity {
 
@@ -32,14 +33,6 @@ constexpr std::chrono::seconds kSetFresh{1};
 
 Collection keys() {
     return Collection(signing_keys_spec(), store::Scope::core());
-}
-
-std::int64_t micros(SystemTime time) {
-    return std::chrono::floor<std::chrono::microseconds>(time.time_since_epoch()).count();
-}
-
-SystemTime time_of(const json::value& value) {
-    return SystemTime(std::chrono::microseconds(value.to_number<std::int64_t>()));
 }
 
 vault::FieldPlace place_of(const std::string& id) {
@@ -225,10 +218,8 @@ Result<std::shared_ptr<const SigningKeys::Ring>> SigningKeys::read_ring(Reader& 
         const json::object& document = *record.document;
         ZONA_TRY(VerificationKey key, VerificationKey::from_jwk(document.at(kPublic)));
         Ring::Entry entry{.key = std::make_shared<const VerificationKey>(std::move(key)),
-                          .made = time_of(document.at(kMade)),
-                          .retired = {}};
-        if (const json::value* const retired = document.if_contains(kRetired))
-            entry.retired = time_of(*retired);
+                          .made = detail::time_in(document, kMade).value_or(SystemTime()),
+                          .retired = detail::time_in(document, kRetired)};
         read.emplace_back(std::move(entry), &record);
     }
     // Two instances may have made one at the same time: all take the same of them.
@@ -259,12 +250,12 @@ Result<std::string> SigningKeys::store_new(Writer& writer, const SigningKey& key
     const SystemTime now = deps_.clock.system();
     ZONA_TRY(const store::Page page, all_keys(writer));
     for (const Record& record : page.records) {
-        const json::value* const retired = record.document->if_contains(kRetired);
-        if (retired == nullptr) {
+        const auto retired = detail::time_in(*record.document, kRetired);
+        if (!retired) {
             store::Update update;
-            update.set(kRetired, micros(now)).unset(kPrivate);
+            update.set(kRetired, detail::to_field(now)).unset(kPrivate);
             ZONA_TRY(const Record changed, writer.modify(keys(), record.id, update));
-        } else if (time_of(*retired) + kRetiredVerifies <= now) {
+        } else if (*retired + kRetiredVerifies <= now) {
             auto removed = writer.remove(keys(), record.id);
             if (!removed) return removed.take_error();
         }
@@ -273,7 +264,7 @@ Result<std::string> SigningKeys::store_new(Writer& writer, const SigningKey& key
     const std::string& id = verification.id();
     ZONA_TRY(const std::string sealed, deps_.fields->seal(place_of(id), key.to_jwk().reveal()));
     const json::object document = {
-        {kMade, micros(now)}, {kPublic, verification.to_jwk()}, {kPrivate, sealed}};
+        {kMade, detail::to_field(now)}, {kPublic, verification.to_jwk()}, {kPrivate, sealed}};
     ZONA_TRY(const Record stored, writer.insert(keys(), id, document));
     return id;
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/json.h"
+#include "identity/detail/fields.h"
 #include "identity/sessions/session_store.h"
 
 namespace zona::identity::detail {
@@ -31,38 +32,33 @@ core::Uuid uuid_in(const core::JsonReader& in, std::string_view key, const std::
 }  // namespace
 
 Result<store::Collection> sessions_of(const std::string& tenant) {
-    if (tenant.empty()) return store::Collection(sessions_spec(), store::Scope::core());
-    ZONA_TRY(store::Scope scope, store::Scope::tenant(tenant));
+    ZONA_TRY(store::Scope scope, scope_of(tenant));
     return store::Collection(sessions_spec(), std::move(scope));
-}
-
-std::int64_t micros(SystemTime time) {
-    return std::chrono::floor<std::chrono::microseconds>(time.time_since_epoch()).count();
 }
 
 store::Document document_of(const StoredSession& stored) {
     const Session& session = stored.session;
     json::array tokens;
     for (const auto& [id, end] : stored.tokens)
-        tokens.push_back(json::object{{"id", id.to_string()}, {"end", micros(end)}});
+        tokens.push_back(json::object{{"id", id.to_string()}, {"end", to_field(end)}});
     return {{"user", session.user.id},
             {"name", session.name},
-            {"roles", json::array(session.roles.begin(), session.roles.end())},
+            {"roles", to_field(session.roles)},
             {"method", session.method},
             {"address", session.client.address},
             {"user_agent", session.client.user_agent},
-            {"made", micros(session.made)},
-            {"last_used", micros(session.last_used)},
-            {"idle_end", micros(session.idle_end)},
-            {"absolute_end", micros(session.absolute_end)},
-            {"ends", micros(session.end())},
+            {"made", to_field(session.made)},
+            {"last_used", to_field(session.last_used)},
+            {"idle_end", to_field(session.idle_end)},
+            {"absolute_end", to_field(session.absolute_end)},
+            {"ends", to_field(session.end())},
             {"generation", session.generation},
             {"tokens", std::move(tokens)},
             {"family", stored.family},
             {"refresh", stored.refresh},
             {"previous", stored.previous},
-            {"refreshed", micros(stored.refreshed)},
-            {"refresh_end", micros(stored.refresh_end)}};
+            {"refreshed", to_field(stored.refreshed)},
+            {"refresh_end", to_field(stored.refresh_end)}};
 }
 
 Result<StoredSession> stored_from(const store::Record& record) {

@@ -31,7 +31,4 @@ store::Document document_of(const StoredSession& stored);
 /// What document_of() gave. Errors: kInternal: the document is damaged.
 core::Result<StoredSession> stored_from(const store::Record& record);
 
-/// Whole microseconds since 1970, as documents hold moments.
-std::int64_t micros(core::SystemTime time);
-
 }  // namespace zona::identity::detail
