@@ -4,7 +4,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <future>
-#include <map>
 #include <set>
 #include <thread>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "tenancy/core_collections.h"
 #include "tenancy/detail/core_host.h"
 #include "tenancy/detail/login.h"
+#include "tenancy/detail/tenants_files.h"
 #include "tenancy/detail/wait.h"
 #include "tenancy/detail/watched_databases.h"
 #include "tenancy/operations/share_core.h"
@@ -47,126 +47,6 @@ Error no_files(std::string_view code) {
 }
 
 }  // namespace
-
-/// The databases that are open. Closing one waits for its threads, and the last to let go of it may
-/// be one of these: so it is closed on a thread for that.
-class Tenants::Files : public std::enable_shared_from_this<Files> {
-    /// The file goes after its database.
-    using OpenDatabase =
-        std::pair<std::shared_ptr<EncryptedFiles>, std::shared_ptr<store::Database>>;
-
-  public:
-    explicit Files(const TenantsDeps& deps) : deps_(deps) {}
-
-    /// Before the first open(). Errors: those of EncryptedFiles.
-    Result<const vault::FieldSealer*> begin(RingPlace ring) {
-        ZONA_TRY(std::shared_ptr<EncryptedFiles> files, deps_.open_files(ring));
-        const std::lock_guard lock(mutex_);
-        files_ = std::move(files);
-        return &files_->core_fields();
-    }
-
-    Result<std::shared_ptr<const vault::FieldSealer>> fields(std::string_view owner) {
-        return files()->fields(owner);
-    }
-
-    std::shared_ptr<EncryptedFiles> files() {
-        const std::lock_guard lock(mutex_);
-        return files_;
-    }
-
-    Result<std::shared_ptr<store::Database>> open(
-        const std::string& path, std::string_view owner,
-        const std::vector<const store::CollectionSpec*>& collections) {
-        close(path);
-        std::shared_ptr<EncryptedFiles> files;
-        {
-            std::unique_lock lock(mutex_);
-            changed_.wait(lock, [&] { return !being_closed_.contains(path); });
-            files = files_;
-        }
-        ZONA_TRY(std::shared_ptr<store::Database> database,
-                 files->open_database(path, owner, collections));
-        return closed_elsewhere(path, std::move(database), std::move(files));
-    }
-
-    Result<std::shared_ptr<store::Database>> open(
-        const store::MongoOptions& options,
-        const std::vector<const store::CollectionSpec*>& collections) {
-        store::MongoOptions wanted = options;
-        wanted.collections = collections;
-        ZONA_TRY(std::shared_ptr<store::Database> database,
-                 store::open_mongo(wanted, deps_.clock, deps_.log));
-        const std::string name = fmt::format("database {} in MongoDB", ++in_mongo_);
-        return closed_elsewhere(name, std::move(database), nullptr);
-    }
-
-    void wait_until_closed() {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return open_.empty(); });
-        files_.reset();
-    }
-
-    void wait_until_closed(const std::string& path) {
-        close(path);
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return !open_.contains(path); });
-    }
-
-  private:
-    /// Known as `path` until it is closed, which is not on the thread of its last owner.
-    std::shared_ptr<store::Database> closed_elsewhere(const std::string& path,
-                                                      std::shared_ptr<store::Database> database,
-                                                      std::shared_ptr<EncryptedFiles> files) {
-        {
-            const std::lock_guard lock(mutex_);
-            open_.insert(path);
-        }
-        store::Database* const shown = database.get();
-        // Its last owner may be a thread of the database's own, so it is closed on another one, or
-        // by whoever wants the file first.
-        auto owned = std::make_shared<OpenDatabase>(std::move(files), std::move(database));
-        auto close = [self = shared_from_this(), path,
-                      owned = std::move(owned)](store::Database*) mutable {
-            {
-                const std::lock_guard lock(self->mutex_);
-                self->closing_.emplace(path, std::move(owned));
-            }
-            auto& run_blocking = self->deps_.run_blocking;
-            run_blocking([self = std::move(self), path] { self->close(path); });
-        };
-        return std::shared_ptr<store::Database>(shown, std::move(close));
-    }
-
-    /// Closes it, if nobody uses it any more and nobody closes it already.
-    void close(const std::string& path) {
-        std::shared_ptr<OpenDatabase> owned;
-        {
-            std::unique_lock lock(mutex_);
-            const auto found = closing_.find(path);
-            if (found == closing_.end()) return;
-            owned = std::move(found->second);
-            closing_.erase(found);
-            being_closed_.insert(path);
-        }
-        owned->second.reset();
-        owned.reset();
-        const std::lock_guard lock(mutex_);
-        being_closed_.erase(path);
-        open_.erase(open_.find(path));
-        changed_.notify_all();
-    }
-
-    const TenantsDeps& deps_;
-    std::atomic<std::uint64_t> in_mongo_ = 0;  ///< opened so far
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    // All guarded by mutex_.
-    std::shared_ptr<EncryptedFiles> files_;
-    std::multiset<std::string> open_;  // paths
-    std::set<std::string> being_closed_;
-    std::map<std::string, std::shared_ptr<OpenDatabase>> closing_;  // used by nobody
-};
 
 /// What there is once the core database is open.
 struct Tenants::Open {

@@ -115,22 +115,9 @@ Status carry_out_verb(Context& context, const Command& command) {
             return web(context, std::get<WebOptions>(options));
         case Verb::kConfig:
             return config(context, std::get<ConfigOptions>(options));
-        case Verb::kExecution:
-        case Verb::kKey:
-        case Verb::kTenant:
-        case Verb::kUser:
-        case Verb::kRole:
-        case Verb::kJob:
-        case Verb::kCache:
-        case Verb::kBackup:
-        case Verb::kStore:
-        case Verb::kVault:
-        case Verb::kAudit:
-        case Verb::kContext:
-        case Verb::kHelp:
-            break;
+        default:
+            return carry_out_on_data(context, command);
     }
-    return carry_out_on_data(context, command);
 }
 
 std::string usual_home(const Surroundings& surroundings) {
