@@ -342,8 +342,14 @@ Result<void> Roles::check_grant(Reader& core, const Subject& by, const std::stri
             return Error(Code::kInvalidArgument, fmt::format("the role {} is there twice", name));
         ZONA_TRY_VOID(check_there(core, tenant, name));
     }
-    ZONA_TRY(const Permissions wanted, compile(core, tenant, roles));
-    return check_within(by, wanted);
+    return check_reach(core, by, tenant, roles);
+}
+
+Result<void> Roles::check_reach(Reader& core, const Subject& by, const std::string& tenant,
+                                std::span<const std::string> roles) {
+    ZONA_TRY_VOID(check_tenant(by, tenant));
+    ZONA_TRY(const Permissions held, compile(core, tenant, roles));
+    return check_within(by, held);
 }
 
 Subject super_admin() {

@@ -92,6 +92,11 @@ class Roles {
     static core::Result<void> check_grant(store::Reader& core, const Subject& by,
                                           const std::string& tenant,
                                           std::span<const std::string> roles);
+    /// Whether `by` may touch somebody who has these roles: what they add up to is within what
+    /// `by` may do always; one that is gone adds nothing. Errors: kInvalidTenant; kAccessDenied.
+    static core::Result<void> check_reach(store::Reader& core, const Subject& by,
+                                          const std::string& tenant,
+                                          std::span<const std::string> roles);
 
   private:
     struct Body;

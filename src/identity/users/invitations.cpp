@@ -155,7 +155,7 @@ void Invitations::remove(const Subject& by, const std::string& tenant, std::int6
             return Error(Code::kNotFound,
                          fmt::format("there is no invitation {} in this tenant", id));
         ZONA_TRY(Invitation removed, shown(users, *found));
-        ZONA_TRY_VOID(Users::Body::check_reach(core, by, tenant, removed.roles));
+        ZONA_TRY_VOID(Roles::check_reach(core, by, tenant, removed.roles));
         ZONA_TRY([[maybe_unused]] const bool was_there, core.remove(invitations, id));
         return removed;
     };

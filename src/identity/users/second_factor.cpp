@@ -79,7 +79,7 @@ void Users::remove_second_factor(const Subject& by, const std::string& tenant, s
         ZONA_TRY(const TenantUsers users, body->of(tenant));
         ZONA_TRY(const Record record, users.get(core, id));
         json::object document = *record.document;
-        ZONA_TRY_VOID(Body::check_reach(core, by, tenant, detail::texts_in(document, "roles")));
+        ZONA_TRY_VOID(Roles::check_reach(core, by, tenant, detail::texts_in(document, "roles")));
         for (const char* field : {"totp", "totp_begun", "totp_step", "recovery_codes"})
             document.erase(field);
         ZONA_TRY(const Record stored, core.replace(users.collection, id, document, record.version));

@@ -181,7 +181,7 @@ void Users::change(const Subject& by, const std::string& tenant, std::int64_t id
             ZONA_TRY(const TenantUsers users, body->of(tenant));
             ZONA_TRY(const Record before, users.get(core, id));
             ZONA_TRY_VOID(
-                Body::check_reach(core, by, tenant, detail::texts_in(*before.document, "roles")));
+                Roles::check_reach(core, by, tenant, detail::texts_in(*before.document, "roles")));
             json::object document = *before.document;
             ZONA_TRY_VOID(apply(core, users, by, change, body->deps.random, id, document));
             if (!hash.empty()) {
@@ -208,13 +208,6 @@ void Users::change(const Subject& by, const std::string& tenant, std::int64_t id
             if (!hash) return done(hash.take_error());
             store_it(*hash, std::move(done));
         });
-}
-
-Result<void> Users::Body::check_reach(Reader& core, const Subject& by, const std::string& tenant,
-                                      const std::vector<std::string>& roles) {
-    const auto checked = Roles::check_grant(core, by, tenant, roles);
-    if (!checked && checked.error().code() == Code::kNotFound) return check_tenant(by, tenant);
-    return checked;
 }
 
 /// Looks for the user, then checks and hashes where it keeps nobody waiting.
@@ -253,7 +246,7 @@ void Users::remove(const Subject& by, const std::string& tenant, std::int64_t id
         ZONA_TRY(const TenantUsers users, body->of(tenant));
         ZONA_TRY(const Record record, users.get(core, id));
         ZONA_TRY_VOID(
-            Body::check_reach(core, by, tenant, detail::texts_in(*record.document, "roles")));
+            Roles::check_reach(core, by, tenant, detail::texts_in(*record.document, "roles")));
         ZONA_TRY([[maybe_unused]] const bool was_there, core.remove(users.collection, id));
         return users.shown(record);
     };

@@ -146,6 +146,26 @@ TEST_F(UsersTest, TellOfWhatEndsSessions) {
     EXPECT_EQ(told_.size(), 4U);
 }
 
+// AUTH-38, GAP-06
+TEST_F(UsersTest, AreNoWeakerForARoleThatIsGone) {
+    const User made = margaret({"admin"});
+    const store::Collection users(users_spec(), store::Scope::tenant("acme").value());
+    ASSERT_TRUE(store::write_and_wait(*core_, [&](store::Writer& writer) -> core::Result<bool> {
+        ZONA_TRY(const auto found, writer.find(users, made.id));
+        store::Document document = *found->document;
+        document["roles"] = {"gone", "admin"};
+        ZONA_TRY(const auto stored, writer.replace(users, made.id, document));
+        return true;
+    }));
+    auto creator = std::make_shared<const Permissions>(find_built_in("creator")->permissions);
+    const Subject lesser{.tenant = "acme", .user_id = 9, .permissions = creator};
+
+    EXPECT_EQ(code_of(change(made.id, {.password = secret("orbit kettle tulip")}, lesser)),
+              Code::kAccessDenied);
+    EXPECT_EQ(code_of(remove(made.id, lesser)), Code::kAccessDenied);
+    EXPECT_TRUE(change(made.id, {.roles = std::vector<std::string>{}}, admin_of("acme")));
+}
+
 TEST_F(UsersTest, AreListedPageByPage) {
     for (const char* name : {"a", "b", "c"})
         ASSERT_TRUE(create({.tenant = "acme", .name = name}));

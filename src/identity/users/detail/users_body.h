@@ -70,11 +70,6 @@ struct Users::Body {
                          std::int64_t id, const core::Secret& password,
                          store::Callback<std::string> done);
 
-    /// What `by` needs to hold to touch somebody with these roles; one that is gone counts as none.
-    static core::Result<void> check_reach(store::Reader& core, const Subject& by,
-                                          const std::string& tenant,
-                                          const std::vector<std::string>& roles);
-
     /// Another password of somebody who has just shown the present one.
     static void replace_password(const std::shared_ptr<Body>& self, const SignedIn& who,
                                  const core::Secret& wanted, store::Callback<User> done);
