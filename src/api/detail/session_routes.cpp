@@ -153,7 +153,7 @@ Operation change_password() {
             .reach = Reach::kEveryone,
             .summary = "Change one's own password",
             .description =
-                "Shows the present one, so it needs no session; all sessions of the user "
+                "Shows what signIn asks for, so it needs no session; all sessions of the user "
                 "end.",
             .body = BodySpec{body,
                              {{"anna", "Another one",
@@ -163,7 +163,8 @@ Operation change_password() {
             .answers = {{.description = "It holds from now on.",
                          .shape = Shape::object({required("name", Shape::text("Whose it is."))}),
                          .example = R"({"name": "anna"})"}},
-            .errors = {{Code::kUnauthenticated, "Name, password or code is wrong."}}};
+            .errors = {{Code::kUnauthenticated, "Name, password or code is wrong."},
+                       {Code::kSecondFactor, "The password is right; the code is missing."}}};
 }
 
 Shape current_session_shape() {
@@ -352,7 +353,7 @@ class SessionRoutes {
         if (who.must_change_password) {
             co_return Error(Code::kAccessDenied,
                             "the password must be changed before anything else")
-                .detail({"", "", "POST /api/v1/passwords, or `zona passwd`"});
+                .detail({"", "", "by POST /api/v1/passwords"});
         }
         identity::NewSession wanted{.user = {.tenant = who.tenant, .id = who.user_id},
                                     .method = who.with_second_factor ? "password+code" : "password",

@@ -48,6 +48,12 @@ struct Found {
     const char* why_not = "password";  ///< for the log, if it is none
 };
 
+/// Who was let in, and the hash of the password that was shown.
+struct Passed {
+    SignedIn user;
+    std::string hash;
+};
+
 /// What comes of a try, to be kept whatever it is.
 struct Outcome {
     std::optional<Error> refused;
@@ -96,14 +102,14 @@ void note_network(json::object& document, const std::string& network) {
 /// One try, from its beginning to its end; shared by the steps.
 class Users::SignIn : public std::enable_shared_from_this<Users::SignIn> {
   public:
-    /// Whether the second factor is asked for: not of who changes a password, which is a session's.
-    enum class Factors : std::uint8_t { kAll, kPassword };
+    /// Who only changes a password shows the same, and has not signed in.
+    enum class Purpose : std::uint8_t { kSignIn, kChangePassword };
 
-    SignIn(std::shared_ptr<Body> body, Credentials shown, Factors factors,
-           store::Callback<SignedIn> done)
+    SignIn(std::shared_ptr<Body> body, Credentials shown, Purpose purpose,
+           store::Callback<Passed> done)
         : body_(std::move(body)),
           shown_(std::move(shown)),
-          factors_(factors),
+          purpose_(purpose),
           done_(std::move(done)) {}
 
     void run() {
@@ -131,8 +137,8 @@ class Users::SignIn : public std::enable_shared_from_this<Users::SignIn> {
 
     std::shared_ptr<Body> body_;
     Credentials shown_;
-    Factors factors_;
-    store::Callback<SignedIn> done_;
+    Purpose purpose_;
+    store::Callback<Passed> done_;
     Found found_;
     PasswordMatch match_ = PasswordMatch::kNo;
     std::string rehashed_;  ///< the hash with the present cost; empty: it has it
@@ -220,7 +226,7 @@ Result<Outcome> Users::SignIn::decide(Writer& core, core::SystemTime now) const 
 Result<Outcome> Users::SignIn::let_in(Writer& core, const TenantUsers& users, const Record& record,
                                       core::SystemTime now) const {
     json::object document = *record.document;
-    const bool asked = factors_ == Factors::kAll && document.contains("totp");
+    const bool asked = document.contains("totp");
     if (asked && shown_.code.empty()) {
         ZONA_TRY_VOID(detail::end_attempt(core, found_.attempt, detail::Verdict::kUndecided));
         document["failures"] =
@@ -234,7 +240,7 @@ Result<Outcome> Users::SignIn::let_in(Writer& core, const TenantUsers& users, co
     }
     ZONA_TRY_VOID(detail::end_attempt(core, found_.attempt, detail::Verdict::kGood));
     document["failures"] = 0;
-    document["last_sign_in"] = detail::to_field(now);
+    if (purpose_ == Purpose::kSignIn) document["last_sign_in"] = detail::to_field(now);
     note_network(document, found_.attempt.network);
     if (!rehashed_.empty())
         ZONA_TRY_VOID(users.set_secret(document, found_.id, "password", rehashed_));
@@ -257,11 +263,14 @@ void Users::SignIn::end_early(Error error) {
 
 void Users::SignIn::end(Outcome outcome) {
     if (!outcome.refused) {
-        body_->deps.log.info("signed in", {{"tenant", outcome.user.tenant},
-                                           {"user", outcome.user.user_id},
-                                           {"address", shown_.address},
-                                           {"second_factor", outcome.user.with_second_factor}});
-        return done_(std::move(outcome.user));
+        const bool signs_in = purpose_ == Purpose::kSignIn;
+        body_->deps.log.info(signs_in ? "signed in" : "the owner of a password has shown it",
+                             {{"tenant", outcome.user.tenant},
+                              {"user", outcome.user.user_id},
+                              {"address", shown_.address},
+                              {"second_factor", outcome.user.with_second_factor}});
+        return done_(Passed{.user = std::move(outcome.user),
+                            .hash = rehashed_.empty() ? found_.hash : rehashed_});
     }
     if (outcome.refused->code() != Code::kSecondFactor) refused(outcome.reason, found_.id);
     done_(*std::move(outcome.refused));
@@ -281,27 +290,37 @@ void Users::SignIn::refused(const char* reason, std::int64_t id) const {
 }
 
 void Users::sign_in(Credentials shown, store::Callback<SignedIn> done) {
-    std::make_shared<SignIn>(body_, std::move(shown), SignIn::Factors::kAll, std::move(done))
+    auto told = [done = std::move(done)](Result<Passed> passed) mutable {
+        if (!passed) return done(passed.take_error());
+        done(std::move(passed->user));
+    };
+    std::make_shared<SignIn>(body_, std::move(shown), SignIn::Purpose::kSignIn, std::move(told))
         ->run();
 }
 
 void Users::change_password(Credentials shown, Secret wanted, store::Callback<User> done) {
-    auto go_on = [body = body_, wanted, done = std::move(done)](Result<SignedIn> who) mutable {
-        if (!who) return done(who.take_error());
-        Body::replace_password(body, *who, wanted, std::move(done));
+    auto go_on = [body = body_, wanted, done = std::move(done)](Result<Passed> passed) mutable {
+        if (!passed) return done(passed.take_error());
+        Body::replace_password(body, passed->user, passed->hash, wanted, std::move(done));
     };
-    std::make_shared<SignIn>(body_, std::move(shown), SignIn::Factors::kPassword, std::move(go_on))
+    std::make_shared<SignIn>(body_, std::move(shown), SignIn::Purpose::kChangePassword,
+                             std::move(go_on))
         ->run();
 }
 
-/// By its owner, whose present one was right.
+/// By its owner, whose present one was right: it must still be the present one when it is replaced,
+/// for an administrator may have taken it from them while the new hash was computed.
 void Users::Body::replace_password(const std::shared_ptr<Body>& self, const SignedIn& who,
-                                   const Secret& wanted, store::Callback<User> done) {
-    auto store_it = [self, who, done = std::move(done)](Result<std::string> hash) mutable {
+                                   const std::string& present, const Secret& wanted,
+                                   store::Callback<User> done) {
+    auto store_it = [self, who, present, done = std::move(done)](Result<std::string> hash) mutable {
         if (!hash) return done(hash.take_error());
-        auto work = [self, who, hash = *std::move(hash)](Writer& core) -> Result<User> {
+        auto work = [self, who, present, hash = *std::move(hash)](Writer& core) -> Result<User> {
             ZONA_TRY(const TenantUsers users, self->of(who.tenant));
             ZONA_TRY(const Record before, users.get(core, who.user_id));
+            ZONA_TRY(const Secret now, users.secret(before, "password"));
+            const bool active = detail::text_in(*before.document, "status") == "active";
+            if (!active || now.reveal() != present) return wrong();
             json::object document = *before.document;
             document["must_change_password"] = false;
             ZONA_TRY_VOID(

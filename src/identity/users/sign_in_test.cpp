@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@ using core::Code;
 class SignInTest : public UsersFixture {
   protected:
     static constexpr const char* kElsewhere = "203.0.113.9";
+    static constexpr const char* kOther = "blue kettle 41 walrus";
 
     Code refusal(const core::Result<SignedIn>& answer) {
         return answer ? Code::kInternal : answer.error().code();
@@ -54,6 +56,17 @@ class SignInTest : public UsersFixture {
             bytes.push_back(static_cast<std::byte>((bits >> held) & 255U));
         }
         return totp_code(bytes, totp_step(clock_.system()));
+    }
+
+    core::Result<User> replace(const char* present, const char* wanted, std::string code = "") {
+        return answer_of<User>([&](auto done) {
+            users_->change_password({.tenant = "acme",
+                                     .name = "margaret",
+                                     .password = secret(present),
+                                     .code = secret(std::move(code)),
+                                     .address = kHome},
+                                    secret(wanted), std::move(done));
+        });
     }
 
     core::Secret secret_;
@@ -289,23 +302,59 @@ TEST_F(SignInTest, NeedsNoSecondFactorWhenAnAdministratorHasTakenItAway) {
     EXPECT_TRUE(sign_in("margaret", kPassword));
 }
 
+// AUTH-31
+TEST_F(SignInTest, AsksForTheSecondFactorOfWhoReplacesAPassword) {
+    const User user = margaret();
+    enrol(user);
+    clock_.advance(30s);
+
+    EXPECT_EQ(code_of(replace(kPassword, kOther)), Code::kSecondFactor);
+    EXPECT_EQ(code_of(replace(kPassword, kOther, "000000")), Code::kUnauthenticated);
+    EXPECT_TRUE(replace(kPassword, kOther, code()));
+}
+
+TEST_F(SignInTest, ReplacesNoPasswordThatAnAdministratorHasTakenAwayMeanwhile) {
+    const User user = margaret();
+    boost::asio::thread_pool others_threads(1);
+    UsersDeps others = deps();
+    others.run_blocking = [&](auto work) { boost::asio::post(others_threads, std::move(work)); };
+    Users administrators(std::move(others), PasswordRules{});
+    const auto take_away = [&] {
+        return answer_of<User>([&](auto done) {
+            administrators.change(super_admin(), "acme", user.id,
+                                  {.password = secret("gravel anthem 7 lung")}, std::move(done));
+        });
+    };
+    UsersDeps owners = deps();
+    std::atomic<int> computed = 0;
+    owners.run_blocking = [&, run = run_blocking()](auto work) {
+        // The first looks at the present one, the second makes the hash of the new one.
+        run([&, is_second = computed++ == 1, work = std::move(work)]() mutable {
+            if (is_second) EXPECT_TRUE(take_away());
+            work();
+        });
+    };
+    Users owner(std::move(owners), PasswordRules{});
+
+    const auto replaced = answer_of<User>([&](auto done) {
+        owner.change_password({.tenant = "acme", .name = "margaret", .password = secret(kPassword)},
+                              secret(kOther), std::move(done));
+    });
+
+    EXPECT_EQ(computed, 2);
+    EXPECT_EQ(code_of(replaced), Code::kUnauthenticated);
+    EXPECT_TRUE(sign_in("margaret", "gravel anthem 7 lung"));
+}
+
 TEST_F(SignInTest, LetsAnOwnerReplaceAPassword) {
     const User user = margaret();
     ASSERT_TRUE(change(user.id, {.must_change_password = true}));
-    ASSERT_TRUE(sign_in("margaret", kPassword).value().must_change_password);
-    const auto replace = [&](const char* present, const char* wanted) {
-        return answer_of<User>([&](auto done) {
-            users_->change_password({.tenant = "acme",
-                                     .name = "margaret",
-                                     .password = secret(present),
-                                     .address = kHome},
-                                    secret(wanted), std::move(done));
-        });
-    };
 
     EXPECT_EQ(replace("wrong", "blue kettle 41 walrus").error().code(), Code::kUnauthenticated);
     EXPECT_EQ(replace(kPassword, kPassword).error().code(), Code::kInvalidArgument);
     ASSERT_TRUE(replace(kPassword, "blue kettle 41 walrus"));
+    EXPECT_FALSE(find("acme", user.id).value().last_sign_in_at) << "it was no sign-in";
+    EXPECT_FALSE(log_.has("\"signed in\""));
 
     EXPECT_FALSE(sign_in("margaret", kPassword));
     EXPECT_FALSE(sign_in("margaret", "blue kettle 41 walrus").value().must_change_password);

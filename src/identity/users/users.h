@@ -186,9 +186,10 @@ class Users {
     ///         kTooManyRequests: see the top; the message says how long to wait.
     void sign_in(Credentials shown, store::Callback<SignedIn> done);
 
-    /// Replaces a password by its owner, who shows the present one, and has signed in: no second
-    /// factor is asked for. The throttling is that of
-    /// sign_in(). Errors: those of sign_in() but kSecondFactor, and of PasswordRules.
+    /// Replaces a password by its owner, who shows all that sign_in() asks for: it needs no
+    /// session, and the password alone is not enough where there is a second factor. It is no
+    /// sign-in; the throttling is the same. Errors: those of sign_in(), kUnauthenticated also when
+    /// the password is another one or the user was disabled meanwhile; and of PasswordRules.
     void change_password(Credentials shown, core::Secret wanted, store::Callback<User> done);
 
     /// Begins to enrol a second factor: nothing changes for signing in until it is confirmed; begun

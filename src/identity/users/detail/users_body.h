@@ -72,7 +72,8 @@ struct Users::Body {
 
     /// Another password of somebody who has just shown the present one.
     static void replace_password(const std::shared_ptr<Body>& self, const SignedIn& who,
-                                 const core::Secret& wanted, store::Callback<User> done);
+                                 const std::string& present, const core::Secret& wanted,
+                                 store::Callback<User> done);
 
     void tell_changed(const User& user) const {
         if (deps.changed) deps.changed(user.tenant, user.id);
