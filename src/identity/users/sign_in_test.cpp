@@ -358,7 +358,7 @@ TEST_F(SignInTest, LetsAnOwnerReplaceAPassword) {
 
     EXPECT_FALSE(sign_in("margaret", kPassword));
     EXPECT_FALSE(sign_in("margaret", "blue kettle 41 walrus").value().must_change_password);
-    EXPECT_EQ(told_.size(), 1U);
+    EXPECT_EQ(told_.size(), 2U);
 }
 
 }  // namespace

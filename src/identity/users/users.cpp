@@ -174,7 +174,8 @@ void Users::list(const std::string& tenant, store::PageRequest page, store::Call
 void Users::change(const Subject& by, const std::string& tenant, std::int64_t id, UserChange change,
                    store::Callback<User> done) {
     if (auto checked = check_tenant(by, tenant); !checked) return done(checked.take_error());
-    const bool ends_sessions = change.roles || change.status || change.password;
+    const bool ends_sessions = change.roles || change.status || change.password ||
+                               change.must_change_password.value_or(false);
     auto store_it = [body = body_, by, tenant, id, change, ends_sessions](
                         const std::string& hash, store::Callback<User> then) {
         auto work = [body, by, tenant, id, change, hash](Writer& core) -> Result<User> {

@@ -133,8 +133,8 @@ struct UsersDeps {
     core::Random& random;  ///< any thread; fit for keys
     core::Logger log;      ///< category `security`
     core::MetricRegistry& metrics;
-    /// Told of a user who was removed, or of whom roles, status or password are others now, for
-    /// whoever keeps sessions; must not call back. May be empty.
+    /// Told of a user who was removed, who must change the password, or of whom roles, status or
+    /// password are others now, for whoever keeps sessions; must not call back. May be empty.
     std::function<void(const std::string& tenant, std::int64_t id)> changed{};
 };
 

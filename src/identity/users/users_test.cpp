@@ -142,8 +142,11 @@ TEST_F(UsersTest, TellOfWhatEndsSessions) {
     ASSERT_TRUE(change(made.id, {.status = UserStatus::kDisabled}));
     ASSERT_TRUE(change(made.id, {.roles = std::vector<std::string>{"user"}}));
     ASSERT_TRUE(change(made.id, {.password = secret("blue kettle 41 walrus")}));
+    ASSERT_TRUE(change(made.id, {.must_change_password = false}));
+    EXPECT_EQ(told_.size(), 3U);
+    ASSERT_TRUE(change(made.id, {.must_change_password = true}));
     ASSERT_TRUE(remove(made.id));
-    EXPECT_EQ(told_.size(), 4U);
+    EXPECT_EQ(told_.size(), 5U);
 }
 
 // AUTH-38, GAP-06
