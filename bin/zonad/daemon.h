@@ -107,8 +107,9 @@ class Daemon {
     /// Null until the core database is open. Any thread.
     std::shared_ptr<identity::Sessions> sessions() const;
     void end_sessions();
-    /// Of a user who was changed.
-    void end_sessions_of(const std::string& tenant, std::int64_t id);
+    /// Of a user who was changed; calls `then` once they have ended.
+    void end_sessions_of(const std::string& tenant, std::int64_t id,
+                         std::move_only_function<void()> then);
     jobs::Definition session_cleanup();
     jobs::Definition signing_key_rotation();
     core::Result<void> open_tls();

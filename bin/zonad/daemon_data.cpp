@@ -102,8 +102,11 @@ void Daemon::build_identity() {
                             .random = random_,
                             .log = logging_.logger("security"),
                             .metrics = metrics_,
-                            .changed = [this](const std::string& tenant,
-                                              std::int64_t id) { end_sessions_of(tenant, id); }},
+                            .changed =
+                                [this](const std::string& tenant, std::int64_t id,
+                                       std::move_only_function<void()> then) {
+                                    end_sessions_of(tenant, id, std::move(then));
+                                }},
         password_rules(settings_));
     invitations_.emplace(*users_);
 }

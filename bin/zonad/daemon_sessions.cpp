@@ -98,14 +98,17 @@ void Daemon::end_sessions() {
     last.swap(sessions_);
 }
 
-void Daemon::end_sessions_of(const std::string& tenant, std::int64_t id) {
+void Daemon::end_sessions_of(const std::string& tenant, std::int64_t id,
+                             std::move_only_function<void()> then) {
     const auto sessions = this->sessions();
-    if (!sessions) return;
+    if (!sessions) return then();
     sessions->end({.tenant = tenant, .user = id, .session = {}}, "the user was changed",
-                  [log = logging_.logger("security")](core::Result<std::size_t> ended) {
+                  [log = logging_.logger("security"),
+                   then = std::move(then)](core::Result<std::size_t> ended) mutable {
                       if (!ended)
                           log.report("sessions of a changed user go on until they are renewed",
                                      ended.error());
+                      then();
                   });
 }
 

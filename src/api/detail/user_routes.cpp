@@ -166,8 +166,8 @@ Operation update_user() {
         .permission = identity::Permission{identity::Resource::kUsers, identity::Action::kUpdate},
         .summary = "Change a user",
         .description =
-            "Other roles hold from the next request on; a new status, roles or "
-            "password end the user's sessions.",
+            "Another status, roles or password, or that it must be changed, end the user's "
+            "sessions before the answer.",
         .parameters = {tenant_parameter(), id_parameter()},
         .body = BodySpec{body, {{"roles", "Other roles", R"({"roles": ["user"]})"}}},
         .answers = {one_user("The user as it is now.")},

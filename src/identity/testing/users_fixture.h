@@ -52,16 +52,21 @@ class UsersFixture : public testing::Test {
     }
 
     UsersDeps deps() {
-        return {.core = [this] { return core_; },
-                .fields = [this](const std::string& tenant) { return fields(tenant); },
-                .run_blocking = run_blocking(),
-                .roles = *roles_,
-                .hasher = hasher_,
-                .clock = clock_,
-                .random = random_,
-                .log = log_.logger("security"),
-                .metrics = metrics_,
-                .changed = [this](const std::string&, std::int64_t id) { told_.push_back(id); }};
+        return {
+            .core = [this] { return core_; },
+            .fields = [this](const std::string& tenant) { return fields(tenant); },
+            .run_blocking = run_blocking(),
+            .roles = *roles_,
+            .hasher = hasher_,
+            .clock = clock_,
+            .random = random_,
+            .log = log_.logger("security"),
+            .metrics = metrics_,
+            .changed =
+                [this](const std::string&, std::int64_t id, std::move_only_function<void()> then) {
+                    told_.push_back(id);
+                    then();
+                }};
     }
 
     core::Result<std::shared_ptr<const vault::FieldSealer>> fields(const std::string& tenant) {

@@ -330,8 +330,8 @@ void Users::Body::replace_password(const std::shared_ptr<Body>& self, const Sign
             return users.shown(stored);
         };
         auto told = [self, done = std::move(done)](Result<User> user) mutable {
-            if (user) self->tell_changed(*user);
-            done(std::move(user));
+            if (!user) return done(user.take_error());
+            self->tell_changed(*std::move(user), std::move(done));
         };
         self->with_core<User>(std::move(told), [&](store::Database& core, auto answer) {
             store::write(core, std::move(work), std::move(answer));

@@ -195,8 +195,8 @@ void Users::change(const Subject& by, const std::string& tenant, std::int64_t id
             return users.shown(stored);
         };
         auto told = [body, ends_sessions, then = std::move(then)](Result<User> user) mutable {
-            if (user && ends_sessions) body->tell_changed(*user);
-            then(std::move(user));
+            if (!user || !ends_sessions) return then(std::move(user));
+            body->tell_changed(*std::move(user), std::move(then));
         };
         body->with_core<User>(std::move(told), [&](store::Database& core, auto answer) {
             store::write(core, std::move(work), std::move(answer));
@@ -252,8 +252,8 @@ void Users::remove(const Subject& by, const std::string& tenant, std::int64_t id
         return users.shown(record);
     };
     auto told = [body = body_, done = std::move(done)](Result<User> user) mutable {
-        if (user) body->tell_changed(*user);
-        done(std::move(user));
+        if (!user) return done(user.take_error());
+        body->tell_changed(*std::move(user), std::move(done));
     };
     body_->with_core<User>(std::move(told), [&](store::Database& core, auto answer) {
         store::write(core, std::move(work), std::move(answer));

@@ -134,8 +134,11 @@ struct UsersDeps {
     core::Logger log;      ///< category `security`
     core::MetricRegistry& metrics;
     /// Told of a user who was removed, who must change the password, or of whom roles, status or
-    /// password are others now, for whoever keeps sessions; must not call back. May be empty.
-    std::function<void(const std::string& tenant, std::int64_t id)> changed{};
+    /// password are others now, for whoever keeps sessions: the change is answered once `then` was
+    /// called, which may be on any thread. Must not call back. May be empty.
+    std::function<void(const std::string& tenant, std::int64_t id,
+                       std::move_only_function<void()> then)>
+        changed{};
 };
 
 /// All members from any thread; answers come on a thread of the database or of run_blocking's.

@@ -75,8 +75,14 @@ struct Users::Body {
                                  const std::string& present, const core::Secret& wanted,
                                  store::Callback<User> done);
 
-    void tell_changed(const User& user) const {
-        if (deps.changed) deps.changed(user.tenant, user.id);
+    /// Answers once whoever keeps sessions has heard of the change.
+    void tell_changed(User user, store::Callback<User> done) const {
+        if (!deps.changed) return done(std::move(user));
+        const std::string tenant = user.tenant;
+        const std::int64_t id = user.id;
+        deps.changed(tenant, id, [user = std::move(user), done = std::move(done)]() mutable {
+            done(std::move(user));
+        });
     }
 
     UsersDeps deps;
