@@ -1,7 +1,11 @@
 #include "audit/collections.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace zona::audit {
 
+using store::Accounting;
 using store::CollectionSpec;
 using store::Coverage;
 using store::FieldSpec;
@@ -50,18 +54,20 @@ const CollectionSpec& audit_log_spec() {
                    optional("before", FieldType::kObject),
                    optional("after", FieldType::kObject),
                    optional("context", FieldType::kObject)},
-        .indexes = {
-            {.name = "by_seq",
-             .fields = {{.path = "seq", .type = FieldType::kInteger}},
-             .uniqueness = store::Uniqueness::kUnique},
-            {.name = "by_time", .fields = {{.path = "timestamp", .type = FieldType::kInteger}}},
-            by("actor"),
-            by("action"),
-            by("resource"),
-            by("category"),
-            {.name = "by_subject",
-             .fields = {{.path = "subject"}, {.path = "timestamp", .type = FieldType::kInteger}},
-             .coverage = Coverage::kSparse}}};
+        .indexes = {{.name = "by_seq",
+                     .fields = {{.path = "seq", .type = FieldType::kInteger}},
+                     .uniqueness = store::Uniqueness::kUnique},
+                    {.name = "by_time",
+                     .fields = {{.path = "timestamp", .type = FieldType::kInteger}}},
+                    by("actor"),
+                    by("action"),
+                    by("resource"),
+                    by("category"),
+                    {.name = "by_subject",
+                     .fields = {{.path = "subject"},
+                                {.path = "timestamp", .type = FieldType::kInteger}},
+                     .coverage = Coverage::kSparse}},
+        .accounting = Accounting::kFree};
     return kSpec;
 }
 
@@ -69,7 +75,8 @@ const CollectionSpec& audit_pending_spec() {
     static const CollectionSpec kSpec{
         .name = "audit_pending",
         .fields = {required("id"), required("timestamp", FieldType::kInteger)},
-        .indexes = {{.name = "by_created"}}};
+        .indexes = {{.name = "by_created"}},
+        .accounting = Accounting::kFree};
     return kSpec;
 }
 
@@ -80,7 +87,8 @@ const CollectionSpec& audit_chain_spec() {
                    optional("timestamp", FieldType::kInteger),
                    optional("archived", FieldType::kInteger), optional("archived_hash"),
                    optional("number", FieldType::kInteger)},
-        .indexes = {{.name = "by_created"}}};
+        .indexes = {{.name = "by_created"}},
+        .accounting = Accounting::kFree};
     return kSpec;
 }
 
@@ -90,7 +98,8 @@ const CollectionSpec& audit_subjects_spec() {
         .fields = {required("number", FieldType::kInteger),
                    {.path = "key", .protection = store::Protection::kEncrypted},
                    optional("erased_at", FieldType::kInteger)},
-        .indexes = {{.name = "by_created"}}};
+        .indexes = {{.name = "by_created"}},
+        .accounting = Accounting::kFree};
     return kSpec;
 }
 
@@ -100,7 +109,8 @@ const CollectionSpec& audit_heads_spec() {
         .fields = {required("seq", FieldType::kInteger), required("hash"),
                    required("timestamp", FieldType::kInteger), required("key"),
                    required("signature")},
-        .indexes = {{.name = "by_seq", .fields = {{.path = "seq", .type = FieldType::kInteger}}}}};
+        .indexes = {{.name = "by_seq", .fields = {{.path = "seq", .type = FieldType::kInteger}}}},
+        .accounting = Accounting::kFree};
     return kSpec;
 }
 
@@ -111,8 +121,8 @@ const CollectionSpec& audit_archives_spec() {
                    required("previous"), required("hash"),
                    required("timestamp", FieldType::kInteger), required("key"),
                    required("signature"), optional("file")},
-        .indexes = {
-            {.name = "by_last", .fields = {{.path = "last", .type = FieldType::kInteger}}}}};
+        .indexes = {{.name = "by_last", .fields = {{.path = "last", .type = FieldType::kInteger}}}},
+        .accounting = Accounting::kFree};
     return kSpec;
 }
 
@@ -122,7 +132,8 @@ const CollectionSpec& audit_keys_spec() {
                                                  {.path = "seed",
                                                   .presence = Presence::kRequired,
                                                   .protection = store::Protection::kEncrypted}},
-                                      .indexes = {{.name = "by_created"}}};
+                                      .indexes = {{.name = "by_created"}},
+                                      .accounting = Accounting::kFree};
     return kSpec;
 }
 
@@ -130,10 +141,13 @@ std::vector<const CollectionSpec*> tenant_collections() {
     return {&audit_log_spec(), &audit_pending_spec(), &audit_chain_spec(), &audit_subjects_spec()};
 }
 
+std::vector<const CollectionSpec*> core_collections_of_tenants() {
+    return {&audit_heads_spec(), &audit_archives_spec()};
+}
+
 std::vector<const CollectionSpec*> core_collections() {
     std::vector<const CollectionSpec*> all = tenant_collections();
-    all.push_back(&audit_heads_spec());
-    all.push_back(&audit_archives_spec());
+    std::ranges::copy(core_collections_of_tenants(), std::back_inserter(all));
     all.push_back(&audit_keys_spec());
     return all;
 }

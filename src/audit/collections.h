@@ -2,7 +2,7 @@
 /// The collections of the record: what the core database and every tenant's are opened with.
 ///
 /// Nothing but this module writes to them. Entries are numbered and never changed; they leave by
-/// the front alone, into an archive. Source: DATA-13, AUDIT-05.
+/// the front alone, into an archive. They count for no quota. Source: DATA-13, AUDIT-05.
 #pragma once
 
 #include <vector>
@@ -30,6 +30,8 @@ const store::CollectionSpec& audit_keys_spec();
 
 /// Those that every tenant's database has.
 std::vector<const store::CollectionSpec*> tenant_collections();
+/// Those that the core database has of each tenant, in its scope; nothing of them is sealed.
+std::vector<const store::CollectionSpec*> core_collections_of_tenants();
 /// Those that the core database has: the same for the installation's own record, and what is kept
 /// there of all tenants.
 std::vector<const store::CollectionSpec*> core_collections();

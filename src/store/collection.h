@@ -92,6 +92,10 @@ struct Migration {
     std::function<core::Result<void>(Document&)> change;
 };
 
+/// Whether documents count in Reader::storage_use(), by which quotas go. A record of what was done
+/// does not: whoever has used a quota up is on record all the same, and has not used it up by that.
+enum class Accounting : std::uint8_t { kCounted, kFree };
+
 /// Everything that is known of a collection.
 struct CollectionSpec {
     std::string name;  ///< 1 to 64 of [a-z0-9_]
@@ -102,12 +106,15 @@ struct CollectionSpec {
     /// array or object, all texts in which count. None: there is no search.
     std::vector<Path> search;
     std::optional<Retention> retention;
+    Accounting accounting = Accounting::kCounted;
     DocumentLimits limits;
     /// What fields cannot say; called with every document before it is written, after the check of
     /// the fields; in clear, so for a collection with encrypted fields not by the backend. Must not
     /// block.
     std::function<core::Result<void>(const Document&)> check;
     std::vector<Migration> migrations;  ///< one for each version from 2 on, in order
+
+    bool is_counted() const { return accounting == Accounting::kCounted; }
 };
 
 /// Fields of one index.

@@ -96,10 +96,10 @@ class Reader {
     ///         bits. kTooLarge: more groups than max_groups.
     virtual core::Result<std::vector<Group>> aggregate(const Collection& collection,
                                                        const Aggregation& aggregation) = 0;
-    /// What the scope's documents in all collections take; a Writer's with what it has changed. It
-    /// is kept, so it is as cheap as finding a document. In MongoDB it is a sum that is taken now
-    /// and then: whoever asks at such a moment waits for it, and what other processes have written
-    /// since the last one, an hour at most, is not in it.
+    /// What the scope's documents take in all collections that are counted; a Writer's with what it
+    /// has changed. It is kept, so it is as cheap as finding a document. In MongoDB it is a sum
+    /// that is taken now and then: whoever asks at such a moment waits for it, and what other
+    /// processes have written since the last one, an hour at most, is not in it.
     virtual core::Result<StorageUse> storage_use(const Scope& scope) = 0;
     /// The index that has served the last query by conditions that did not fail; null: there was
     /// none. For metrics.

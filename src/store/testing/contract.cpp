@@ -53,6 +53,7 @@ const CollectionSpec& numbers_spec() {
         .indexes = {{.name = "by_group_even",
                      .fields = {{"group", FieldType::kText}, {"even", FieldType::kInteger}},
                      .uniqueness = Uniqueness::kUnique}},
+        .accounting = Accounting::kFree,
         .check = [](const Document& document) -> Result<void> {
             if (document.at("even").as_int64() % 2 == 0) return {};
             return Error(Code::kInvalidArgument, "/even: is odd");

@@ -98,6 +98,27 @@ TEST_P(StoreContract, CountsWhatEachScopesDocumentsTake) {
     EXPECT_EQ(read([&](Reader& r) { return r.storage_use(globex()); })->bytes, large_bytes);
 }
 
+// TEN-40
+TEST_P(StoreContract, WhatIsNotCountedTakesNothing) {
+    const Collection numbers(numbers_spec(), acme());
+    const auto taken = [this](const auto& change) {
+        return write([&](Writer& w) -> Result<StorageUse> {
+            ZONA_TRY_VOID(change(w));
+            return w.storage_use(acme());
+        });
+    };
+    const auto number = [](int even, const char* text) {
+        return Document{{"group", "a"}, {"even", even}, {"text", text}};
+    };
+    EXPECT_EQ(*taken([&](Writer& w) { return w.insert(numbers, 1, number(2, "")); }), StorageUse());
+    EXPECT_EQ(*taken([&](Writer& w) { return w.replace(numbers, 1, number(4, "longer")); }),
+              StorageUse());
+    EXPECT_EQ(*taken([&](Writer& w) { return w.remove(numbers, 1); }), StorageUse());
+    ASSERT_TRUE(insert(numbers, 2, number(2, "")).has_value());
+    ASSERT_TRUE(insert(1, task("open")).has_value());
+    EXPECT_EQ(read([&](Reader& r) { return r.storage_use(acme()); })->documents, 1U);
+}
+
 // OBS-04
 TEST_P(StoreContract, CountsTheTransactionsThatWereKeptAndThoseThatWereNot) {
     const DatabaseLoad before = database().load();

@@ -7,7 +7,6 @@
 #include <boost/json/object.hpp>
 
 #include "store/detail/compare.h"
-#include "store/detail/counted.h"
 #include "store/detail/encoding.h"
 #include "store/detail/fold.h"
 #include "store/detail/page_token.h"
@@ -93,7 +92,7 @@ class MemoryDatabase::Work final : public Writer {
             if (std::get<1>(key) != scope.code()) continue;
             const auto spec =
                 std::ranges::find(database_.collections_, std::get<0>(key), &CollectionSpec::name);
-            if (spec != database_.collections_.end() && !detail::is_counted(**spec)) continue;
+            if (spec != database_.collections_.end() && !(*spec)->is_counted()) continue;
             ++documents;
             text += detail::to_text(*record.document).size();
         }

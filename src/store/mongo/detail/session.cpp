@@ -6,7 +6,6 @@
 #include <boost/json/object.hpp>
 
 #include "store/detail/compare.h"
-#include "store/detail/counted.h"
 #include "store/detail/encoding.h"
 #include "store/detail/fold.h"
 #include "store/detail/page_token.h"
@@ -54,7 +53,7 @@ void put(Change& change, const Record& record, std::string_view text) {
 }  // namespace
 
 Amount Change::amount() const {
-    if (!store::detail::is_counted(*spec)) return {};
+    if (!spec->is_counted()) return {};
     const std::int64_t before = base_tag.empty() ? 0 : 1;
     const std::int64_t after = now ? 1 : 0;
     return {.documents = after - before, .bytes = bytes - base_bytes};

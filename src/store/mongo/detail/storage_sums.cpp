@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "store/detail/counted.h"
 #include "store/mongo/detail/stored.h"
 
 namespace zona::store::mongo {
@@ -80,7 +79,7 @@ Result<Amount> StorageSums::sum_there(Client& client, const Scope& scope) const 
     };
     Amount total;
     for (const CollectionSpec* spec : collections_) {
-        if (!store::detail::is_counted(*spec)) continue;
+        if (!spec->is_counted()) continue;
         ZONA_TRY(const std::int64_t documents, number(*spec, count));
         if (documents == 0) continue;
         ZONA_TRY(const std::int64_t bytes, number(*spec, sum));

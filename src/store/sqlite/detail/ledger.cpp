@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "store/detail/counted.h"
-
 namespace zona::store::detail {
 
 using core::Result;
@@ -69,7 +67,7 @@ Result<void> prepare_ledger(Connection& connection,
     ZONA_TRY_VOID(connection.execute(
         "CREATE TABLE zona_use(scope TEXT PRIMARY KEY,documents,bytes) WITHOUT ROWID"));
     for (const auto& [spec, layout] : layouts) {
-        if (!is_counted(*spec)) continue;
+        if (!spec->is_counted()) continue;
         // length() of a text counts characters.
         ZONA_TRY_VOID(connection.execute(
             fmt::format("INSERT INTO zona_use(scope,documents,bytes) "

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "store/detail/compare.h"
-#include "store/detail/counted.h"
 #include "store/detail/encoding.h"
 #include "store/detail/fold.h"
 #include "store/detail/page_token.h"
@@ -416,7 +415,7 @@ Result<void> Session::add(const Collection& collection, const Record& record,
     statement.bind(scope).bind(body);
     if (auto done = statement.run(); !done.has_value())
         return refused(collection, record.id, done.take_error(), statement.code());
-    if (is_counted(collection.spec()))
+    if (collection.spec().is_counted())
         ledger_.note(collection.scope(), 1, static_cast<std::int64_t>(body.size()));
     return words_.note(layout, collection.scope(), sqlite3_last_insert_rowid(connection_.get()),
                        nullptr, record.document.get());
@@ -456,7 +455,7 @@ Result<Record> Session::change(const Collection& collection, Row row, const Docu
     statement.bind(std::string_view(body)).bind(row.k);
     if (auto done = statement.run(); !done.has_value())
         return refused(collection, changed.id, done.take_error(), statement.code());
-    if (is_counted(collection.spec())) {
+    if (collection.spec().is_counted()) {
         ledger_.note(collection.scope(), 0, static_cast<std::int64_t>(body.size()) - row.bytes);
     }
     ZONA_TRY_VOID(words_.note(layout, collection.scope(), row.k, before.get(), &document));
@@ -555,7 +554,7 @@ Result<void> Session::erase(const Collection& collection, const Row& row) {
     ZONA_TRY(Statement statement, connection_.prepare(layout(collection).remove()));
     statement.bind(row.k);
     ZONA_TRY_VOID(statement.run());
-    if (is_counted(collection.spec())) ledger_.note(collection.scope(), -1, -row.bytes);
+    if (collection.spec().is_counted()) ledger_.note(collection.scope(), -1, -row.bytes);
     return words_.note(layout(collection), collection.scope(), row.k, row.record.document.get(),
                        nullptr);
 }
