@@ -109,6 +109,12 @@ void set_error(Entry& entry, const core::Error& error) {
     entry.details = fmt::format("{}: {}", core::info(error.code()).name, error.message());
 }
 
+/// Who wanted to be let in, if nobody was: personal, whoever it is.
+void set_claim(Entry& entry, const Call& call) {
+    if (entry.actor.name.empty()) entry.actor.name = call.claimed_name();
+    if (entry.tenant.empty()) entry.tenant = call.claimed_tenant();
+}
+
 /// Without the members that are the same in both.
 void set_change(Entry& entry, const std::string& before, const std::string& after) {
     const auto object = [](const std::string& text) -> json::object {
@@ -134,6 +140,7 @@ void AuditTrail::done(const Call& call, const core::Result<net::Response>& respo
     Entry entry = entry_of(recorder_, request);
     entry.category = category_of(operation);
     entry.action = operation.id;
+    set_claim(entry, call);
     if (!response) {
         set_error(entry, response.error());
     } else if (response->failure) {
@@ -142,6 +149,9 @@ void AuditTrail::done(const Call& call, const core::Result<net::Response>& respo
         entry.outcome = Outcome::kFailure;
         entry.details = fmt::format("status {}", response->status);
     }
+    // Messages about users quote their names and addresses, which are never to stand in clear.
+    if (operation.tag == Tag::kIdentity)
+        entry.details = entry.details.substr(0, entry.details.find(':'));
     if (entry.outcome == Outcome::kSuccess) set_change(entry, call.before(), call.after());
     if (entry.outcome == Outcome::kRefused) entry.category = Category::kSecurity;
     const bool is_its_own = operation.reach == Reach::kTenant &&

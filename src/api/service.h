@@ -55,6 +55,16 @@ class Call {
         before_ = std::move(from);
         after_ = std::move(to);
     }
+    /// Says which name the request goes by without having shown that it is its own, for the record.
+    void claim(std::string tenant, std::string name) {
+        claimed_tenant_ = std::move(tenant);
+        claimed_name_ = std::move(name);
+    }
+    /// @{
+    /// What claim() was given.
+    const std::string& claimed_tenant() const { return claimed_tenant_; }
+    const std::string& claimed_name() const { return claimed_name_; }
+    /// @}
     /// What changed() was given.
     const std::string& before() const { return before_; }
     const std::string& after() const { return after_; }  ///< as before()
@@ -64,6 +74,8 @@ class Call {
     net::Request& request_;
     const Operation& operation_;
     std::unique_ptr<Values> values_;
+    std::string claimed_tenant_;
+    std::string claimed_name_;
     std::string before_;
     std::string after_;
 };

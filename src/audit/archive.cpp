@@ -31,7 +31,7 @@ using store::Scope;
 namespace {
 
 constexpr std::string_view kWhat = "zona audit archive 1";
-constexpr std::size_t kMostText = std::size_t{1} << 30U;
+constexpr std::size_t kMostText = 2 * kMostArchivedText;
 /// Entries that one transaction removes: others write in between.
 constexpr std::size_t kRemovedAtOnce = 200;
 constexpr std::size_t kReadAtOnce = 500;
@@ -195,7 +195,8 @@ Result<std::optional<Oldest>> find_oldest(Books& books, const Scope& scope, cons
                      reader.find_page(log_of(scope), query, {.limit = kReadAtOnce, .token = {}}));
             more = !page.next.empty();
             for (const Record& record : page.records) {
-                if (detail::whole_in(*record.document, "timestamp") >= detail::to_field(before)) {
+                if (detail::whole_in(*record.document, "timestamp") >= detail::to_field(before) ||
+                    out.lines.size() > kMostArchivedText) {
                     more = false;
                     break;
                 }

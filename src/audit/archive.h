@@ -23,6 +23,8 @@ namespace zona::audit {
 
 /// Entries of one archive at most.
 inline constexpr std::int64_t kMostArchived = 10'000;
+/// Bytes of their text, but for the last of them: an archive is made, and read, in memory.
+inline constexpr std::size_t kMostArchivedText = std::size_t{16} << 20U;
 
 /// One span that has left, as the core database keeps it.
 struct ArchivedSpan {
@@ -41,12 +43,12 @@ std::string text_of(const ArchivedSpan& span);
 /// Whether one of these keys has signed it.
 bool is_genuine(const ArchivedSpan& span, const PublicKeys& keys);
 
-/// Archives the oldest entries that are older than `before`, kMostArchived at most; none: there are
-/// none. `store` puts the archive where it is kept, durably, and gives its name; then the span is
-/// kept in the core database, then the entries are removed. Interrupted anywhere, the next call
-/// goes on: nothing is removed that was not stored. `permit` as in advance(). Blocks. Errors: those
-/// of `store`, `permit` and the databases; kConflict: an entry is not as it was written: nothing
-/// leaves a record that does not verify.
+/// Archives the oldest entries that are older than `before`, kMostArchived and kMostArchivedText at
+/// most; none: there are none. `store` puts the archive where it is kept, durably, and gives its
+/// name; then the span is kept in the core database, then the entries are removed. Interrupted
+/// anywhere, the next call goes on: nothing is removed that was not stored. `permit` as in
+/// advance(). Blocks. Errors: those of `store`, `permit` and the databases; kConflict: an entry is
+/// not as it was written: nothing leaves a record that does not verify.
 core::Result<std::optional<ArchivedSpan>> archive_oldest(
     Books& books, const store::Scope& scope, const Notary& notary, core::SystemTime before,
     core::SystemTime now,
@@ -70,7 +72,7 @@ struct Archive {
     std::vector<std::string> entries;
 };
 /// Reads an archive and verifies every number, link and hash, and its signature; for any bytes.
-/// Errors: kConflict, naming what is wrong; kTooLarge: over 1 GiB of text.
+/// Errors: kConflict, naming what is wrong; kTooLarge: over twice kMostArchivedText.
 core::Result<Archive> read_archive(std::string_view bytes, const PublicKeys& keys);
 
 }  // namespace zona::audit

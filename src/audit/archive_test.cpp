@@ -89,6 +89,41 @@ TEST_F(ArchiveTest, ArchiveThatWasChangedIsRefused) {
     EXPECT_FALSE(read_archive(good, {})) << "nobody has signed it";
 }
 
+// AUDIT-05, AUDIT-10
+TEST_F(ArchiveTest, HeadThatIsKeptElsewhereIsNotPassedOverWhenItsEntryHasLeft) {
+    const std::string last(log(acme_).at(9).document->at("hash").as_string());
+    ASSERT_TRUE(archive(between_));
+    EXPECT_EQ(check(acme_, KnownHead{.seq = 10, .hash = last}).flaw, std::nullopt);
+    EXPECT_TRUE(check(acme_, KnownHead{.seq = 10, .hash = "x"}).flaw);
+    const auto gone =
+        verify(books_, acme_, public_keys(books_).value(), KnownHead{.seq = 9, .hash = "x"});
+    ASSERT_FALSE(gone);
+    EXPECT_EQ(gone.error().code(), Code::kNotFound);
+}
+
+// AUDIT-10
+TEST_F(ArchiveTest, LargeEntriesAreInSeveralArchivesThatCanBeRead) {
+    Entry large = entry("large");
+    large.after = std::make_shared<const store::Document>(
+        store::Document{{"text", std::string(kMostData - 100, 'x')}});
+    const auto count = static_cast<int>(kMostArchivedText / kMostData) + 5;
+    ASSERT_TRUE(books_.write(acme_, [&](store::Writer& w) -> Result<void> {
+        for (int i = 0; i < count; ++i) {
+            large.id = "large" + std::to_string(i);
+            ZONA_TRY_VOID(append(w, acme_, large));
+        }
+        return {};
+    }));
+    advance_all(acme_);
+    clock_.advance(std::chrono::seconds(1));
+    std::size_t entries = 0;
+    for (auto span = archive(clock_.system()); span && *span; span = archive(clock_.system()))
+        entries += read(files_.back())->entries.size();
+    EXPECT_EQ(files_.size(), 2U);
+    EXPECT_EQ(entries, static_cast<std::size_t>(count) + 15);
+    EXPECT_EQ(check(acme_).flaw, std::nullopt);
+}
+
 // AUDIT-05, AUDIT-11
 TEST_F(ArchiveTest, FrontThatIsGoneWithoutAnArchiveIsFound) {
     tamper([&](store::Writer& w) -> Result<void> {

@@ -140,16 +140,18 @@ std::string Notary::sign(std::string_view text) const {
     return crypto::base64url(key_->sign(text));
 }
 
-Result<void> keep_head(store::Writer& core, const SignedHead& head) {
+Result<bool> keep_head(store::Writer& core, const SignedHead& head) {
     ZONA_TRY(const Scope scope, head.scope == Scope::core().code() ? Result<Scope>(Scope::core())
                                                                    : Scope::tenant(head.scope));
+    ZONA_TRY(const std::optional<Record> before, core.find(heads_of(scope), head.seq));
+    if (before) return head_in(*before).hash == head.hash;
     const json::object document = {{"seq", head.seq},
                                    {"hash", head.hash},
                                    {"timestamp", detail::to_field(head.at)},
                                    {"key", head.key},
                                    {"signature", head.signature}};
-    ZONA_TRY(const Record stored, core.upsert(heads_of(scope), head.seq, document));
-    return {};
+    ZONA_TRY(const Record stored, core.insert(heads_of(scope), head.seq, document));
+    return true;
 }
 
 Result<std::vector<SignedHead>> heads_from(store::Reader& core, const Scope& scope,

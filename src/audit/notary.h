@@ -69,8 +69,10 @@ class Notary {
     std::shared_ptr<const crypto::Ed25519Key> key_;
 };
 
-/// Keeps a signed head in the core database; one of the same number is replaced.
-core::Result<void> keep_head(store::Writer& core, const SignedHead& head);
+/// Keeps a signed head in the core database. False: one of the same number and another hash is
+/// there and stays, for verify(): the record was cut or restored, and has grown again. Errors:
+/// those of the database.
+core::Result<bool> keep_head(store::Writer& core, const SignedHead& head);
 /// Signed heads of a scope with numbers from `from` on, the lowest first, at most `limit`.
 core::Result<std::vector<SignedHead>> heads_from(store::Reader& core, const store::Scope& scope,
                                                  std::int64_t from, std::size_t limit);

@@ -49,6 +49,11 @@ Recorder::~Recorder() {
 }
 
 void Recorder::record(const std::string& scope, const Entry& entry) {
+    if (!scope_of(scope)) {
+        Entry told = entry;
+        if (told.tenant.empty()) told.tenant = scope;
+        return record(Scope::core().code(), told);
+    }
     auto added = add(scope, entry);
     waiting_bytes_.set(static_cast<double>(spool_->size()));
     bool is_first = false;
@@ -123,6 +128,11 @@ void Recorder::start(Books& books, Turn turn, std::chrono::seconds look_around, 
 void Recorder::stop() {
     {
         const std::scoped_lock lock(mutex_);
+        if (!early_.empty())
+            deps_.log.error("what was done before the core database was open is not on record",
+                            {{"entries", early_.size()}});
+        lost_total_.add(early_.size());
+        early_ = {};
         if (!thread_.joinable()) return;
         stop_ = true;
     }
@@ -141,10 +151,10 @@ Result<Books*> Recorder::books() const {
 
 void Recorder::run() {
     while (true) {
+        const auto until = next_turn();
         {
             std::unique_lock lock(mutex_);
             const auto wanted = [this] { return work_ || stop_; };
-            const auto until = next_turn();
             if (until == core::SteadyTime::max()) {
                 wake_.wait(lock, wanted);
             } else {
@@ -161,12 +171,13 @@ void Recorder::run() {
     round(true);
 }
 
-/// When there is something to do that nobody tells of. The thread's own.
-core::SteadyTime Recorder::next_turn() const {
+/// When there is something to do that nobody tells of.
+core::SteadyTime Recorder::next_turn() {
+    const std::scoped_lock lock(writing_);
     core::SteadyTime out = core::SteadyTime::max();
     for (const auto& [code, chain] : chains_) {
         if (chain.try_again) out = std::min(out, *chain.try_again);
-        if (chain.head.seq > chain.signed_seq && chain.signed_at)
+        if (!chain.is_signed() && chain.signed_at)
             out = std::min(out, *chain.signed_at + kSignEvery);
     }
     if (look_around_.count() > 0 && looked_around_)
@@ -178,21 +189,27 @@ void Recorder::round(bool is_last) {
     const std::scoped_lock lock(writing_);
     tell_lost();
     if (auto looked = look_around(); !looked) failed(Scope::core().code(), looked.error());
-    bool all = true;
+    take_over_due(is_last ? Pace::kAll : Pace::kGentle);
+    sign_due(is_last);
+    waiting_bytes_.set(static_cast<double>(spool_->size()));
+    if (spool_->scopes().empty()) return;
+    // What is not in a database yet has to outlive a power cut where it is.
+    if (auto synced = spool_->sync(); !synced)
+        deps_.log.report("the audit spool cannot be synced", synced.error());
+}
+
+void Recorder::take_over_due(Pace pace) {
     const std::set<std::string> codes = due();
-    if (!codes.empty()) {
-        auto turn = turn_();
-        if (turn) {
-            permit_ = std::move(*turn);
-        } else {
-            for (const std::string& code : codes)
-                failed(code, turn.error());
-            return;
-        }
+    if (codes.empty()) return;
+    auto turn = turn_();
+    if (!turn) {
+        for (const std::string& code : codes)
+            failed(code, turn.error());
+        return;
     }
+    permit_ = std::move(*turn);
     for (const std::string& code : codes) {
-        auto done = take_over(code, is_last ? Pace::kAll : Pace::kGentle);
-        all = all && done;
+        auto done = take_over(code, pace);
         Chain& chain = chains_[code];
         if (done) {
             chain.try_again.reset();
@@ -201,12 +218,6 @@ void Recorder::round(bool is_last) {
             failed(code, done.error());
         }
     }
-    sign_due(is_last);
-    waiting_bytes_.set(static_cast<double>(spool_->size()));
-    if (all) return;
-    // What could not be taken over has to outlive a power cut where it is.
-    if (auto synced = spool_->sync(); !synced)
-        deps_.log.report("the audit spool cannot be synced", synced.error());
 }
 
 /// Those with something to take over, but for those whose pause is not over.
@@ -263,11 +274,9 @@ Result<void> Recorder::look_around() {
 
 Result<void> Recorder::take_over(const std::string& code, Pace pace) {
     ZONA_TRY_VOID(resume(code, chains_[code]));
-    const auto scope = scope_of(code);
-    // What is no tenant's code was meant for none.
-    if (!scope) return take_all(Scope::core(), code, Way::kDiverted, pace);
-    auto taken = take_all(*scope, code, Way::kOwn, pace);
-    if (taken || !is_not_served(taken.error()) || *scope == Scope::core()) return taken;
+    ZONA_TRY(const Scope scope, scope_of(code));
+    auto taken = take_all(scope, code, Way::kOwn, pace);
+    if (taken || !is_not_served(taken.error()) || scope == Scope::core()) return taken;
     return take_all(Scope::core(), code, Way::kDiverted, pace);
 }
 
@@ -331,7 +340,7 @@ void Recorder::sign_due(bool is_last) {
     const auto now = deps_.clock.steady();
     for (auto& [code, chain] : chains_) {
         const bool is_due = is_last || !chain.signed_at || now >= *chain.signed_at + kSignEvery;
-        if (chain.head.seq <= chain.signed_seq || !is_due) continue;
+        if (chain.is_signed() || !is_due) continue;
         chain.signed_at = now;
         if (auto done = sign(code, chain); !done) {
             failures_.add();
@@ -342,16 +351,26 @@ void Recorder::sign_due(bool is_last) {
 }
 
 Result<void> Recorder::sign(const std::string& code, Chain& chain) {
-    if (chain.head.seq <= chain.signed_seq) return {};
+    if (chain.is_signed()) return {};
     ZONA_TRY(const Scope scope, scope_of(code));
     if (!notary_) {
         ZONA_TRY(notary_, Notary::open(*books_, deps_.random));
     }
     const SignedHead head = notary_->sign(scope, chain.head, deps_.clock.system());
-    ZONA_TRY_VOID(books_->write(
-        Scope::core(), [&](store::Writer& core) -> Result<void> { return keep_head(core, head); }));
-    chain.signed_seq = head.seq;
+    bool is_kept = false;
+    ZONA_TRY_VOID(books_->write(Scope::core(), [&](store::Writer& core) -> Result<void> {
+        ZONA_TRY(is_kept, keep_head(core, head));
+        return {};
+    }));
+    chain.signed_hash = head.hash;
     chain.signed_at = deps_.clock.steady();
+    if (!is_kept) {
+        deps_.log.error(
+            "a record has another entry where its head was signed before: it was cut "
+            "or restored, see zona audit verify",
+            {{"tenant", code}, {"seq", head.seq}, {"hash", head.hash}});
+        return {};
+    }
     // Whoever collects logs elsewhere has what a record can be held against.
     deps_.log.info("the head of a record was signed",
                    {{"tenant", code}, {"seq", head.seq}, {"hash", head.hash}, {"key", head.key}});

@@ -71,7 +71,8 @@ class Recorder {
     Recorder(const Recorder&) = delete;
     Recorder& operator=(const Recorder&) = delete;
 
-    /// Puts an entry on record in a scope (Scope::code()). Never fails: see above.
+    /// Puts an entry on record in a scope (Scope::code()); what is none was meant for none, and is
+    /// in the core's. Never fails: see above.
     void record(const std::string& scope, const Entry& entry);
     /// An entry of now, for record().
     Entry begin() const { return new_entry(deps_.clock, deps_.random); }
@@ -85,10 +86,12 @@ class Recorder {
     /// a host that has died has left; 0: there is no other host. `seal` is how entries lie in the
     /// spool. `books` and what `turn` and `seal` use outlive stop(). Once.
     void start(Books& books, Turn turn, std::chrono::seconds look_around, SpoolSeal seal = {});
-    /// Takes over what it can, signs, and ends the thread. What is left waits in the spool.
+    /// Takes over what it can, signs, and ends the thread. What is left waits in the spool; what
+    /// waits in memory, because there was no start(), is lost, which the log says.
     void stop();
     /// Takes over what waits for this scope, on the caller's thread, and signs the head: for those
-    /// who want to see or verify what was just done. Blocks. Errors: kUnavailable before start();
+    /// who want to see or verify what was just done. Where another host gives the numbers it does
+    /// both, with its next look around. Blocks. Errors: kUnavailable before start();
     /// those of the databases.
     core::Result<void> settle(const store::Scope& scope);
 
@@ -103,15 +106,18 @@ class Recorder {
     enum class Pace : std::uint8_t { kAll, kGentle };
     struct Chain {
         Head head;  ///< as it was made here last
-        std::int64_t signed_seq = 0;
+        std::string signed_hash{kNoHash};
         std::optional<core::SteadyTime> signed_at;
         bool resumed = false;  ///< what an earlier daemon has put elsewhere is known
+        /// A chain that was set back has another hash, too.
+        bool is_signed() const { return head.hash == signed_hash; }
         std::optional<core::SteadyTime> try_again;
         std::chrono::seconds pause{0};
     };
 
     void run();
     void round(bool is_last);
+    void take_over_due(Pace pace);
     std::set<std::string> due();
     core::Result<void> look_around();
     core::Result<void> take_over(const std::string& code, Pace pace);
@@ -123,7 +129,7 @@ class Recorder {
     core::Result<void> sign(const std::string& code, Chain& chain);
     void failed(const std::string& code, const core::Error& error);
     void sign_due(bool is_last);
-    core::SteadyTime next_turn() const;
+    core::SteadyTime next_turn();
     void tell_lost();
     core::Result<void> add(const std::string& scope, const Entry& entry);
 

@@ -1,5 +1,6 @@
 #include "audit/recorder.h"
 
+#include "audit/detail/chain_document.h"
 #include "audit/testing/books.h"
 #include "core/testing/memory_log.h"
 #include "core/testing/temporary_directory.h"
@@ -178,6 +179,40 @@ TEST_F(RecorderTest, SpoolIsSealedAndWhatDoesNotOpenIsToldOf) {
     books_.failures.clear();
     ASSERT_TRUE(all->settle(acme_));
     EXPECT_EQ(actions(acme_), (Actions{"early", "loseEntries", "late"}));
+}
+
+// AUDIT-05
+TEST_F(RecorderTest, RecordThatWasSetBackIsSignedOnAndTheFirstHeadStays) {
+    const auto all = recorder();
+    all->start(books_, &ours, {});
+    record(*all, "acme", "a");
+    ASSERT_TRUE(all->settle(acme_));
+    const Head first = head(acme_);
+    record(*all, "acme", "b");
+    ASSERT_TRUE(all->settle(acme_));
+    tamper([&](store::Writer& w) -> Result<void> {
+        ZONA_TRY_VOID(w.remove(store::Collection(audit_log_spec(), acme_), std::int64_t{2}));
+        return detail::set_head(w, acme_, first);
+    });
+    record(*all, "acme", "c");
+    ASSERT_TRUE(all->settle(acme_)) << "it can be read, and verified";
+    EXPECT_TRUE(log_.has("it was cut or restored"));
+    EXPECT_EQ(check(acme_).flaw->seq, 2);
+    record(*all, "acme", "d");
+    ASSERT_TRUE(all->settle(acme_));
+    all->stop();
+    EXPECT_EQ(check(acme_).flaw->seq, 2);
+}
+
+// AUDIT-16
+TEST_F(RecorderTest, WhatWaitsForAFirstStartThatNeverComesIsToldOf) {
+    {
+        const auto all = recorder();
+        record(*all, "acme", "a");
+        record(*all, "acme", "b");
+    }
+    EXPECT_EQ(counted("zona_audit_lost_total"), 2U);
+    EXPECT_TRUE(log_.has("is not on record"));
 }
 
 // AUDIT-05

@@ -58,8 +58,10 @@ class Walk {
         if (!out_.flaw && out_.hash != end_.hash)
             flaw(end_.seq, "its hash is not that of the chain's head: the end was changed");
         if (!out_.flaw) ZONA_TRY_VOID(look_behind_end());
-        if (!out_.flaw && known_ && known_->seq > end_.archived && !known_seen_)
+        if (!out_.flaw && known_ && !known_seen_) {
+            if (known_->seq < out_.first) return in_archive(known_->seq);
             flaw(known_->seq, "the record does not reach the head that was given");
+        }
         return std::move(out_);
     }
 
@@ -69,6 +71,20 @@ class Walk {
         out_.first = next_;
         out_.last = archived;
         out_.hash = hash;
+        look_at_known(archived, hash);
+    }
+
+    void look_at_known(std::int64_t seq, const std::string& hash) {
+        if (!known_ || known_->seq != seq) return;
+        known_seen_ = true;
+        if (known_->hash != hash) flaw(seq, "its hash is not that of the head that was given");
+    }
+
+    static core::Error in_archive(std::int64_t seq) {
+        return {core::Code::kNotFound,
+                fmt::format("entry {} has left into an archive: the record cannot be held against "
+                            "its head, but against a later one",
+                            seq)};
     }
 
     void flaw(std::int64_t seq, std::string problem) {
@@ -153,10 +169,7 @@ class Walk {
         out_.last = seq;
         ++out_.entries;
         ++next_;
-        if (known_ && known_->seq == seq) {
-            known_seen_ = true;
-            if (known_->hash != hash) flaw(seq, "its hash is not that of the head that was given");
-        }
+        look_at_known(seq, hash);
     }
 
     void look_at(const SignedHead& head) {

@@ -42,7 +42,8 @@ struct KnownHead {
 /// number, link and hash, each signed head, and `known`, if there is one. What was changed, taken
 /// out, put in, exchanged, cut at the end, written anew before a signed head, or brought from
 /// another tenant is found; an erased subject is no flaw. `go_on` is asked between two pages.
-/// Blocks. Errors, which are no answer about the record: those of the databases and of `go_on`.
+/// Blocks. Errors, which are no answer about the record: kNotFound: `known` is of an entry that has
+/// left into an archive, and is not the last one; those of the databases and of `go_on`.
 /// Source: AUDIT-05.
 core::Result<Verification> verify(Books& books, const store::Scope& scope, const PublicKeys& keys,
                                   const std::optional<KnownHead>& known = {},

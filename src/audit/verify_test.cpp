@@ -190,6 +190,21 @@ TEST_F(VerifyTest, EndThatWasCutIsFound) {
 }
 
 // AUDIT-05
+TEST_F(VerifyTest, EndThatWasCutIsFoundWhenTheRecordHasGrownAgain) {
+    const std::string hash(document(kEntries - 1).at("hash").as_string());
+    remove(kEntries);
+    set_head(kEntries - 1, hash);
+    append_some(acme_, 1, "another");
+    advance_all(acme_);
+    EXPECT_FALSE(sign(acme_)) << "what was signed first stays";
+    EXPECT_EQ(wrong(), kEntries);
+    append_some(acme_, 2, "later");
+    advance_all(acme_);
+    EXPECT_TRUE(sign(acme_));
+    EXPECT_EQ(wrong(), kEntries);
+}
+
+// AUDIT-05
 TEST_F(VerifyTest, RecordThatWasWrittenAnewIsFoundByItsSignedHead) {
     rewrite_from(4, "action", "nothing");
     EXPECT_EQ(wrong(), kEntries);
@@ -206,14 +221,13 @@ TEST_F(VerifyTest, RecordThatWasWrittenAnewIsFoundByItsSignedHead) {
 // AUDIT-05
 TEST_F(VerifyTest, HeadThatIsSignedWithAKeyOfSomebodyElseIsFound) {
     rewrite_from(4, "action", "nothing");
-    SignedHead forged{.scope = "acme",
-                      .seq = kEntries,
-                      .hash = head(acme_).hash,
-                      .at = clock_.system(),
-                      .key = Notary::open(books_, random_)->key(),
-                      .signature = {}};
-    forged.signature = "AAAA";
-    tamper([&](Writer& w) { return keep_head(w, forged); });
+    const std::string hash = head(acme_).hash;
+    tamper([&](Writer& w) -> Result<void> {
+        store::Update update;
+        update.set("hash", json::string(hash)).set("signature", "AAAA");
+        ZONA_TRY(const Record stored, w.modify(heads(), std::int64_t{kEntries}, update));
+        return {};
+    });
     EXPECT_EQ(wrong(), kEntries);
 }
 

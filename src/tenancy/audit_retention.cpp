@@ -27,7 +27,7 @@ using store::Scope;
 
 namespace {
 
-constexpr std::size_t kMostArchive = std::size_t{1} << 30U;
+constexpr std::size_t kMostArchive = 2 * audit::kMostArchivedText;
 
 std::string purpose_of(const std::string& code, const std::string& name) {
     return fmt::format("audit archive|{}|{}", code, name);

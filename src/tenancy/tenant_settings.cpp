@@ -88,32 +88,33 @@ void list_settings(const TenantData& tenant, store::PageRequest page,
 
 void put_setting(const TenantData& tenant, std::string key,
                  std::shared_ptr<const store::Value> value, store::Expected expected,
-                 store::Callback<TenantSetting> done) {
+                 store::Callback<PutSetting> done) {
     if (auto good = check_key(key); !good) return done(good.take_error());
     tenant.write(
         [settings = tenant.collection(tenant_settings_spec()), key = std::move(key),
-         value = std::move(value), expected](Writer& writer) -> Result<TenantSetting> {
+         value = std::move(value), expected](Writer& writer) -> Result<PutSetting> {
             const json::object document = {{kKey, key}, {kValue, *value}};
-            if (!expected) {
-                ZONA_TRY(const Record record, writer.upsert(settings, key, document));
-                return setting_of(record);
-            }
-            ZONA_TRY(const Record record, *expected == 0
-                                              ? writer.insert(settings, key, document)
-                                              : writer.replace(settings, key, document, expected));
-            return setting_of(record);
+            ZONA_TRY(const auto before, writer.find(settings, key));
+            const auto put = [&] {
+                if (!expected) return writer.upsert(settings, key, document);
+                if (*expected == 0) return writer.insert(settings, key, document);
+                return writer.replace(settings, key, document, expected);
+            };
+            ZONA_TRY(const Record record, put());
+            return PutSetting{.before = before.transform(setting_of), .now = setting_of(record)};
         },
         std::move(done));
 }
 
 void remove_setting(const TenantData& tenant, std::string key, store::Expected expected,
-                    store::Callback<bool> done) {
+                    store::Callback<TenantSetting> done) {
     tenant.write(
         [settings = tenant.collection(tenant_settings_spec()), key = std::move(key),
-         expected](Writer& writer) -> Result<bool> {
+         expected](Writer& writer) -> Result<TenantSetting> {
+            ZONA_TRY(const auto before, writer.find(settings, key));
             ZONA_TRY(const bool removed, writer.remove(settings, key, expected));
-            if (!removed) return no_setting(key);
-            return true;
+            if (!removed || !before) return no_setting(key);
+            return setting_of(*before);
         },
         std::move(done));
 }

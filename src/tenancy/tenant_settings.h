@@ -28,6 +28,12 @@ struct TenantSetting {
     core::SystemTime updated_at{};
 };
 
+/// A setting that was put: as it was, if it was there, and as it is.
+struct PutSetting {
+    std::optional<TenantSetting> before;
+    TenantSetting now;
+};
+
 /// A part of all settings, by key.
 struct TenantSettingPage {
     std::vector<TenantSetting> settings;
@@ -43,9 +49,10 @@ void list_settings(const TenantData& tenant, store::PageRequest page,
                    store::Callback<TenantSettingPage> done);
 void put_setting(const TenantData& tenant, std::string key,
                  std::shared_ptr<const store::Value> value, store::Expected expected,
-                 store::Callback<TenantSetting> done);
+                 store::Callback<PutSetting> done);
+/// Gives what it was.
 void remove_setting(const TenantData& tenant, std::string key, store::Expected expected,
-                    store::Callback<bool> done);
+                    store::Callback<TenantSetting> done);
 /// @}
 
 }  // namespace zona::tenancy

@@ -59,6 +59,11 @@ def test_a_change_is_on_record_with_before_and_after_in_the_record_of_its_tenant
     own = entries(zona, '--tenant', 'acme')
     assert [entry['action'] for entry in own] == ['putTenantSetting']
     assert own[0]['after']['value'] == 'dark' and own[0]['tenantcode'] == 'acme'
+    assert api('PUT', '/api/v1/tenants/acme/settings/theme', {'value': 'light'})[0] == 200
+    assert api('DELETE', '/api/v1/tenants/acme/settings/theme')[0] == 200
+    removed, put = entries(zona, '--tenant', 'acme')[:2]
+    assert (put['before']['value'], put['after']['value']) == ('dark', 'light')
+    assert removed['before']['value'] == 'light' and 'after' not in removed
     assert entries(zona, '--tenant', 'blue') == []
 
 
@@ -106,7 +111,7 @@ def test_what_is_recorded_survives_the_daemon(opened):
     assert sorted(resources) == sorted(f'/api/v1/tenants/acme/settings/k{key}' for key in range(30))
 
 
-# AUDIT-13, AUDIT-17, GAP-66, TEN-35
+# AUDIT-13, AUDIT-17, GAP-66
 def test_a_key_is_on_record_with_its_address_until_it_is_erased(open_zona):
     zona = open_zona()
     zona.wait_until(lambda: zona.run('tenant', 'list', check=False).returncode == 0)
@@ -124,3 +129,34 @@ def test_a_key_is_on_record_with_its_address_until_it_is_erased(open_zona):
     assert zona.run('audit', 'verify').returncode == 0
     again = zona.run('audit', 'erase', 'user:17', check=False)
     assert again.returncode == 3 and 'nothing personal' in again.stderr
+
+
+# TEN-35
+def test_who_asks_for_another_tenant_is_on_record_with_it(open_zona):
+    zona = open_zona()
+    for code in ('acme', 'globex'):
+        zona.run('tenant', 'create', code)
+    key = zona.run('key', 'create', 'theirs', '--tenant', 'acme', '--scope', 'admin').stdout.strip()
+    wanted = '/api/v1/tenants/globex/settings/s'
+    for method in ('GET', 'PUT'):
+        answer = requests.request(method, zona.url + wanted, json={'value': 1}, headers={'X-API-Key': key}, timeout=20)
+        assert answer.status_code == 403, answer.text
+    refused = entries(zona, '--outcome', 'refused')
+    assert len(refused) == 2
+    assert {(entry['actor'].split(':')[0], entry['tenantcode'], entry['resource'], entry['category']) for entry in refused} == \
+        {('key', 'globex', wanted, 'security')}
+    assert entries(zona, '--tenant', 'globex', '--outcome', 'refused') == [], 'nobody writes into another\'s record'
+
+
+# AUDIT-17, AUDIT-13, GAP-66
+def test_a_sign_in_that_fails_is_on_record_with_the_name_until_that_is_erased(open_zona):
+    zona = open_zona()
+    zona.run('tenant', 'create', 'acme')
+    tried = requests.post(zona.url + '/api/v1/sessions', json={'tenant': 'acme', 'name': 'anna', 'password': 'a guess of mine'}, timeout=20)
+    assert tried.status_code == 401
+    failed = entries(zona, '--action', 'signIn')[0]
+    assert (failed['actor'], failed['outcome'], failed['name'], failed['tenantcode']) == ('anonymous', 'refused', 'anna', 'acme')
+    assert 'a guess' not in zona.run('audit', 'export').stdout
+    zona.run('audit', 'erase', 'anonymous')
+    assert 'anna' not in zona.run('audit', 'export').stdout
+    assert zona.run('audit', 'verify').returncode == 0

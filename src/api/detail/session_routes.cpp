@@ -345,8 +345,7 @@ class SessionRoutes {
 
     Answer begin(Call& call) const {
         ZONA_CO_TRY(const auto sessions, open_sessions());
-        auto begin = [this,
-                      shown = credentials_in(call)](process::Callback<SignedIn> done) mutable {
+        auto begin = [this, shown = claimed_in(call)](process::Callback<SignedIn> done) mutable {
             deps_.users->sign_in(std::move(shown), std::move(done));
         };
         ZONA_CO_TRY(const SignedIn who, co_await answer_of<SignedIn>(std::move(begin)));
@@ -381,7 +380,7 @@ class SessionRoutes {
 
     Answer change_password(Call& call) const {
         core::Secret wanted(text_of(call.body().get_object(), "new_password"));
-        auto begin = [this, shown = credentials_in(call),
+        auto begin = [this, shown = claimed_in(call),
                       wanted = std::move(wanted)](process::Callback<identity::User> done) mutable {
             deps_.users->change_password(std::move(shown), std::move(wanted), std::move(done));
         };
@@ -462,10 +461,11 @@ class SessionRoutes {
         return sessions;
     }
 
-    static identity::Credentials credentials_in(const Call& call) {
+    static identity::Credentials claimed_in(Call& call) {
         const json::object& body = call.body().get_object();
         std::string tenant = core::lower_ascii(text_of(body, "tenant"));
         if (tenant == kNoTenant) tenant.clear();
+        call.claim(tenant, text_of(body, "name"));
         return {.tenant = std::move(tenant),
                 .name = text_of(body, "name"),
                 .password = core::Secret(text_of(body, "password")),

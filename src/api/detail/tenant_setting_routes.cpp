@@ -17,6 +17,7 @@ using core::Code;
 using core::Result;
 using net::Method;
 using net::Response;
+using tenancy::PutSetting;
 using tenancy::TenantData;
 using tenancy::TenantSetting;
 
@@ -185,22 +186,23 @@ class TenantSettingRoutes {
     Answer put(Call& call) const {
         ZONA_CO_TRY(const TenantData data, co_await data_of(call));
         auto value = std::make_shared<const json::value>(call.body().get_object().at("value"));
-        auto begin = [&](process::Callback<TenantSetting> done) {
+        auto begin = [&](process::Callback<PutSetting> done) {
             put_setting(data, call.path("key"), std::move(value), version_in(call),
                         std::move(done));
         };
-        ZONA_CO_TRY(const TenantSetting now, co_await answer_of<TenantSetting>(std::move(begin)));
-        call.changed({}, core::to_json(shown(now)));
-        co_return Response::success(core::to_json(shown(now)));
+        ZONA_CO_TRY(const PutSetting put, co_await answer_of<PutSetting>(std::move(begin)));
+        call.changed(put.before ? core::to_json(shown(*put.before)) : std::string(),
+                     core::to_json(shown(put.now)));
+        co_return Response::success(core::to_json(shown(put.now)));
     }
 
     Answer remove(Call& call) const {
         ZONA_CO_TRY(const TenantData data, co_await data_of(call));
-        auto begin = [&](process::Callback<bool> done) {
+        auto begin = [&](process::Callback<TenantSetting> done) {
             remove_setting(data, call.path("key"), version_in(call), std::move(done));
         };
-        ZONA_CO_TRY(const bool removed, co_await answer_of<bool>(std::move(begin)));
-        (void)removed;
+        ZONA_CO_TRY(const TenantSetting was, co_await answer_of<TenantSetting>(std::move(begin)));
+        call.changed(core::to_json(shown(was)), {});
         co_return Response::success(core::to_json(json::object{{"key", call.path("key")}}));
     }
 

@@ -1,4 +1,5 @@
 // Erasing: nothing of what was stored is left, but that there was a tenant.
+#include "audit/collections.h"
 #include "core/fault.h"
 #include "identity/users/users.h"
 #include "store/blocking.h"
@@ -110,6 +111,8 @@ Result<void> TenantOperations::erase_held(const Tenants::Parts& parts, const Ten
     }
     ZONA_FAULT("tenancy.erase_documents");
     ZONA_TRY_VOID(erase_identity(*parts.core, scope));
+    ZONA_TRY_VOID(remove_all(*parts.core, audit::core_collections_of_tenants(), scope,
+                             [](std::uint64_t) { return Result<void>(); }));
     if (backups == Backups::kKeep) return {};
     steps.begin("backups", 1, "files");
     ZONA_TRY_VOID(erase_backups(tenant.code));

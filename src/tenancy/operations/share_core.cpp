@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "audit/collections.h"
 #include "core/fault.h"
 #include "identity/users/collections.h"
 #include "os/fd.h"
@@ -112,16 +114,17 @@ Result<void> put_ring(const std::string& text, const std::shared_ptr<store::Data
     return Error(Code::kConflict, "the key ring in the core database is not the one put there");
 }
 
-/// Users, invitations and roles of tenants, which are in their scopes.
-Result<void> copy_identity(const std::shared_ptr<store::Database>& file, store::Database& target,
-                           const CoreSharing& sharing, const vault::FieldSealer& sealer) {
+/// Users, invitations and roles of tenants and what is kept of their records, in their scopes.
+Result<void> copy_of_tenants(const std::shared_ptr<store::Database>& file, store::Database& target,
+                             const CoreSharing& sharing, const vault::FieldSealer& sealer) {
     TenantRegistry registry(file, sharing.clock, &sealer);
     ZONA_TRY(const auto all, detail::wait_for<std::vector<Tenant>>(
                                  [&](auto done) { registry.list(std::move(done)); }));
+    Specs specs = identity::user_collections_of_tenants();
+    std::ranges::copy(audit::core_collections_of_tenants(), std::back_inserter(specs));
     for (const Tenant& tenant : all) {
         ZONA_TRY(const store::Scope scope, store::Scope::tenant(tenant.code));
-        ZONA_TRY(const auto copied,
-                 copy_documents(*file, target, identity::user_collections_of_tenants(), scope, {}));
+        ZONA_TRY(const auto copied, copy_documents(*file, target, specs, scope, {}));
     }
     return {};
 }
@@ -142,7 +145,7 @@ Result<void> put(EncryptedFiles& files, const CoreSharing& sharing) {
     ZONA_FAULT("tenancy.core_claimed");
     ZONA_TRY(const auto copied,
              copy_documents(*file, *target, copied_specs(), store::Scope::core(), {}));
-    ZONA_TRY_VOID(copy_identity(file, *target, sharing, files.core_fields()));
+    ZONA_TRY_VOID(copy_of_tenants(file, *target, sharing, files.core_fields()));
     ZONA_FAULT("tenancy.core_copied");
     ZONA_TRY(const std::string ring, os::read_file(files.ring(), kMostRing));
     ZONA_TRY_VOID(put_ring(ring, target));
