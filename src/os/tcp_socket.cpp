@@ -44,18 +44,18 @@ core::Result<TcpAddress> address_by(Ask ask, int fd, const char* what) {
     return TcpAddress{endpoint.address().to_string(), endpoint.port()};
 }
 
-core::Result<UniqueFd> socket_for(const ip::tcp::endpoint& endpoint) {
-    const int fd = ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return core::Error::from_errno(errno, "socket");
-    return UniqueFd::adopt(fd);
-}
-
 core::Result<void> set_option(int fd, int level, int name, int value, const char* what) {
     if (::setsockopt(fd, level, name, &value, sizeof value) == 0) return {};
     return core::Error::from_errno(errno, what);
 }
 
 }  // namespace
+
+core::Result<UniqueFd> tcp_socket(int family) {
+    const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return core::Error::from_errno(errno, "socket");
+    return UniqueFd::adopt(fd);
+}
 
 core::Result<TcpAddress> TcpAddress::parse(std::string_view text) {
     TcpAddress out;
@@ -92,7 +92,7 @@ std::string TcpAddress::to_string() const {
 
 core::Result<UniqueFd> listen_tcp(const TcpAddress& address, int backlog, ReusePort reuse) {
     ZONA_TRY(const ip::tcp::endpoint endpoint, endpoint_of(address));
-    ZONA_TRY(UniqueFd fd, socket_for(endpoint));
+    ZONA_TRY(UniqueFd fd, tcp_socket(endpoint.protocol().family()));
     ZONA_TRY_VOID(set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
     if (reuse == ReusePort::kYes)
         ZONA_TRY_VOID(set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"));
@@ -111,7 +111,7 @@ core::Result<UniqueFd> listen_tcp(const TcpAddress& address, int backlog, ReuseP
 
 core::Result<UniqueFd> connect_tcp(const TcpAddress& address) {
     ZONA_TRY(const ip::tcp::endpoint endpoint, endpoint_of(address));
-    ZONA_TRY(UniqueFd fd, socket_for(endpoint));
+    ZONA_TRY(UniqueFd fd, tcp_socket(endpoint.protocol().family()));
     while (::connect(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) < 0) {
         if (errno == EINTR) continue;
         return core::Error::from_errno(errno, fmt::format("connect to {}", address.to_string()));
@@ -121,7 +121,7 @@ core::Result<UniqueFd> connect_tcp(const TcpAddress& address) {
 
 core::Result<UniqueFd> connect_tcp(const TcpAddress& address, std::chrono::nanoseconds limit) {
     ZONA_TRY(const ip::tcp::endpoint endpoint, endpoint_of(address));
-    ZONA_TRY(UniqueFd fd, socket_for(endpoint));
+    ZONA_TRY(UniqueFd fd, tcp_socket(endpoint.protocol().family()));
     ZONA_TRY_VOID(set_nonblocking(fd.get()));
     const std::string what = fmt::format("connect to {}", address.to_string());
     if (::connect(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0)

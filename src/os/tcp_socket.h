@@ -42,6 +42,9 @@ enum class ReusePort : std::uint8_t { kNo, kYes };
 core::Result<UniqueFd> listen_tcp(const TcpAddress& address, int backlog,
                                   ReusePort reuse = ReusePort::kNo);
 
+/// A socket of AF_INET or AF_INET6 that is nothing yet, O_CLOEXEC. Errors: from errno.
+core::Result<UniqueFd> tcp_socket(int family);
+
 /// Connects, blocking. kUnavailable: nobody listens; else from errno, naming the address.
 core::Result<UniqueFd> connect_tcp(const TcpAddress& address);
 /// The same within `limit`, else kTimeout; the socket does not block from then on.
