@@ -25,6 +25,7 @@ namespace {
 
 /// Operations on whole tenants at once; each may keep a disk busy.
 constexpr std::size_t kLongThreads = 2;
+constexpr std::size_t kCallsAtOnce = 4;
 constexpr std::uint64_t kWantedFds = 131072;
 
 }  // namespace
@@ -180,6 +181,8 @@ core::Result<void> Daemon::build_api() {
          .identity = {.users = &*users_,
                       .invitations = &*invitations_,
                       .roles = &*roles_,
+                      .providers = &*providers_,
+                      .federation = &*federation_,
                       .sessions = [this] { return sessions(); }},
          .tenants = *tenants_,
          .jobs = *jobs_,
@@ -284,6 +287,7 @@ void Daemon::run() {
     cache_->start();
     long_.emplace(kLongThreads);
     hashing_.emplace(kHashesAtOnce);
+    calling_.emplace(kCallsAtOnce);
     asio::post(*blocking_, [this] { open_tenants(); });
     // Not before the loop has turned once: what recovery left for it to do comes first.
     asio::post(supervision_, [this] {
@@ -309,6 +313,8 @@ void Daemon::run() {
     rotation_->stop();
     long_->join();
     end_sessions();
+    caller_->stop();
+    calling_->join();
     hashing_->join();
     cache_.reset();
     recorder_->stop();

@@ -30,10 +30,12 @@
 #include "core/settings.h"
 #include "identity/api_keys.h"
 #include "identity/authentication.h"
+#include "identity/federation/federation.h"
 #include "identity/sessions/sessions.h"
 #include "identity/users/invitations.h"
 #include "jobs/scheduler.h"
 #include "net/limit_rate.h"
+#include "net/outgoing/http_caller.h"
 #include "net/server_pool.h"
 #include "net/tls.h"
 #include "os/helpers.h"
@@ -98,6 +100,10 @@ class Daemon {
     core::Result<void> build_tenants();
     core::Result<void> build_operations();
     void build_identity();
+    void build_federation();
+    /// What seals the secret fields of a tenant, or for the empty code the core's.
+    core::Result<std::shared_ptr<const vault::FieldSealer>> fields_of(
+        const std::string& tenant) const;
     core::Result<void> build_audit();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files(tenancy::RingPlace ring);
     void open_tenants();
@@ -152,6 +158,7 @@ class Daemon {
     asio::io_context supervision_{1};
     std::optional<asio::thread_pool> blocking_;  ///< for what waits for the disk
     std::optional<asio::thread_pool> long_;      ///< for what takes seconds and more
+    std::optional<asio::thread_pool> calling_;   ///< for calls of identity providers
     std::optional<asio::thread_pool> hashing_;   ///< for passwords, which nothing else waits behind
     store::MongoOptions core_;                   ///< the core database, unless it is a file
     std::string instance_;  ///< what tells this host from others on the same core database
@@ -167,6 +174,9 @@ class Daemon {
     std::optional<tenancy::KeyRotation> rotation_;
     std::optional<identity::PasswordHasher> hasher_;
     std::optional<identity::Roles> roles_;
+    std::optional<net::HttpCaller> caller_;
+    std::optional<identity::IdentityProviders> providers_;
+    std::optional<identity::Federation> federation_;
     std::optional<identity::PermissionCache> permissions_;
     std::optional<identity::Users> users_;
     std::optional<identity::Invitations> invitations_;

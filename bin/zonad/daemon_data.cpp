@@ -19,6 +19,10 @@ namespace {
 constexpr std::chrono::seconds kReopenAfterAtMost(60);
 /// How long a role that another instance has changed may hold on here.
 constexpr std::chrono::milliseconds kRolesOfOthers(500);
+/// Of a call while somebody waits to be let in.
+constexpr int kCallAttempts = 3;
+/// Below the public URL: where identity providers send people back to.
+constexpr std::string_view kCallbackPath = "/login/callback";
 
 }  // namespace
 
@@ -82,33 +86,61 @@ void Daemon::build_identity() {
     const bool is_shared = !core_.uri.empty();
     permissions_.emplace(*roles_, clock_,
                          is_shared ? kRolesOfOthers : std::chrono::milliseconds(0));
-    users_.emplace(
-        identity::UsersDeps{.core = core,
-                            .fields = [this](const std::string& tenant)
-                                -> core::Result<std::shared_ptr<const vault::FieldSealer>> {
-                                const auto files = tenants_->files();
-                                if (!files)
-                                    return core::Error(core::Code::kUnavailable,
-                                                       "the keys are not open yet");
-                                return files->fields(tenant.empty() ? tenancy::kCoreOwner : tenant);
-                            },
-                            .run_blocking =
-                                [this](std::move_only_function<void()> work) {
-                                    asio::post(*hashing_, std::move(work));
-                                },
-                            .roles = *roles_,
-                            .hasher = *hasher_,
-                            .clock = clock_,
-                            .random = random_,
-                            .log = logging_.logger("security"),
-                            .metrics = metrics_,
-                            .changed =
-                                [this](const std::string& tenant, std::int64_t id,
-                                       std::move_only_function<void()> then) {
-                                    end_sessions_of(tenant, id, std::move(then));
-                                }},
-        password_rules(settings_));
+    users_.emplace(identity::UsersDeps{
+                       .core = core,
+                       .fields = [this](const std::string& tenant) { return fields_of(tenant); },
+                       .run_blocking =
+                           [this](std::move_only_function<void()> work) {
+                               asio::post(*hashing_, std::move(work));
+                           },
+                       .roles = *roles_,
+                       .hasher = *hasher_,
+                       .clock = clock_,
+                       .random = random_,
+                       .log = logging_.logger("security"),
+                       .metrics = metrics_,
+                       .changed =
+                           [this](const std::string& tenant, std::int64_t id,
+                                  std::move_only_function<void()> then) {
+                               end_sessions_of(tenant, id, std::move(then));
+                           }},
+                   password_rules(settings_));
     invitations_.emplace(*users_);
+    build_federation();
+}
+
+void Daemon::build_federation() {
+    const core::Settings::Federation& settings = settings_.federation;
+    const auto fields = [this](const std::string& tenant) { return fields_of(tenant); };
+    caller_.emplace(net::OutgoingOptions{.ca_file = settings.ca_file,
+                                         .reach = settings.local_providers ? net::Reach::kThisHost
+                                                                           : net::Reach::kNetwork,
+                                         .attempts = kCallAttempts},
+                    clock_, random_, metrics_);
+    providers_.emplace(
+        identity::ProvidersDeps{.core = [this] { return tenants_->core(); }, .fields = fields});
+    federation_.emplace(
+        identity::FederationOptions{.callback_url =
+                                        settings.public_url.empty()
+                                            ? std::string()
+                                            : settings.public_url + std::string(kCallbackPath)},
+        identity::FederationDeps{.providers = *providers_,
+                                 .users = *users_,
+                                 .caller = *caller_,
+                                 .fields = [fields] { return fields({}); },
+                                 .run_blocking =
+                                     [this](std::move_only_function<void()> work) {
+                                         asio::post(*calling_, std::move(work));
+                                     },
+                                 .clock = clock_,
+                                 .random = random_});
+}
+
+core::Result<std::shared_ptr<const vault::FieldSealer>> Daemon::fields_of(
+    const std::string& tenant) const {
+    const auto files = tenants_->files();
+    if (!files) return core::Error(core::Code::kUnavailable, "the keys are not open yet");
+    return files->fields(tenant.empty() ? tenancy::kCoreOwner : tenant);
 }
 
 core::Result<void> Daemon::build_operations() {

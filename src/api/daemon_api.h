@@ -37,6 +37,8 @@ namespace zona::identity {
 class ApiKeys;
 class Invitations;
 class Roles;
+class IdentityProviders;
+class Federation;
 class Sessions;
 class Users;
 }  // namespace zona::identity
@@ -89,6 +91,8 @@ struct IdentityDeps {
     identity::Users* users = nullptr;
     identity::Invitations* invitations = nullptr;
     identity::Roles* roles = nullptr;
+    identity::IdentityProviders* providers = nullptr;
+    identity::Federation* federation = nullptr;
     /// Null while the core database is not open.
     std::function<std::shared_ptr<identity::Sessions>()> sessions = {};
 };

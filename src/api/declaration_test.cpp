@@ -81,7 +81,8 @@ TEST_F(DeclarationTest, OpensHealthAndDocumentsAndNothingElse) {
     EXPECT_EQ(open, (std::set<std::string>{"/livez", "/readyz", "/openapi.json", "/docs", "/",
                                            "/.well-known/jwks.json", "/api/v1/sessions",
                                            "/api/v1/sessions/renewals", "/api/v1/passwords",
-                                           "/api/v1/invitations/acceptances"}));
+                                           "/api/v1/invitations/acceptances", "/api/v1/sign-ins",
+                                           "/api/v1/sign-ins/completions"}));
 }
 
 TEST_F(DeclarationTest, RefersOnlyToOperationsAndComponentsThatExist) {

@@ -538,6 +538,28 @@ std::vector<Setting> job_settings() {
     };
 }
 
+std::vector<Setting> federation_settings() {
+    return {
+        {.key = "federation.public_url",
+         .type = SettingType::kText,
+         .default_value = "",
+         .description =
+             "Where browsers find this zona, as https://zona.example: identity providers "
+             "send people back to /login/callback below it. Empty: only to programs on "
+             "their own host."},
+        {.key = "federation.ca_file",
+         .type = SettingType::kPath,
+         .default_value = "",
+         .description = "Certificates, PEM, by which identity providers are known; empty: those "
+                        "that this host trusts."},
+        {.key = "federation.local_providers",
+         .type = SettingType::kBoolean,
+         .default_value = "false",
+         .description =
+             "Whether an identity provider may be on this host. Tenants' administrators "
+             "name the address that is called: with true they reach what listens here."}};
+}
+
 std::vector<Setting> session_settings() {
     return {
         {.key = "sessions.access_lifetime",
@@ -630,8 +652,8 @@ const SettingTable& daemon_settings() {
         std::vector<Setting> all = general_settings();
         for (std::vector<Setting> part :
              {api_access(), api_limits(), api_timeouts(), api_network(), supervisor_settings(),
-              tenancy_settings(), session_settings(), job_settings(), backup_settings(),
-              mongo_settings(), identity_settings(), detail::cache_settings()}) {
+              tenancy_settings(), session_settings(), federation_settings(), job_settings(),
+              backup_settings(), mongo_settings(), identity_settings(), detail::cache_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -733,6 +755,9 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .jobs = jobs_from(snapshot),
         .sessions = sessions_from(snapshot),
+        .federation = {.public_url = snapshot.text("federation.public_url"),
+                       .ca_file = snapshot.text("federation.ca_file"),
+                       .local_providers = snapshot.boolean("federation.local_providers")},
         .build_type = snapshot.text("tenancy.build_type"),
         .core_host = snapshot.text("tenancy.core_host"),
         .core_database = snapshot.text("tenancy.core_database"),

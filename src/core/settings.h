@@ -61,6 +61,12 @@ struct Settings {
         std::string signing_algorithm;              ///< an identity::SigningAlgorithm by name
         std::chrono::milliseconds signing_key_age;  ///< then there is a new one
     };
+    /// The settings `federation.*`.
+    struct Federation {
+        std::string public_url;  ///< where browsers find this zona; empty: nowhere
+        std::string ca_file;     ///< of identity providers; empty: the host's
+        bool local_providers;    ///< this host may be one
+    };
     /// The settings `supervisor.*`.
     struct Supervisor {
         std::string containment;                     ///< a process::TierChoice by name
@@ -123,6 +129,7 @@ struct Settings {
     Supervisor supervisor;
     Jobs jobs;
     Sessions sessions;
+    Federation federation;
     std::string build_type;  ///< a tenancy::BuildType by name
     std::string core_host;   ///< embedded, or a URI
     std::string core_database;

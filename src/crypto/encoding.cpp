@@ -36,12 +36,17 @@ int hex_value(char c) {
 
 }  // namespace
 
-std::string base64url(std::span<const std::byte> bytes) {
+std::string base64(std::span<const std::byte> bytes) {
     std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
     const int size = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
                                        reinterpret_cast<const unsigned char*>(bytes.data()),
                                        static_cast<int>(bytes.size()));
     out.resize(static_cast<std::size_t>(size));
+    return out;
+}
+
+std::string base64url(std::span<const std::byte> bytes) {
+    std::string out = base64(bytes);
     std::ranges::replace(out, '+', '-');
     std::ranges::replace(out, '/', '_');
     out.resize(std::min(out.find('='), out.size()));

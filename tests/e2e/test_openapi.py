@@ -180,7 +180,7 @@ def test_a_client_of_the_document_alone_leads_a_process_through_its_life(client)
 
 def turn(name):
     """The examples are one sequence: what makes something comes first, what ends something last."""
-    last = ['signIn', 'changePassword', 'removeUser', 'removeInvitation', 'removeRole', 'removeTenantSetting', 'operateProcesses', 'shutDown']
+    last = ['signIn', 'changePassword', 'removeUser', 'removeInvitation', 'removeRole', 'removeIdentityProvider', 'beginSignIn', 'finishSignIn', 'removeTenantSetting', 'operateProcesses', 'shutDown']
     return last.index(name) + 1 if name in last else -(name == 'putTenantSetting')
 
 
@@ -206,7 +206,7 @@ def test_every_example_of_the_document_is_sent_and_answered_as_it_says(client):
             status, answer = client.ask(name, body, path, query)
             # One app is there already; without the network no keys are known, so nothing more is listened on.
             assert status < 400 or (name, status) in [('startProcesses', 409), ('addListener', 409), ('getJobRun', 404), ('cancelJob', 409), ('acceptInvitation', 401),
-                                                       ('renewSession', 401), ('endSession', 409)], (name, body, answer)
+                                                       ('renewSession', 401), ('endSession', 409), ('beginSignIn', 404), ('finishSignIn', 401)], (name, body, answer)
         asked.add(name)
 
     assert asked == set(finite)
@@ -341,7 +341,7 @@ def test_every_sample_of_the_page_runs_as_it_stands(open_zona, title, command):
 
     for name, text in ran:
         # Of jobs nothing runs, and a token cannot stand on a page; test_users.py and test_sessions.py have some.
-        if name in ENDLESS | STATEFUL | {'cancelJob', 'acceptInvitation', 'renewSession', 'endSession'}:
+        if name in ENDLESS | STATEFUL | {'cancelJob', 'acceptInvitation', 'renewSession', 'endSession', 'beginSignIn', 'finishSignIn'}:
             continue
         text = text.replace(example, begun).replace('/runs/17', f'/runs/{number}')
         text = text.replace('curl ', 'curl -sS --fail-with-body ', 1).replace('http://127.0.0.1:8063', zona.url)

@@ -8,6 +8,7 @@
 #include "api/service.h"
 #include "identity/access/roles.h"
 #include "identity/caller.h"
+#include "identity/sessions/session.h"
 
 namespace zona::api {
 
@@ -19,6 +20,9 @@ core::Result<void> add_invitation_routes(Service& service, const IdentityDeps* d
                                          tenancy::Tenants* tenants);
 core::Result<void> add_role_routes(Service& service, const IdentityDeps* deps,
                                    tenancy::Tenants* tenants);
+/// Those of identity providers, and of signing in by them.
+core::Result<void> add_provider_routes(Service& service, const IdentityDeps* deps,
+                                       tenancy::Tenants* tenants);
 /// Those of sign-in, tokens and sessions.
 core::Result<void> add_session_routes(Service& service, const IdentityDeps* deps,
                                       tenancy::Tenants* tenants);
@@ -39,6 +43,16 @@ ParameterSpec tenant_parameter();
 std::vector<ErrorSpec> identity_errors();
 Shape roles_shape(std::string doc);
 std::vector<std::string> texts_of(const boost::json::value& list);
+/// Of a body; empty if it is not there.
+std::string text_of(const boost::json::object& body, const char* key);
+/// @}
+
+/// @{
+/// What every way to sign in ends with: the answer, and who it is for the record and the logs.
+AnswerSpec tokens_answer(const char* description);
+net::Response shown_tokens(const identity::Tokens& tokens);
+identity::Client client_of(const net::Request& request);
+void note_user(net::Request& request, const identity::Session& session);
 /// @}
 
 }  // namespace zona::api

@@ -56,6 +56,8 @@ const char* const kSessionExample = R"({"id": "0197f2a4-6f1e-7cc3-98c4-dc0c0c073
     "last_used_at": "2026-01-31T12:00:00.000Z", "ends_at": "2026-01-31T12:30:00.000Z",
     "ends_at_latest": "2026-02-01T00:00:00.000Z"})";
 
+}  // namespace
+
 AnswerSpec tokens_answer(const char* description) {
     const Shape shape = Shape::object(
         {required("access_token", Shape::text("For `Authorization: Bearer TOKEN`.")),
@@ -74,6 +76,8 @@ AnswerSpec tokens_answer(const char* description) {
                 "refresh_expires_at": "2026-02-01T12:00:00.000Z", "session": )") +
                        kSessionExample + "}"};
 }
+
+namespace {
 
 Shape tenant_of_user_shape() {
     return Shape::text("The code of the user's tenant; `core`: one of none.")
@@ -284,11 +288,15 @@ Operation key_set() {
                      .example = R"({"keys": []})"}}};
 }
 
+}  // namespace
+
 std::string text_of(const json::object& body, const char* key) {
     const json::value* value = body.if_contains(key);
     return value == nullptr || !value->is_string() ? std::string()
                                                    : std::string(value->get_string());
 }
+
+namespace {
 
 json::object shown(const Session& session) {
     return {{"id", session.id.to_string()},
@@ -305,8 +313,10 @@ json::object shown(const Session& session) {
             {"ends_at_latest", core::to_rfc3339(session.absolute_end)}};
 }
 
+}  // namespace
+
 /// Tokens stand in no json::value, which would leave them in freed memory.
-Response shown(const Tokens& tokens) {
+Response shown_tokens(const Tokens& tokens) {
     std::string data = "{\"access_token\":";
     core::append_json_string(data, tokens.access.reveal());
     data += ",\"token_type\":\"Bearer\",\"expires_at\":";
@@ -325,7 +335,7 @@ identity::Client client_of(const net::Request& request) {
             .user_agent = std::string(request.headers.find("User-Agent").value_or(""))};
 }
 
-/// For the record and the logs; it may do nothing more by that.
+/// It may do nothing more by that.
 void note_user(net::Request& request, const Session& session) {
     static const auto kNothing = std::make_shared<const identity::Permissions>();
     identity::Principal who{.kind = identity::Principal::Kind::kUser,
@@ -337,6 +347,8 @@ void note_user(net::Request& request, const Session& session) {
     identity::set_caller(request, std::make_shared<const identity::Principal>(std::move(who)),
                          kNothing);
 }
+
+namespace {
 
 class SessionRoutes {
   public:
@@ -363,7 +375,7 @@ class SessionRoutes {
         };
         ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(start)));
         note_user(call.request(), tokens.session);
-        co_return shown(tokens);
+        co_return shown_tokens(tokens);
     }
 
     Answer renew(Call& call) const {
@@ -375,7 +387,7 @@ class SessionRoutes {
         };
         ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(begin)));
         note_user(call.request(), tokens.session);
-        co_return shown(tokens);
+        co_return shown_tokens(tokens);
     }
 
     Answer change_password(Call& call) const {

@@ -9,6 +9,7 @@
 #include "cli/detail/text.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "core/uri.h"
 
 namespace zona::cli {
 namespace {
@@ -57,23 +58,9 @@ json::object operation(std::string_view action, std::span<const std::string> sel
     return body;
 }
 
-std::string percent_encoded(std::string_view text) {
-    constexpr std::string_view kUnreserved =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    std::string result;
-    for (const char c : text) {
-        if (kUnreserved.find(c) != std::string_view::npos) {
-            result += c;
-        } else {
-            result += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-        }
-    }
-    return result;
-}
-
 void add_query(std::string& target, std::string_view key, std::string_view value) {
     target += target.find('?') == std::string::npos ? '?' : '&';
-    target += fmt::format("{}={}", key, percent_encoded(value));
+    target += fmt::format("{}={}", key, core::percent_encoded(value));
 }
 
 json::object start_body(std::span<const std::string> only, Wait wait, const Caller& caller) {
@@ -116,7 +103,7 @@ ApiRequest get_selected(std::string_view path, std::span<const std::string> sele
 }
 
 ApiRequest get_of_process(std::string_view id, std::string_view tail) {
-    return get(fmt::format("/api/v1/processes/{}/{}", percent_encoded(id), tail));
+    return get(fmt::format("/api/v1/processes/{}/{}", core::percent_encoded(id), tail));
 }
 
 ApiRequest start_scripts(const StartOptions& options, std::span<const std::string> scripts,
@@ -229,7 +216,7 @@ ApiRequest configure(const ConfigOptions& options) {
 
 ApiRequest get_executions(std::string_view id) {
     const std::string all = "/api/v1/executions";
-    return get(id.empty() ? all : all + '/' + percent_encoded(id));
+    return get(id.empty() ? all : all + '/' + core::percent_encoded(id));
 }
 
 ApiRequest follow_execution(std::string_view id) {
@@ -298,7 +285,7 @@ json::object tenant_change(const TenantOptions& options) {
 
 ApiRequest manage_tenants(const TenantOptions& options) {
     const std::string all = "/api/v1/tenants";
-    const std::string one = all + '/' + percent_encoded(options.code);
+    const std::string one = all + '/' + core::percent_encoded(options.code);
     const auto set_status = [&](std::string_view status) {
         return ApiRequest{"PUT", one + "/status", core::to_json(json::object{{"status", status}})};
     };
@@ -329,10 +316,11 @@ ApiRequest manage_tenants(const TenantOptions& options) {
             return post(one + "/moves", body);
         }
         case TenantAction::kVerify:
-            return {
-                "POST", one + "/backups/" + percent_encoded(options.what) + "/verifications", {}};
+            return {"POST",
+                    one + "/backups/" + core::percent_encoded(options.what) + "/verifications",
+                    {}};
         case TenantAction::kDropBackup:
-            return {"DELETE", one + "/backups/" + percent_encoded(options.what), {}};
+            return {"DELETE", one + "/backups/" + core::percent_encoded(options.what), {}};
         case TenantAction::kRestore:
             return post(one + "/restorations", restoration(options));
         case TenantAction::kExport:
@@ -349,13 +337,14 @@ ApiRequest manage_tenants(const TenantOptions& options) {
 }
 
 ApiRequest find_user(const UserOptions& options) {
-    return get(fmt::format("/api/v1/tenants/{}/users?name={}", percent_encoded(options.tenant),
-                           percent_encoded(options.name)));
+    return get(fmt::format("/api/v1/tenants/{}/users?name={}",
+                           core::percent_encoded(options.tenant),
+                           core::percent_encoded(options.name)));
 }
 
 ApiRequest manage_users(const UserOptions& options) {
-    const std::string tenant = "/api/v1/tenants/" + percent_encoded(options.tenant);
-    const std::string one = tenant + "/users/" + percent_encoded(options.id);
+    const std::string tenant = "/api/v1/tenants/" + core::percent_encoded(options.tenant);
+    const std::string one = tenant + "/users/" + core::percent_encoded(options.id);
     const json::array roles(options.roles.begin(), options.roles.end());
     const auto patch = [&](const json::object& change) {
         return ApiRequest{"PATCH", one, json::serialize(change)};
@@ -392,8 +381,8 @@ ApiRequest manage_users(const UserOptions& options) {
 
 ApiRequest manage_roles(const RoleOptions& options) {
     const std::string all =
-        fmt::format("/api/v1/tenants/{}/roles", percent_encoded(options.tenant));
-    const std::string one = all + '/' + percent_encoded(options.name);
+        fmt::format("/api/v1/tenants/{}/roles", core::percent_encoded(options.tenant));
+    const std::string one = all + '/' + core::percent_encoded(options.name);
     if (options.action == RoleAction::kList) return get(all);
     if (options.action == RoleAction::kShow) return get(one);
     if (options.action == RoleAction::kRemove) return {"DELETE", one, {}};
@@ -419,14 +408,14 @@ ApiRequest manage_roles(const RoleOptions& options) {
 
 ApiRequest manage_jobs(const JobOptions& options) {
     const std::string all = "/api/v1/jobs";
-    const std::string one = all + '/' + percent_encoded(options.name);
+    const std::string one = all + '/' + core::percent_encoded(options.name);
     switch (options.action) {
         case JobAction::kShow:
             return get(one);
         case JobAction::kHistory:
             return get(options.cursor.empty()
                            ? one + "/runs"
-                           : one + "/runs?cursor=" + percent_encoded(options.cursor));
+                           : one + "/runs?cursor=" + core::percent_encoded(options.cursor));
         case JobAction::kRun:
             return {"POST", one + "/run", ""};
         case JobAction::kPause:
@@ -447,7 +436,7 @@ ApiRequest manage_cache(const CacheOptions& options) {
     char before = '?';
     const auto add = [&](std::string_view name, const std::string& value) {
         if (value.empty()) return;
-        path += before + std::string(name) + '=' + percent_encoded(value);
+        path += before + std::string(name) + '=' + core::percent_encoded(value);
         before = '&';
     };
     add("tenant", options.tenant);
@@ -458,19 +447,20 @@ ApiRequest manage_cache(const CacheOptions& options) {
 }
 
 ApiRequest ask_record(const AuditOptions& options) {
-    const std::string all = options.tenant.empty()
-                                ? "/api/v1/audit"
-                                : "/api/v1/tenants/" + percent_encoded(options.tenant) + "/audit";
+    const std::string all =
+        options.tenant.empty()
+            ? "/api/v1/audit"
+            : "/api/v1/tenants/" + core::percent_encoded(options.tenant) + "/audit";
     std::string query;
     for (const auto& [name, value] : options.query)
-        query += (query.empty() ? '?' : '&') + name + '=' + percent_encoded(value);
+        query += (query.empty() ? '?' : '&') + name + '=' + core::percent_encoded(value);
     switch (options.action) {
         case AuditAction::kExport:
             return get(all + "/export" + query);
         case AuditAction::kReport:
             return get(all + "/report" + query);
         case AuditAction::kErase:
-            return {"DELETE", all + "/subjects/" + percent_encoded(options.subject), ""};
+            return {"DELETE", all + "/subjects/" + core::percent_encoded(options.subject), ""};
         case AuditAction::kVerify: {
             json::object body;
             if (const auto seq = core::parse_integer(options.seq)) body["seq"] = *seq;
@@ -504,7 +494,7 @@ ApiRequest manage_vault(const VaultOptions& options) {
 
 ApiRequest manage_backups(const BackupOptions& options) {
     const std::string all = "/api/v1/backups";
-    const std::string one = all + '/' + percent_encoded(options.id);
+    const std::string one = all + '/' + core::percent_encoded(options.id);
     switch (options.action) {
         case BackupAction::kCreate:
             return {"POST", all, {}};
@@ -531,7 +521,7 @@ ApiRequest manage_store(const StoreOptions& options) {
 }
 
 ApiRequest manage_keys(const KeyOptions& options) {
-    const std::string one = "/api/v1/keys/" + percent_encoded(options.name);
+    const std::string one = "/api/v1/keys/" + core::percent_encoded(options.name);
     json::object body;
     const auto add = [&body](std::string_view key, const std::string& value) {
         if (!value.empty()) body[key] = value;

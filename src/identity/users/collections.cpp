@@ -14,6 +14,8 @@ namespace {
 
 /// No delay lasts so long.
 constexpr std::chrono::hours kKeepFailures(24);
+/// Nothing that a provider answers is good for so long.
+constexpr std::chrono::hours kKeepUsed(24);
 
 FieldSpec required(const char* key, FieldType type = FieldType::kText) {
     return {.path = key, .type = type, .presence = Presence::kRequired};
@@ -36,6 +38,8 @@ const CollectionSpec& users_spec() {
                    required("name_key"),
                    secret("email"),
                    optional("email_key"),
+                   optional("external_key"),
+                   optional("identity_provider"),
                    required("roles", FieldType::kArray),
                    {.path = "status",
                     .presence = Presence::kRequired,
@@ -57,6 +61,10 @@ const CollectionSpec& users_spec() {
                      .uniqueness = Uniqueness::kUnique},
                     {.name = "by_email",
                      .fields = {{.path = "email_key"}},
+                     .uniqueness = Uniqueness::kUnique,
+                     .coverage = Coverage::kSparse},
+                    {.name = "by_external",
+                     .fields = {{.path = "external_key"}},
                      .uniqueness = Uniqueness::kUnique,
                      .coverage = Coverage::kSparse}}};
     return kSpec;
@@ -84,6 +92,27 @@ const CollectionSpec& roles_spec() {
     return kSpec;
 }
 
+const CollectionSpec& identity_providers_spec() {
+    static const CollectionSpec kSpec{
+        .name = "identity_providers",
+        .fields = {required("name"), optional("display_name"), required("issuer"),
+                   required("client_id"), secret("client_secret"),
+                   optional("scopes", FieldType::kArray), optional("claims", FieldType::kObject),
+                   optional("roles", FieldType::kObject),
+                   optional("default_roles", FieldType::kArray), optional("newcomers"),
+                   optional("enabled", FieldType::kBoolean)},
+        .indexes = {{.name = "by_created"}}};
+    return kSpec;
+}
+
+const CollectionSpec& used_sign_ins_spec() {
+    static const CollectionSpec kSpec{.name = "used_sign_ins",
+                                      .fields = {required("tenant")},
+                                      .indexes = {{.name = "by_created"}},
+                                      .retention = store::Retention{.keep = kKeepUsed}};
+    return kSpec;
+}
+
 const CollectionSpec& identity_keys_spec() {
     static const CollectionSpec kSpec{
         .name = "identity_keys", .fields = {secret("key")}, .indexes = {{.name = "by_created"}}};
@@ -103,11 +132,13 @@ const CollectionSpec& sign_in_failures_spec() {
 std::vector<const CollectionSpec*> user_collections() {
     std::vector<const CollectionSpec*> all = user_collections_of_tenants();
     all.push_back(&sign_in_failures_spec());
+    all.push_back(&used_sign_ins_spec());
     return all;
 }
 
 std::vector<const CollectionSpec*> user_collections_of_tenants() {
-    return {&users_spec(), &invitations_spec(), &roles_spec(), &identity_keys_spec()};
+    return {&users_spec(), &invitations_spec(), &roles_spec(), &identity_keys_spec(),
+            &identity_providers_spec()};
 }
 
 }  // namespace zona::identity

@@ -17,6 +17,11 @@ const store::CollectionSpec& users_spec();
 const store::CollectionSpec& invitations_spec();
 /// `roles`: by name; the tenant's own.
 const store::CollectionSpec& roles_spec();
+/// `identity_providers`: by name; where the tenant's users sign in.
+const store::CollectionSpec& identity_providers_spec();
+/// `used_sign_ins`: by a hash of what a provider has answered; for a day, so that none is taken
+/// twice.
+const store::CollectionSpec& used_sign_ins_spec();
 /// `identity_keys`: by purpose; keys of hashes by which sealed fields are found.
 const store::CollectionSpec& identity_keys_spec();
 /// `sign_in_failures`: by what is counted, as a hash; forgotten after a day.

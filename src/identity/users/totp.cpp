@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/uri.h"
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "crypto/hmac_sha1.h"
@@ -49,20 +50,6 @@ std::vector<std::byte> from_base32(std::string_view text) {
         if (held < kByte) continue;
         held -= kByte;
         out.push_back(static_cast<std::byte>((bits >> held) & 255U));
-    }
-    return out;
-}
-
-std::string percent_encoded(std::string_view text) {
-    constexpr std::string_view kPlain =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    std::string out;
-    for (const char c : text) {
-        if (kPlain.contains(c)) {
-            out += c;
-        } else {
-            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-        }
     }
     return out;
 }
@@ -113,8 +100,9 @@ Secret new_totp_secret(core::Random& random) {
 }
 
 Secret totp_uri(const Secret& secret, std::string_view issuer, std::string_view account) {
-    return Secret(fmt::format("otpauth://totp/{}:{}?secret={}&issuer={}", percent_encoded(issuer),
-                              percent_encoded(account), secret.reveal(), percent_encoded(issuer)));
+    return Secret(fmt::format("otpauth://totp/{}:{}?secret={}&issuer={}",
+                              core::percent_encoded(issuer), core::percent_encoded(account),
+                              secret.reveal(), core::percent_encoded(issuer)));
 }
 
 Secret new_recovery_code(core::Random& random) {

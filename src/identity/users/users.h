@@ -65,7 +65,8 @@ struct User {
     bool has_password = false;  ///< without one nobody signs in here; an identity provider may do
     bool must_change_password = false;
     bool has_second_factor = false;
-    std::int64_t failures = 0;  ///< since the last sign-in
+    std::string identity_provider{};  ///< with whom it is linked; empty: with none
+    std::int64_t failures = 0;        ///< since the last sign-in
     std::optional<core::SystemTime> last_failure_at;
     std::optional<core::SystemTime> last_sign_in_at;
     core::SystemTime created_at{};
@@ -110,6 +111,22 @@ struct SignedIn {
     std::vector<std::string> roles;
     bool must_change_password = false;  ///< it may do nothing else before
     bool with_second_factor = false;    ///< it was asked for and good
+};
+
+/// Somebody of whom an identity provider has just said who it is (federation/).
+struct ExternalUser {
+    std::string tenant;
+    std::string provider;  ///< its name, for people
+    std::string issuer;    ///< with `subject`, who it is, whatever else changes
+    std::string subject;
+    std::string name;     ///< as NewUser::name
+    std::string email{};  ///< of a user that is made; one that is taken or none is left out
+    /// What the user has from now on; those that do not exist are left out. None: what was given
+    /// here stays.
+    std::optional<std::vector<std::string>> roles{};
+    bool may_create = false;  ///< a user is made for who has none
+    std::string used;         ///< of the answer: it is good once
+    std::string address{};    ///< as Credentials::address
 };
 
 /// What is to be put into an authenticator.
@@ -188,6 +205,16 @@ class Users {
     ///         kSecondFactor: the password is right, and a code is wanted; no failure is counted.
     ///         kTooManyRequests: see the top; the message says how long to wait.
     void sign_in(Credentials shown, store::Callback<SignedIn> done);
+
+    /// Lets in whom an identity provider vouches for. Who is linked with that subject is found,
+    /// whatever the name is now; else a user of that name who is linked with nobody is linked, or,
+    /// if there is none and that may be, one is made. Other roles end the user's other sessions.
+    ///
+    /// Errors  kUnauthenticated: the answer was used before; the user is disabled.
+    ///         kAccessDenied: there is no such user; the user of that name is linked with somebody
+    ///         else, or signs in with a password where users are made.
+    ///         kInvalidArgument: the name is none.
+    void sign_in_external(ExternalUser who, store::Callback<SignedIn> done);
 
     /// Replaces a password by its owner, who shows all that sign_in() asks for: it needs no
     /// session, and the password alone is not enough where there is a second factor. It is no

@@ -71,6 +71,7 @@ Result<User> TenantUsers::shown(const Record& record) const {
         .has_password = is_there(from, "password"),
         .must_change_password = flag_in(from, "must_change_password"),
         .has_second_factor = is_there(from, "totp"),
+        .identity_provider = text_in(from, "identity_provider"),
         .failures = whole_in(from, "failures"),
         .last_failure_at = time_in(from, "last_failure"),
         .last_sign_in_at = time_in(from, "last_sign_in"),
@@ -101,6 +102,21 @@ Result<std::optional<Record>> TenantUsers::by_email(store::Reader& core,
     return core.find_one(collection, {.filter = store::Filter::eq(
                                           "email_key", json::value(key_of_email(key, email))),
                                       .sort = {}});
+}
+
+Result<std::optional<Record>> TenantUsers::by_external(store::Reader& core,
+                                                       const std::string& key) const {
+    return core.find_one(
+        collection, {.filter = store::Filter::eq("external_key", json::value(key)), .sort = {}});
+}
+
+Result<std::string> TenantUsers::external_key(store::Writer& core, core::Random& random,
+                                              std::string_view issuer,
+                                              std::string_view subject) const {
+    ZONA_TRY(const Secret key, lookup_key(core, collection.scope(), *sealer, random));
+    const std::string who = fmt::format("external\n{}\n{}\n{}", issuer.size(), issuer, subject);
+    return crypto::base64url(
+        crypto::hmac_sha256(std::as_bytes(std::span(key.reveal())), std::as_bytes(std::span(who))));
 }
 
 Result<Secret> TenantUsers::secret(const Record& record, std::string_view field) const {

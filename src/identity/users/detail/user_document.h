@@ -42,6 +42,12 @@ struct TenantUsers {
                                                        std::string_view name) const;
     core::Result<std::optional<store::Record>> by_email(store::Reader& core,
                                                         std::string_view email) const;
+    /// Who is linked with this somebody of an identity provider.
+    core::Result<std::optional<store::Record>> by_external(store::Reader& core,
+                                                           const std::string& key) const;
+    /// The hash by which by_external() finds them.
+    core::Result<std::string> external_key(store::Writer& core, core::Random& random,
+                                           std::string_view issuer, std::string_view subject) const;
     /// A secret field of a record; empty if it is not there.
     core::Result<core::Secret> secret(const store::Record& record, std::string_view field) const;
     /// The same as a list of texts.

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/uri.h"
+
 namespace zona::store::mongo {
 
 using core::Code;
@@ -65,16 +67,6 @@ void replace_all(std::string& text, std::string_view what) {
     if (what.empty()) return;
     for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += 3)
         text.replace(at, what.size(), "***");
-}
-
-std::string percent_encoded(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || std::string_view("-._~").contains(c);
-        out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-    return out;
 }
 
 }  // namespace
@@ -157,7 +149,7 @@ std::string index_in(std::string_view message) {
 
 std::string scrub(std::string text, std::string_view password) {
     replace_all(text, password);
-    replace_all(text, percent_encoded(password));
+    replace_all(text, core::percent_encoded(password));
     for (std::size_t at = 0; (at = text.find("mongodb", at)) != std::string::npos; ++at) {
         const std::size_t begin = text.find("://", at);
         if (begin == std::string::npos) break;
