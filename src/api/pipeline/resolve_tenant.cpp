@@ -17,8 +17,8 @@ net::Decision resolve(const net::Request& request) {
     if (operation.reach == Reach::kInstallation) {
         return refuse(
             core::Code::kAccessDenied,
-            fmt::format("who asks is bound to the tenant '{}'; {} {} is about all of zona",
-                        request.tenant, request.method_name, operation.path));
+            fmt::format("who asks is bound to the tenant '{}'; {} is about all of zona",
+                        request.tenant, operation.id));
     }
     if (net::equal_ignoring_case(request.parameter(kTenantParameter), request.tenant)) return {};
     return refuse(
