@@ -67,6 +67,13 @@ void Daemon::apply_settings() {
     if (users_) users_->set_rules(password_rules(settings_));
     if (servers_) servers_->set_options(server_options());
     if (tls_ && blocking_) asio::post(*blocking_, [this] { reload_tls(); });
+    if (blocking_) {
+        asio::post(*blocking_, [this, api = settings_.api] {
+            if (auto loaded = load_addresses(api); !loaded)
+                logging_.logger("security")
+                    .report("the address lists in force stay", loaded.error());
+        });
+    }
 }
 
 core::Result<void> Daemon::open_stores() {
@@ -145,6 +152,7 @@ std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobVie
         network.detail = network_.problem;
         network.cure = "free that address or set another api.listen, then restart zona";
     }
+    checks.push_back(check_addresses(*addresses_.rules(), addresses_problem()));
     const core::Settings settings = core::Settings::from(*config_->snapshot());
     std::ranges::move(check_secrets(settings, home_, *tenants_, clock_),
                       std::back_inserter(checks));

@@ -34,6 +34,7 @@
 #include "identity/sessions/sessions.h"
 #include "identity/users/invitations.h"
 #include "jobs/scheduler.h"
+#include "net/filter_addresses.h"
 #include "net/limit_rate.h"
 #include "net/outgoing/http_caller.h"
 #include "net/server_pool.h"
@@ -120,6 +121,8 @@ class Daemon {
     jobs::Definition signing_key_rotation();
     core::Result<void> open_tls();
     void reload_tls();
+    core::Result<void> load_addresses(const core::Settings::Api& api);
+    std::string addresses_problem() const;
     void reload_settings();
     void store_uses_of_keys();
     core::Result<void> build_supervisor();
@@ -145,6 +148,10 @@ class Daemon {
     core::Logging logging_;
     core::MetricRegistry metrics_;
     net::RateLimiter rate_{clock_};
+    net::AddressFilter addresses_{metrics_};
+    mutable std::mutex addresses_mutex_;
+    std::string
+        addresses_problem_;  ///< guarded by addresses_mutex_; why the lists are not in force
     std::unique_ptr<core::Config> config_;
     core::Settings settings_{};
     process::DescriptorBudget budget_;

@@ -57,6 +57,29 @@ void Daemon::reload_tls() {
     log.info("the certificate was read again", {{"sha256", tls_->certificate().fingerprint}});
 }
 
+/// On the thread for what waits, once that runs.
+core::Result<void> Daemon::load_addresses(const core::Settings::Api& api) {
+    auto rules = address_rules(api);
+    const std::scoped_lock lock(addresses_mutex_);
+    addresses_problem_ = rules ? std::string() : rules.error().message();
+    if (!rules) return rules.take_error();
+    if (!rules->is_empty()) {
+        logging_.logger("security")
+            .info("the address lists are in force",
+                  {{"denied", rules->deny.size()},
+                   {"allowed", rules->allow.size()},
+                   {"denied_countries", rules->deny_countries.size()},
+                   {"allowed_countries", rules->allow_countries.size()}});
+    }
+    addresses_.set_rules(*std::move(rules));
+    return {};
+}
+
+std::string Daemon::addresses_problem() const {
+    const std::scoped_lock lock(addresses_mutex_);
+    return addresses_problem_;
+}
+
 /// Some time from now, so that a busy key costs one write a minute.
 void Daemon::store_uses_of_keys() {
     store_uses_.expires_after(kUsesStoredAfter);
@@ -140,6 +163,12 @@ core::Result<void> Daemon::open_network() {
         tls_problem_ = tls.error().message();
     }
     network_.tls = tls_ != nullptr;
+    if (auto loaded = load_addresses(settings_.api); !loaded) {
+        if (is_first && wanted_anywhere) return loaded;
+        logging_.logger("security")
+            .report("nobody is let in over TCP: the address lists cannot be used", loaded.error());
+        addresses_.set_rules(nobody());
+    }
     const auto open = [&](const std::string& wanted, std::string& bound) -> core::Result<void> {
         if (wanted.empty()) return {};
         auto listening = listen(wanted);
@@ -175,6 +204,7 @@ net::ServerOptions Daemon::server_options() {
 core::Result<void> Daemon::build_servers() {
     std::vector<net::Middleware> authenticate;
     authenticate.push_back(api::record_refusals(*trail_));
+    authenticate.push_back(net::filter_addresses(addresses_));
     if (keys_) {
         authenticate.push_back(identity::authenticate({.keys = *keys_,
                                                        .sessions = [this] { return sessions(); },

@@ -39,6 +39,16 @@ struct Settings {
         ByteCount compress_above;                   ///< 0: nothing is compressed
         std::int64_t requests_per_second;           ///< of one address over TCP; 0: no limit
         std::int64_t requests_burst;
+        /// @{
+        /// Addresses and networks, separated by commas.
+        std::string trusted_proxies;
+        std::string deny_addresses;
+        std::string allow_addresses;
+        /// @}
+        std::string deny_file;         ///< networks to deny, one a line; empty: none
+        std::string country_database;  ///< in the format of MaxMind; empty: none
+        std::string deny_countries;    ///< two letters each, separated by commas
+        std::string allow_countries;   ///< as deny_countries
     };
     /// The settings `jobs.*`.
     struct Jobs {

@@ -7,25 +7,12 @@
 #include <utility>
 #include <variant>
 
-#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
+
+#include "net/network.h"
 
 namespace zona::net {
 namespace {
-
-/// The bytes that stand for a client.
-std::string client_of(std::string_view address) {
-    namespace ip = boost::asio::ip;
-    boost::system::error_code error;
-    const ip::address parsed = ip::make_address(std::string(address), error);
-    if (error) return std::string(address);
-    if (parsed.is_v4()) return parsed.to_string();
-    const ip::address_v6 six = parsed.to_v6();
-    if (six.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, six).to_string();
-    constexpr std::size_t kNetworkBytes = 8;
-    const auto bytes = six.to_bytes();
-    return {bytes.begin(), bytes.begin() + kNetworkBytes};
-}
 
 class LimitRate {
   public:
@@ -84,7 +71,7 @@ std::optional<std::chrono::nanoseconds> RateLimiter::take(std::string_view addre
     if (per_second <= 0) return std::nullopt;
     const std::chrono::nanoseconds each(std::nano::den / per_second);
     const std::chrono::nanoseconds ahead = each * (std::max<std::int64_t>(burst_, 1) - 1);
-    const std::string client = client_of(address);
+    const std::string client = client_network(address);
     Shard& shard = shards_.at(std::hash<std::string>()(client) % kShards);
     const std::lock_guard lock(shard.mutex);
     const core::SteadyTime now = clock_.steady();

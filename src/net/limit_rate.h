@@ -80,8 +80,8 @@ class RateLimiter {
 /// It marks the request with a Fault, so that the refusal is answered, logged and given its CORS
 /// headers like any other; hence outside of cors() and render_errors(), and before authentication,
 /// whose work it spares. Requests over the unix socket and those that have a Fault already are not
-/// counted. Clients behind one proxy share its address: X-Forwarded-For can be written by anyone
-/// and is not believed. Source: HTTP-20, GAP-52.
+/// counted. Clients behind one proxy share its address, unless it is trusted
+/// (net/trust_proxies.h). Source: HTTP-20, GAP-52.
 Middleware limit_rate(RateLimiter& limiter);
 
 }  // namespace zona::net

@@ -3,6 +3,7 @@
 #include "net/conditional.h"
 #include "net/cors.h"
 #include "net/guard_origin.h"
+#include "net/trust_proxies.h"
 
 namespace zona::net {
 
@@ -10,6 +11,7 @@ std::vector<Middleware> network_middlewares(const NetworkPolicy& policy) {
     std::vector<Middleware> all;
     all.push_back(compress(policy.compress));
     all.push_back(conditional());
+    if (!policy.proxies.empty()) all.push_back(trust_proxies(policy.proxies));
     if (policy.rate != nullptr) all.push_back(limit_rate(*policy.rate));
     all.push_back(guard_origin(policy.hosts, policy.origins));
     all.push_back(cors(policy.origins));

@@ -7,12 +7,14 @@
 #include "net/compress.h"
 #include "net/limit_rate.h"
 #include "net/middleware.h"
+#include "net/network.h"
 #include "net/origin.h"
 
 namespace zona::net {
 
 /// The settings of the middlewares below; by default nothing is opened and nothing limited.
 struct NetworkPolicy {
+    NetworkSet proxies;  ///< `api.trusted_proxies`
     HostList hosts;      ///< `api.hosts`
     OriginList origins;  ///< `api.cors_origins`
     CompressOptions compress;
@@ -25,6 +27,7 @@ struct NetworkPolicy {
 /// | ---          | --- |
 /// | compress     | sees the final body; makes the tag of the next one weak |
 /// | conditional  | hashes the body before it is compressed |
+/// | trust_proxies | before all that looks at addresses |
 /// | limit_rate   | first of those that refuse: it spares the work of the others |
 /// | guard_origin | before cors: no preflight is granted under a foreign name |
 /// | cors         | outside of error rendering: pages may read errors, too; before keys are asked for |

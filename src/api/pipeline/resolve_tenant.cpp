@@ -15,10 +15,9 @@ net::Decision resolve(const net::Request& request) {
     const Operation& operation = operation_of(request);
     if (operation.reach == Reach::kEveryone || operation.access == Access::kOpen) return {};
     if (operation.reach == Reach::kInstallation) {
-        return refuse(
-            core::Code::kAccessDenied,
-            fmt::format("who asks is bound to the tenant '{}'; {} is about all of zona",
-                        request.tenant, operation.id));
+        return refuse(core::Code::kAccessDenied,
+                      fmt::format("who asks is bound to the tenant '{}'; {} is about all of zona",
+                                  request.tenant, operation.id));
     }
     if (net::equal_ignoring_case(request.parameter(kTenantParameter), request.tenant)) return {};
     return refuse(

@@ -21,43 +21,6 @@ bool hold(const Conditions& conditions, core::SystemTime time, std::string_view 
 }
 
 // AUTH-33
-TEST(Network, ContainsTheAddressesOfItsPrefix) {
-    struct Row {
-        const char* network;
-        const char* address;
-        bool contained;
-    };
-    const Row rows[] = {{"10.0.0.0/8", "10.255.0.1", true},
-                        {"10.0.0.0/8", "11.0.0.1", false},
-                        {"10.128.0.0/9", "10.127.255.255", false},
-                        {"192.0.2.7", "192.0.2.7", true},
-                        {"192.0.2.7", "192.0.2.8", false},
-                        {"0.0.0.0/0", "203.0.113.9", true},
-                        {"0.0.0.0/0", "2001:db8::1", false},
-                        {"10.0.0.0/8", "::ffff:10.1.2.3", true},
-                        {"fd00::/8", "fd12:3456::1", true},
-                        {"fd00::/8", "fe80::1", false},
-                        {"2001:db8::/33", "2001:db8:8000::1", false},
-                        {"::/0", "2001:db8::1", true},
-                        {"10.0.0.0/8", "not an address", false},
-                        {"fe80::/10", "fe80::1%eth0", true}};
-    for (const Row& row : rows) {
-        EXPECT_EQ(Network::parse(row.network).value().contains(row.address), row.contained)
-            << row.network << " " << row.address;
-    }
-}
-
-TEST(Network, IsRefusedWhenItIsNone) {
-    for (const char* text :
-         {"", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.1/8", "10.0.0.0/", "example", "fd00::/129",
-          "fd00::1/64", "10.0.0/8", "10.0.0.0/8/8", "fe80::1%eth0", "10.0.0.0/8 "}) {
-        const auto parsed = Network::parse(text);
-        ASSERT_FALSE(parsed) << text;
-        EXPECT_EQ(parsed.error().code(), core::Code::kInvalidArgument) << text;
-    }
-}
-
-// AUTH-33
 TEST(Conditions, HoldFromTheFirstMinuteToBeforeTheLast) {
     const Conditions hours{.weekdays = 0, .from = 8h, .until = 17h, .networks = {}};
 
@@ -91,8 +54,8 @@ TEST(Conditions, HoldOnTheirWeekdaysOnly) {
 // AUTH-33
 TEST(Conditions, MustAllHold) {
     Conditions both{.weekdays = kMonday, .from = 8h, .until = 17h, .networks = {}};
-    both.networks.push_back(Network::parse("192.0.2.0/24").value());
-    both.networks.push_back(Network::parse("10.0.0.0/8").value());
+    both.networks.push_back(net::Network::parse("192.0.2.0/24").value());
+    both.networks.push_back(net::Network::parse("10.0.0.0/8").value());
 
     EXPECT_TRUE(hold(both, monday_at(9h), "10.1.1.1"));
     EXPECT_TRUE(hold(both, monday_at(9h)));  // the unix socket

@@ -147,7 +147,7 @@ TEST(Permissions, OnOnesOwnAreNoneForAKeyThatOwnsNothing) {
 TEST(Permissions, UnderConditionsHoldOnlyWhileTheyDo) {
     Permissions held;
     Conditions office;
-    office.networks.push_back(Network::parse("10.0.0.0/8").value());
+    office.networks.push_back(net::Network::parse("10.0.0.0/8").value());
     Grants grants;
     grants.add({Resource::kUtilities, Action::kDelete}, Extent::kAll);
     held.sometimes.push_back({office, grants});

@@ -76,7 +76,7 @@ Conditions read_conditions(const JsonReader& from) {
     if (networks.size() > kMostNetworks)
         from.mistake("networks", fmt::format("has more than {} networks", kMostNetworks));
     for (const std::string& text : networks) {
-        auto network = Network::parse(text);
+        auto network = net::Network::parse(text);
         if (!network) {
             from.mistake("networks", network.error().message());
             break;
@@ -123,7 +123,7 @@ json::object conditions_of(const Conditions& conditions) {
     }
     if (!conditions.networks.empty()) {
         json::array networks;
-        for (const Network& network : conditions.networks)
+        for (const net::Network& network : conditions.networks)
             networks.emplace_back(network.text());
         out["networks"] = std::move(networks);
     }

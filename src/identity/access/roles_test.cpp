@@ -114,7 +114,7 @@ TEST_F(RolesTest, OfTenantsGrantNothingOfTheInstallation) {
 TEST_F(RolesTest, HoldUnderTheirConditionsOnly) {
     Role here = role("here", {{kDelete, Extent::kAll}}, {"admin"});
     here.inherits = {};
-    here.conditions.networks.push_back(Network::parse("10.0.0.0/8").value());
+    here.conditions.networks.push_back(net::Network::parse("10.0.0.0/8").value());
     ASSERT_TRUE(make(here));
 
     EXPECT_TRUE(may({"here"}, kDelete, {.time = {}, .address = "10.0.0.1"}));

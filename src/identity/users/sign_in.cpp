@@ -7,11 +7,11 @@
 
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
-#include "identity/detail/address.h"
 #include "identity/users/collections.h"
 #include "identity/users/detail/throttle.h"
 #include "identity/users/detail/users_body.h"
 #include "identity/users/totp.h"
+#include "net/network.h"
 
 namespace zona::identity {
 
@@ -148,7 +148,7 @@ class Users::SignIn : public std::enable_shared_from_this<Users::SignIn> {
 Result<Found> Users::SignIn::begin(Writer& core) const {
     Found out{.attempt = {.tenant = shown_.tenant,
                           .name_key = core::lower_ascii(shown_.name),
-                          .network = detail::client_network(shown_.address)},
+                          .network = net::client_network(shown_.address)},
               .hash = {}};
     const core::SystemTime now = body_->deps.clock.system();
     std::optional<Record> record;

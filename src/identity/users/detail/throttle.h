@@ -14,7 +14,7 @@ namespace zona::identity::detail {
 struct Attempt {
     std::string tenant;
     std::string name_key;  ///< in lower case; anything that somebody typed
-    std::string network;   ///< client_network() of the address
+    std::string network;   ///< net::client_network() of the address
     bool known = false;    ///< this name has signed in from there before
 };
 
