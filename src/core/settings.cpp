@@ -511,8 +511,8 @@ const SettingTable& daemon_settings() {
         std::vector<Setting> all = general_settings();
         for (std::vector<Setting> part :
              {detail::api_settings(), supervisor_settings(), tenancy_settings(), session_settings(),
-              job_settings(), backup_settings(), mongo_settings(), identity_settings(),
-              detail::cache_settings()}) {
+              federation_settings(), job_settings(), backup_settings(), mongo_settings(),
+              identity_settings(), detail::cache_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));

@@ -14,14 +14,37 @@ bool needs_directory(Verb verb) {
     return verb == Verb::kStart || verb == Verb::kRestart || verb == Verb::kRun;
 }
 
+/// Verbs about who asks, and who may.
+Status carry_out_on_identity(Context& context, const Command& command) {
+    const VerbOptions& options = command.options;
+    switch (command.verb) {
+        case Verb::kKey:
+            return keys(context, std::get<KeyOptions>(options));
+        case Verb::kUser:
+            return users(context, std::get<UserOptions>(options));
+        case Verb::kRole:
+            return roles(context, std::get<RoleOptions>(options));
+        case Verb::kLogin:
+            return login(context, std::get<LoginOptions>(options));
+        case Verb::kLogout:
+            return logout(context);
+        case Verb::kWhoami:
+            return whoami(context);
+        case Verb::kPasswd:
+            return passwd(context, std::get<LoginOptions>(options));
+        case Verb::kSession:
+            return sessions(context, std::get<SessionOptions>(options));
+        default:
+            return Error(Code::kInternal, "this verb is about nobody");
+    }
+}
+
 /// Verbs that are not about processes, nor about the daemon itself.
 Status carry_out_on_data(Context& context, const Command& command) {
     const VerbOptions& options = command.options;
     switch (command.verb) {
         case Verb::kExecution:
             return executions(context, std::get<ExecutionOptions>(options));
-        case Verb::kKey:
-            return keys(context, std::get<KeyOptions>(options));
         case Verb::kJob:
             return jobs(context, std::get<JobOptions>(options));
         case Verb::kCache:
@@ -30,10 +53,15 @@ Status carry_out_on_data(Context& context, const Command& command) {
             return audit(context, std::get<AuditOptions>(options));
         case Verb::kTenant:
             return tenants(context, std::get<TenantOptions>(options));
+        case Verb::kKey:
         case Verb::kUser:
-            return users(context, std::get<UserOptions>(options));
         case Verb::kRole:
-            return roles(context, std::get<RoleOptions>(options));
+        case Verb::kLogin:
+        case Verb::kLogout:
+        case Verb::kWhoami:
+        case Verb::kPasswd:
+        case Verb::kSession:
+            return carry_out_on_identity(context, command);
         case Verb::kBackup:
             return backups(context, std::get<BackupOptions>(options));
         case Verb::kStore:

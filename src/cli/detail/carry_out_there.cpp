@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "cli/detail/carry_out.h"
+#include "cli/detail/logins.h"
+#include "cli/detail/signed_in_api.h"
 #include "os/exec.h"
 #include "os/fd.h"
 
@@ -58,15 +60,23 @@ std::string origin_of_key(const Remote& remote, std::span<const std::string> env
     return variable(environment, "ZONA_API_KEY").empty() ? "" : "the key of ZONA_API_KEY";
 }
 
-Error without_access(Error error, const Remote& remote, std::span<const std::string> environment) {
-    const std::string origin = origin_of_key(remote, environment);
-    if (origin.empty()) {
-        return Error(Code::kUnauthenticated, fmt::format("{} wants an API key", remote.label()))
+Error without_access(Error error, const Remote& remote, const std::string& key_origin) {
+    if (key_origin.empty()) {
+        return Error(
+                   Code::kUnauthenticated,
+                   fmt::format("{} wants an API key, or a user who has signed in", remote.label()))
             .detail({"", "",
-                     "give --key-file FILE, or set ZONA_KEY_FILE or ZONA_API_KEY; the first key is "
-                     "in the file api-key of the home over there"});
+                     fmt::format("`zona login {}` signs in; or give --key-file FILE, or set "
+                                 "ZONA_KEY_FILE or ZONA_API_KEY: the first key is in the file "
+                                 "api-key of the home over there",
+                                 remote.flags())});
     }
-    return std::move(error).context(fmt::format("{} does not take {}", remote.label(), origin));
+    return std::move(error).context(fmt::format("{} does not take {}", remote.label(), key_origin));
+}
+
+/// Verbs that show name and password themselves.
+bool shows_password(Verb verb) {
+    return verb == Verb::kLogin || verb == Verb::kPasswd;
 }
 
 /// The version of the zona that answers; empty when it does not say.
@@ -87,15 +97,15 @@ bool may_be_of_the_version(Code code) {
            code == Code::kMethodNotAllowed || code == Code::kUnsupported;
 }
 
-/// The error with what only matters between hosts.
+/// The error with what only matters between hosts. `wants_key`: a 401 is for want of one.
 Error explained(Error error, Session& session, const Remote& remote, const Context& context,
-                std::span<const std::string> environment) {
+                bool wants_key) {
     const int status = session.last_status();
     // One that names a field is of what was asked for, not of the key.
     const bool is_of_a_field =
         std::ranges::any_of(error.details(), [](const auto& d) { return !d.where.empty(); });
-    if (status == kUnauthenticated && !is_of_a_field)
-        return without_access(std::move(error), remote, environment);
+    if (status == kUnauthenticated && wants_key && !is_of_a_field)
+        return without_access(std::move(error), remote, context.key_origin);
     if (status < 400 || !may_be_of_the_version(error.code())) return error;
     const std::string version = version_there(session, context.clock);
     if (!version.empty() && version != ZONA_VERSION) {
@@ -172,7 +182,15 @@ Status carry_out_there(const Surroundings& surroundings, const Command& command,
     const bool catches = command.verb == Verb::kRun || command.verb == Verb::kLogs;
     if (catches) ZONA_TRY_VOID(signals.watch());
     Interrupts& interrupts = catches ? static_cast<Interrupts&>(signals) : none;
-    ZONA_TRY(const std::unique_ptr<Api> api, way.open(remote, key, clock, interrupts));
+    const bool signs_in = shows_password(command.verb);
+    ZONA_TRY(std::unique_ptr<Api> api,
+             way.open(remote, signs_in ? core::Secret() : key, clock, interrupts));
+    const Logins logins(logins_path(surroundings.environment, surroundings.user_home));
+    std::optional<Login> login;
+    if (key.empty() && !signs_in) {
+        ZONA_TRY(login, logins.find(remote.url()));
+    }
+    if (login) api = std::make_unique<SignedInApi>(std::move(api), logins, *login, clock);
 
     // Who answers is said before anything is done, so that nobody acts on the wrong host unawares.
     if (command.global.format == OutputFormat::kText)
@@ -180,13 +198,23 @@ Status carry_out_there(const Surroundings& surroundings, const Command& command,
     NoStarter starter;
     Session session({*api, starter, console, clock, interrupts, remote.label()},
                     DaemonNeed::kNeverStarts, command.global.timeout);
-    Context context{session,           console, clock, interrupts, command.global,
-                    std::move(caller), {},      true,  &remote,    surroundings.cwd};
+    Context context{session,
+                    console,
+                    clock,
+                    interrupts,
+                    command.global,
+                    std::move(caller),
+                    {},
+                    true,
+                    &remote,
+                    surroundings.cwd,
+                    &logins,
+                    origin_of_key(remote, surroundings.environment)};
     Status status = carry_out_verb(context, command);
     if (status) return status;
     Error error = status.take_error();
     tell_directory(error, command, remote);
-    return explained(std::move(error), session, remote, context, surroundings.environment);
+    return explained(std::move(error), session, remote, context, !login && !signs_in);
 }
 
 Error hand_over(const Surroundings& surroundings) {

@@ -79,6 +79,25 @@ struct UserOptions {
     std::string id;                  ///< once the name was looked up
 };
 
+/// `zona login` and `zona passwd`.
+struct LoginOptions {
+    std::string tenant;
+    std::string user;  ///< empty: asked for at the terminal
+    bool password_from_stdin = false;
+    core::Secret code{};      ///< of the second factor; empty: asked for when it is wanted
+    core::Secret password{};  ///< once it was read
+};
+
+enum class SessionAction : std::uint8_t { kList, kEnd };
+
+/// Texts as typed: the API checks them.
+struct SessionOptions {
+    SessionAction action = SessionAction::kList;
+    std::string tenant;  ///< empty: of whoever asks
+    std::string user;    ///< kEnd, by name; empty: of all
+    std::string id;      ///< kEnd; empty: all
+};
+
 enum class RoleAction : std::uint8_t { kList, kShow, kCreate, kRemove };
 
 /// Texts as typed: the API checks them.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace zona::cli {
 
 using core::Code;
@@ -11,6 +13,8 @@ using core::Result;
 net::Headers HttpApi::headers_of(const ApiRequest& request) const {
     net::Headers headers = headers_;
     headers.add("User-Agent", "zona/" ZONA_VERSION);
+    if (!request.token.empty())
+        headers.set("Authorization", fmt::format("Bearer {}", request.token.reveal()));
     if (!request.body.empty()) headers.add("Content-Type", "application/json");
     return headers;
 }

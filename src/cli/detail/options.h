@@ -178,7 +178,7 @@ struct WebOptions {
     std::string address;  ///< "127.0.0.1:9615"
 };
 
-/// ping, kill, doctor, jlist, resurrect.
+/// ping, kill, doctor, jlist, resurrect, logout, whoami.
 struct NoOptions {};
 
 using VerbOptions =
@@ -186,7 +186,7 @@ using VerbOptions =
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
                  TenantOptions, UserOptions, RoleOptions, JobOptions, CacheOptions, VaultOptions,
                  BackupOptions, StoreOptions, ExecutionOptions, ContextOptions, WebOptions,
-                 AuditOptions>;
+                 AuditOptions, LoginOptions, SessionOptions>;
 
 /// A command to carry out.
 struct Command {

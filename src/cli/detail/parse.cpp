@@ -194,6 +194,9 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
         case Verb::kTenant:
         case Verb::kUser:
         case Verb::kRole:
+        case Verb::kLogin:
+        case Verb::kPasswd:
+        case Verb::kSession:
         case Verb::kBackup:
         case Verb::kStore:
         case Verb::kVault:
@@ -217,6 +220,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
         case Verb::kResurrect:
         case Verb::kPing:
         case Verb::kKill:
+        case Verb::kLogout:
+        case Verb::kWhoami:
         case Verb::kDoctor: {
             ZONA_TRY_VOID(check_count(verb, raw.positionals, 0, 0));
             return NoOptions{};

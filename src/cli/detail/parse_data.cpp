@@ -253,6 +253,11 @@ Result<VerbOptions> data_options(Verb verb, const RawWords& raw) {
             return user_options(raw);
         case Verb::kRole:
             return role_options(raw);
+        case Verb::kLogin:
+        case Verb::kPasswd:
+            return login_options(verb, raw);
+        case Verb::kSession:
+            return session_options(raw);
         case Verb::kBackup:
             return backup_options(raw);
         case Verb::kStore:

@@ -244,6 +244,35 @@ TEST(ParseJob, EachActionIsARequest) {
     EXPECT_EQ(refusal("job rum purge"), "zona job has no 'rum'; did you mean 'run'?");
 }
 
+TEST(ParseLogin, SaysWhoSignsInAndNeverWithWhat) {
+    const auto login = options_of<LoginOptions>("login --user anna --code 123456");
+    EXPECT_EQ(login.tenant, "default");
+    EXPECT_EQ(login.code.reveal(), "123456");
+    LoginOptions full = options_of<LoginOptions>("passwd --tenant acme --user anna");
+    full.password = core::Secret("tulip");
+    EXPECT_EQ(begin_session(full).body, R"({"tenant":"acme","name":"anna","password":"tulip"})");
+    full.code = core::Secret("123456");
+    EXPECT_EQ(change_password(full, core::Secret("orbit")).body,
+              R"({"tenant":"acme","name":"anna","password":"tulip","code":"123456",)"
+              R"("new_password":"orbit"})");
+    EXPECT_NE(refusal("login --password tulip"), "accepted");
+    EXPECT_THAT(refusal("login --password-stdin"), testing::HasSubstr("give --user NAME"));
+}
+
+TEST(ParseSession, EndsThoseThatWereNamed) {
+    const auto asked = [](const std::string& line, std::string_view user = "") {
+        const ApiRequest request = end_sessions(options_of<SessionOptions>(line), user);
+        return request.method + ' ' + request.target;
+    };
+    EXPECT_EQ(asked("session end --session a/b"), "DELETE /api/v1/sessions/a%2Fb");
+    EXPECT_EQ(asked("session end --tenant acme"), "DELETE /api/v1/tenants/acme/sessions");
+    EXPECT_EQ(asked("session end --tenant acme --user anna --session x", "7"),
+              "DELETE /api/v1/tenants/acme/sessions?user=7&id=x");
+    EXPECT_THAT(refusal("session end"), testing::HasSubstr("--session ID"));
+    EXPECT_EQ(refusal("session list --user anna"),
+              "--user and --session belong to zona session end");
+}
+
 TEST(ParseUser, ActionsAreAskedForOfTheTenant) {
     const auto asked_of_user = [](const std::string& line) {
         UserOptions options = options_of<UserOptions>(line);
@@ -252,8 +281,7 @@ TEST(ParseUser, ActionsAreAskedForOfTheTenant) {
         return request.method + ' ' + request.target + request.body;
     };
     EXPECT_EQ(asked_of_user("user"), "GET /api/v1/tenants/default/users?limit=200");
-    EXPECT_EQ(find_user(options_of<UserOptions>("user show a@b --tenant acme")).target,
-              "/api/v1/tenants/acme/users?name=a%40b");
+    EXPECT_EQ(find_user("acme", "a@b").target, "/api/v1/tenants/acme/users?name=a%40b");
     EXPECT_EQ(asked_of_user("user invite --email a@b --roles user,x --expires 7d --tenant acme"),
               "POST /api/v1/tenants/acme/invitations"
               R"({"email":"a@b","roles":["user","x"],"expires_in":"7d"})");

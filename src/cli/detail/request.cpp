@@ -336,10 +336,53 @@ ApiRequest manage_tenants(const TenantOptions& options) {
     return get(all);
 }
 
-ApiRequest find_user(const UserOptions& options) {
-    return get(fmt::format("/api/v1/tenants/{}/users?name={}",
-                           core::percent_encoded(options.tenant),
-                           core::percent_encoded(options.name)));
+ApiRequest find_user(std::string_view tenant, std::string_view name) {
+    return get(fmt::format("/api/v1/tenants/{}/users?name={}", core::percent_encoded(tenant),
+                           core::percent_encoded(name)));
+}
+
+namespace {
+
+json::object credentials_of(const LoginOptions& login) {
+    json::object body{
+        {"tenant", login.tenant}, {"name", login.user}, {"password", login.password.reveal()}};
+    add_if(body, "code", login.code.reveal());
+    return body;
+}
+
+}  // namespace
+
+ApiRequest begin_session(const LoginOptions& login) {
+    return post("/api/v1/sessions", credentials_of(login));
+}
+
+ApiRequest renew_session(const core::Secret& refresh_token) {
+    return post("/api/v1/sessions/renewals", {{"refresh_token", refresh_token.reveal()}});
+}
+
+ApiRequest change_password(const LoginOptions& login, const core::Secret& wanted) {
+    json::object body = credentials_of(login);
+    body["new_password"] = wanted.reveal();
+    return post("/api/v1/passwords", body);
+}
+
+ApiRequest list_sessions(std::string_view tenant) {
+    return get(fmt::format("/api/v1/tenants/{}/sessions", core::percent_encoded(tenant)));
+}
+
+ApiRequest end_sessions(const SessionOptions& options, std::string_view user_id) {
+    if (options.tenant.empty())
+        return {"DELETE", "/api/v1/sessions/" + core::percent_encoded(options.id), {}};
+    std::string target =
+        fmt::format("/api/v1/tenants/{}/sessions", core::percent_encoded(options.tenant));
+    char before = '?';
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, std::string_view>("user", user_id), {"id", options.id}}) {
+        if (value.empty()) continue;
+        target +=
+            fmt::format("{}{}={}", std::exchange(before, '&'), name, core::percent_encoded(value));
+    }
+    return {"DELETE", std::move(target), {}};
 }
 
 ApiRequest manage_users(const UserOptions& options) {

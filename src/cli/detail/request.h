@@ -10,14 +10,16 @@
 
 #include "cli/detail/options.h"
 #include "core/result.h"
+#include "core/secret.h"
 
 namespace zona::cli {
 
 /// A request as it goes to the API.
 struct ApiRequest {
-    std::string method;  ///< GET, POST, PUT
-    std::string target;  ///< path and query
-    std::string body;    ///< JSON; empty for GET
+    std::string method;    ///< GET, POST, PUT
+    std::string target;    ///< path and query
+    std::string body;      ///< JSON; empty for GET
+    core::Secret token{};  ///< shown with it; empty: the way's own key, if it has one
     bool is_idempotent() const { return method == "GET" || method == "PUT"; }
 };
 
@@ -81,7 +83,16 @@ ApiRequest manage_tenants(const TenantOptions& options);
 /// One of the operations on a tenant's users and invitations; those on one user by its `id`, which
 /// find_user() asks for.
 ApiRequest manage_users(const UserOptions& options);
-ApiRequest find_user(const UserOptions& options);
+/// The id of a user, by name.
+ApiRequest find_user(std::string_view tenant, std::string_view name);
+/// POST /api/v1/sessions: `login` with what was asked for.
+ApiRequest begin_session(const LoginOptions& login);
+ApiRequest renew_session(const core::Secret& refresh_token);
+/// POST /api/v1/passwords: `login` with the present password, and another one.
+ApiRequest change_password(const LoginOptions& login, const core::Secret& wanted);
+ApiRequest list_sessions(std::string_view tenant);
+/// Of a tenant, which is named; one's own session by its id, where it is not.
+ApiRequest end_sessions(const SessionOptions& options, std::string_view user_id);
 /// One of the operations on a tenant's roles.
 ApiRequest manage_roles(const RoleOptions& options);
 /// One of the operations on a record.

@@ -46,6 +46,11 @@ enum class Verb : std::uint8_t {
     kVault,
     kAudit,
     kContext,
+    kLogin,
+    kLogout,
+    kWhoami,
+    kPasswd,
+    kSession,
     kHelp,
 };
 

@@ -117,7 +117,7 @@ std::string role_text(const json::object& role) {
 
 /// The number of the user of this name. Errors: kNotFound.
 core::Result<std::string> id_of(Context& context, const UserOptions& options) {
-    ZONA_TRY(const Answer answer, context.session.ask(find_user(options)));
+    ZONA_TRY(const Answer answer, context.session.ask(find_user(options.tenant, options.name)));
     ZONA_TRY(const json::value body, core::parse_json(answer.body));
     boost::system::error_code error;
     const json::value* id = body.find_pointer("/data/users/0/id", error);

@@ -150,6 +150,13 @@ class VerbParser {
                 return add_user_flags();
             case Verb::kRole:
                 return add_role_flags();
+            case Verb::kLogin:
+            case Verb::kPasswd:
+                return add_credential_flags();
+            case Verb::kSession:
+                text_flag("--tenant", raw_.tenant, "CODE", "whose (else your own); core: of none");
+                text_flag("--user", raw_.user, "NAME", "end: all of this user");
+                return text_flag("--session", raw_.session, "ID", "end: this one, as it is listed");
             case Verb::kBackup:
                 return add_backup_flags();
             case Verb::kStore:
@@ -193,6 +200,15 @@ class VerbParser {
         text_flag("--password-file", raw_.password_file, "FILE",
                   "create, change: holds the password; - is stdin");
         text_flag("--expires", raw_.expires, "TIME", "invite: good for 12h, 7d (else 3d)");
+    }
+
+    void add_credential_flags() {
+        text_flag("--tenant", raw_.tenant, "CODE", "the user's (default); core: of no tenant");
+        text_flag("--user", raw_.user, "NAME", "who (else the terminal is asked)");
+        text_flag("--code", raw_.code, "CODE", "of the second factor, or a recovery code");
+        app_.add_flag("--password-stdin", raw_.password_stdin,
+                      "read the password from stdin; passwd: the present one, and the new one "
+                      "in a second line");
     }
 
     void add_role_flags() {

@@ -125,6 +125,10 @@ struct RawWords {
     std::string confirm;
     bool all = false;
     std::string email;
+    std::string user;  ///< of `login`, `passwd` and `session`, as the following
+    std::string session;
+    std::string code;
+    bool password_stdin = false;
     std::string requests_per_second;
     std::string concurrent_requests;
     std::string storage_bytes;

@@ -9,6 +9,7 @@
 
 #include "cli/detail/console.h"
 #include "cli/detail/log_printer.h"
+#include "cli/detail/logins.h"
 #include "cli/detail/model.h"
 #include "cli/detail/options.h"
 #include "cli/detail/remote.h"
@@ -31,6 +32,9 @@ struct Context {
     /// Another zona; then `caller` is what it may know of us, and `home` is empty. nullptr: ours.
     const Remote* remote = nullptr;
     std::string cwd_here{};  ///< only beside `remote`: where the command was typed
+    /// Only beside `remote`: who has signed in there, and what is shown instead of a login.
+    const Logins* logins = nullptr;
+    std::string key_origin{};  ///< "the key of ZONA_API_KEY"; empty: none
 
     bool wants_json() const { return global.format == OutputFormat::kJson; }
 };
@@ -63,6 +67,11 @@ Status vault(Context& context, const VaultOptions& options);
 Status tenants(Context& context, const TenantOptions& options);
 Status users(Context& context, const UserOptions& options);
 Status roles(Context& context, const RoleOptions& options);
+Status login(Context& context, const LoginOptions& options);
+Status logout(Context& context);
+Status whoami(Context& context);
+Status passwd(Context& context, const LoginOptions& options);
+Status sessions(Context& context, const SessionOptions& options);
 Status jobs(Context& context, const JobOptions& options);
 Status cache(Context& context, const CacheOptions& options);
 Status audit(Context& context, const AuditOptions& options);

@@ -1,0 +1,42 @@
+// The words of zona login, passwd and session.
+#include <utility>
+
+#include "cli/detail/parse_words.h"
+#include "core/secret.h"
+
+namespace zona::cli::detail {
+
+using core::Result;
+using std::string_view;
+
+Result<VerbOptions> login_options(Verb verb, const RawWords& raw) {
+    ZONA_TRY_VOID(check_count(verb, raw.positionals, 0, 0));
+    if (raw.password_stdin && raw.user.empty())
+        return wrong("--password-stdin leaves nothing to ask for the name with: give --user NAME");
+    return LoginOptions{.tenant = raw.tenant.empty() ? "default" : raw.tenant,
+                        .user = raw.user,
+                        .password_from_stdin = raw.password_stdin,
+                        .code = core::Secret(raw.code)};
+}
+
+Result<VerbOptions> session_options(const RawWords& raw) {
+    using Row = std::pair<string_view, SessionAction>;
+    static constexpr std::array kActions = {Row{"list", SessionAction::kList},
+                                            Row{"ls", SessionAction::kList},
+                                            Row{"end", SessionAction::kEnd}};
+    SessionOptions out{.tenant = raw.tenant, .user = raw.user, .id = raw.session};
+    if (!raw.positionals.empty()) {
+        ZONA_TRY(const auto* const row, row_of(Verb::kSession, raw.positionals[0], kActions));
+        out.action = row->second;
+        ZONA_TRY_VOID(check_count(Verb::kSession, raw.positionals, 1, 1));
+    }
+    const bool names_some = !(out.user.empty() && out.id.empty());
+    if (out.action == SessionAction::kList && names_some)
+        return wrong("--user and --session belong to zona session end");
+    if (out.action == SessionAction::kEnd && !names_some && out.tenant.empty())
+        return wrong("zona session end wants --session ID, --user NAME or --tenant CODE")
+            .detail({"", "", "`zona logout` ends the one that this command uses"});
+    return out;
+}
+
+}  // namespace zona::cli::detail
