@@ -7,6 +7,7 @@
 #include "api/pmdaemon.h"
 #include "daemon.h"
 #include "identity/exposure.h"
+#include "identity/secret_text.h"
 #include "net/network_policy.h"
 #include "network_settings.h"
 
@@ -225,7 +226,7 @@ core::Result<void> Daemon::build_servers() {
                                     .metrics = metrics_,
                                     .access = logging_.logger("http.access"),
                                     .log = logging_.logger("http"),
-                                    .is_secret = identity::holds_api_key,
+                                    .is_secret = identity::is_secret_path,
                                     .error_form = api::pmdaemon_error};
     const auto make = [&](std::size_t) {
         return net::make_application(service_->router(), deps, inner,

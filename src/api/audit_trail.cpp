@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "identity/caller.h"
+#include "identity/secret_text.h"
 
 namespace zona::api {
 
@@ -95,11 +96,16 @@ std::string path_tenant(const net::Request& request) {
     return request.tenant;
 }
 
+/// For a path that holds a key or token.
+std::string secret_resource(const net::Request& request) {
+    return request.route.empty() ? "(secret)" : std::string(request.route);
+}
+
 Entry entry_of(const audit::Recorder& recorder, const net::Request& request) {
     Entry out = recorder.begin();
     out.actor = actor_of(request);
     out.tenant = path_tenant(request);
-    out.resource = request.path;
+    out.resource = identity::is_secret_path(request.path) ? secret_resource(request) : request.path;
     out.correlation = request.correlation_id;
     return out;
 }

@@ -163,6 +163,8 @@ struct Operation {
     std::vector<ErrorSpec> errors{};
     net::RequestLimits limits{};
     std::optional<SocketSpec> socket{};  ///< the answer is a WebSocket
+    /// It changes something though it is a GET, as it was promised: it is put on record, too.
+    bool changes_by_get = false;
 };
 
 /// What a user's roles must allow for it (AUTH-34).

@@ -121,7 +121,8 @@ Result<void> Service::add(Operation operation, CallHandler handler) {
     ZONA_TRY_VOID(state_->router.add(
         entry->operation.method, entry->operation.path,
         [state, entry = entry.get()](net::Request& request) {
-            const bool changes = entry->operation.method != net::Method::kGet;
+            const Operation& operation = entry->operation;
+            const bool changes = operation.method != net::Method::kGet || operation.changes_by_get;
             return answer(*entry, state->components, changes ? state->record : nullptr, request);
         },
         std::move(options)));

@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include "identity/caller.h"
+#include "identity/secret_text.h"
 #include "identity/tokens/jws.h"
 #include "store/coroutine.h"
 
@@ -99,10 +100,17 @@ bool reads_only(Method method) {
     return method == Method::kGet || method == Method::kHead || method == Method::kOptions;
 }
 
+bool is_secret(std::string_view text) {
+    return holds_api_key(text) || holds_token(text);
+}
+
+/// But for the token of the one route that takes one in its path.
 bool has_key_in_url(const Request& request) {
-    return holds_api_key(request.path) ||
-           std::ranges::any_of(request.query, [](const net::Parameter& parameter) {
-               return holds_api_key(parameter.name) || holds_api_key(parameter.value) ||
+    const bool takes_token =
+        request.path.starts_with(kTokenPath) && net::options_of(request) != nullptr;
+    const bool in_path = takes_token ? holds_api_key(request.path) : is_secret_path(request.path);
+    return in_path || std::ranges::any_of(request.query, [](const net::Parameter& parameter) {
+               return is_secret(parameter.name) || is_secret(parameter.value) ||
                       std::ranges::any_of(kQueryNames, [&](std::string_view name) {
                           return net::equal_ignoring_case(parameter.name, name);
                       });
@@ -241,7 +249,7 @@ class Authenticate {
         if (has_key_in_url(request)) {
             return refuse(
                 Code::kInvalidArgument,
-                fmt::format("a key does not belong into a URL, which proxies and browsers "
+                fmt::format("a key or token does not belong into a URL, which proxies and browsers "
                             "keep; send it as {}",
                             kForms));
         }

@@ -58,6 +58,7 @@ struct Authorities {
 /// | a token while the core database is not open | 503 UNAVAILABLE |
 /// | two different ones | 400 INVALID_ARGUMENT |
 /// | a key or token in the path or the query, where proxies log it | 400 INVALID_ARGUMENT |
+/// | a token in the path of the one route that takes it (kTokenPath) | as without |
 /// | a viewer's key, another method than GET, HEAD, OPTIONS | 403 ACCESS_DENIED |
 ///
 /// Keys and tokens are taken from `Authorization: Bearer TEXT`, keys also from
@@ -68,7 +69,7 @@ struct Authorities {
 /// not begin as a key is a token. Every 401 has WWW-Authenticate (RFC 9110 section 11.6.1, RFC 6750
 /// section 3). Failures are counted in zona_authentication_failures_total{reason}, and logged with
 /// the address, the first and then ever rarer; the text that was shown goes nowhere. A path with a
-/// key in it stays in the request: whoever logs it asks holds_api_key().
+/// key in it stays in the request: whoever logs it asks is_secret_path().
 ///
 /// What a key or token has opened does not outlive it: within AuthenticationOptions::recheck of its
 /// end, revoked or expired, or of a change of what the user's roles allow, a WebSocket is closed

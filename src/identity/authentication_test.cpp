@@ -15,6 +15,7 @@
 #include "core/testing/fake_clock.h"
 #include "core/testing/memory_log.h"
 #include "core/testing/temporary_directory.h"
+#include "identity/secret_text.h"
 
 namespace zona::identity {
 namespace {
@@ -216,7 +217,12 @@ TEST_F(AuthenticationTest, RefusesKeysInUrlsEvenGoodOnes) {
     EXPECT_FALSE(ask_with("X-API-Key", admin_).failure);
     request_.path = "/api/v1/processes/" + admin_;
     EXPECT_EQ(refused(ask_with("X-API-Key", admin_)), Code::kInvalidArgument);
-    EXPECT_TRUE(holds_api_key(request_.path)) << "whoever logs the path asks this";
+    EXPECT_TRUE(is_secret_path(request_.path)) << "whoever logs the path asks this";
+    for (const std::string path : {"/api/v1/processes/eyJhbGciOiJFZERTQSJ9.e30.c2ln",
+                                   "/updateUserSessionExpiretime/without-a-route"}) {
+        request_.path = path;
+        EXPECT_EQ(refused(ask_with("X-API-Key", admin_)), Code::kInvalidArgument) << path;
+    }
 }
 
 TEST_F(AuthenticationTest, AViewerReadsAndChangesNothing) {

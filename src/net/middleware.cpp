@@ -245,7 +245,10 @@ class RenderErrors {
         if (!response.failure.has_value()) return;
         const Fault failure = std::move(*response.failure);
         response.failure.reset();
-        log_.report("request failed", failure.error,
+        // A message may quote the path.
+        const bool is_secret = is_secret_ && is_secret_(request.path);
+        log_.report("request failed",
+                    is_secret ? core::Error(failure.error.code(), "(secret)") : failure.error,
                     {{"method", request.method_name},
                      {"path", logged_path(request, is_secret_)},
                      {"status", response.status},

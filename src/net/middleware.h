@@ -172,7 +172,7 @@ Middleware security_headers();
 /// Errors are logged at the level that the table of codes gives them; an exception is an error of
 /// code INTERNAL whose text goes to the log alone.
 ///
-/// `form` may give them another shape; `is_secret` is asked about the path before it is logged.
+/// `form` may give them another shape; of a secret path neither it nor the message is logged.
 Middleware render_errors(core::Logger log, ErrorForm form = {}, SecretTest is_secret = {});
 
 /// Answers a request with a Fault by it; the rest of the chain sees only requests without one.

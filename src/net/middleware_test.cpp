@@ -212,7 +212,9 @@ TEST_F(MiddlewareTest, NobodyLogsAPathThatHoldsASecret) {
     const SecretTest is_secret = [](std::string_view text) { return text.contains("hush"); };
     request_.method_name = "GET";
     request_.path = "/a/hush";
-    answer_ = [] { return Response::failed(core::Error(core::Code::kInternal, "broken")); };
+    answer_ = [] {
+        return Response::failed(core::Error(core::Code::kNotFound, "there is no /a/hush"));
+    };
 
     Response response = run(access_log(log_.logger(), log_.clock(), is_secret));
     finish(response);

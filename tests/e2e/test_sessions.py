@@ -1,10 +1,13 @@
 """Users sign in over the network, and are let as far as their roles go."""
+import datetime
 import json
 import os
 import signal
 
 import pytest
 import requests
+
+from unix_api import Api
 
 PASSWORD = 'tulip orbit kettle 41'
 
@@ -160,3 +163,77 @@ def test_a_password_is_changed_by_whoever_knows_it(zona):
     assert code_of(sign_in(zona, 'acme', 'anna')) == (401, 'UNAUTHENTICATED')
     assert sign_in(zona, 'acme', 'anna', body['new_password']).status_code == 201
     assert ask(zona, 'GET', '/api/v1/whoami', token).status_code == 401
+
+
+def move_end(zona, whose, when, token=None, key=None):
+    """By the path that was promised."""
+    return requests.get(f'{zona.url}/updateUserSessionExpiretime/{whose}/{when}/', timeout=30,
+                        headers={'Authorization': f'Bearer {token or key}'} if token or key else {})
+
+
+def in_seconds(seconds):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)).isoformat().replace('+00:00', 'Z')
+
+
+# AUTH-15, GAP-13
+def test_the_end_of_a_session_is_moved_by_itself_and_by_those_who_manage_it(zona):
+    for tenant, name, role in (('acme', 'anna', 'admin'), ('acme', 'bert', 'user'), ('globex', 'gina', 'admin')):
+        make_user(zona, tenant, name, [role])
+    signed_in = sign_in(zona, 'acme', 'bert').json()['data']
+    bert, latest = signed_in['access_token'], signed_in['session']['ends_at_latest']
+    anna, gina = token_of(zona, 'acme', 'anna'), token_of(zona, 'globex', 'gina')
+    key = {scope: zona.run('key', 'create', scope, '--scope', scope).stdout.strip() for scope in ('viewer', 'admin')}
+
+    when = in_seconds(600)
+    moved = move_end(zona, bert, when, token=bert)
+    assert moved.status_code == 200 and moved.headers['Cache-Control'] == 'no-store'
+    assert moved.json()['data'] == {'session': signed_in['session']['id'], 'ended': False, 'ends_at_latest': when[:23] + 'Z'}
+    ms = int(datetime.datetime.fromisoformat(latest).timestamp() * 1000)
+    for end in (str(ms - 1000), str(ms // 1000 - 1)):
+        assert move_end(zona, bert, end, token=anna).json()['data']['ends_at_latest'] < latest
+    capped = move_end(zona, bert, '2100-01-01T00:00:00Z', key=key['admin']).json()['data']
+    assert abs(datetime.datetime.fromisoformat(capped['ends_at_latest']) - datetime.datetime.fromisoformat(latest)) < datetime.timedelta(seconds=1)
+
+    refused = [(move_end(zona, bert, when), (401, 'UNAUTHENTICATED')), (move_end(zona, bert, when, token=gina), (403, 'INVALID_TENANT')),
+               (move_end(zona, anna, when, token=bert), (403, 'ACCESS_DENIED')), (move_end(zona, bert, when, key=key['viewer']), (403, 'ACCESS_DENIED')),
+               (move_end(zona, bert[:-6] + 'AAAAAA', when, token=anna), (404, 'NOT_FOUND')), (move_end(zona, 'nonsense', when, token=anna), (404, 'NOT_FOUND')),
+               (move_end(zona, bert, 'tomorrow', token=bert), (400, 'INVALID_ARGUMENT')), (move_end(zona, bert, '9' * 18, token=bert), (400, 'INVALID_ARGUMENT')),
+               (ask(zona, 'POST', '/api/v1/sessions/ends', gina, json={'access_token': bert, 'ends_at': when}), (403, 'INVALID_TENANT'))]
+    for answer, expected in refused:
+        assert code_of(answer) == expected, answer.text
+        assert bert not in answer.text
+
+    twin = ask(zona, 'POST', '/api/v1/sessions/ends', anna, json={'access_token': bert, 'ends_at': in_seconds(-1)})
+    assert twin.json()['data']['ended'] is True
+    assert code_of(ask(zona, 'GET', '/api/v1/whoami', bert)) == (401, 'UNKNOWN_TOKEN')
+    assert ask(zona, 'GET', '/api/v1/whoami', anna).status_code == 200
+
+
+# GAP-13, AUTH-25
+def test_a_token_in_a_path_is_told_by_nobody_and_taken_by_no_other_path(zona):
+    make_user(zona, 'acme', 'anna', ['admin'])
+    token = token_of(zona, 'acme', 'anna')
+    local = Api(zona)
+    assert move_end(zona, token, in_seconds(600), token=token).status_code == 200
+    assert move_end(zona, token, in_seconds(600)).status_code == 401
+    taken = [('GET', f'/api/v1/processes/{token}'), ('GET', f'/api/v1/processes?select={token}'), ('GET', f'/livez?{token}'),
+             ('GET', f'/updateUserSessionExpiretime/{token}/1/?x={token}')]
+    for method, path in taken:
+        answer = ask(zona, method, path, token)
+        assert code_of(answer) == (400, 'INVALID_ARGUMENT'), path
+        assert token not in answer.text
+        local(method, path)
+    for method, path in [('GET', f'/{token}'), ('POST', f'/updateUserSessionExpiretime/{token}/1/'), ('GET', f'/updateUserSessionExpiretime/{token}/'),
+                         ('GET', f'/updateusersessionexpiretime/{token}/1/')]:
+        assert ask(zona, method, path, token).status_code in (404, 405), path
+        assert local(method, path)[0] in (404, 405)
+
+    def record():
+        entries = ask(zona, 'GET', '/api/v1/audit?action=updateUserSessionExpiretime', zona.key).json()['data']
+        return [(entry['resource'], entry['outcome']) for entry in entries]
+    zona.wait_until(lambda: ('/updateUserSessionExpiretime/{accesstoken}/{exiprytime}/', 'success') in record(), what=record)
+    zona.wait_until(lambda: '"path":"(secret)","' in (zona.home / 'logs/zonad.log').read_text())
+    everything = ask(zona, 'GET', '/api/v1/audit/export', zona.key).text + (zona.home / 'logs/zonad.log').read_text()
+    assert 'updateUserSessionExpiretime' in everything
+    for part in (token, token.split('.')[1], token.split('.')[2]):
+        assert part not in everything
