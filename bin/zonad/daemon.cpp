@@ -14,6 +14,7 @@
 #include "cache_settings.h"
 #include "data_settings.h"
 #include "flags.h"
+#include "license_settings.h"
 #include "network_settings.h"
 #include "os/child.h"
 #include "os/proc.h"
@@ -157,6 +158,7 @@ std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobVie
     std::ranges::move(check_secrets(settings, home_, *tenants_, clock_),
                       std::back_inserter(checks));
     checks.push_back(check_cache(*cache_));
+    checks.push_back(check_license(*licensing_, settings.license));
     std::ranges::move(check_backup_jobs(settings, jobs, clock_.system()),
                       std::back_inserter(checks));
     return checks;
@@ -198,6 +200,7 @@ core::Result<void> Daemon::build_api() {
          .rotation = *rotation_,
          .cache = *cache_,
          .audit = *recorder_,
+         .licensing = *licensing_,
          .run_long =
              [this](std::move_only_function<void()> work) { asio::post(*long_, std::move(work)); },
          .settings_changed = [this] { asio::post(supervision_, [this] { apply_settings(); }); },
@@ -323,6 +326,7 @@ void Daemon::run() {
     end_sessions();
     caller_->stop();
     calling_->join();
+    licensing_->stop();
     hashing_->join();
     cache_.reset();
     recorder_->stop();

@@ -57,6 +57,7 @@
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/keys/key_rotation.h"
 #include "tenancy/limits/admission.h"
+#include "tenancy/limits/licensing.h"
 #include "tenancy/operations/tenant_operations.h"
 #include "tenancy/tenants.h"
 #include "vault/root_key.h"
@@ -105,6 +106,7 @@ class Daemon {
     /// What seals the secret fields of a tenant, or for the empty code the core's.
     core::Result<std::shared_ptr<const vault::FieldSealer>> fields_of(
         const std::string& tenant) const;
+    core::Result<void> build_licensing();
     core::Result<void> build_audit();
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files(tenancy::RingPlace ring);
     void open_tenants();
@@ -172,6 +174,8 @@ class Daemon {
     std::unique_ptr<vault::RootKeyProvider> root_keys_;
     std::unique_ptr<store::SqliteProcess> sqlite_;
     std::unique_ptr<cache::Cache> cache_;
+    tenancy::LicenseKeys license_keys_;
+    std::optional<tenancy::Licensing> licensing_;
     std::optional<tenancy::Tenants> tenants_;
     mutable std::mutex sessions_mutex_;
     std::shared_ptr<identity::Sessions> sessions_;  // guarded by sessions_mutex_

@@ -7,6 +7,7 @@
 
 #include "daemon.h"
 #include "data_settings.h"
+#include "license_settings.h"
 #include "tenancy/audit_retention.h"
 #include "tenancy/backup/backup_jobs.h"
 #include "tenancy/keys/shared_ring.h"
@@ -38,6 +39,7 @@ core::Result<void> Daemon::build_tenants() {
     ZONA_TRY(core_, core_options(settings_, random_));
     ZONA_TRY(instance_, instance_of(home_, random_));
     admission_.hold();
+    ZONA_TRY_VOID(build_licensing());
     root_keys_ = root_key_providers(settings_.root_key, random_);
     ZONA_TRY(sqlite_, store::SqliteProcess::begin(logging_.logger("sqlite")));
     tenants_.emplace(tenancy::TenantsOptions{.directory = home_ + "/state",
@@ -48,7 +50,8 @@ core::Result<void> Daemon::build_tenants() {
                                              .placement = std::move(placement),
                                              .core = core_,
                                              .instance = instance_,
-                                             .follow_interval = tenancy::kFollowInterval},
+                                             .follow_interval = tenancy::kFollowInterval,
+                                             .license_keys = license_keys_},
                      tenancy::TenantsDeps{
                          .clock = clock_,
                          .random = random_,
@@ -68,6 +71,7 @@ core::Result<void> Daemon::build_tenants() {
                          .watch =
                              [this](std::shared_ptr<store::Database> core) {
                                  begin_sessions(core);
+                                 licensing_->start(core);
                                  jobs_->start(std::move(core));
                              }});
     tenants_->set_slow_query(settings_.slow_query);
@@ -75,6 +79,26 @@ core::Result<void> Daemon::build_tenants() {
     build_identity();
     ZONA_TRY_VOID(build_audit());
     return build_jobs();
+}
+
+core::Result<void> Daemon::build_licensing() {
+    ZONA_TRY(tenancy::LicensingOptions options, licensing_options(settings_.license));
+    license_keys_ = options.keys;
+    licensing_.emplace(
+        std::move(options),
+        tenancy::LicensingDeps{.clock = clock_,
+                               .log = logging_.logger("license"),
+                               .metrics = metrics_,
+                               .record = [this](std::string_view action, const std::string& id,
+                                                const std::string& details) {
+                                   audit::Entry entry = recorder_->begin();
+                                   entry.category = audit::Category::kCompliance;
+                                   entry.action = action;
+                                   entry.resource = "/api/v1/license/" + id;
+                                   entry.details = details;
+                                   recorder_->record(store::Scope::core().code(), entry);
+                               }});
+    return {};
 }
 
 void Daemon::build_identity() {
@@ -255,6 +279,7 @@ core::Result<void> Daemon::build_jobs() {
                       std::back_inserter(definitions));
     definitions.push_back(session_cleanup());
     definitions.push_back(signing_key_rotation());
+    definitions.push_back(tenancy::license_check(*licensing_, settings_.license.check_interval));
     definitions.push_back(tenancy::audit_retention(home_ + "/state/audit", {.tenants = *tenants_,
                                                                             .books = *books_,
                                                                             .recorder = *recorder_,

@@ -217,6 +217,7 @@ core::Result<void> Daemon::build_servers() {
         std::move(authenticate),
         {.check_tenant = [this](std::string_view code) { return tenants_->check(code); },
          .admission = admission_,
+         .licensing = *licensing_,
          .clock = clock_,
          .metrics = metrics_,
          .log = logging_.logger("security")});

@@ -12,6 +12,7 @@
 #include "api/detail/identity_routes.h"
 #include "api/detail/job_routes.h"
 #include "api/detail/key_routes.h"
+#include "api/detail/license_routes.h"
 #include "api/detail/log_route.h"
 #include "api/detail/pmdaemon_routes.h"
 #include "api/detail/process_cache.h"
@@ -485,6 +486,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_vault_routes(service, routes ? &routes->deps() : nullptr,
                                    routes ? &routes->executions() : nullptr));
     ZONA_TRY_VOID(add_audit_routes(service, deps));
+    ZONA_TRY_VOID(add_license_routes(service, deps));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));
     return service.add_documents();
 }

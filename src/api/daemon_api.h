@@ -50,6 +50,7 @@ class Scheduler;
 
 namespace zona::tenancy {
 class KeyRotation;
+class Licensing;
 class TenantOperations;
 class Tenants;
 }  // namespace zona::tenancy
@@ -114,6 +115,7 @@ struct DaemonApiDeps {
     tenancy::KeyRotation& rotation;
     cache::Cache& cache;
     audit::Recorder& audit;
+    tenancy::Licensing& licensing;
     /// Runs what takes seconds or more on a thread for that, which `operations` may block.
     std::function<void(std::move_only_function<void()>)> run_long;
     std::function<void()> settings_changed;  ///< after a reload that changed something

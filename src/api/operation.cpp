@@ -53,6 +53,17 @@ std::string_view meaning(Tag tag) {
     return kMeanings.at(static_cast<std::size_t>(tag));
 }
 
+Unlicensed when_unlicensed(const Operation& operation) {
+    if (operation.unlicensed) return *operation.unlicensed;
+    const bool changes = operation.method == net::Method::kPost ||
+                         operation.method == net::Method::kPut ||
+                         operation.method == net::Method::kPatch;
+    const bool is_of_tenants = operation.tag == Tag::kTenants || operation.tag == Tag::kIdentity;
+    const bool is_refused = changes && is_of_tenants && operation.access == Access::kAdmin &&
+                            operation.reach != Reach::kEveryone;
+    return is_refused ? Unlicensed::kRefused : Unlicensed::kServed;
+}
+
 std::vector<ErrorSpec> all_errors(const Operation& operation) {
     std::vector<ErrorSpec> out = operation.errors;
     const auto also = [&out](Code code, std::string_view when) {
@@ -71,6 +82,11 @@ std::vector<ErrorSpec> all_errors(const Operation& operation) {
     if (operation.access == Access::kAdmin) also(Code::kAccessDenied, "The key is a viewer's.");
     if (closed && operation.reach == Reach::kTenant)
         also(Code::kInvalidTenant, "The key is bound to another tenant.");
+    if (operation.feature)
+        also(Code::kLicense, fmt::format("The licence has `{}` turned off, or has expired.",
+                                         to_string(*operation.feature)));
+    if (when_unlicensed(operation) == Unlicensed::kRefused)
+        also(Code::kLicense, "The licence has expired.");
     if (operation.body) {
         also(Code::kTooLarge, "The body is over its limit.");
         also(Code::kUnsupportedMedia, "The body is not application/json.");

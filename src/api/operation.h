@@ -16,6 +16,7 @@
 #include "identity/access/permissions.h"
 #include "net/http.h"
 #include "net/router.h"
+#include "tenancy/limits/feature.h"
 
 namespace zona::api {
 
@@ -76,6 +77,9 @@ enum class Manner : std::uint8_t {
     /// told in the statuses and shapes of its answers.
     kPmdaemon
 };
+
+/// Whether it is served once the licence is not valid any more.
+enum class Unlicensed : std::uint8_t { kServed, kRefused };
 
 /// Where a parameter stands.
 enum class Place : std::uint8_t { kPath, kQuery };
@@ -154,6 +158,10 @@ struct Operation {
     Reach reach = Reach::kInstallation;
     /// What a user's roles must allow; none: what tag, reach and method say (permission_of()).
     std::optional<identity::Permission> permission{};
+    /// What a licence can turn off; none: nothing.
+    std::optional<tenancy::Feature> feature{};
+    /// None: what method, tag, access and reach say (when_unlicensed()).
+    std::optional<Unlicensed> unlicensed{};
     Manner manner = Manner::kZona;
     std::string summary;
     std::string description;
@@ -169,6 +177,10 @@ struct Operation {
 
 /// What a user's roles must allow for it (AUTH-34).
 identity::Permission permission_of(const Operation& operation);
+
+/// Refused is what adds to tenants, their users and settings or changes them. What only reads,
+/// takes away, or is about processes is served, whatever the licence says. Source: LIC-07.
+Unlicensed when_unlicensed(const Operation& operation);
 
 /// Every code that the operation can give, those of all operations included, ordered by status.
 std::vector<ErrorSpec> all_errors(const Operation& operation);

@@ -9,6 +9,7 @@
 /// | resolve_tenant | INVALID_TENANT; ACCESS_DENIED for what is about all of zona |
 /// | select_session | INVALID_TENANT, TENANT_INACTIVE, SESSION_ERROR: the tenant of the sender |
 /// | authorise | ACCESS_DENIED, INVALID_TENANT: what a user's roles do not allow |
+/// | check_license | LICENSE_REQUIRED: what the tenant's licence turns off, or not any more allows |
 /// | admit_tenant | TOO_MANY_REQUESTS, when the tenant's quota is used up |
 /// | announce_retry, on the way back | says when to come again after a SESSION_ERROR (GAP-12) |
 /// | controller (Service): input, work, answer | INVALID_ARGUMENT and those of the operation |
@@ -32,7 +33,8 @@ class MetricRegistry;
 
 namespace zona::tenancy {
 class Admission;
-}
+class Licensing;
+}  // namespace zona::tenancy
 
 namespace zona::api {
 
@@ -55,6 +57,11 @@ net::Middleware select_session(TenantCheck check);
 net::Middleware authorise(const core::Clock& clock, core::Logger log,
                           core::MetricRegistry& metrics);
 
+/// Whether the licence that the tenant is under, or for what is of none the installation, has the
+/// operation's feature turned on and, for a change, is valid. `licensing` outlives the chain.
+/// Source: LIC-06, LIC-07, LIC-10, LIC-11.
+net::Middleware check_license(const tenancy::Licensing& licensing);
+
 /// A place for the request among those of its tenant, until it is answered; `admission` outlives
 /// the chain. Source: TEN-40.
 net::Middleware admit_tenant(tenancy::Admission& admission);
@@ -66,6 +73,7 @@ net::Middleware announce_retry();
 struct PipelineDeps {
     TenantCheck check_tenant;  ///< tenancy::Tenants::check()
     tenancy::Admission& admission;
+    const tenancy::Licensing& licensing;
     const core::Clock& clock;
     core::MetricRegistry& metrics;
     core::Logger log;  ///< category `security`

@@ -8,7 +8,11 @@
 #include "identity/access/roles.h"
 #include "identity/caller.h"
 #include "net/testing/ask_router.h"
+#include "store/testing/memory_database.h"
+#include "tenancy/core_collections.h"
 #include "tenancy/limits/admission.h"
+#include "tenancy/limits/licensing.h"
+#include "tenancy/testing/license_issuer.h"
 
 namespace zona::api {
 namespace {
@@ -25,12 +29,17 @@ class PipelineTest : public testing::Test {
         add("/api/v1/tenants/{code}/walls", "makeWallOfATenant", Reach::kTenant,
             net::Method::kPost);
         add("/api/v1/weather", "getWeather", Reach::kEveryone);
+        add("/api/v1/tenants/{code}/walls", "paintWalls", Reach::kTenant, net::Method::kPut);
+        add("/api/v1/tenants/{code}/walls", "clearWalls", Reach::kTenant, net::Method::kDelete);
+        add("/api/v1/tenants/{code}/pictures", "exportPictures", Reach::kTenant, net::Method::kGet,
+            tenancy::Feature::kAuditExport);
     }
 
-    Code ask(std::vector<std::string> path, const std::string& tenant) {
+    Code ask(std::vector<std::string> path, const std::string& tenant,
+             net::Method method = net::Method::kGet) {
         net::Request request;
-        request.method = method_;
-        request.method_name = net::to_string(method_);
+        request.method = method;
+        request.method_name = to_string(method);
         request.segments = std::move(path);
         request.tenant = tenant;
         if (may_)
@@ -39,19 +48,21 @@ class PipelineTest : public testing::Test {
         held_while_answering_ = 0;
         response_ = net::ask(service_.router(), request,
                              pipeline({}, {[this](std::string_view) { return served_; }, admission_,
-                                           clock_, metrics_, log_.logger("security")}));
+                                           licensing_, clock_, metrics_, log_.logger("security")}));
         EXPECT_TRUE(request.held.empty());
         return response_.failure ? response_.failure->error.code() : Code::kInternal;
     }
 
-    void add(const char* path, const char* id, Reach reach,
-             net::Method method = net::Method::kGet) {
+    void add(const char* path, const char* id, Reach reach, net::Method method = net::Method::kGet,
+             std::optional<tenancy::Feature> feature = {}) {
         Operation operation{
             .method = method,
             .path = path,
             .id = id,
+            .tag = Tag::kTenants,
             .access = method == net::Method::kGet ? Access::kViewer : Access::kAdmin,
             .reach = reach,
+            .feature = feature,
             .summary = "Look at walls",
             .description = "Looks.",
             .answers = {{.description = "What there is.", .shape = Shape::object({})}}};
@@ -77,16 +88,55 @@ class PipelineTest : public testing::Test {
     core::MetricRegistry metrics_;
     tenancy::Admission admission_{{}, clock_, metrics_};
     core::MemoryLog log_;
+    tenancy::LicenseIssuer issuer_;
+    tenancy::Licensing licensing_{
+        {.keys = issuer_.keys(), .file = "/nowhere", .warn_days = {}},
+        {.clock = clock_, .log = log_.logger("license"), .metrics = metrics_}};
     Service service_{"1"};
     Response response_;
     std::optional<core::Error> failure_;
     core::Result<void> served_;
     std::size_t held_while_answering_ = 0;
     int seen_ = 0;
-    net::Method method_ = net::Method::kGet;
     identity::Principal who_;
     std::shared_ptr<const identity::Permissions> may_;  ///< null: no user asks
 };
+
+// LIC-06, LIC-07, LIC-10, LIC-11
+TEST_F(PipelineTest, ALicenceTurnsFeaturesOffAndOnceItHasExpiredChanges) {
+    const std::vector<std::string> acme = {"api", "v1", "tenants", "acme", "walls"};
+    const std::vector<std::string> globex = {"api", "v1", "tenants", "globex", "walls"};
+    const std::vector<std::string> pictures = {"api", "v1", "tenants", "acme", "pictures"};
+    const auto asked = [&](const std::vector<std::string>& path,
+                           net::Method method = net::Method::kGet) {
+        const Code code = ask(path, "", method);
+        return seen_ == 1 ? Code::kInternal : code;
+    };
+    constexpr Code kServed = Code::kInternal;
+    EXPECT_EQ(asked(pictures), kServed) << "without a licence all is on";
+
+    licensing_.start(std::make_shared<store::MemoryDatabase>(
+        tenancy::core_collections(), core::Secret(std::string(32, 'k')), clock_));
+    const auto install = [&](const boost::json::object& claims) {
+        const auto installed = licensing_.install(issuer_.issue(claims));
+        ASSERT_TRUE(installed.has_value()) << installed.error().message();
+    };
+    const std::string soon = core::to_rfc3339(clock_.system() + std::chrono::hours(1));
+    install({{"compliance_features", {{"audit_export", false}}}});
+    EXPECT_EQ(asked(pictures), Code::kLicense);
+    EXPECT_EQ(asked(acme), kServed);
+    EXPECT_EQ(asked(acme, net::Method::kPut), kServed);
+    install({{"issued_at", "1970-01-01T00:00:01Z"}, {"not_before", "1970-01-01T00:00:00Z"}});
+    EXPECT_EQ(asked(pictures), kServed) << "turned on again";
+
+    install({{"type", "trial"}, {"tenants", {"acme"}}, {"expires_at", soon}});
+    clock_.advance(std::chrono::hours(1));
+    EXPECT_EQ(asked(acme, net::Method::kPut), Code::kLicense);
+    EXPECT_EQ(asked(globex, net::Method::kPut), kServed) << "is under another one";
+    EXPECT_EQ(asked(acme), kServed) << "is still read";
+    EXPECT_EQ(asked(pictures), kServed) << "and exported";
+    EXPECT_EQ(asked(acme, net::Method::kDelete), kServed) << "and taken away";
+}
 
 // TEN-15, TEN-16
 TEST_F(PipelineTest, WhoIsBoundToATenantReachesThatOneAndWhatIsOfNobody) {
@@ -149,11 +199,9 @@ TEST_F(PipelineTest, ARoleMayReadAPathAndNotChangeIt) {
             may.always.add({identity::Resource::kTenantSettings, identity::Action::kCreate},
                            identity::Extent::kAll);
         may_ = std::make_shared<const identity::Permissions>(may);
-        method_ = net::Method::kGet;
         ask(walls, "acme");
         EXPECT_EQ(seen_, 1);
-        method_ = net::Method::kPost;
-        const Code refusal = ask(walls, "acme");
+        const Code refusal = ask(walls, "acme", net::Method::kPost);
         EXPECT_EQ(seen_, may_make ? 1 : 0);
         if (!may_make) EXPECT_EQ(refusal, Code::kAccessDenied);
     }

@@ -32,6 +32,7 @@ enum class Code : unsigned char {
     kAccessDenied,       ///< known caller, whose roles and scopes do not allow it
     kInvalidTenant,      ///< the tenant of the token, or of the request, is not one it may reach
     kTenantInactive,     ///< the tenant is not served now
+    kLicense,            ///< the licence does not allow it, or has expired
     kCsrf,               ///< a browser's session, and no proof that its page has sent the request
     kAddressDenied,      ///< requests from this address are not taken
     kNotFound,           ///< the named thing does not exist

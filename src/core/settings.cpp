@@ -419,6 +419,31 @@ std::vector<Setting> federation_settings() {
              "name the address that is called: with true they reach what listens here."}};
 }
 
+std::vector<Setting> license_settings() {
+    return {
+        {.key = "license.file",
+         .type = SettingType::kPath,
+         .default_value = "license",
+         .description = "A licence that is put here is installed by itself, and so is the next one "
+                        "that replaces it. There need be none."},
+        {.key = "license.public_keys",
+         .type = SettingType::kText,
+         .description = "Whose licences are taken: Ed25519 public keys in base64url, separated by "
+                        "commas. A key that is built in is the only one."},
+        {.key = "license.warn_days",
+         .type = SettingType::kText,
+         .default_value = "30,14,7,1",
+         .description = "So many days before it expires zona warns of it: numbers separated by "
+                        "commas."},
+        {.key = "license.check_interval",
+         .type = SettingType::kDuration,
+         .default_value = "1m",
+         .description = "How often the licence is looked at, and its file.",
+         .least = kSecond,
+         .most = 24 * kHour},
+    };
+}
+
 std::vector<Setting> session_settings() {
     return {
         {.key = "sessions.access_lifetime",
@@ -510,9 +535,9 @@ const SettingTable& daemon_settings() {
     static const SettingTable table = [] {
         std::vector<Setting> all = general_settings();
         for (std::vector<Setting> part :
-             {detail::api_settings(), supervisor_settings(), tenancy_settings(), session_settings(),
-              federation_settings(), job_settings(), backup_settings(), mongo_settings(),
-              identity_settings(), detail::cache_settings()}) {
+             {detail::api_settings(), supervisor_settings(), tenancy_settings(), license_settings(),
+              session_settings(), federation_settings(), job_settings(), backup_settings(),
+              mongo_settings(), identity_settings(), detail::cache_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -557,6 +582,13 @@ Settings::Jobs jobs_from(const ConfigSnapshot& snapshot) {
             .history_runs = snapshot.integer("jobs.history.runs")};
 }
 
+Settings::License license_from(const ConfigSnapshot& snapshot) {
+    return {.file = snapshot.text("license.file"),
+            .public_keys = snapshot.text("license.public_keys"),
+            .warn_days = snapshot.text("license.warn_days"),
+            .check_interval = snapshot.duration("license.check_interval")};
+}
+
 Settings::Sessions sessions_from(const ConfigSnapshot& snapshot) {
     return {.access_lifetime = snapshot.duration("sessions.access_lifetime"),
             .refresh_lifetime = snapshot.duration("sessions.refresh_lifetime"),
@@ -590,6 +622,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .federation = {.public_url = snapshot.text("federation.public_url"),
                        .ca_file = snapshot.text("federation.ca_file"),
                        .local_providers = snapshot.boolean("federation.local_providers")},
+        .license = license_from(snapshot),
         .build_type = snapshot.text("tenancy.build_type"),
         .core_host = snapshot.text("tenancy.core_host"),
         .core_database = snapshot.text("tenancy.core_database"),

@@ -77,6 +77,13 @@ struct Settings {
         std::string ca_file;     ///< of identity providers; empty: the host's
         bool local_providers;    ///< this host may be one
     };
+    /// The settings `license.*`.
+    struct License {
+        std::string file;         ///< absolute
+        std::string public_keys;  ///< separated by commas
+        std::string warn_days;    ///< separated by commas
+        std::chrono::milliseconds check_interval;
+    };
     /// The settings `supervisor.*`.
     struct Supervisor {
         std::string containment;                     ///< a process::TierChoice by name
@@ -140,6 +147,7 @@ struct Settings {
     Jobs jobs;
     Sessions sessions;
     Federation federation;
+    License license;
     std::string build_type;  ///< a tenancy::BuildType by name
     std::string core_host;   ///< embedded, or a URI
     std::string core_database;

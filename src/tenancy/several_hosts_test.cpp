@@ -2,10 +2,13 @@
 #include "tenancy/testing/several_hosts.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 #include <thread>
 
 #include "jobs/lease.h"
+#include "tenancy/limits/license_repository.h"
+#include "tenancy/testing/license_issuer.h"
 
 namespace zona::tenancy {
 namespace {
@@ -134,6 +137,40 @@ TEST_F(SeveralHosts, NumbersAreGivenOutOnce) {
     std::set<std::int64_t> all = numbers[0];
     all.insert(numbers[1].begin(), numbers[1].end());
     EXPECT_EQ(all.size(), 2U * kEach);
+}
+
+// LIC-05
+TEST_F(SeveralHosts, OfManyThatWantTheLastPlaceOneGetsIt) {
+    const LicenseIssuer issuer;
+    common_.license_keys = issuer.keys();
+    open_both();
+    LicenseRepository licenses(a_.tenants().core(), issuer.keys());
+    constexpr int kRounds = 6;
+    for (int round = 0; round < kRounds; ++round) {
+        // The default tenant has a place, too.
+        const auto installed = Host::wait<License>([&](auto done) {
+            licenses.install(
+                issuer.issue({{"max_tenants", 2 + round},
+                              {"issued_at",
+                               core::to_rfc3339(core::SystemTime(std::chrono::seconds(round)))}}),
+                common_.clock.system(), std::move(done));
+        });
+        ASSERT_TRUE(installed.has_value()) << installed.error().message();
+        std::atomic<int> made = 0;
+        std::vector<std::jthread> racers;
+        for (Host* host : {&a_, &b_}) {
+            for (int i = 0; i < 2; ++i) {
+                NewTenant wanted = tenant(fmt::format("t{}-{}-{}", round, host->name(), i).c_str());
+                racers.emplace_back([host, wanted = std::move(wanted), &made]() mutable {
+                    const auto result = host->create(std::move(wanted));
+                    if (result) return void(++made);
+                    EXPECT_EQ(result.error().code(), Code::kLicense) << result.error().message();
+                });
+            }
+        }
+        racers.clear();
+        EXPECT_EQ(made, 1) << "round " << round;
+    }
 }
 
 // SEC-06, SEC-07

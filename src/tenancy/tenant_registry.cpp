@@ -9,7 +9,7 @@
 #include "tenancy/backup/backup_records.h"
 #include "tenancy/compliance.h"
 #include "tenancy/core_collections.h"
-#include "tenancy/limits/license.h"
+#include "tenancy/limits/license_repository.h"
 #include "tenancy/tenant_databases.h"
 #include "vault/field_sealer.h"
 
@@ -35,6 +35,8 @@ constexpr const char* kRequestsPerSecond = "requests_per_second";
 constexpr const char* kConcurrentRequests = "concurrent_requests";
 constexpr const char* kStorageBytes = "storage_bytes";
 constexpr const char* kErasedAt = "erased_at";
+/// How often a tenant is tried to be made, while others are made at the same time.
+constexpr int kTries = 100;
 /// The counter of changes that other hosts have to follow.
 constexpr const char* kChanges = "tenant_changes";
 
@@ -94,6 +96,7 @@ Error no_tenant(std::string_view code) {
 struct TenantRegistry::Work {
     const core::Clock& clock;
     const vault::FieldSealer* sealer;
+    LicenseKeys license_keys{};
     mutable core::SystemRandom random{};  ///< any thread
 
     static vault::FieldPlace place(std::string_view code) {
@@ -168,7 +171,8 @@ struct TenantRegistry::Work {
                                  name.size(), kMostNameBytes));
     }
 
-    Result<Tenant> create(Writer& writer, const NewTenant& wanted) const {
+    /// Says `in_order` when only others that are made at once can stand in the way.
+    Result<Tenant> create(Writer& writer, const NewTenant& wanted, bool& in_order) const {
         ZONA_TRY(const Scope scope, scope_of(wanted.code));
         ZONA_TRY_VOID(check_name(wanted.name));
         const Collection tenants = in_core(tenants_spec());
@@ -179,26 +183,25 @@ struct TenantRegistry::Work {
                                      text_of(*taken->document, "status")));
         }
         ZONA_TRY_VOID(check_own(writer, scope.code(), wanted.database));
+        ZONA_TRY(const std::int64_t number, next_tenant(writer));
         ZONA_TRY_VOID(check_license(writer));
-        ZONA_TRY(const std::int64_t number, free_number(writer, tenants_spec()));
         ZONA_TRY(const json::object document, document_of(wanted, scope.code(), number));
+        in_order = true;
         ZONA_TRY(const Record record, writer.insert(tenants, scope.code(), document));
         ZONA_TRY_VOID(add_database(writer, document));
         ZONA_TRY_VOID(count_change(writer));
         return tenant_of(record, Passwords::kOpened);
     }
 
-    /// Tenants have it in a field, the others as their id.
-    static Result<bool> is_taken(Reader& reader, const store::CollectionSpec& spec,
-                                 std::int64_t number) {
-        if (spec.name == tenants_spec().name) {
-            const store::Query same{.filter = store::Filter::eq("id", json::value(number)),
-                                    .sort = {}};
-            ZONA_TRY(const std::uint64_t tenants, reader.count(in_core(spec), same));
-            return tenants != 0;
-        }
-        ZONA_TRY(const auto found, reader.find(in_core(spec), number));
-        return found.has_value();
+    /// One more than the highest. So of two that are made at once, whatever the database knows of
+    /// transactions, the second finds its number taken, and begins again with a new count of
+    /// tenants: which has to be made after this.
+    static Result<std::int64_t> next_tenant(Reader& reader) {
+        const store::Query latest{
+            .filter = {}, .sort = {"id"}, .direction = store::Direction::kDescending};
+        ZONA_TRY(const auto found, reader.find_one(in_core(tenants_spec()), latest));
+        if (!found) return 1;
+        return found->document->at("id").to_number<std::int64_t>() + 1;
     }
 
     /// For a new document. Where a server's conditional updates are not atomic, as FerretDB's, one
@@ -208,7 +211,7 @@ struct TenantRegistry::Work {
             ZONA_TRY(const std::int64_t number,
                      store::next_number(writer, in_core(store::counters_spec()), spec.name,
                                         clock.system()));
-            ZONA_TRY(const bool taken, is_taken(writer, spec, number));
+            ZONA_TRY(const auto taken, writer.find(in_core(spec), number));
             if (!taken) return number;
         }
     }
@@ -221,11 +224,12 @@ struct TenantRegistry::Work {
 
     /// One that was erased counts no more.
     Result<void> check_license(Reader& reader) const {
-        ZONA_TRY(const auto license, governing_license(reader, clock.system()));
+        ZONA_TRY(const auto installed, installed_licenses(reader, license_keys));
         const store::Query kept{.filter = store::Filter::exists(kErasedAt, store::Exists::kNo),
                                 .walk = store::Walk::kAllow};
         ZONA_TRY(const std::uint64_t tenants, reader.count(in_core(tenants_spec()), kept));
-        return admit_tenant(license, tenants);
+        const core::SystemTime now = clock.system();
+        return admit_tenant(governing(installed, {}, now), tenants, now);
     }
 
     Result<Record> record_of(Reader& reader, const std::string& code) const {
@@ -449,8 +453,8 @@ struct TenantRegistry::Work {
 };
 
 TenantRegistry::TenantRegistry(std::shared_ptr<store::Database> core, const core::Clock& clock,
-                               const vault::FieldSealer* sealer)
-    : core_(std::move(core)), work_(std::make_shared<const Work>(clock, sealer)) {}
+                               const vault::FieldSealer* sealer, LicenseKeys keys)
+    : core_(std::move(core)), work_(std::make_shared<const Work>(clock, sealer, std::move(keys))) {}
 
 void TenantRegistry::settle_build_type(BuildType wanted, store::Callback<BuildType> done) {
     store::write(
@@ -459,10 +463,30 @@ void TenantRegistry::settle_build_type(BuildType wanted, store::Callback<BuildTy
 }
 
 void TenantRegistry::create(NewTenant wanted, store::Callback<Tenant> done) {
+    try_to_create(core_, work_, std::make_shared<const NewTenant>(std::move(wanted)), kTries,
+                  std::move(done));
+}
+
+/// Again, where somebody else has got the number.
+void TenantRegistry::try_to_create(const std::shared_ptr<store::Database>& core,
+                                   const std::shared_ptr<const Work>& work,
+                                   std::shared_ptr<const NewTenant> wanted, int tries,
+                                   store::Callback<Tenant> done) {
+    // Shared by the work, which has it say whether all was in order but for the number, and the
+    // answer.
+    auto in_order = std::make_shared<bool>(false);
     store::write(
-        *core_,
-        [work = work_, wanted = std::move(wanted)](Writer& w) { return work->create(w, wanted); },
-        std::move(done));
+        *core,
+        [work, wanted, in_order](Writer& w) {
+            *in_order = false;
+            return work->create(w, *wanted, *in_order);
+        },
+        [core, work, wanted, in_order, tries, done = std::move(done)](Result<Tenant> made) mutable {
+            const bool is_taken =
+                !made && made.error().code() == Code::kConflict && *in_order && tries > 1;
+            if (!is_taken) return done(std::move(made));
+            try_to_create(core, work, std::move(wanted), tries - 1, std::move(done));
+        });
 }
 
 void TenantRegistry::find(const std::string& code, store::Callback<std::optional<Tenant>> done) {

@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/result.h"
 #include "store/database.h"
+#include "tenancy/limits/license.h"
 #include "tenancy/tenant.h"
 
 namespace zona::vault {
@@ -27,9 +28,9 @@ namespace zona::tenancy {
 class TenantRegistry {
   public:
     /// `core` was opened with core_collections(). Without a sealer no password can be kept.
-    /// `clock` and `sealer` outlive it and its callbacks.
+    /// `clock` and `sealer` outlive it and its callbacks. `keys` says whose licences count.
     TenantRegistry(std::shared_ptr<store::Database> core, const core::Clock& clock,
-                   const vault::FieldSealer* sealer);
+                   const vault::FieldSealer* sealer, LicenseKeys keys = {});
 
     /// Records the build type of this installation, or finds the same one recorded: it cannot be
     /// changed by a setting, since data lies where it says. Errors: kConflict, naming both and what
@@ -37,8 +38,9 @@ class TenantRegistry {
     void settle_build_type(BuildType wanted, store::Callback<BuildType> done);
 
     /// Errors: kInvalidArgument: the code, or a name over 200 bytes. kConflict: the code is taken,
-    /// by an inactive tenant too; its database in MongoDB is another tenant's, or the licence
-    /// allows no more (license.h). kUnsupported: a password, and there is no sealer.
+    /// by an inactive tenant too; its database in MongoDB is another tenant's. kLicense: the
+    /// licence allows no more, or is not valid (license.h). kUnsupported: a password, and there is
+    /// no sealer. Of several hosts that want the last place one gets it (LIC-05, GAP-71).
     void create(NewTenant wanted, store::Callback<Tenant> done);
     /// None: nobody has this code.
     void find(const std::string& code, store::Callback<std::optional<Tenant>> done);
@@ -70,6 +72,11 @@ class TenantRegistry {
 
   private:
     struct Work;
+    static void try_to_create(const std::shared_ptr<store::Database>& core,
+                              const std::shared_ptr<const Work>& work,
+                              std::shared_ptr<const NewTenant> wanted, int tries,
+                              store::Callback<Tenant> done);
+
     std::shared_ptr<store::Database> core_;
     std::shared_ptr<const Work> work_;  // shared with what the database still runs
 };

@@ -134,7 +134,8 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     ZONA_TRY(made->core, open_core(*made));
     if (pools_) made->core = pools_->watch("core", std::move(made->core));
     made->measured_core = core_queries_ ? core_queries_->measure(made->core) : made->core;
-    made->registry = std::make_unique<TenantRegistry>(made->measured_core, deps_.clock, sealer);
+    made->registry = std::make_unique<TenantRegistry>(made->measured_core, deps_.clock, sealer,
+                                                      options_.license_keys);
     auto settled = wait_for<BuildType>([&](auto done) {
         made->registry->settle_build_type(options_.build_type, std::move(done));
     });

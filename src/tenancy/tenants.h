@@ -53,6 +53,7 @@ struct TenantsOptions {
     store::MongoOptions core{};
     std::string instance{};                        ///< what tells this host from others
     std::chrono::milliseconds follow_interval{0};  ///< between two follow() by itself; 0: none
+    LicenseKeys license_keys{};                    ///< whose licences count
     /// After which no other host serves a tenant that is not active: kFollowTrust, and time for
     /// what was begun before. For tests.
     std::chrono::milliseconds others_time{60'000};

@@ -19,8 +19,9 @@ FORMATS.checks('date-time', ValueError)(lambda text: not isinstance(text, str) o
 
 # What never ends by itself: tests/e2e/test_streams.py.
 ENDLESS = {'openStream', 'followEvents'}
-# They need a backup that is there, or write files: test_backups.py asks for them; or somebody to erase: test_audit.py.
-STATEFUL = {'deleteTenantBackup', 'deleteBackup', 'exportTenant', 'eraseAuditSubject', 'eraseTenantAuditSubject'}
+# They need a backup that is there, or write files: test_backups.py asks for them; or somebody to erase: test_audit.py; or a
+# licence that somebody has signed: test_license.py.
+STATEFUL = {'deleteTenantBackup', 'deleteBackup', 'exportTenant', 'eraseAuditSubject', 'eraseTenantAuditSubject', 'installLicense'}
 
 
 class Client:

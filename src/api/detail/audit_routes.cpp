@@ -217,6 +217,7 @@ Operation export_entries() {
                                        .example("\"jsonl\"")});
     return {.path = "/export",
             .id = "exportAudit",
+            .feature = tenancy::Feature::kAuditExport,
             .summary = "Export the record",
             .description =
                 "All entries that meet the filters, the oldest first. In CSV a value "
@@ -258,6 +259,7 @@ Operation verify_record() {
 Operation report() {
     return {.path = "/report",
             .id = "reportAudit",
+            .feature = tenancy::Feature::kAuditReport,
             .summary = "Report on the record",
             .description =
                 "How much of what was done in a period, by whom, and whether the record "

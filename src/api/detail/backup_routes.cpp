@@ -159,6 +159,13 @@ Operation task(std::string path, std::string id, std::string summary, std::strin
     return out;
 }
 
+/// Nothing that a licence which has expired should stand in the way of: it takes data out, or
+/// looks.
+Operation always_served(Operation operation) {
+    operation.unlicensed = Unlicensed::kServed;
+    return operation;
+}
+
 Operation of_a_tenant(Operation operation) {
     operation.parameters = {code_parameter()};
     operation.errors = no_tenant();
@@ -192,9 +199,10 @@ Operation list_databases() {
 }
 
 Operation back_up() {
-    return of_a_tenant(task("/api/v1/tenants/{code}/backups", "backUpTenant", "Back a tenant up",
-                            "While it is served: all that was acknowledged before. The outcome is "
-                            "the Backup. Of more than backup.keep the oldest are deleted."));
+    return always_served(
+        of_a_tenant(task("/api/v1/tenants/{code}/backups", "backUpTenant", "Back a tenant up",
+                         "While it is served: all that was acknowledged before. The outcome is "
+                         "the Backup. Of more than backup.keep the oldest are deleted.")));
 }
 
 Operation verify_backup() {
@@ -204,7 +212,7 @@ Operation verify_backup() {
              "Reads all of it and holds it against its counts and hashes; nothing is restored.");
     out.parameters = {code_parameter(), id_parameter()};
     out.errors = no_tenant();
-    return out;
+    return always_served(std::move(out));
 }
 
 Operation delete_backup() {
@@ -270,7 +278,7 @@ Operation export_tenant() {
                                                     .default_value("\"masked\""))},
                      "Where it goes."),
                  {{"masked", "Without secrets", R"({"directory": "/tmp/acme-export"})"}}};
-    return out;
+    return always_served(std::move(out));
 }
 
 Shape host_shape() {
@@ -309,6 +317,7 @@ Operation move_tenant() {
                         {{"mongodb", "To a server of MongoDB",
                           R"({"to": "mongodb://db.example:27017/?replicaSet=rs0",
                               "db_username": "zona", "db_password": "a secret"})"}}};
+    out.feature = tenancy::Feature::kTenantMoves;
     return out;
 }
 
@@ -324,6 +333,7 @@ Operation migrate_store() {
                        optional("db_password", password_shape())},
                       "Where to."),
         {{"mongodb", "To a server of MongoDB", R"({"to": "mongodb://db.example:27017/"})"}}};
+    out.feature = tenancy::Feature::kTenantMoves;
     return out;
 }
 
@@ -343,7 +353,7 @@ Operation erase_tenant() {
                  Shape::boolean("And the keys, which they open with.").default_value("false"))},
             "That it is meant."),
         {{"all", "All of it", R"({"code": "default"})"}}};
-    return out;
+    return always_served(std::move(out));
 }
 
 Operation list_whole() {
@@ -359,11 +369,11 @@ Operation list_whole() {
 }
 
 Operation back_up_all() {
-    return task(
-        "/api/v1/backups", "backUpAll", "Back the whole installation up",
-        "The core database, each tenant, and the wrapped keys; the root key is not in it. "
-        "The outcome is the WholeBackup, and `findings` about tenants whose documents could "
-        "not be read and are not in it, each with `where` and `what`.");
+    return always_served(
+        task("/api/v1/backups", "backUpAll", "Back the whole installation up",
+             "The core database, each tenant, and the wrapped keys; the root key is not in it. "
+             "The outcome is the WholeBackup, and `findings` about tenants whose documents could "
+             "not be read and are not in it, each with `where` and `what`."));
 }
 
 Operation verify_whole() {
@@ -372,7 +382,7 @@ Operation verify_whole() {
                          "Reads all of it and holds it against its list, counts and hashes. The "
                          "outcome is the WholeBackup, with `findings` as of backUpAll.");
     out.parameters = {id_parameter()};
-    return out;
+    return always_served(std::move(out));
 }
 
 Operation delete_whole() {
@@ -392,10 +402,11 @@ Operation delete_whole() {
 }
 
 Operation check_store() {
-    return task("/api/v1/checks", "checkStore", "Check all databases",
-                "Each against its own structure, its counts, its keys, whom its documents belong "
-                "to, and what is recorded of backups. The outcome has `databases`, `documents` and "
-                "`findings`, each with `where` and `what`.");
+    return always_served(
+        task("/api/v1/checks", "checkStore", "Check all databases",
+             "Each against its own structure, its counts, its keys, whom its documents belong "
+             "to, and what is recorded of backups. The outcome has `databases`, `documents` and "
+             "`findings`, each with `where` and `what`."));
 }
 
 json::value time_or_null(const std::optional<core::SystemTime>& time) {

@@ -80,6 +80,7 @@ Operation create_invitation() {
         .reach = Reach::kTenant,
         .permission =
             identity::Permission{identity::Resource::kInvitations, identity::Action::kCreate},
+        .feature = tenancy::Feature::kInvitations,
         .summary = "Invite somebody",
         .description =
             "Whoever has the token makes a user with these roles, by "

@@ -266,6 +266,7 @@ Operation set_tenant_status() {
             .id = "setTenantStatus",
             .tag = Tag::kTenants,
             .access = Access::kAdmin,
+            .unlicensed = Unlicensed::kServed,
             .summary = "Suspend, deactivate or activate a tenant",
             .description = "One that is not active is not served from then on; its data stays.",
             .parameters = {code_parameter()},

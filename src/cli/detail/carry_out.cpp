@@ -51,6 +51,8 @@ Status carry_out_on_data(Context& context, const Command& command) {
             return cache(context, std::get<CacheOptions>(options));
         case Verb::kAudit:
             return audit(context, std::get<AuditOptions>(options));
+        case Verb::kLicense:
+            return license(context, std::get<LicenseOptions>(options));
         case Verb::kTenant:
             return tenants(context, std::get<TenantOptions>(options));
         case Verb::kKey:

@@ -179,6 +179,15 @@ struct AuditOptions {
     std::string hash;  ///< with it
 };
 
+enum class LicenseAction : std::uint8_t { kShow, kInstall, kReport };
+
+struct LicenseOptions {
+    LicenseAction action = LicenseAction::kShow;
+    std::string tenant;  ///< kShow: whose; empty: the installation's
+    std::string file;    ///< kInstall: a path, `-`: stdin
+    std::string text;    ///< kInstall: what stands there, once that was read
+};
+
 enum class VaultAction : std::uint8_t { kStatus, kKeys, kRotate, kRewrap, kRevoke };
 
 /// Texts as typed: the API checks them.

@@ -186,7 +186,7 @@ using VerbOptions =
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
                  TenantOptions, UserOptions, RoleOptions, JobOptions, CacheOptions, VaultOptions,
                  BackupOptions, StoreOptions, ExecutionOptions, ContextOptions, WebOptions,
-                 AuditOptions, LoginOptions, SessionOptions>;
+                 AuditOptions, LoginOptions, SessionOptions, LicenseOptions>;
 
 /// A command to carry out.
 struct Command {

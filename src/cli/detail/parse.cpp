@@ -191,6 +191,7 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
         case Verb::kJob:
         case Verb::kCache:
         case Verb::kAudit:
+        case Verb::kLicense:
         case Verb::kTenant:
         case Verb::kUser:
         case Verb::kRole:

@@ -136,6 +136,25 @@ Result<VerbOptions> audit_options(const RawWords& raw) {
     return out;
 }
 
+Result<VerbOptions> license_options(const RawWords& raw) {
+    using Row = std::pair<string_view, LicenseAction>;
+    static constexpr std::array kActions = {Row{"show", LicenseAction::kShow},
+                                            Row{"install", LicenseAction::kInstall},
+                                            Row{"report", LicenseAction::kReport}};
+    const vector<string>& words = raw.positionals;
+    LicenseOptions out{.tenant = raw.tenant, .file = {}, .text = {}};
+    if (!words.empty()) {
+        ZONA_TRY(const auto* const row, row_of(Verb::kLicense, words[0], kActions));
+        out.action = row->second;
+        const bool is_install = out.action == LicenseAction::kInstall;
+        ZONA_TRY_VOID(check_count(Verb::kLicense, words, is_install ? 2 : 1, is_install ? 2 : 1));
+        if (is_install) out.file = words[1];
+    }
+    if (out.action != LicenseAction::kShow && !out.tenant.empty())
+        return wrong("--tenant belongs to zona license show");
+    return out;
+}
+
 Result<VerbOptions> backup_options(const RawWords& raw) {
     using Row = std::pair<string_view, BackupAction>;
     static constexpr std::array kActions = {
@@ -247,6 +266,8 @@ Result<VerbOptions> data_options(Verb verb, const RawWords& raw) {
             return cache_options(raw);
         case Verb::kAudit:
             return audit_options(raw);
+        case Verb::kLicense:
+            return license_options(raw);
         case Verb::kTenant:
             return tenant_options(raw);
         case Verb::kUser:

@@ -489,6 +489,20 @@ ApiRequest manage_cache(const CacheOptions& options) {
     return {"DELETE", path, {}};
 }
 
+ApiRequest manage_license(const LicenseOptions& options) {
+    switch (options.action) {
+        case LicenseAction::kInstall:
+            return {"PUT", "/api/v1/license",
+                    core::to_json(json::object{{"license", options.text}})};
+        case LicenseAction::kReport:
+            return get("/api/v1/license/usage");
+        case LicenseAction::kShow:
+            break;
+    }
+    if (options.tenant.empty()) return get("/api/v1/license");
+    return get("/api/v1/tenants/" + percent_encoded(options.tenant) + "/license");
+}
+
 ApiRequest ask_record(const AuditOptions& options) {
     const std::string all =
         options.tenant.empty()

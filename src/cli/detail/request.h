@@ -101,6 +101,8 @@ ApiRequest ask_record(const AuditOptions& options);
 ApiRequest manage_jobs(const JobOptions& options);
 /// One of those on /api/v1/cache.
 ApiRequest manage_cache(const CacheOptions& options);
+/// One of those on /api/v1/license, or that of a tenant.
+ApiRequest manage_license(const LicenseOptions& options);
 /// One of the operations on /api/v1/backups; not of kRestore, which asks no zona.
 ApiRequest manage_backups(const BackupOptions& options);
 /// POST /api/v1/checks or /api/v1/migrations.

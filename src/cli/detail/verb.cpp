@@ -438,6 +438,20 @@ std::vector<VerbInfo> zona_verbs() {
           {"zona audit export --tenant acme --format csv", "all of it, the oldest first"},
           {"zona audit verify --tenant acme", "is it as it was written?"},
           {"zona audit report --from 720h", "a month in numbers"}}},
+        {kLicense,
+         "license",
+         {"licence"},
+         kZona,
+         kStartsIt,
+         "[show | install FILE | report] [--tenant CODE] [OPTIONS]",
+         "See what zona may be used for, and install another licence",
+         "`show` shows the licence that the installation, or a tenant, is under; `report` what is "
+         "used of what it limits. `install` takes a signed text, at once and without a restart; a "
+         "file that is put where license.file says is installed by itself. Without any it is the "
+         "community licence, for ever.",
+         {{"zona license", "what it allows, and until when"},
+          {"zona license install acme.license", "in the place of the one of its type"},
+          {"zona license report", "tenants, users and roles, counted now"}}},
         {kContext,
          "context",
          {"contexts", "ctx"},

@@ -45,6 +45,7 @@ enum class Verb : std::uint8_t {
     kStore,
     kVault,
     kAudit,
+    kLicense,
     kContext,
     kLogin,
     kLogout,

@@ -144,6 +144,9 @@ class VerbParser {
                 return add_vault_flags();
             case Verb::kAudit:
                 return add_audit_flags();
+            case Verb::kLicense:
+                return text_flag("--tenant", raw_.tenant, "CODE",
+                                 "show: that of this tenant (else the installation's)");
             case Verb::kTenant:
                 return add_tenant_flags();
             case Verb::kUser:

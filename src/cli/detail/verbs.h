@@ -75,6 +75,7 @@ Status sessions(Context& context, const SessionOptions& options);
 Status jobs(Context& context, const JobOptions& options);
 Status cache(Context& context, const CacheOptions& options);
 Status audit(Context& context, const AuditOptions& options);
+Status license(Context& context, const LicenseOptions& options);
 Status executions(Context& context, const ExecutionOptions& options);
 Status backups(Context& context, const BackupOptions& options);
 Status store(Context& context, const StoreOptions& options);

@@ -55,6 +55,7 @@ struct Common {
     core::FakeClock clock;
     core::SystemRandom random;
     store::MongoOptions core;
+    LicenseKeys license_keys;
     BuildType build_type = BuildType::kMssp;
 };
 
@@ -76,6 +77,7 @@ class Host {
                            .mongo = std::move(mongo),
                            .core = common_.core,
                            .instance = name_,
+                           .license_keys = common_.license_keys,
                            .others_time = std::chrono::milliseconds(1)},
             TenantsDeps{
                 .clock = common_.clock,
