@@ -159,6 +159,7 @@ std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobVie
                       std::back_inserter(checks));
     checks.push_back(check_cache(*cache_));
     checks.push_back(check_license(*licensing_, settings.license));
+    checks.push_back(check_keys(keys_.get()));
     std::ranges::move(check_backup_jobs(settings, jobs, clock_.system()),
                       std::back_inserter(checks));
     return checks;
@@ -181,13 +182,7 @@ core::Result<void> Daemon::build_api() {
          .config = *config_,
          .clock = clock_,
          .random = random_,
-         .keys = {.keys = keys_.get(),
-                  .problem = keys_problem_,
-                  .clock = clock_,
-                  .run_blocking =
-                      [this](std::move_only_function<void()> work) {
-                          asio::post(*blocking_, std::move(work));
-                      }},
+         .keys = {.keys = keys_.get(), .problem = keys_problem_, .clock = clock_},
          .identity = {.users = &*users_,
                       .invitations = &*invitations_,
                       .roles = &*roles_,
@@ -332,10 +327,6 @@ void Daemon::run() {
     recorder_->stop();
     tenants_.reset();
     blocking_->join();
-    if (keys_) {
-        if (auto stored = keys_->store_uses(); !stored)
-            log.report("cannot store when keys were used", stored.error());
-    }
     log.info("stopped");
 }
 

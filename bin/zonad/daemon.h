@@ -28,9 +28,9 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/settings.h"
-#include "identity/api_keys.h"
 #include "identity/authentication.h"
 #include "identity/federation/federation.h"
+#include "identity/keys/api_keys.h"
 #include "identity/sessions/sessions.h"
 #include "identity/users/invitations.h"
 #include "jobs/scheduler.h"
@@ -68,6 +68,9 @@ namespace asio = boost::asio;
 
 /// Hashes of passwords that are computed at the same time: 128 MiB at most.
 inline constexpr std::size_t kHashesAtOnce = 2;
+
+/// What `zona doctor` says of API keys; null: they cannot be used.
+process::HostCheck check_keys(const identity::ApiKeys* keys);
 
 /// Whether requests should come.
 enum class Readiness : std::uint8_t { kStarting, kReady, kStopping };
@@ -121,6 +124,7 @@ class Daemon {
                          std::move_only_function<void()> then);
     jobs::Definition session_cleanup();
     jobs::Definition signing_key_rotation();
+    jobs::Definition api_key_check();
     core::Result<void> open_tls();
     void reload_tls();
     core::Result<void> load_addresses(const core::Settings::Api& api);

@@ -232,6 +232,7 @@ void Daemon::open_tenants() {
     admission_.release();
     if (!opened) {
         logging_.logger("tenancy").report("tenants cannot be served", opened.error());
+        if (keys_) keys_->settle();
         // A lock that somebody holds, a token that is gone, a full disk: that may pass.
         const core::Code code = opened.error().code();
         if (code == core::Code::kUnavailable || code == core::Code::kResourceExhausted)
@@ -280,6 +281,7 @@ core::Result<void> Daemon::build_jobs() {
     definitions.push_back(session_cleanup());
     definitions.push_back(signing_key_rotation());
     definitions.push_back(tenancy::license_check(*licensing_, settings_.license.check_interval));
+    definitions.push_back(api_key_check());
     definitions.push_back(tenancy::audit_retention(home_ + "/state/audit", {.tenants = *tenants_,
                                                                             .books = *books_,
                                                                             .recorder = *recorder_,

@@ -1,11 +1,14 @@
 // How the daemon is reached: keys, TLS, addresses, servers.
 #include <utility>
+#include <variant>
 
 #include <boost/asio/post.hpp>
+#include <fmt/format.h>
 
 #include "api/pipeline.h"
 #include "api/pmdaemon.h"
 #include "daemon.h"
+#include "identity/caller.h"
 #include "identity/exposure.h"
 #include "identity/secret_text.h"
 #include "net/network_policy.h"
@@ -14,25 +17,34 @@
 namespace zona::daemon {
 namespace {
 
-/// How old what is known of the last use of a key may be after a crash.
+/// How old what is known of the uses of keys may be after a crash.
 constexpr std::chrono::seconds kUsesStoredAfter(60);
+
+/// Where no keys can be used there is no address but the unix socket's, whose mode keeps others
+/// out.
+net::Decision trust_socket(net::Request& request) {
+    if (const auto* local = std::get_if<net::UnixPeer>(&request.peer))
+        identity::set_unbounded(request, fmt::format("uid {}", local->uid));
+    return {};
+}
 
 }  // namespace
 
-/// Without keys nobody gets in over the network; the rest works.
+/// Without keys nobody gets in over the network; the rest works. They are known once the core
+/// database is open.
 void Daemon::open_keys() {
     const core::Logger log = logging_.logger("identity");
-    const auto used = [this] { asio::post(supervision_, [this] { store_uses_of_keys(); }); };
-    auto keys = identity::ApiKeys::open(home_ + "/state/api-keys.json", clock_, random_, used);
+    auto keys = identity::ApiKeys::open(
+        home_ + "/state/api-keys.json", home_ + "/api-key",
+        {.clock = clock_, .random = random_, .log = log, .metrics = metrics_, .used = [this] {
+             asio::post(supervision_, [this] { store_uses_of_keys(); });
+         }});
     if (!keys) {
         log.report("API keys cannot be used", keys.error());
         keys_problem_ = keys.error().message();
         return;
     }
     keys_ = std::move(*keys);
-    const auto made = keys_->make_first(home_ + "/api-key");
-    if (!made) log.report("the first API key could not be made", made.error());
-    if (made && *made) log.info("the first API key is in the home's api-key");
 }
 
 core::Result<void> Daemon::open_tls() {
@@ -86,11 +98,8 @@ void Daemon::store_uses_of_keys() {
     store_uses_.expires_after(kUsesStoredAfter);
     store_uses_.async_wait([this](const boost::system::error_code& error) {
         if (error) return;
-        asio::post(*blocking_, [this] {
-            if (auto stored = keys_->store_uses(); !stored) {
-                logging_.logger("identity")
-                    .report("cannot store when keys were used", stored.error());
-            }
+        keys_->store_uses([log = logging_.logger("identity")](const core::Result<void>& stored) {
+            if (!stored) log.report("cannot store how keys were used", stored.error());
         });
     });
 }
@@ -206,7 +215,9 @@ core::Result<void> Daemon::build_servers() {
     std::vector<net::Middleware> authenticate;
     authenticate.push_back(api::record_refusals(*trail_));
     authenticate.push_back(net::filter_addresses(addresses_));
-    if (keys_) {
+    if (!keys_) {
+        authenticate.emplace_back(trust_socket);
+    } else {
         authenticate.push_back(identity::authenticate({.keys = *keys_,
                                                        .sessions = [this] { return sessions(); },
                                                        .permissions = &*permissions_},

@@ -1,7 +1,11 @@
-// The sessions of users: there once the core database is open, gone before it is closed.
+// The keys of clients and sessions of users: there once the core database is open, gone before it
+// is closed.
 #include <chrono>
 #include <future>
 #include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "daemon.h"
 #include "jobs/context.h"
@@ -55,6 +59,7 @@ core::Error not_open() {
 }  // namespace
 
 void Daemon::begin_sessions(std::shared_ptr<store::Database> core) {
+    if (keys_) keys_->begin(core, {.is_shared = tenants_->is_shared()});
     using Files = std::shared_ptr<tenancy::EncryptedFiles>;
     tenants_->with_files([this, core = std::move(core)](core::Result<Files> files) {
         const core::Logger log = logging_.logger("security");
@@ -93,6 +98,7 @@ std::shared_ptr<identity::Sessions> Daemon::sessions() const {
 }
 
 void Daemon::end_sessions() {
+    if (keys_) keys_->end();
     std::shared_ptr<identity::Sessions> last;
     const std::lock_guard lock(sessions_mutex_);
     last.swap(sessions_);
@@ -152,6 +158,34 @@ jobs::Definition Daemon::signing_key_rotation() {
                 if (rotated) context.count("rotated");
                 return {};
             }};
+}
+
+jobs::Definition Daemon::api_key_check() {
+    return {.name = "api-key-check",
+            .summary = "Says which API keys are due for a successor.",
+            .schedule = jobs::Schedule::every(kCleanupInterval),
+            .work = [this](jobs::Context& context) -> core::Result<void> {
+                if (!keys_) return {};
+                const std::vector<std::string> due = keys_->due();
+                context.count("due", static_cast<std::int64_t>(due.size()));
+                for (const std::string& name : due)
+                    logging_.logger("security")
+                        .warn("an API key is due for a successor, and ends without one",
+                              {{"key", name}});
+                return {};
+            }};
+}
+
+process::HostCheck check_keys(const identity::ApiKeys* keys) {
+    constexpr const char* kName = "API keys";
+    if (keys == nullptr)
+        return process::degraded(kName, "the list of keys cannot be used",
+                                 "mend or remove state/api-keys.json, then restart zona");
+    const std::vector<std::string> due = keys->due();
+    if (due.empty()) return process::ok(kName, "none is due for a successor");
+    return process::degraded(
+        kName, fmt::format("due for a successor: {}", fmt::join(due, ", ")),
+        "zona key rotate NAME, or let its client do it (zona key renew); it ends without");
 }
 
 }  // namespace zona::daemon

@@ -83,8 +83,6 @@ struct KeyDeps {
     identity::ApiKeys* keys = nullptr;  ///< null: they cannot be used, see `problem`
     std::string problem;
     const core::Clock& clock;
-    /// Runs what waits for the disk on another thread.
-    std::function<void(std::move_only_function<void()>)> run_blocking;
 };
 
 /// What the routes of users, invitations and roles work with.

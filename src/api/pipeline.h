@@ -8,7 +8,7 @@
 /// | sender known (identity::authenticate) | UNAUTHENTICATED |
 /// | resolve_tenant | INVALID_TENANT; ACCESS_DENIED for what is about all of zona |
 /// | select_session | INVALID_TENANT, TENANT_INACTIVE, SESSION_ERROR: the tenant of the sender |
-/// | authorise | ACCESS_DENIED, INVALID_TENANT: what a user's roles do not allow |
+/// | authorise | ACCESS_DENIED, INVALID_TENANT: what roles or a key do not allow |
 /// | check_license | LICENSE_REQUIRED: what the tenant's licence turns off, or not any more allows |
 /// | admit_tenant | TOO_MANY_REQUESTS, when the tenant's quota is used up |
 /// | announce_retry, on the way back | says when to come again after a SESSION_ERROR (GAP-12) |
@@ -50,10 +50,10 @@ net::Middleware resolve_tenant();
 /// `check` says, which must wait for nothing. Source: AUTH-07..AUTH-09, GAP-12.
 net::Middleware select_session(TenantCheck check);
 
-/// Whether the roles of a user allow the operation, at this time and from this address, on
-/// something of the tenant at least; whose thing it is only a controller knows. Refusals are logged
-/// by `log` and counted. `clock` and `metrics` outlive the chain.
-/// Source: AUTH-10, AUTH-32..AUTH-35, AUTH-41.
+/// Whether who asks may do it, by the roles of a user or the rights of a key, at this time and from
+/// this address, on something of the tenant at least; whose thing it is only a controller knows.
+/// Refusals are logged by `log` and counted. `clock` and `metrics` outlive the chain. Source:
+/// AUTH-10, AUTH-32..AUTH-35, AUTH-41.
 net::Middleware authorise(const core::Clock& clock, core::Logger log,
                           core::MetricRegistry& metrics);
 

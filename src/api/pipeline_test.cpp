@@ -42,8 +42,12 @@ class PipelineTest : public testing::Test {
         request.method_name = to_string(method);
         request.segments = std::move(path);
         request.tenant = tenant;
-        if (may_)
+        if (may_) {
             identity::set_caller(request, std::make_shared<const identity::Principal>(who_), may_);
+        } else {
+            request.permissions =
+                (tenant.empty() ? identity::super_admin() : identity::admin_of(tenant)).permissions;
+        }
         seen_ = 0;
         held_while_answering_ = 0;
         response_ = net::ask(service_.router(), request,
@@ -99,7 +103,7 @@ class PipelineTest : public testing::Test {
     std::size_t held_while_answering_ = 0;
     int seen_ = 0;
     identity::Principal who_;
-    std::shared_ptr<const identity::Permissions> may_;  ///< null: no user asks
+    std::shared_ptr<const identity::Permissions> may_;  ///< of a user; null: a key
 };
 
 // LIC-06, LIC-07, LIC-10, LIC-11

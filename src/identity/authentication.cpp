@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -98,6 +99,11 @@ Shown shown_by(const Request& request, const std::vector<std::string>& offered) 
 
 bool reads_only(Method method) {
     return method == Method::kGet || method == Method::kHead || method == Method::kOptions;
+}
+
+bool is_open(const Request& request) {
+    const net::RouteOptions* const route = net::options_of(request);
+    return route != nullptr && route->open;
 }
 
 bool is_secret(std::string_view text) {
@@ -242,8 +248,7 @@ class Authenticate {
         std::vector<std::string> offered;
         if (net::asks_for_websocket(request)) offered = take_offered_keys(request);
         if (const auto* local = std::get_if<net::UnixPeer>(&request.peer)) {
-            request.principal = fmt::format("uid {}", local->uid);
-            request.may_change = true;
+            set_unbounded(request, fmt::format("uid {}", local->uid));
             return {};
         }
         if (has_key_in_url(request)) {
@@ -253,12 +258,13 @@ class Authenticate {
                             "keep; send it as {}",
                             kForms));
         }
-        const net::RouteOptions* route = net::options_of(request);
-        const bool is_open = route != nullptr && route->open;
         const Shown shown = shown_by(request, offered);
-        if (shown.keys.empty() && (is_open || options_.demand == Demand::kNothing)) {
-            request.principal = "anybody";
-            request.may_change = options_.demand == Demand::kNothing;
+        if (shown.keys.empty() && (is_open(request) || options_.demand == Demand::kNothing)) {
+            if (options_.demand == Demand::kNothing) {
+                set_unbounded(request, "anybody");
+            } else {
+                request.principal = "anybody";
+            }
             return {};
         }
         if (shown.keys.empty()) return hold_back(request, none_shown(shown), "missing");
@@ -267,22 +273,12 @@ class Authenticate {
         const std::string_view text = shown.keys.front();
         if (authorities_.sessions && shown.as_bearer && !text.starts_with(kApiKeyPrefix))
             return identify_user(request, text);
-        const auto found = authorities_.keys.verify(text);
-        if (const auto* refusal = std::get_if<KeyRefusal>(&found))
-            return hold_back(request, error_of(*refusal), reason_of(*refusal));
-        const auto& who = std::get<Principal>(found);
-        request.principal = who.to_string();
-        request.tenant = who.tenant;
-        request.may_change = who.scope == Scope::kAdmin;
-        request.credential = who.key_id;
-        if (who.scope != Scope::kAdmin && !reads_only(request.method)) {
-            return refuse(Code::kAccessDenied,
-                          fmt::format("the key '{}' is a viewer's, which may only read", who.name));
-        }
-        return {};
+        return identify_key(request, text);
     }
 
     void bind_to_key(const Request& request, Response& response) const {
+        if (request.credential && is_refusal(response))
+            authorities_.keys.note_refusal(*request.credential);
         const bool lasts = response.upgrade != nullptr ||
                            (response.stream && response.stream_end == net::StreamEnd::kOnDrain);
         if (!lasts) return;
@@ -302,6 +298,90 @@ class Authenticate {
     }
 
   private:
+    using Verified = std::variant<KeyHolder, KeyRefusal>;
+
+    /// Whether somebody who is known asked for what they may not have, or too often.
+    static bool is_refusal(const Response& response) {
+        if (!response.failure) return false;
+        const Code code = response.failure->error.code();
+        return code == Code::kAccessDenied || code == Code::kInvalidTenant ||
+               code == Code::kTooManyRequests;
+    }
+
+    Verified verify(const Request& request, std::string_view key) const {
+        return authorities_.keys.verify(key, std::get<net::TcpPeer>(request.peer).address);
+    }
+
+    net::Decision identify_key(Request& request, std::string_view key) const {
+        Verified found = verify(request, key);
+        if (auto* const holder = std::get_if<KeyHolder>(&found)) {
+            if (!holder->permissions && authorities_.permissions != nullptr) {
+                holder->permissions =
+                    authorities_.permissions->find(holder->who.tenant, holder->who.roles);
+            }
+            if (holder->permissions) {
+                auto refused = admit(request, *holder);
+                return refused ? net::answer_with(*std::move(refused)) : net::Decision();
+            }
+        }
+        return look_up_key(request, std::string(key), std::move(found));
+    }
+
+    asio::awaitable<std::optional<Response>> look_up_key(Request& request, std::string key,
+                                                         Verified found) const {
+        const auto is_unknown = [&] {
+            const auto* const refusal = std::get_if<KeyRefusal>(&found);
+            return refusal != nullptr && *refusal == KeyRefusal::kUnavailable;
+        };
+        if (is_unknown() && authorities_.keys.is_opening()) {
+            auto ask = [this](store::Callback<void> done) {
+                authorities_.keys.when_known(std::move(done));
+            };
+            const auto known = co_await store::await_answer<void>(std::move(ask));
+            if (!known) co_return Response::failed(known.error());
+            found = verify(request, key);
+        }
+        if (is_unknown()) {
+            co_return Response::failed(
+                Error(Code::kUnavailable,
+                      "which keys there are is not known while the core database is away; the unix "
+                      "socket needs none"));
+        }
+        if (const auto* const refusal = std::get_if<KeyRefusal>(&found))
+            co_return co_await hold_back(request, error_of(*refusal), reason_of(*refusal));
+        auto& holder = std::get<KeyHolder>(found);
+        if (!holder.permissions) {
+            auto ask = [this, &holder](store::Callback<std::shared_ptr<const Permissions>> done) {
+                authorities_.permissions->get(holder.who.tenant, holder.who.roles, std::move(done));
+            };
+            auto permissions =
+                co_await store::await_answer<std::shared_ptr<const Permissions>>(std::move(ask));
+            if (!permissions) co_return Response::failed(permissions.take_error());
+            holder.permissions = std::move(*permissions);
+        }
+        co_return admit(request, holder);
+    }
+
+    /// Nothing: the key may go on.
+    static std::optional<Response> admit(Request& request, KeyHolder& holder) {
+        set_key(request, holder.who, std::move(holder.permissions));
+        if (holder.wait) {
+            Response refused = Response::failed(
+                Error(Code::kTooManyRequests,
+                      fmt::format("more than {} requests per second came with the key '{}' ({} at "
+                                  "once)",
+                                  holder.rate.per_second, holder.who.name, holder.rate.burst)));
+            const auto wait = std::chrono::ceil<std::chrono::seconds>(*holder.wait);
+            refused.headers.set("Retry-After", std::to_string(wait.count()));
+            return refused;
+        }
+        if (holder.who.scope != Scope::kViewer || reads_only(request.method) || is_open(request))
+            return std::nullopt;
+        return Response::failed(
+            Error(Code::kAccessDenied,
+                  fmt::format("the key '{}' is a viewer's, which may only read", holder.who.name)));
+    }
+
     net::Decision identify_user(Request& request, std::string_view token) const {
         if (!is_token_shaped(token)) {
             return hold_back(request,
@@ -375,6 +455,7 @@ class Authenticate {
             case KeyRefusal::kExpired:
                 return {Code::kUnauthenticated, "the API key has expired"};
             case KeyRefusal::kUnknown:
+            case KeyRefusal::kUnavailable:
                 break;
         }
         return {Code::kUnauthenticated, "the API key is not valid here"};
@@ -387,6 +468,7 @@ class Authenticate {
             case KeyRefusal::kExpired:
                 return "expired";
             case KeyRefusal::kUnknown:
+            case KeyRefusal::kUnavailable:
                 break;
         }
         return "unknown";

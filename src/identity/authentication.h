@@ -11,7 +11,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "identity/access/permission_cache.h"
-#include "identity/api_keys.h"
+#include "identity/keys/api_keys.h"
 #include "identity/sessions/sessions.h"
 #include "net/middleware.h"
 
@@ -41,7 +41,8 @@ struct Authorities {
     ApiKeys& keys;
     /// The sessions of users; null while the core database is not open. Empty: there are no users.
     std::function<std::shared_ptr<Sessions>()> sessions = {};
-    PermissionCache* permissions = nullptr;  ///< of users; not null where there are sessions
+    /// Of users and keys with roles; not null where there are any.
+    PermissionCache* permissions = nullptr;
 };
 
 /// Finds out who asks, and notes it in the request (caller.h), or answers in the handler's place:
@@ -52,6 +53,8 @@ struct Authorities {
 /// | without a key or token, where the route is open (RouteOptions::open) | handled |
 /// | without a key or token | 401 UNAUTHENTICATED, naming the forms |
 /// | a key that is malformed, unknown or expired | 401 UNAUTHENTICATED, after a delay |
+/// | a key while the core database is away | 503 UNAVAILABLE; while it is opened, waits |
+/// | a key oftener than its rate allows | 429 TOO_MANY_REQUESTS, with Retry-After |
 /// | a token that is none, or not signed here | 401 INVALID_TOKEN, after a delay |
 /// | a token without a session | 401 UNKNOWN_TOKEN, after a delay |
 /// | a token whose time is over | 401 TOKEN_EXPIRED, once; then it is unknown |
@@ -78,7 +81,7 @@ struct Authorities {
 ///
 /// One middleware may stand in the chains of several servers that run at the same time: then they
 /// count failures together. `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51,
-/// PM-52, PM-56, PM-58, AUTH-01..AUTH-06, AUTH-11, AUTH-41.
+/// PM-52, PM-56, PM-58, AUTH-01..AUTH-06, AUTH-11, AUTH-28, AUTH-41, SEC-15.
 net::Middleware authenticate(Authorities authorities, AuthenticationOptions options,
                              const core::Clock& clock, core::Logger log,
                              core::MetricRegistry& metrics);

@@ -14,8 +14,8 @@
 
 #include "core/testing/fake_clock.h"
 #include "core/testing/memory_log.h"
-#include "core/testing/temporary_directory.h"
 #include "identity/secret_text.h"
+#include "identity/testing/keys_fixture.h"
 
 namespace zona::identity {
 namespace {
@@ -27,9 +27,9 @@ using core::Code;
 class AuthenticationTest : public testing::Test {
   protected:
     void SetUp() override {
-        keys_ = std::move(*ApiKeys::open(folder_.path() + "/api-keys.json", clock_, random_));
-        admin_ = keys_->create({.name = "ops", .scope = Scope::kAdmin})->reveal();
-        viewer_ = keys_->create({.name = "screen", .scope = Scope::kViewer})->reveal();
+        keys_->begin(core_.database, kAlone);
+        admin_ = keys_.make("ops");
+        viewer_ = keys_.make("screen", Scope::kViewer);
         request_.method = net::Method::kGet;
         request_.path = "/api/v1/processes";
         request_.peer = net::TcpPeer{"203.0.113.7", 4711};
@@ -41,7 +41,8 @@ class AuthenticationTest : public testing::Test {
     net::Response ask() {
         if (!chain_) {
             std::vector<net::Middleware> one;
-            one.push_back(authenticate({*keys_}, options_, clock_, log_.logger("auth"), metrics_));
+            one.push_back(
+                authenticate({*keys_.keys}, options_, clock_, log_.logger("auth"), metrics_));
             chain_.emplace(std::move(one),
                            [this](net::Request&) { return handler(handled_, response_); });
         }
@@ -81,12 +82,12 @@ class AuthenticationTest : public testing::Test {
         co_return answer();
     }
 
-    core::TemporaryDirectory folder_;
     core::FakeClock clock_;
     core::SeededRandom random_{3};
     core::MemoryLog log_;
     core::MetricRegistry metrics_;
-    std::unique_ptr<ApiKeys> keys_;
+    KeyDatabase core_{clock_};
+    KeysOfHome keys_{clock_, random_};
     std::string admin_;
     std::string viewer_;
     AuthenticationOptions options_;
@@ -109,6 +110,52 @@ TEST_F(AuthenticationTest, TakesAKeyInEachOfThreeForms) {
     }
 }
 
+// AUTH-28, SEC-15
+TEST_F(AuthenticationTest, AKeyThatAsksTooOftenIsRefusedAndThatIsCounted) {
+    const auto made = keys_.create({.name = "ci", .rate = {.per_second = 10, .burst = 2}}).value();
+    const std::string key(made.text.reveal());
+    EXPECT_EQ(ask_with("X-API-Key", key).status, 200);
+    EXPECT_EQ(ask_with("X-API-Key", key).status, 200);
+    const net::Response refused_one = ask_with("X-API-Key", key);
+    EXPECT_EQ(refused(refused_one), Code::kTooManyRequests);
+    EXPECT_EQ(refused_one.headers.find("Retry-After"), "1");
+    EXPECT_EQ(ask_with("X-API-Key", viewer_).status, 200) << "another key may";
+    request_.method = net::Method::kPost;
+    EXPECT_EQ(refused(ask_with("X-API-Key", viewer_)), Code::kAccessDenied);
+    const KeyUsage usage = keys_.of("ci").usage;
+    EXPECT_EQ(usage.requests, 3U);
+    EXPECT_EQ(usage.refusals, 1U);
+    EXPECT_EQ(usage.last_address, "203.0.113.7");
+    EXPECT_EQ(keys_.of("screen").usage.refusals, 1U);
+}
+
+TEST_F(AuthenticationTest, AKeyWaitsUntilItIsKnownWhichThereAre) {
+    for (const bool opens : {true, false}) {
+        keys_.reopen();
+        request_.headers.clear();
+        request_.headers.add("X-API-Key", admin_);
+        handled_ = 0;
+        std::vector<net::Middleware> one;
+        one.push_back(authenticate({*keys_.keys}, options_, clock_, log_.logger("auth"), metrics_));
+        const net::Chain chain(std::move(one),
+                               [this](net::Request&) { return handler(handled_, response_); });
+        asio::io_context context;
+        auto answer = asio::co_spawn(context, chain(request_), asio::use_future);
+        context.poll();
+        EXPECT_EQ(handled_, 0);
+        if (opens) {
+            keys_->begin(core_.database, kAlone);
+        } else {
+            keys_->settle();
+        }
+        context.run();
+        const net::Response response = answer.get();
+        EXPECT_EQ(response.failure ? response.failure->error.code() : Code::kInternal,
+                  opens ? Code::kInternal : Code::kUnavailable);
+        EXPECT_EQ(handled_, opens ? 1 : 0);
+    }
+}
+
 // PM-50, PM-58
 TEST_F(AuthenticationTest, NoHandlerIsReachedWithoutAKey) {
     const net::Response none = ask();
@@ -126,7 +173,8 @@ TEST_F(AuthenticationTest, NoHandlerIsReachedWithoutAKey) {
 TEST_F(AuthenticationTest, RefusesWrongAndExpiredKeysAndRepeatsNothingOfThem) {
     std::string wrong = admin_;
     wrong.back() = wrong.back() == 'A' ? 'B' : 'A';
-    const auto expiring = *keys_->create({"brief", Scope::kAdmin, clock_.system() + 5s});
+    const core::Secret expiring =
+        keys_.create({"brief", Scope::kAdmin, clock_.system() + 5s}).value().text;
     clock_.advance(6s);
     for (const std::string& key :
          {wrong, std::string("hunter2"), std::string(expiring.reveal()), admin_ + "x"}) {
@@ -348,7 +396,7 @@ TEST_F(AuthenticationTest, AStreamEndsWithTheKeyThatOpenedIt) {
     NoWriter writer;
     for (const bool revoked : {true, false}) {
         const auto end = revoked ? std::optional<core::SystemTime>() : clock_.system() + 5s;
-        const core::Secret key = *keys_->create({"brief", Scope::kViewer, end});
+        const core::Secret key = keys_.create({"brief", Scope::kViewer, end}).value().text;
         Endless endless;
         response_ = [&endless] {
             return net::Response::streaming("text/plain", endless.body(), net::StreamEnd::kOnDrain);
@@ -359,7 +407,7 @@ TEST_F(AuthenticationTest, AStreamEndsWithTheKeyThatOpenedIt) {
         context.run_for(20ms);
         EXPECT_TRUE(endless.started);
         EXPECT_FALSE(endless.ended) << "as long as its key is good";
-        if (revoked) ASSERT_TRUE(keys_->revoke("brief"));
+        if (revoked) ASSERT_TRUE(keys_.revoke("brief"));
         clock_.advance(6s);
         context.run();
         EXPECT_TRUE(endless.ended);

@@ -8,9 +8,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include "core/testing/temporary_directory.h"
 #include "identity/authentication.h"
 #include "identity/caller.h"
+#include "identity/testing/keys_fixture.h"
 #include "identity/testing/sessions_fixture.h"
 #include "identity/users/collections.h"
 
@@ -24,11 +24,11 @@ using core::Code;
 /// A chain of authentication alone, with the sessions of one zona.
 class UserAuthenticationTest : public SessionsFixture {
   protected:
-    UserAuthenticationTest()
-        : keys_(ApiKeys::open(folder_.path() + "/keys.json", clock_, random_).value()) {
+    UserAuthenticationTest() {
+        keys_->begin(core_keys_.database, kAlone);
         roles_ = {"user"};
         std::vector<net::Middleware> one;
-        one.push_back(authenticate({.keys = *keys_,
+        one.push_back(authenticate({.keys = *keys_.keys,
                                     .sessions = [this] { return open_ ? zona_.sessions : nullptr; },
                                     .permissions = &permissions_},
                                    {.first_delay = 1ms, .longest_delay = 2ms, .recheck = 1ms},
@@ -84,17 +84,13 @@ class UserAuthenticationTest : public SessionsFixture {
         permissions_.forget("acme");
     }
 
-    core::TemporaryDirectory folder_;
     core::MetricRegistry metrics_;
-    std::unique_ptr<ApiKeys> keys_;
+    KeyDatabase core_keys_{clock_};
+    KeysOfHome keys_{clock_, random_};
     Instance zona_{*this, {}};
     bool open_ = true;
     bool streams_ = false;
-    store::MemoryDatabase role_database_{user_collections(), core::Secret(std::string(32, 'k')),
-                                         clock_};
-    Roles own_roles_{{.core = [this] {
-        return std::shared_ptr<store::Database>(std::shared_ptr<void>(), &role_database_);
-    }}};
+    Roles own_roles_{{.core = [this] { return core_keys_.database; }}};
     PermissionCache permissions_{own_roles_, clock_, 0ms};
     std::optional<net::Chain> chain_;
     net::Request request_;
@@ -144,10 +140,24 @@ TEST_F(UserAuthenticationTest, OtherFormsThanBearerAreKeysAndKeysAreStillTaken) 
         EXPECT_EQ(ask(header, std::string(tokens.access.reveal())), 401);
         EXPECT_EQ(refusal(), Code::kUnauthenticated);
     }
-    const auto key = keys_->create({.name = "ops", .scope = Scope::kAdmin}).value();
-    EXPECT_EQ(ask_as_bearer(std::string(key.reveal())), 200);
+    EXPECT_EQ(ask_as_bearer(keys_.make("ops")), 200);
     EXPECT_EQ(user_of(request_), nullptr);
     EXPECT_TRUE(subject_of(request_).permissions->crosses_tenants);
+}
+
+// AUTH-28, AUTH-32
+TEST_F(UserAuthenticationTest, AKeyWithRolesMayWhatTheyAllow) {
+    const auto made = keys_.create(
+        {.name = "ci", .scope = Scope::kLimited, .tenant = "acme", .roles = {"admin"}});
+    const std::string key(made.value().text.reveal());
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(ask("X-API-Key", key), 200);
+        const Subject who = subject_of(request_);
+        EXPECT_EQ(who.tenant, "acme");
+        EXPECT_TRUE(decide(who, {Resource::kUsers, Action::kDelete}, {.tenant = "acme"}, {}));
+        EXPECT_FALSE(decide(who, {Resource::kUsers, Action::kDelete}, {.tenant = "globex"}, {}));
+        EXPECT_FALSE(decide(who, {Resource::kProcesses, Action::kRead}, {}, {}));
+    }
 }
 
 TEST_F(UserAuthenticationTest, WithoutTheCoreDatabaseNobodyIsTakenForAnother) {

@@ -5,22 +5,6 @@
 #include "identity/access/roles.h"
 
 namespace zona::identity {
-namespace {
-
-/// Reads everything, of the installation too if it is of no tenant.
-std::shared_ptr<const Permissions> reader(bool of_a_tenant) {
-    Permissions out;
-    for (std::size_t i = 0; i < kResources; ++i) {
-        const auto resource = static_cast<Resource>(i);
-        if (of_a_tenant && is_of_installation(resource)) continue;
-        out.always.add({resource, Action::kRead}, Extent::kAll);
-    }
-    out.crosses_tenants = !of_a_tenant;
-    return std::make_shared<const Permissions>(std::move(out));
-}
-
-}  // namespace
-
 void set_caller(net::Request& request, std::shared_ptr<const Principal> user,
                 std::shared_ptr<const Permissions> permissions) {
     request.principal = user->to_string();
@@ -31,22 +15,32 @@ void set_caller(net::Request& request, std::shared_ptr<const Principal> user,
     request.permissions = std::move(permissions);
 }
 
+void set_key(net::Request& request, const Principal& key,
+             std::shared_ptr<const Permissions> permissions) {
+    request.principal = key.to_string();
+    request.tenant = key.tenant;
+    request.credential = key.key_id;
+    request.may_change =
+        key.scope == Scope::kAdmin ||
+        permissions->always.of({Resource::kProcesses, Action::kExecute}) == Extent::kAll;
+    request.permissions = std::move(permissions);
+}
+
+void set_unbounded(net::Request& request, std::string principal) {
+    request.principal = std::move(principal);
+    request.may_change = true;
+    request.permissions = super_admin().permissions;
+}
+
 const Principal* user_of(const net::Request& request) {
     return static_cast<const Principal*>(request.user.get());
 }
 
 Subject subject_of(const net::Request& request) {
-    if (const Principal* user = user_of(request)) {
-        return {.tenant = user->tenant,
-                .user_id = user->user_id,
-                .permissions = std::static_pointer_cast<const Permissions>(request.permissions)};
-    }
-    if (request.may_change)
-        return request.tenant.empty() ? super_admin() : admin_of(request.tenant);
-    if (!request.credential) return {};
-    static const auto kAll = reader(false);
-    static const auto kTenant = reader(true);
-    return {.tenant = request.tenant, .permissions = request.tenant.empty() ? kAll : kTenant};
+    const Principal* const user = user_of(request);
+    return {.tenant = request.tenant,
+            .user_id = user == nullptr ? 0 : user->user_id,
+            .permissions = std::static_pointer_cast<const Permissions>(request.permissions)};
 }
 
 }  // namespace zona::identity

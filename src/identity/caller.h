@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "identity/access/permissions.h"
 #include "identity/principal.h"
@@ -14,12 +15,19 @@ namespace zona::identity {
 void set_caller(net::Request& request, std::shared_ptr<const Principal> user,
                 std::shared_ptr<const Permissions> permissions);
 
+/// Says that a key asks, which may do what `permissions` holds.
+void set_key(net::Request& request, const Principal& key,
+             std::shared_ptr<const Permissions> permissions);
+
+/// Says that somebody asks who may do everything: the unix socket, or whoever it is where nobody is
+/// asked who they are.
+void set_unbounded(net::Request& request, std::string principal);
+
 /// The user who asks; null: a key, the unix socket, or nobody.
 const Principal* user_of(const net::Request& request);
 
-/// Who asks, for decide(): a user with their permissions; an admin's key as the admin that it is,
-/// of its tenant or of all; the unix socket as a Super Admin; a viewer's key may read. Nobody, on
-/// an open route, may do nothing. Source: AUTH-11, GAP-07.
+/// Who asks, for decide(), whoever it is. Nobody, on an open route, may do nothing.
+/// Source: AUTH-11, GAP-07.
 Subject subject_of(const net::Request& request);
 
 }  // namespace zona::identity

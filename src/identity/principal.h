@@ -12,19 +12,20 @@
 
 namespace zona::identity {
 
-/// What a principal may do. Each contains the one before.
+/// What a key may do.
 enum class Scope : std::uint8_t {
-    kViewer,  ///< read everything, change nothing
-    kAdmin,
+    kViewer,   ///< read everything, change nothing
+    kAdmin,    ///< everything
+    kLimited,  ///< what its permissions or roles say
 };
 
-/// "viewer", "admin".
+/// "viewer", "admin", "limited".
 std::string_view to_string(Scope scope);
 /// The scope of that name; nullopt for any other text.
 std::optional<Scope> scope_from(std::string_view name);
 
-/// Who it is, and what is known of them without asking a database. What they may do is decided by
-/// their scope, a user's by their roles.
+/// Who it is, and what is known of them without asking a database. What they may do is
+/// beside it in the request (caller.h).
 struct Principal {
     /// How it was known who asks.
     enum class Kind : std::uint8_t {
@@ -35,13 +36,13 @@ struct Principal {
     };
     Kind kind = Kind::kAnybody;
     std::string name;                       ///< of the key or the user; "uid 0" of a local user
-    Scope scope = Scope::kViewer;           ///< of all but users
+    Scope scope = Scope::kViewer;           ///< of a key
     std::optional<core::Uuid> key_id = {};  ///< of the key
     /// The only one that may be reached, by code; empty: all. A user's own; Super Admins have none.
     std::string tenant = {};
     std::int64_t user_id = 0;             ///< of a user, within the tenant; others: 0
     core::Uuid session = {};              ///< of a user; others: nil
-    std::vector<std::string> roles = {};  ///< of a user, by name, in order
+    std::vector<std::string> roles = {};  ///< of a user or a limited key, by name, in order
 
     /// For logs: "key default", "uid 0", "anybody", "user anna of acme", "user root".
     std::string to_string() const;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "identity/api_keys.h"
+#include "identity/keys/api_key.h"
 
 namespace zona::identity {
 namespace {

@@ -66,20 +66,23 @@ RateLimiter::Bucket& RateLimiter::bucket_of(Shard& shard, const std::string& cli
     return shard.buckets.emplace(client, full).first->second;
 }
 
+std::optional<std::chrono::nanoseconds> take_token(core::SteadyTime& full_at,
+                                                   const RateLimit& limit, core::SteadyTime now) {
+    const std::chrono::nanoseconds each(std::nano::den / limit.per_second);
+    const std::chrono::nanoseconds ahead = each * (std::max<std::int64_t>(limit.burst, 1) - 1);
+    const core::SteadyTime full = std::max(full_at, now);
+    if (full - now > ahead) return full - now - ahead;
+    full_at = full + each;
+    return std::nullopt;
+}
+
 std::optional<std::chrono::nanoseconds> RateLimiter::take(std::string_view address) {
-    const std::int64_t per_second = per_second_;
-    if (per_second <= 0) return std::nullopt;
-    const std::chrono::nanoseconds each(std::nano::den / per_second);
-    const std::chrono::nanoseconds ahead = each * (std::max<std::int64_t>(burst_, 1) - 1);
+    const RateLimit limit = this->limit();
+    if (limit.per_second <= 0) return std::nullopt;
     const std::string client = client_network(address);
     Shard& shard = shards_.at(std::hash<std::string>()(client) % kShards);
     const std::lock_guard lock(shard.mutex);
-    const core::SteadyTime now = clock_.steady();
-    Bucket& bucket = bucket_of(shard, client);
-    const core::SteadyTime full_at = std::max(bucket.full_at, now);
-    if (full_at - now > ahead) return full_at - now - ahead;
-    bucket.full_at = full_at + each;
-    return std::nullopt;
+    return take_token(bucket_of(shard, client).full_at, limit, clock_.steady());
 }
 
 std::size_t RateLimiter::clients() const {

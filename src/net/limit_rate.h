@@ -27,6 +27,12 @@ struct RateLimit {
     bool operator==(const RateLimit&) const = default;
 };
 
+/// Takes a token from a bucket, which is the moment when it will be full again (GCRA, ITU-T I.371):
+/// one number, and nothing to do while time passes. Returns nothing when there was one, else how
+/// long it takes until there is; that refused attempt costs nothing.
+std::optional<std::chrono::nanoseconds> take_token(core::SteadyTime& full_at,
+                                                   const RateLimit& limit, core::SteadyTime now);
+
 /// A token bucket for each client. All servers of a process share one. Any thread.
 class RateLimiter {
   public:
@@ -44,9 +50,8 @@ class RateLimiter {
     /// The one in force.
     RateLimit limit() const;
 
-    /// Takes a token from the bucket of `address`: an IPv4 address, or the /64 that an IPv6 address
-    /// is in, which usually is one customer. Returns nothing when there was one, else how long it
-    /// takes until there is; that refused attempt costs nothing.
+    /// take_token() of the bucket of `address`: an IPv4 address, or the /64 that an IPv6 address is
+    /// in, which usually is one customer.
     std::optional<std::chrono::nanoseconds> take(std::string_view address);
 
     /// Clients remembered now.
@@ -55,8 +60,6 @@ class RateLimiter {
   private:
     static constexpr std::size_t kShards = 16;
 
-    /// A bucket is the moment when it will be full again (GCRA, ITU-T I.371): one number, and
-    /// nothing to do while time passes.
     struct Bucket {
         core::SteadyTime full_at;
         std::list<std::string>::iterator place;

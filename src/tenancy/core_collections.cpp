@@ -1,6 +1,7 @@
 #include "tenancy/core_collections.h"
 
 #include "audit/collections.h"
+#include "identity/keys/key_store.h"
 #include "identity/sessions/session_store.h"
 #include "identity/users/collections.h"
 #include "jobs/collections.h"
@@ -138,6 +139,8 @@ std::vector<const CollectionSpec*> core_collections() {
     for (const CollectionSpec* spec : identity::session_collections())
         all.push_back(spec);
     for (const CollectionSpec* spec : identity::user_collections())
+        all.push_back(spec);
+    for (const CollectionSpec* spec : identity::api_key_collections())
         all.push_back(spec);
     return all;
 }

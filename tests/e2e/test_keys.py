@@ -1,6 +1,7 @@
 """API keys by their verbs and routes: who may do what, for how long."""
 import contextlib
 import functools
+import hashlib
 import json
 import os
 import signal
@@ -130,11 +131,13 @@ def test_last_use_is_shown_and_survives_the_daemon(zona, wait_until):
     status(zona, key)
     used = last_use()
     assert used
-    zona.run('key', 'create', 'other')   # a change of the list writes down the uses
+    zona.run('kill')   # writes down the uses
+    zona.run('start', '/bin/sleep', '--name', 'nap', '--', '1000')
+    assert last_use() == used
     pid = zona.daemon_pid()
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: zona.daemon_pid() != pid)
-    assert last_use() == used
+    zona.url = f"http://{zona.ping()['network']['address']}"
     assert status(zona, key) == 200
 
 
@@ -142,6 +145,10 @@ def test_keys_are_listed_for_people(zona):
     zona.run('key', 'create', 'app', '--scope', 'admin', '--expires', '30d')
     lines = zona.run('key').stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [['name', 'scope'], ['default', 'admin'], ['app', 'admin']]
+    shown = zona.run('key', 'show', 'app').stdout
+    assert 'name        app' in shown and 'scope       admin' in shown
+    missing = zona.run('key', 'show', 'nobody', check=False)
+    assert missing.returncode == 3 and 'nobody' in missing.stderr
 
 
 @pytest.mark.parametrize('words, named', [
@@ -151,6 +158,9 @@ def test_keys_are_listed_for_people(zona):
     (['create', 'default'], "'default' exists already"),
     (['create'], 'create'),
     (['rotate', 'nobody'], 'nobody'),
+    (['create', 'x', '--allow', 'users'], "'users' is no permission"),
+    (['create', 'x', '--burst', '3'], 'requests_per_second'),
+    (['create', 'x', '--rotate-every', '1s'], 'after a minute at least'),
     (['list', '--scope', 'admin'], '--scope belongs to zona key create'),
     (['forget', 'x'], "zona key has no 'forget'"),
 ])
@@ -170,7 +180,7 @@ def test_no_key_is_in_any_file_but_the_first(zona):
             text = path.read_bytes()
             assert not any(key.encode() in text for key in keys), path
     assert stat.S_IMODE((zona.home / 'state/api-keys.json').stat().st_mode) == 0o600
-    assert len(json.loads((zona.home / 'state/api-keys.json').read_text())['keys']) == 3
+    assert json.loads((zona.home / 'state/api-keys.json').read_text()) == {'format': 3, 'keys': []}
 
 
 def test_without_the_network_keys_are_kept_all_the_same(new_zona):
@@ -178,6 +188,88 @@ def test_without_the_network_keys_are_kept_all_the_same(new_zona):
     zona.run('start', '/bin/sleep', '--', '1000')
     assert zona.run('key', 'create', 'app').stdout.startswith('zona_key_')
     assert [k['name'] for k in zona.run('key', 'list', '--json').data] == ['default', 'app']
+
+
+# AUTH-28, PM-51
+def test_keys_of_an_earlier_zona_are_taken_over(new_zona):
+    zona = new_zona(env={'ZONA_API_LISTEN': '127.0.0.1:0'})
+    (zona.home / 'state').mkdir(parents=True, mode=0o700)
+    key = 'zona_key_' + 43 * 'k'
+    (zona.home / 'state/api-keys.json').write_text(json.dumps({'format': 1, 'keys': [{
+        'id': '0d6b5a1e-7c1b-4b0e-9d0a-0f2a6a5c1d11', 'name': 'old', 'scope': 'admin', 'sha256': hashlib.sha256(key.encode()).hexdigest(),
+        'created_at': '2026-01-31T12:00:00.000Z'}]}))
+    zona.run('start', '/bin/sleep', '--', '1000')
+    zona.url = f"http://{zona.ping()['network']['address']}"
+    for _ in range(2):
+        assert status(zona, key) == 200
+        assert [(k['name'], k['created_at']) for k in zona.run('key', 'list', '--json').data] == [('old', '2026-01-31T12:00:00.000Z')]
+        assert json.loads((zona.home / 'state/api-keys.json').read_text()) == {'format': 3, 'keys': []}
+        zona.kill_keeper_and_daemon()
+        zona.run('list')
+        zona.url = f"http://{zona.ping()['network']['address']}"
+
+
+# AUTH-28, TEN-15
+def test_a_key_does_what_it_was_made_for_and_nothing_else(zona):
+    zona.run('tenant', 'create', 'acme')
+    zona.run('tenant', 'create', 'globex')
+    zona.run('role', 'create', 'watch', '--tenant', 'acme', '--grant', 'roles:read=all')
+    reads = zona.run('key', 'create', 'reads', '--tenant', 'acme', '--allow', 'users:read').stdout.strip()
+    watches = zona.run('key', 'create', 'watches', '--tenant', 'acme', '--roles', 'watch').stdout.strip()
+
+    def codes(key):
+        paths = ('/api/v1/tenants/acme/users', '/api/v1/tenants/acme/roles', '/api/v1/tenants/globex/users', '/api/v1/processes')
+        return [ask(zona, key, path=path).json().get('error', {}).get('code', 'ok') for path in paths]
+    assert codes(reads) == ['ok', 'ACCESS_DENIED', 'INVALID_TENANT', 'ACCESS_DENIED']
+    assert codes(watches) == ['ACCESS_DENIED', 'ok', 'INVALID_TENANT', 'ACCESS_DENIED']
+    refused = ask(zona, reads, 'POST', '/api/v1/tenants/acme/users', json={'name': 'eve'})
+    assert (refused.status_code, refused.json()['error']['code']) == (403, 'ACCESS_DENIED')
+    shown = {k['name']: k for k in zona.run('key', 'list', '--json').data}
+    assert (shown['reads']['scope'], shown['reads']['permissions'], shown['reads']['refusals']) == ('limited', ['users:read'], 4)
+    assert (shown['watches']['roles'], shown['reads']['last_address']) == (['watch'], '127.0.0.1')
+    # A role that changes changes its keys.
+    changed = ask(zona, zona.key, 'PUT', '/api/v1/tenants/acme/roles/watch', json={'grants': {'users:read': 'all'}})
+    assert changed.status_code == 200, changed.text
+    assert codes(watches)[:2] == ['ok', 'ACCESS_DENIED']
+    kept = zona.run('role', 'remove', 'watch', '--tenant', 'acme', check=False)
+    assert kept.returncode == 4 and 'the API key watches has it' in kept.stderr
+
+
+# AUTH-28
+def test_a_limited_key_makes_none_that_may_do_more(zona):
+    maker = zona.run('key', 'create', 'maker', '--allow', 'api_keys:create,api_keys:delete').stdout.strip()
+    for body in ({'name': 'more', 'scope': 'admin'}, {'name': 'more'}, {'name': 'more', 'permissions': ['processes:execute']}):
+        assert status(zona, maker, method='POST', path='/api/v1/keys', json=body) == 403, body
+    assert status(zona, maker, method='POST', path='/api/v1/keys/default/rotations') == 403
+    assert status(zona, maker, method='DELETE', path='/api/v1/keys/default') == 403
+    assert status(zona, maker, method='POST', path='/api/v1/keys', json={'name': 'same', 'permissions': ['api_keys:create']}) == 201
+    assert status(zona, zona.key) == 200
+
+
+# AUTH-28, SEC-15
+def test_a_key_that_asks_too_often_is_told_when_to_come_again(zona):
+    key = zona.run('key', 'create', 'slow', '--rate', '1', '--burst', '3').stdout.strip()
+    answers = [ask(zona, key) for _ in range(8)]
+    refused = [a for a in answers if a.status_code == 429]
+    assert [a.status_code for a in answers[:3]] == [200, 200, 200] and refused
+    assert refused[0].json()['error']['code'] == 'TOO_MANY_REQUESTS' and int(refused[0].headers['Retry-After']) >= 1
+    assert status(zona, zona.key) == 200
+    shown = zona.run('key', 'show', 'slow', '--json').data[0]
+    assert (shown['requests'], shown['refusals']) == (8, len(refused))
+
+
+# AUTH-28
+def test_a_viewers_key_renews_itself(zona, wait_until):
+    old = zona.run('key', 'create', 'wall', '--rotate-every', '30d').stdout.strip()
+    answer = ask(zona, old, 'POST', '/api/v1/whoami/rotations', json={'overlap': '1s'})
+    assert answer.status_code == 201, answer.text
+    new = answer.json()['data']['key']
+    assert ask(zona, old, 'POST', '/api/v1/whoami/rotations').status_code in (401, 409)
+    wait_until(lambda: status(zona, old) == 401)
+    assert status(zona, new) == 200
+    assert zona.run('key', 'show', 'wall', '--json').data[-1]['due_at']
+    assert ask(zona, zona.key, 'POST', '/api/v1/whoami/rotations').status_code == 409
+    assert requests.post(zona.url + '/api/v1/whoami/rotations', timeout=20).status_code == 401
 
 
 def test_a_damaged_list_is_told_and_left_as_it_is(new_zona):

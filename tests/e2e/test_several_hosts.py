@@ -55,8 +55,8 @@ def value(zona, tenant, key):
 def test_what_one_host_does_to_a_tenant_is_so_on_the_other_within_seconds(hosts):
     one, other = hosts(), hosts()
     one.run('tenant', 'create', 'acme')
-    for zona in (one, other):
-        key_for(zona, 'acme')
+    key_for(one, 'acme')
+    other.keys = one.keys
     other.wait_until(lambda: put(other, 'acme', 'theme', 'dark').status_code == 200)
     assert value(one, 'acme', 'theme') == 'dark'
     assert not (one.home / 'state/core.db').exists() and not (one.home / 'state/keys.json').exists()
@@ -73,6 +73,25 @@ def test_what_one_host_does_to_a_tenant_is_so_on_the_other_within_seconds(hosts)
     assert refused.returncode == 2 and 'one host' in refused.stderr, refused
     refused = one.run('tenant', 'move', 'acme', '--to', 'embedded', check=False)
     assert refused.returncode != 0, refused
+
+
+# AUTH-28, SEC-15
+def test_an_api_key_is_one_on_all_hosts_and_ends_on_all(hosts):
+    one, other = hosts(), hosts()
+
+    def status(zona, key):
+        return requests.get(f'{zona.url}/api/v1/ping', headers={'X-API-Key': key}, timeout=30).status_code
+    for zona in (one, other):
+        zona.wait_until(lambda zona=zona: status(zona, one.key) == status(zona, other.key) == 200)
+    key = one.run('key', 'create', 'ci').stdout.strip()
+    other.wait_until(lambda: status(other, key) == 200)
+    other.run('key', 'revoke', 'ci')
+    assert status(other, key) == 401
+    one.wait_until(lambda: status(one, key) == 401)
+    assert [k['name'] for k in one.run('key', 'list', '--json').data] == ['default', 'default-2']
+    # What one counts the other shows once it is written down.
+    one.run('kill')
+    assert {k['name']: k['requests'] > 0 for k in other.run('key', 'list', '--json').data} == {'default': True, 'default-2': True}
 
 
 # SEC-06, SEC-07
@@ -191,7 +210,7 @@ def test_an_installation_of_one_host_becomes_one_of_several(open_zona, hosts, mo
     assert {path.name for path in (one.home / 'state').iterdir() if path.name.startswith(('core.db', 'keys.json'))} >= {'core.db.shared', 'keys.json.shared'}
     assert not (one.home / 'state/core.db').exists() and not (one.home / 'state/keys.json').exists()
     other = hosts()
-    key_for(other, 'acme')
+    other.keys = one.keys   # they came along
     assert listed(other) == before
     assert put(other, 'acme', 'theme', 'light').status_code == 200 and value(one, 'acme', 'theme') == 'light'
 

@@ -1,5 +1,7 @@
 #include "api/detail/backup_routes.h"
 
+#include <future>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -8,7 +10,7 @@
 #include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
-#include "identity/api_keys.h"
+#include "identity/keys/api_keys.h"
 #include "tenancy/operations/tenant_operations.h"
 #include "tenancy/tenants.h"
 
@@ -26,6 +28,14 @@ using tenancy::Tenant;
 using tenancy::WholeBackup;
 
 namespace {
+
+/// Here at once, on other instances soon. Waits.
+Result<std::uint64_t> revoke_keys(identity::ApiKeys& keys, const std::string& tenant) {
+    std::promise<Result<std::uint64_t>> gone;
+    keys.revoke_of_tenant(tenant,
+                          [&](Result<std::uint64_t> count) { gone.set_value(std::move(count)); });
+    return gone.get_future().get();
+}
 
 constexpr const char* kUuid = "\"5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37\"";
 
@@ -674,7 +684,7 @@ class BackupRoutes {
                           ZONA_TRY_VOID(operations_.erase(code, backups, tell));
                           // Nobody gets in for a tenant that is gone.
                           if (identity::ApiKeys* const keys = deps_.keys.keys) {
-                              if (auto gone = keys->revoke_of_tenant(code); !gone)
+                              if (auto gone = revoke_keys(*keys, code); !gone)
                                   return gone.take_error();
                           }
                           return json::object();

@@ -29,10 +29,8 @@ class Authorise {
 
     net::Decision operator()(const net::Request& request) const {
         const Operation& operation = operation_of(request);
-        // Keys and the unix socket go by scope and reach; what is of nobody is for everybody.
-        if (identity::user_of(request) == nullptr || operation.reach == Reach::kEveryone ||
-            operation.access == Access::kOpen)
-            return {};
+        // What is of nobody is for everybody.
+        if (operation.reach == Reach::kEveryone || operation.access == Access::kOpen) return {};
         const bool of_tenant = operation.reach == Reach::kTenant;
         std::string tenant =
             of_tenant ? core::lower_ascii(request.parameter(kTenantParameter)) : std::string();
@@ -50,10 +48,10 @@ class Authorise {
                          core::Error error) const {
         metrics_
             .counter("zona_authorization_violations_total",
-                     "Requests of users for what they may not do.",
+                     "Requests for what who asks may not do.",
                      {{"permission", identity::to_string(permission)}})
             .add();
-        log_.warn("a user asked for what they may not do",
+        log_.warn("somebody asked for what they may not do",
                   {{"principal", request.principal},
                    {"permission", identity::to_string(permission)},
                    {"route", request.route},

@@ -137,8 +137,10 @@ struct ConfigOptions {
 
 enum class KeyAction : std::uint8_t {
     kList,
+    kShow,
     kCreate,
     kRotate,
+    kRenew,  ///< the key that asks
     kRevoke,
     kExportShares,  ///< of the root key; no zona is asked
     kImportShares
@@ -148,14 +150,19 @@ enum class KeyAction : std::uint8_t {
 struct KeyOptions {
     KeyAction action = KeyAction::kList;
     std::string name;
-    std::string scope;    ///< kCreate; empty: viewer
-    std::string tenant;   ///< kCreate; empty: it reaches all
-    std::string expires;  ///< kCreate; empty: never
-    std::string overlap;  ///< kRotate; empty: the API's own
-    std::string needed;   ///< kExportShares: how many make the key; empty: 2
-    std::string total;    ///< kExportShares; empty: 3
-    std::string file;     ///< kImportShares: holds the shares, one a line
-    std::string to;       ///< kImportShares: the file of the key that is made
+    std::string scope;               ///< kCreate; empty: viewer
+    std::vector<std::string> allow;  ///< kCreate: permissions, instead of a scope
+    std::vector<std::string> roles;  ///< kCreate: the same
+    std::string rate;                ///< kCreate; empty: any number
+    std::string burst;               ///< kCreate; empty: twice the rate
+    std::string rotate_every;        ///< kCreate; empty: never
+    std::string tenant;              ///< kCreate; empty: it reaches all
+    std::string expires;             ///< kCreate; empty: never
+    std::string overlap;             ///< kRotate, kRenew; empty: the API's own
+    std::string needed;              ///< kExportShares: how many make the key; empty: 2
+    std::string total;               ///< kExportShares; empty: 3
+    std::string file;                ///< kImportShares: holds the shares, one a line
+    std::string to;                  ///< kImportShares: the file of the key that is made
 };
 
 enum class ExecutionAction : std::uint8_t { kList, kShow, kWait };

@@ -20,8 +20,10 @@ Result<VerbOptions> key_options(const RawWords& raw) {
     using Row = std::pair<string_view, KeyAction>;
     static constexpr std::array kActions = {Row{"list", KeyAction::kList},
                                             Row{"ls", KeyAction::kList},
+                                            Row{"show", KeyAction::kShow},
                                             Row{"create", KeyAction::kCreate},
                                             Row{"rotate", KeyAction::kRotate},
+                                            Row{"renew", KeyAction::kRenew},
                                             Row{"revoke", KeyAction::kRevoke},
                                             Row{"rm", KeyAction::kRevoke},
                                             Row{"export-shares", KeyAction::kExportShares},
@@ -31,8 +33,8 @@ Result<VerbOptions> key_options(const RawWords& raw) {
     if (!words.empty()) {
         ZONA_TRY(const auto* const row, row_of(Verb::kKey, words[0], kActions));
         out.action = row->second;
-        const bool is_named =
-            out.action != KeyAction::kList && out.action != KeyAction::kExportShares;
+        const bool is_named = out.action != KeyAction::kList && out.action != KeyAction::kRenew &&
+                              out.action != KeyAction::kExportShares;
         ZONA_TRY_VOID(check_count(Verb::kKey, words, is_named ? 2 : 1, is_named ? 2 : 1));
         if (is_named) (out.action == KeyAction::kImportShares ? out.file : out.name) = words[1];
     }
@@ -41,17 +43,24 @@ Result<VerbOptions> key_options(const RawWords& raw) {
     out.needed = raw.needed;
     out.total = raw.total;
     out.to = raw.to;
-    const auto only_of = [&](string_view flag, const string& value,
-                             KeyAction action) -> Result<void> {
-        if (value.empty() || out.action == action) return {};
-        return wrong(fmt::format("{} belongs to zona key {}", flag,
-                                 action == KeyAction::kCreate ? "create" : "rotate"));
-    };
-    ZONA_TRY_VOID(only_of("--scope", raw.scope, KeyAction::kCreate));
-    ZONA_TRY_VOID(only_of("--tenant", raw.tenant, KeyAction::kCreate));
-    ZONA_TRY_VOID(only_of("--expires", raw.expires, KeyAction::kCreate));
-    ZONA_TRY_VOID(only_of("--overlap", raw.overlap, KeyAction::kRotate));
+    const std::pair<string_view, const string&> of_create[] = {
+        {"--scope", raw.scope},     {"--allow", raw.allow},
+        {"--roles", raw.roles},     {"--tenant", raw.tenant},
+        {"--rate", raw.rate},       {"--burst", raw.burst},
+        {"--expires", raw.expires}, {"--rotate-every", raw.rotate_every}};
+    for (const auto& [flag, value] : of_create) {
+        if (!value.empty() && out.action != KeyAction::kCreate)
+            return wrong(fmt::format("{} belongs to zona key create", flag));
+    }
+    const bool overlaps = out.action == KeyAction::kRotate || out.action == KeyAction::kRenew;
+    if (!raw.overlap.empty() && !overlaps)
+        return wrong("--overlap belongs to zona key rotate and renew");
     out.scope = raw.scope;
+    out.allow = split_commas({raw.allow});
+    out.roles = split_commas({raw.roles});
+    out.rate = raw.rate;
+    out.burst = raw.burst;
+    out.rotate_every = raw.rotate_every;
     out.tenant = raw.tenant;
     out.expires = raw.expires;
     out.overlap = raw.overlap;

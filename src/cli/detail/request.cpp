@@ -583,16 +583,36 @@ ApiRequest manage_keys(const KeyOptions& options) {
     const auto add = [&body](std::string_view key, const std::string& value) {
         if (!value.empty()) body[key] = value;
     };
+    // What is no number goes as it was typed: the API says what is wrong with it.
+    const auto add_number = [&](std::string_view key, const std::string& value) {
+        if (const auto number = core::parse_integer(value)) {
+            body[key] = *number;
+        } else {
+            add(key, value);
+        }
+    };
     switch (options.action) {
         case KeyAction::kCreate:
             body["name"] = options.name;
             add("scope", options.scope);
             add("tenant", options.tenant);
             add("expires_in", options.expires);
+            add("rotate_every", options.rotate_every);
+            if (!options.allow.empty())
+                body["permissions"] = json::array(options.allow.begin(), options.allow.end());
+            if (!options.roles.empty())
+                body["roles"] = json::array(options.roles.begin(), options.roles.end());
+            add_number("requests_per_second", options.rate);
+            add_number("burst", options.burst);
             return post("/api/v1/keys", body);
+        case KeyAction::kShow:
+            return get(one);
         case KeyAction::kRotate:
             add("overlap", options.overlap);
             return post(one + "/rotations", body);
+        case KeyAction::kRenew:
+            add("overlap", options.overlap);
+            return post("/api/v1/whoami/rotations", body);
         case KeyAction::kRevoke:
             return {"DELETE", one, {}};
         case KeyAction::kList:

@@ -266,18 +266,27 @@ std::vector<VerbInfo> zona_verbs() {
          {"keys"},
          kZona,
          kNeverStarts,
-         "[list | create NAME | rotate NAME | revoke NAME | export-shares | import-shares FILE "
+         "[list | show NAME | create NAME | rotate NAME | renew | revoke NAME | export-shares | "
+         "import-shares FILE "
          "--to "
          "KEYFILE] [OPTIONS]",
          "Manage the API keys with which others reach this zona over the network",
          "The first key, `default`, lies in the home's file api-key. `create` and `rotate` print "
          "the "
-         "new key alone and once; zona keeps only its hash. A viewer may only read. "
+         "new key alone and once; zona keeps only its hash. A viewer may only read; with --allow "
+         "or --roles a key may do just that. One with --rotate-every is due after that time and "
+         "ends a quarter of it later, 7 days at most; `renew` replaces the key that asks, as its "
+         "client does by itself. "
          "`export-shares` "
          "prints the root key of this home as shares for several people, of whom some together "
          "make the key again with `import-shares`.",
          {{"zona key create ci --scope admin > ci.key", "a new key; umask 077 first"},
           {"zona key create wall --expires 30d", "for a dashboard that only reads"},
+          {"zona key create directory --tenant acme --allow users:read --rate 100 --rotate-every "
+           "30d",
+           "for one purpose"},
+          {"zona --key-file ci.key --host URL key renew > new.key",
+           "by the key itself, from a timer"},
           {"zona key rotate ci --overlap 10m", "a successor; the old one ends in ten minutes"},
           {"zona key revoke ci", "at once"},
           {"zona key export-shares --needed 2 --total 3", "one for each of three people"},

@@ -1,5 +1,6 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "cli/detail/model.h"
 #include "cli/detail/request.h"
@@ -28,18 +29,50 @@ std::string tenant_of(const json::object& key) {
 
 std::string keys_text(const json::value& data, const Screen& screen) {
     Table table;
-    table.columns = {{"name", Align::kLeft, 0, 0},     {"scope", Align::kLeft, 0, 0},
-                     {"tenant", Align::kLeft, 0, 0},   {"made (UTC)", Align::kLeft, 2, 10},
-                     {"expires", Align::kLeft, 0, 10}, {"last used", Align::kLeft, 1, 10}};
+    table.columns = {{"name", Align::kLeft, 0, 0},       {"scope", Align::kLeft, 0, 0},
+                     {"tenant", Align::kLeft, 0, 0},     {"made (UTC)", Align::kLeft, 3, 10},
+                     {"due", Align::kLeft, 2, 10},       {"expires", Align::kLeft, 0, 10},
+                     {"last used", Align::kLeft, 1, 10}, {"requests", Align::kRight, 1, 0}};
     for (const json::object& key : objects_in(data)) {
         table.rows.push_back({{escape_control(text_of(key, "name"))},
                               {escape_control(text_of(key, "scope"))},
                               {tenant_of(key)},
                               {minute_of(key, "created_at", "-")},
+                              {minute_of(key, "due_at", "never")},
                               {minute_of(key, "expires_at", "never")},
-                              {minute_of(key, "last_used_at", "never")}});
+                              {minute_of(key, "last_used_at", "never")},
+                              {std::to_string(integer_of(key, "requests").value_or(0))}});
     }
     return layout(table, screen);
+}
+
+/// One key after the other, a line for each thing that is known.
+std::string key_text(const json::value& data) {
+    std::string out;
+    for (const json::object& key : objects_in(data)) {
+        if (!out.empty()) out += '\n';
+        const auto line = [&](std::string_view name, const std::string& value) {
+            if (!value.empty()) out += fmt::format("{:<12}{}\n", name, value);
+        };
+        line("name", escape_control(text_of(key, "name")));
+        line("scope", escape_control(text_of(key, "scope")));
+        line("tenant", tenant_of(key));
+        line("may",
+             escape_control(fmt::format("{}", fmt::join(texts_of(key, "permissions"), ", "))));
+        line("roles", escape_control(fmt::format("{}", fmt::join(texts_of(key, "roles"), ", "))));
+        if (const auto rate = integer_of(key, "requests_per_second")) {
+            line("rate", fmt::format("{} a second, {} at once", *rate,
+                                     integer_of(key, "burst").value_or(0)));
+        }
+        line("made (UTC)", minute_of(key, "created_at", "-"));
+        line("due", minute_of(key, "due_at", "never"));
+        line("expires", minute_of(key, "expires_at", "never"));
+        line("last used", minute_of(key, "last_used_at", "never"));
+        line("from", escape_control(text_of(key, "last_address")));
+        line("requests", std::to_string(integer_of(key, "requests").value_or(0)));
+        line("refusals", std::to_string(integer_of(key, "refusals").value_or(0)));
+    }
+    return out;
 }
 
 }  // namespace
@@ -70,8 +103,12 @@ Status keys(Context& context, const KeyOptions& options) {
             context.console.remark(
                 fmt::format("nobody gets in by the key '{}' any more\n", options.name));
             break;
+        case KeyAction::kShow:
+            context.console.out(key_text(data));
+            break;
         case KeyAction::kCreate:
         case KeyAction::kRotate:
+        case KeyAction::kRenew:
             // Alone on standard output, so that it can go into a file.
             if (data.is_object()) context.console.out(text_of(data.get_object(), "key") + "\n");
             context.console.note("keep it: it is not shown again\n");

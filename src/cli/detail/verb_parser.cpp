@@ -188,7 +188,12 @@ class VerbParser {
 
     void add_key_flags() {
         text_flag("--scope", raw_.scope, "SCOPE", "viewer (else) or admin");
+        text_flag("--allow", raw_.allow, "PERMISSION,...", "may do just this: users:read");
+        text_flag("--roles", raw_.roles, "ROLE,...", "may do what these roles of its tenant allow");
         text_flag("--tenant", raw_.tenant, "CODE", "reaches this tenant alone (else all)");
+        text_flag("--rate", raw_.rate, "N", "requests per second (else any number)");
+        text_flag("--burst", raw_.burst, "N", "at once after a rest (else twice the rate)");
+        text_flag("--rotate-every", raw_.rotate_every, "TIME", "a successor is due after 30d");
         text_flag("--expires", raw_.expires, "TIME", "end after 30d, 12h (else never)");
         text_flag("--overlap", raw_.overlap, "TIME", "both keys are valid for (else 1h)");
         text_flag("--needed", raw_.needed, "N", "shares that make the root key (else 2)");

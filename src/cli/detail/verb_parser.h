@@ -153,6 +153,10 @@ struct RawWords {
     std::string tenant;
     std::string expires;
     std::string overlap;
+    std::string allow;
+    std::string rate;
+    std::string burst;
+    std::string rotate_every;
     bool process = false;
     bool tree = false;
     std::string lines;

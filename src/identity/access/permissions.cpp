@@ -96,6 +96,15 @@ std::string to_string(Permission permission) {
     return fmt::format("{}:{}", to_string(permission.resource), to_string(permission.action));
 }
 
+std::optional<Permission> permission_from(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    const auto resource = resource_from(text.substr(0, colon));
+    const auto action = action_from(text.substr(colon + 1));
+    if (!resource || !action) return std::nullopt;
+    return Permission{.resource = *resource, .action = *action};
+}
+
 bool is_of_installation(Resource resource) {
     return resource >= Resource::kTenants;
 }
@@ -131,8 +140,7 @@ Result<void> decide(const Subject& subject, Permission permission, const Object&
                     const Context& context) {
     const auto denied = [&] {
         return Error(Code::kAccessDenied,
-                     fmt::format("this needs the permission {}, which no role of yours gives for "
-                                 "it",
+                     fmt::format("this needs the permission {}, which you do not have for it",
                                  to_string(permission)));
     };
     if (!subject.permissions) return denied();

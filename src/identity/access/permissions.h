@@ -82,8 +82,9 @@ struct Permission {
     Action action;
     bool operator==(const Permission&) const = default;
 };
-/// "utilities:create".
+/// "utilities:create"; and back, nullopt for any other text.
 std::string to_string(Permission permission);
+std::optional<Permission> permission_from(std::string_view text);
 
 /// Whether it is of the installation: nobody of a tenant has it.
 bool is_of_installation(Resource resource);

@@ -90,19 +90,16 @@ std::vector<Grant> read_grants(const JsonReader& from) {
     std::vector<Grant> out;
     for (const auto& [name, extent] :
          from.string_map("grants").value_or(std::vector<std::pair<std::string, std::string>>())) {
-        const std::size_t colon = name.find(':');
-        const auto resource = resource_from(name.substr(0, colon));
-        const auto action =
-            colon == std::string::npos ? std::nullopt : action_from(name.substr(colon + 1));
+        const auto permission = permission_from(name);
         const auto wanted = extent_from(extent);
-        if (!resource || !action) {
+        if (!permission) {
             from.mistake("grants", fmt::format("'{}' is no permission", name),
                          "RESOURCE:ACTION, as in utilities:read; docs/guides/roles.md has them");
         } else if (!wanted || *wanted == Extent::kNone) {
             from.mistake("grants",
                          fmt::format("{} is granted neither on 'own' nor on 'all'", name));
         } else {
-            out.push_back({{*resource, *action}, *wanted});
+            out.push_back({*permission, *wanted});
         }
     }
     return out;

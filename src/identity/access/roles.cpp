@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "identity/detail/fields.h"
+#include "identity/keys/key_store.h"
 #include "identity/users/collections.h"
 
 namespace zona::identity {
@@ -123,23 +124,6 @@ class Sum {
     Permissions out_;
 };
 
-/// Whether `by` holds, always, what the permissions allow at any time.
-Result<void> check_within(const Subject& by, const Permissions& wanted) {
-    const auto denied = [](const std::string& what) {
-        return Error(Code::kAccessDenied,
-                     fmt::format("a role that allows more than yours cannot be given, taken or "
-                                 "made by you: it has {}",
-                                 what));
-    };
-    if (!by.permissions) return denied("permissions, and you have none");
-    if (wanted.crosses_tenants && !by.permissions->crosses_tenants) return denied("every tenant");
-    Grants all = wanted.always;
-    for (const ConditionalGrants& one : wanted.sometimes)
-        all.add(one.grants);
-    if (const auto lacking = by.permissions->always.lacks(all)) return denied(to_string(*lacking));
-    return {};
-}
-
 /// Follows what is inherited. Errors: kConflict when it leads back to `name`.
 Result<void> check_acyclic(Reader& core, const Role& wanted) {
     std::set<std::string> seen;
@@ -177,7 +161,7 @@ Result<void> check_role(Reader& core, const Subject& by, const Role& wanted) {
     ZONA_TRY_VOID(check_acyclic(core, wanted));
     Sum sum(core, wanted.tenant);
     ZONA_TRY_VOID(sum.add(wanted));
-    return check_within(by, sum.take());
+    return check_within(by, sum.take(), "a role");
 }
 
 /// Errors: kConflict, naming one who has the role.
@@ -197,7 +181,10 @@ Result<void> check_unused(Reader& core, const std::string& tenant, const std::st
         };
         ZONA_TRY_VOID(detail::for_each(core, Collection(use.spec, scope), look));
     }
-    return {};
+    ZONA_TRY(const std::optional<std::string> key, find_key_with_role(core, tenant, name));
+    if (!key) return {};
+    return Error(Code::kConflict,
+                 fmt::format("the role {} is in use: the API key {} has it", name, *key));
 }
 
 Result<Role> put(Writer& core, const Subject& by, const Role& wanted, bool is_new) {
@@ -210,7 +197,7 @@ Result<Role> put(Writer& core, const Subject& by, const Role& wanted, bool is_ne
     if (there) {
         Sum before(core, wanted.tenant);
         ZONA_TRY_VOID(before.add(*there));
-        ZONA_TRY_VOID(check_within(by, before.take()));
+        ZONA_TRY_VOID(check_within(by, before.take(), "a role"));
         ZONA_TRY(const Record stored, core.replace(roles, wanted.name, to_document(wanted)));
         return of_record(stored, wanted.tenant);
     }
@@ -268,7 +255,7 @@ void Roles::remove(const Subject& by, const std::string& tenant, const std::stri
         if (!own) return no_role(name);
         Sum sum(writer, tenant);
         ZONA_TRY_VOID(sum.add(*own));
-        ZONA_TRY_VOID(check_within(by, sum.take()));
+        ZONA_TRY_VOID(check_within(by, sum.take(), "a role"));
         ZONA_TRY_VOID(check_unused(writer, tenant, name));
         ZONA_TRY(const Collection roles, roles_of(tenant));
         ZONA_TRY([[maybe_unused]] const bool was_there, writer.remove(roles, name));
@@ -349,7 +336,7 @@ Result<void> Roles::check_reach(Reader& core, const Subject& by, const std::stri
                                 std::span<const std::string> roles) {
     ZONA_TRY_VOID(check_tenant(by, tenant));
     ZONA_TRY(const Permissions held, compile(core, tenant, roles));
-    return check_within(by, held);
+    return check_within(by, held, "a role");
 }
 
 Subject super_admin() {
@@ -365,6 +352,22 @@ Subject admin_of(std::string tenant) {
     return {.tenant = std::move(tenant),
             .user_id = 0,
             .permissions = {std::shared_ptr<const void>(), &role->permissions}};
+}
+
+Result<void> check_within(const Subject& by, const Permissions& wanted, std::string_view what) {
+    const auto denied = [&](const std::string& excess) {
+        return Error(Code::kAccessDenied,
+                     fmt::format("{} that allows more than yours cannot be given, taken or made by "
+                                 "you: it has {}",
+                                 what, excess));
+    };
+    if (!by.permissions) return denied("permissions, and you have none");
+    if (wanted.crosses_tenants && !by.permissions->crosses_tenants) return denied("every tenant");
+    Grants all = wanted.always;
+    for (const ConditionalGrants& one : wanted.sometimes)
+        all.add(one.grants);
+    if (const auto lacking = by.permissions->always.lacks(all)) return denied(to_string(*lacking));
+    return {};
 }
 
 Result<void> check_tenant(const Subject& by, const std::string& tenant) {

@@ -68,8 +68,8 @@ class Roles {
     /// Replaces all of a role but its name; it holds from the next request on. Errors: those of
     /// create(); kNotFound; kConflict: it would inherit itself.
     void change(const Subject& by, Role wanted, store::Callback<Role> done);
-    /// Errors: kNotFound; kConflict: it is built in, a user or an invitation has it, or a role
-    /// inherits it; kAccessDenied: it allows what `by` may not.
+    /// Errors: kNotFound; kConflict: it is built in, a user, an invitation or a key has it, or a
+    /// role inherits it; kAccessDenied: it allows what `by` may not.
     void remove(const Subject& by, const std::string& tenant, const std::string& name,
                 store::Callback<Role> done);
     /// Own or built in. Errors: kNotFound.
@@ -123,6 +123,10 @@ inline constexpr std::size_t kMaxRolesOfUser = 32;
 Subject super_admin();
 /// Who may do what an Admin of the tenant may: its admin's key.
 Subject admin_of(std::string tenant);
+/// Whether `by` holds, always, what `wanted` allows at any time. Errors: kAccessDenied, naming
+/// `what` it is that allows more ("a role") and what it has.
+core::Result<void> check_within(const Subject& by, const Permissions& wanted,
+                                std::string_view what);
 /// Whether the subject reaches the tenant at all. Errors: kInvalidTenant.
 core::Result<void> check_tenant(const Subject& by, const std::string& tenant);
 

@@ -1,9 +1,9 @@
-// What instances that share a core database tell each other, and the declarations of both
-// collections.
+// What instances tell each other of sessions, and the declarations of both collections.
 #include <utility>
 
 #include <boost/json.hpp>
 
+#include "identity/news.h"
 #include "identity/sessions/detail/news.h"
 #include "identity/sessions/session_store.h"
 #include "identity/tokens/signing_keys.h"
@@ -23,8 +23,6 @@ using store::Record;
 using store::Writer;
 
 namespace {
-
-constexpr const char* kNumber = "number";
 
 store::FieldSpec required(const char* key, FieldType type = FieldType::kText) {
     return {.path = key, .type = type, .presence = Presence::kRequired};
@@ -70,15 +68,9 @@ const CollectionSpec& sessions_spec() {
 }
 
 const CollectionSpec& session_news_spec() {
-    static const CollectionSpec kSpec{
-        .name = "session_news",
-        .fields = {required(kNumber, FieldType::kInteger),
-                   required("tenant"),
-                   {.path = "user", .type = FieldType::kInteger},
-                   {.path = "session"}},
-        .indexes = {{.name = "by_number",
-                     .fields = {{.path = kNumber, .type = FieldType::kInteger}},
-                     .uniqueness = store::Uniqueness::kUnique}}};
+    static const CollectionSpec kSpec = news_collection(
+        "session_news",
+        {required("tenant"), {.path = "user", .type = FieldType::kInteger}, {.path = "session"}});
     return kSpec;
 }
 
@@ -87,36 +79,23 @@ std::vector<const CollectionSpec*> session_collections() {
 }
 
 Result<std::int64_t> newest_news(Reader& core) {
-    const Query newest{.filter = {}, .sort = {kNumber}, .direction = store::Direction::kDescending};
-    ZONA_TRY(const std::optional<Record> found, core.find_one(news(), newest));
-    return found ? found->document->at(kNumber).to_number<std::int64_t>() : 0;
+    return newest_number(core, news());
 }
 
-/// Each is a document of its own, inserted by whoever has seen the one before: only one can, on
-/// every server, so numbers have no gaps.
 Result<void> detail::add_news(Writer& core, const SessionSelection& forget) {
-    ZONA_TRY(const std::int64_t newest, newest_news(core));
-    const std::int64_t number = newest + 1;
-    json::object document = {{kNumber, number}, {"tenant", forget.tenant}};
+    json::object document = {{"tenant", forget.tenant}};
     if (forget.user) document["user"] = *forget.user;
     if (forget.session) document["session"] = forget.session->to_string();
-    auto inserted = core.insert(news(), number, document);
-    if (!inserted) return inserted.take_error();
-    // The newest always stays, so that no number is given twice.
-    if (number % (kNewsKept / 10) != 0) return {};
-    const Query old{.filter = Filter::lte(kNumber, number - kNewsKept), .sort = {}};
-    auto removed = core.remove_many(news(), old);
-    if (!removed) return removed.take_error();
-    return {};
+    return add_numbered(core, news(), std::move(document));
 }
 
 Result<News> news_after(Reader& core, std::int64_t known) {
     News out{.newest = known, .has_gap = false, .forget = {}};
-    const Query later{.filter = Filter::gt(kNumber, known), .sort = {kNumber}};
+    const Query later{.filter = Filter::gt(kNewsNumber, known), .sort = {kNewsNumber}};
     ZONA_TRY(const store::Page page,
              core.find_page(news(), later, {.limit = store::kMaxPageSize, .token = {}}));
     for (const Record& record : page.records) {
-        const auto number = record.document->at(kNumber).to_number<std::int64_t>();
+        const auto number = record.document->at(kNewsNumber).to_number<std::int64_t>();
         out.has_gap = out.has_gap || number != out.newest + 1;
         out.newest = number;
         out.forget.push_back(selection_of(*record.document));

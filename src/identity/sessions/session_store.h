@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "identity/news.h"
 #include "identity/sessions/session.h"
 #include "identity/tokens/access_token.h"
 
@@ -33,8 +34,6 @@ inline constexpr std::string_view kRefreshPrefix = "zona_refresh_";
 inline constexpr std::chrono::seconds kRefreshGrace{10};
 /// Access tokens of one session that are good at one time; an older one is forgotten.
 inline constexpr std::size_t kMostTokensOfSession = 8;
-/// News that are kept for others; who missed more forgets all it knows.
-inline constexpr std::int64_t kNewsKept = 1000;
 
 /// `sessions`: by id.
 const store::CollectionSpec& sessions_spec();

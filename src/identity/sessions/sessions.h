@@ -41,10 +41,6 @@
 
 namespace zona::identity {
 
-/// Between two looks for what other instances have ended.
-inline constexpr std::chrono::milliseconds kFollowPause{400};
-/// How long a map is believed that could not look. As tenancy::kFollowTrust.
-inline constexpr std::chrono::seconds kFollowTrust{20};
 /// Between two passes over the map for tokens that are over. Source: BG-03.
 inline constexpr std::chrono::seconds kCleanPause{60};
 

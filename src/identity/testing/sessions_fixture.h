@@ -26,7 +26,8 @@ class WatchedDatabase final : public store::Database {
 
     void submit_read(ReadWork work) override {
         ++reads;
-        if (fails) return work(core::Error(core::Code::kUnavailable, "no connection"));
+        if (fails || fails_reads_only)
+            return work(core::Error(core::Code::kUnavailable, "no connection"));
         inner_.submit_read(std::move(work));
     }
     void submit_write(WriteWork work, store::Callback<void> done) override {
@@ -39,6 +40,7 @@ class WatchedDatabase final : public store::Database {
     std::atomic<int> reads = 0;
     std::atomic<int> writes = 0;
     std::atomic<bool> fails = false;
+    std::atomic<bool> fails_reads_only = false;
 
   private:
     store::Database& inner_;

@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "core/testing/memory_log.h"
+#include "identity/keys/key_store.h"
 #include "identity/users/collections.h"
 #include "identity/users/invitations.h"
 #include "identity/users/users.h"
@@ -45,6 +46,8 @@ class UsersFixture : public testing::Test {
     UsersFixture() {
         std::vector<const store::CollectionSpec*> specs = user_collections();
         specs.push_back(&store::counters_spec());
+        for (const store::CollectionSpec* spec : api_key_collections())
+            specs.push_back(spec);
         core_ = std::make_shared<store::MemoryDatabase>(specs, core::Secret(std::string(32, 'k')),
                                                         clock_);
         roles_.emplace(RolesDeps{.core = [this] { return core_; }});

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "identity/keys/key_store.h"
 #include "identity/users/collections.h"
 #include "identity/users/detail/new_user.h"
 #include "identity/users/detail/users_body.h"
@@ -271,7 +272,9 @@ Result<std::uint64_t> remove_identity_of(Writer& writer, const store::Scope& sco
     const store::Collection failures(sign_in_failures_spec(), store::Scope::core());
     const store::Query of_tenant{.filter = store::Filter::eq("tenant", json::value(scope.code())),
                                  .sort = {}};
-    return remove_some(writer, failures, of_tenant, most);
+    ZONA_TRY(const std::uint64_t removed, remove_some(writer, failures, of_tenant, most));
+    if (removed > 0) return removed;
+    return remove_keys_of(writer, scope.code(), most);
 }
 
 Result<std::optional<UserNow>> Users::find_now(store::Reader& core, const UserKey& user) {

@@ -250,9 +250,9 @@ class Users {
     std::shared_ptr<Body> body_;  ///< shared with what was begun
 };
 
-/// Removes all that a tenant has in the collections of users and access, in one transaction of at
-/// most `most` documents; how many there were. To be called until it gives 0. For those who erase a
-/// tenant.
+/// Removes all that a tenant has in the collections of users, access and keys, in one transaction
+/// of at most `most` documents; how many there were. To be called until it gives 0. For those who
+/// erase a tenant.
 core::Result<std::uint64_t> remove_identity_of(store::Writer& writer, const store::Scope& scope,
                                                std::size_t most);
 
