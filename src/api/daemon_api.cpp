@@ -477,6 +477,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     tenancy::Tenants* const tenants = deps != nullptr ? &deps->tenants : nullptr;
     ZONA_TRY_VOID(add_session_routes(service, identity, tenants));
     ZONA_TRY_VOID(add_session_end_routes(service, routes ? &routes->deps() : nullptr));
+    ZONA_TRY_VOID(add_second_factor_routes(service, identity));
     ZONA_TRY_VOID(add_user_routes(service, identity, tenants));
     ZONA_TRY_VOID(add_invitation_routes(service, identity, tenants));
     ZONA_TRY_VOID(add_role_routes(service, identity, tenants));

@@ -207,7 +207,7 @@ def test_every_example_of_the_document_is_sent_and_answered_as_it_says(client):
             status, answer = client.ask(name, body, path, query)
             # One app is there already; without the network no keys are known, so nothing more is listened on.
             assert status < 400 or (name, status) in [('startProcesses', 409), ('addListener', 409), ('getJobRun', 404), ('cancelJob', 409), ('acceptInvitation', 401),
-                                                       ('renewSession', 401), ('renewOwnKey', 401), ('endSession', 409), ('beginSignIn', 404), ('updateUserSessionExpiretime', 404), ('moveSessionEnd', 404), ('finishSignIn', 401)], (name, body, answer)
+                                                       ('renewSession', 401), ('beginSecondFactor', 409), ('confirmSecondFactor', 409), ('removeOwnSecondFactor', 409), ('renewOwnKey', 401), ('endSession', 409), ('beginSignIn', 404), ('updateUserSessionExpiretime', 404), ('moveSessionEnd', 404), ('finishSignIn', 401)], (name, body, answer)
         asked.add(name)
 
     assert asked == set(finite)
@@ -342,7 +342,7 @@ def test_every_sample_of_the_page_runs_as_it_stands(open_zona, title, command):
 
     for name, text in ran:
         # Of jobs nothing runs, and no token nor a key that is due can stand on a page; test_users.py, test_sessions.py and test_keys.py have some.
-        if name in ENDLESS | STATEFUL | {'cancelJob', 'acceptInvitation', 'renewSession', 'renewOwnKey', 'endSession', 'beginSignIn', 'updateUserSessionExpiretime', 'moveSessionEnd', 'finishSignIn'}:
+        if name in ENDLESS | STATEFUL | {'cancelJob', 'acceptInvitation', 'renewSession', 'beginSecondFactor', 'confirmSecondFactor', 'removeOwnSecondFactor', 'renewOwnKey', 'endSession', 'beginSignIn', 'updateUserSessionExpiretime', 'moveSessionEnd', 'finishSignIn'}:
             continue
         text = text.replace(example, begun).replace('/runs/17', f'/runs/{number}')
         text = text.replace('curl ', 'curl -sS --fail-with-body ', 1).replace('http://127.0.0.1:8063', zona.url)

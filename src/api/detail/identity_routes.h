@@ -26,6 +26,8 @@ core::Result<void> add_provider_routes(Service& service, const IdentityDeps* dep
 /// Those of sign-in, tokens and sessions.
 core::Result<void> add_session_routes(Service& service, const IdentityDeps* deps,
                                       tenancy::Tenants* tenants);
+/// Those of one's own second factor. Source: AUTH-31.
+core::Result<void> add_second_factor_routes(Service& service, const IdentityDeps* deps);
 /// Those that move the end of a session. Source: AUTH-15, GAP-13.
 core::Result<void> add_session_end_routes(Service& service, const DaemonApiDeps* deps);
 /// @}

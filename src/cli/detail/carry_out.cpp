@@ -34,6 +34,8 @@ Status carry_out_on_identity(Context& context, const Command& command) {
             return passwd(context, std::get<LoginOptions>(options));
         case Verb::kSession:
             return sessions(context, std::get<SessionOptions>(options));
+        case Verb::kFactor:
+            return factor(context, std::get<FactorOptions>(options));
         default:
             return Error(Code::kInternal, "this verb is about nobody");
     }
@@ -63,6 +65,7 @@ Status carry_out_on_data(Context& context, const Command& command) {
         case Verb::kWhoami:
         case Verb::kPasswd:
         case Verb::kSession:
+        case Verb::kFactor:
             return carry_out_on_identity(context, command);
         case Verb::kBackup:
             return backups(context, std::get<BackupOptions>(options));

@@ -88,6 +88,18 @@ struct LoginOptions {
     core::Secret password{};  ///< once it was read
 };
 
+enum class FactorAction : std::uint8_t { kEnrol, kConfirm, kRemove };
+
+/// `zona factor`. Texts as typed: the API checks them.
+struct FactorOptions {
+    FactorAction action = FactorAction::kEnrol;
+    std::string tenant;  ///< kRemove, of another user
+    std::string user;    ///< kRemove; empty: one's own
+    bool password_from_stdin = false;
+    core::Secret code{};      ///< kConfirm, kRemove; empty: asked for
+    core::Secret password{};  ///< once it was read
+};
+
 enum class SessionAction : std::uint8_t { kList, kEnd };
 
 /// Texts as typed: the API checks them.

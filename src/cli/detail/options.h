@@ -193,7 +193,7 @@ using VerbOptions =
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
                  TenantOptions, UserOptions, RoleOptions, JobOptions, CacheOptions, VaultOptions,
                  BackupOptions, StoreOptions, ExecutionOptions, ContextOptions, WebOptions,
-                 AuditOptions, LoginOptions, SessionOptions, LicenseOptions>;
+                 AuditOptions, LoginOptions, SessionOptions, LicenseOptions, FactorOptions>;
 
 /// A command to carry out.
 struct Command {

@@ -198,6 +198,7 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
         case Verb::kLogin:
         case Verb::kPasswd:
         case Verb::kSession:
+        case Verb::kFactor:
         case Verb::kBackup:
         case Verb::kStore:
         case Verb::kVault:

@@ -288,6 +288,8 @@ Result<VerbOptions> data_options(Verb verb, const RawWords& raw) {
             return login_options(verb, raw);
         case Verb::kSession:
             return session_options(raw);
+        case Verb::kFactor:
+            return factor_options(raw);
         case Verb::kBackup:
             return backup_options(raw);
         case Verb::kStore:

@@ -1,4 +1,4 @@
-// The words of zona login, passwd and session.
+// The words of zona login, passwd, session and factor.
 #include <utility>
 
 #include "cli/detail/parse_words.h"
@@ -36,6 +36,30 @@ Result<VerbOptions> session_options(const RawWords& raw) {
     if (out.action == SessionAction::kEnd && !names_some && out.tenant.empty())
         return wrong("zona session end wants --session ID, --user NAME or --tenant CODE")
             .detail({"", "", "`zona logout` ends the one that this command uses"});
+    return out;
+}
+
+Result<VerbOptions> factor_options(const RawWords& raw) {
+    using Row = std::pair<string_view, FactorAction>;
+    static constexpr std::array kActions = {
+        Row{"enrol", FactorAction::kEnrol}, Row{"enroll", FactorAction::kEnrol},
+        Row{"confirm", FactorAction::kConfirm}, Row{"remove", FactorAction::kRemove},
+        Row{"rm", FactorAction::kRemove}};
+    const vector<string>& words = raw.positionals;
+    ZONA_TRY_VOID(check_count(Verb::kFactor, words, 1, 2));
+    ZONA_TRY(const auto* const row, row_of(Verb::kFactor, words[0], kActions));
+    FactorOptions out{.action = row->second,
+                      .tenant = raw.tenant.empty() ? "default" : raw.tenant,
+                      .user = raw.user,
+                      .password_from_stdin = raw.password_stdin,
+                      .code = core::Secret(raw.code)};
+    const bool confirms = out.action == FactorAction::kConfirm;
+    ZONA_TRY_VOID(check_count(Verb::kFactor, words, confirms ? 2 : 1, confirms ? 2 : 1));
+    if (confirms) out.code = core::Secret(words[1]);
+    const bool is_of_removal = !(raw.tenant.empty() && raw.user.empty() && raw.code.empty());
+    if (is_of_removal && out.action != FactorAction::kRemove)
+        return wrong("--tenant, --user and --code belong to zona factor remove");
+    if (raw.user.empty() && !raw.tenant.empty()) return wrong("--tenant belongs to --user NAME");
     return out;
 }
 

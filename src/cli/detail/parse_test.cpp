@@ -259,6 +259,19 @@ TEST(ParseLogin, SaysWhoSignsInAndNeverWithWhat) {
     EXPECT_THAT(refusal("login --password-stdin"), testing::HasSubstr("give --user NAME"));
 }
 
+TEST(ParseFactor, IsOnesOwnUnlessAUserIsNamed) {
+    const auto confirm = options_of<FactorOptions>("factor confirm 123456");
+    EXPECT_EQ(change_factor(confirm).target, "/api/v1/second-factor/confirmations");
+    EXPECT_EQ(change_factor(confirm).body, R"({"code":"123456"})");
+    const auto remove = options_of<FactorOptions>("factor remove --code 1");
+    EXPECT_EQ(change_factor(remove).target, "/api/v1/second-factor/removals");
+    EXPECT_EQ(remove_factor("acme", "7").target, "/api/v1/tenants/acme/users/7/second-factor");
+    EXPECT_EQ(options_of<FactorOptions>("factor remove --user anna").tenant, "default");
+    for (const char* line : {"factor", "factor confirm", "factor enrol 123456",
+                             "factor enrol --user anna", "factor remove --tenant acme"})
+        EXPECT_NE(refusal(line), "accepted") << line;
+}
+
 TEST(ParseSession, EndsThoseThatWereNamed) {
     const auto asked = [](const std::string& line, std::string_view user = "") {
         const ApiRequest request = end_sessions(options_of<SessionOptions>(line), user);

@@ -55,6 +55,8 @@ core::Result<VerbOptions> role_options(const RawWords& raw);
 /// kLogin, kPasswd.
 core::Result<VerbOptions> login_options(Verb verb, const RawWords& raw);
 core::Result<VerbOptions> session_options(const RawWords& raw);
+core::Result<VerbOptions> factor_options(const RawWords& raw);
+core::Result<VerbOptions> factor_options(const RawWords& raw);
 /// @}
 
 /// The options of a verb that is neither about processes nor about the daemon itself. Errors:

@@ -366,6 +366,28 @@ ApiRequest change_password(const LoginOptions& login, const core::Secret& wanted
     return post("/api/v1/passwords", body);
 }
 
+ApiRequest change_factor(const FactorOptions& options) {
+    json::object body;
+    add_if(body, "password", options.password.reveal());
+    add_if(body, "code", options.code.reveal());
+    switch (options.action) {
+        case FactorAction::kConfirm:
+            return post("/api/v1/second-factor/confirmations", body);
+        case FactorAction::kRemove:
+            return post("/api/v1/second-factor/removals", body);
+        case FactorAction::kEnrol:
+            break;
+    }
+    return post("/api/v1/second-factor", body);
+}
+
+ApiRequest remove_factor(std::string_view tenant, std::string_view user_id) {
+    return {"DELETE",
+            fmt::format("/api/v1/tenants/{}/users/{}/second-factor", percent_encoded(tenant),
+                        percent_encoded(user_id)),
+            {}};
+}
+
 ApiRequest list_sessions(std::string_view tenant) {
     return get(fmt::format("/api/v1/tenants/{}/sessions", core::percent_encoded(tenant)));
 }

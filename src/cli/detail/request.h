@@ -90,6 +90,10 @@ ApiRequest begin_session(const LoginOptions& login);
 ApiRequest renew_session(const core::Secret& refresh_token);
 /// POST /api/v1/passwords: `login` with the present password, and another one.
 ApiRequest change_password(const LoginOptions& login, const core::Secret& wanted);
+/// One's own second factor.
+ApiRequest change_factor(const FactorOptions& options);
+/// That of another user.
+ApiRequest remove_factor(std::string_view tenant, std::string_view user_id);
 ApiRequest list_sessions(std::string_view tenant);
 /// Of a tenant, which is named; one's own session by its id, where it is not.
 ApiRequest end_sessions(const SessionOptions& options, std::string_view user_id);

@@ -531,6 +531,21 @@ std::vector<VerbInfo> zona_verbs() {
          {{"zona session list --tenant acme", "who, since when, from where"},
           {"zona session end --tenant acme --user bert", "on all of bert's devices"},
           {"zona session end --session 0197f2a4-6f1e-7cc3-98c4-dc0c0c07398f", "the lost laptop"}}},
+        {kFactor,
+         "factor",
+         {},
+         kZona,
+         kNeverStarts,
+         "[enrol | confirm CODE | remove] [OPTIONS]",
+         "Protect your sign-in by an authenticator's codes, too",
+         "For whoever has signed in. `enrol` asks for the password and prints the secret for the "
+         "authenticator, also as a URI for a QR code; at a terminal it goes on to `confirm`, which "
+         "prints ten recovery codes for whoever loses the authenticator. From then on a code is "
+         "asked for at each sign-in. `remove` asks for password and code; with --user NAME an "
+         "administrator does it for somebody who has lost both.",
+         {{"zona factor enrol --host zona.example", "the secret, then the code it gives"},
+          {"zona factor confirm 123456 --host zona.example", "in two steps, for scripts"},
+          {"zona factor remove --tenant acme --user anna", "by an administrator"}}},
         {kHelp,
          "help",
          {},

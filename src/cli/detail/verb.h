@@ -52,6 +52,7 @@ enum class Verb : std::uint8_t {
     kWhoami,
     kPasswd,
     kSession,
+    kFactor,
     kHelp,
 };
 

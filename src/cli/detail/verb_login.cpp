@@ -91,8 +91,9 @@ Error only_elsewhere(std::string_view verb) {
 }
 
 /// Asks with a password, and for the code of the second factor when that is wanted.
-Result<Answer> ask_as(Context& context, Person& person, LoginOptions options,
-                      const std::function<ApiRequest(const LoginOptions&)>& request) {
+template <class Options>
+Result<Answer> ask_as(Context& context, Person& person, Options options,
+                      const std::function<ApiRequest(const Options&)>& request) {
     auto answer = context.session.ask(request(options));
     const bool wants_code = !answer && answer.error().code() == Code::kSecondFactor;
     if (!wants_code || !options.code.empty()) return answer;
@@ -179,7 +180,74 @@ std::string sessions_text(const json::value& sessions, const Screen& screen) {
     return layout(table, screen);
 }
 
+/// Tells what the authenticator is to be given.
+void tell_enrolment(Context& context, const json::object& begun) {
+    context.console.out(
+        fmt::format("secret  {}\nuri     {}\n", shown(begun, "secret"), shown(begun, "uri")));
+    context.console.flush();
+}
+
+Status confirm_factor(Context& context, const FactorOptions& options) {
+    ZONA_TRY(const Answer answer, context.session.ask(change_factor(options)));
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told || !told->is_object()) return kAllWell;
+    context.console.note(
+        "a code is asked for from now on; without the authenticator one of "
+        "these, each once:\n");
+    const json::value* codes = told->get_object().if_contains("recovery_codes");
+    if (codes == nullptr || !codes->is_array()) return kAllWell;
+    for (const json::value& code : codes->get_array()) {
+        if (code.is_string())
+            context.console.out(fmt::format("{}\n", escape_control(code.get_string())));
+    }
+    return kAllWell;
+}
+
+Status enrol_factor(Context& context, Person& person, FactorOptions options) {
+    ZONA_TRY(options.password, person.secret("your password: ", "the password"));
+    ZONA_TRY(const Answer answer, context.session.ask(change_factor(options)));
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told || !told->is_object()) return kAllWell;
+    tell_enrolment(context, told->get_object());
+    if (!person.is_there()) return kAllWell;
+    options.action = FactorAction::kConfirm;
+    options.password = {};
+    ZONA_TRY(options.code, person.secret("code that the authenticator shows: ", "the code"));
+    return confirm_factor(context, options);
+}
+
+/// One's own, or by an administrator.
+Status take_factor_away(Context& context, Person& person, FactorOptions options) {
+    if (!options.user.empty()) {
+        ZONA_TRY(const std::string id, id_of(context, options.tenant, options.user));
+        ZONA_TRY(const Answer answer, context.session.ask(remove_factor(options.tenant, id)));
+        ZONA_TRY(const auto told, data_to_tell(context, answer));
+        if (told)
+            context.console.remark(
+                fmt::format("{} has no second factor\n", escape_control(options.user)));
+        return kAllWell;
+    }
+    ZONA_TRY(options.password, person.secret("your password: ", "the password"));
+    ZONA_TRY(const Answer answer, ask_as<FactorOptions>(context, person, options, change_factor));
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (told) context.console.remark("no code is asked for any more\n");
+    return kAllWell;
+}
+
 }  // namespace
+
+Status factor(Context& context, const FactorOptions& options) {
+    Person person(options.password_from_stdin);
+    switch (options.action) {
+        case FactorAction::kConfirm:
+            return confirm_factor(context, options);
+        case FactorAction::kRemove:
+            return take_factor_away(context, person, options);
+        case FactorAction::kEnrol:
+            break;
+    }
+    return enrol_factor(context, person, options);
+}
 
 Status login(Context& context, const LoginOptions& given) {
     if (context.remote == nullptr) return only_elsewhere("login");
@@ -189,7 +257,7 @@ Status login(Context& context, const LoginOptions& given) {
         ZONA_TRY(const Logins::Change possible, context.logins->change(context.clock));
     }
     ZONA_TRY(const LoginOptions options, with_password(person, given));
-    ZONA_TRY(const Answer answer, ask_as(context, person, options, begin_session));
+    ZONA_TRY(const Answer answer, ask_as<LoginOptions>(context, person, options, begin_session));
     const std::string url = context.remote->url();
     ZONA_TRY(const Login login, login_from(url, answer.body));
     ZONA_TRY(Logins::Change change, context.logins->change(context.clock));
@@ -271,7 +339,7 @@ Status passwd(Context& context, const LoginOptions& given) {
             return Error(Code::kInvalidArgument, "the two new passwords differ; nothing was done");
     }
     const auto request = [&](const LoginOptions& login) { return change_password(login, wanted); };
-    ZONA_TRY(const Answer answer, ask_as(context, person, options, request));
+    ZONA_TRY(const Answer answer, ask_as<LoginOptions>(context, person, options, request));
     ZONA_TRY(const auto told, data_to_tell(context, answer));
     if (told)
         context.console.remark(

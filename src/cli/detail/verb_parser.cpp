@@ -156,6 +156,13 @@ class VerbParser {
             case Verb::kLogin:
             case Verb::kPasswd:
                 return add_credential_flags();
+            case Verb::kFactor:
+                text_flag("--tenant", raw_.tenant, "CODE", "remove: the user's (default)");
+                text_flag("--user", raw_.user, "NAME", "remove: of this user (else your own)");
+                text_flag("--code", raw_.code, "CODE", "remove: of the second factor");
+                app_.add_flag("--password-stdin", raw_.password_stdin,
+                              "read the password from stdin");
+                return;
             case Verb::kSession:
                 text_flag("--tenant", raw_.tenant, "CODE", "whose (else your own); core: of none");
                 text_flag("--user", raw_.user, "NAME", "end: all of this user");

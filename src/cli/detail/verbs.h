@@ -71,6 +71,7 @@ Status login(Context& context, const LoginOptions& options);
 Status logout(Context& context);
 Status whoami(Context& context);
 Status passwd(Context& context, const LoginOptions& options);
+Status factor(Context& context, const FactorOptions& options);
 Status sessions(Context& context, const SessionOptions& options);
 Status jobs(Context& context, const JobOptions& options);
 Status cache(Context& context, const CacheOptions& options);
