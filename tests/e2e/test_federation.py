@@ -111,6 +111,22 @@ def test_an_answer_is_good_once_and_for_whoever_began(zona, provider):
     assert code_of(refused) == (401, 'UNAUTHENTICATED') and 'access_denied' in refused.text
 
 
+# AUTH-27
+def test_the_command_sets_providers_up(zona, provider, tmp_path):
+    secret = tmp_path / 'secret'
+    secret.write_text(SECRET + '\n')
+    zona.run('idp', 'add', 'corp', '--tenant', 'acme', '--issuer', provider.issuer, '--client-id', 'zona', '--secret-file', str(secret),
+             '--group', 'soc=creator', '--create-users')
+    assert 'soc=creator' in zona.run('idp', 'list', '--tenant', 'acme').stdout
+    shown = zona.run('idp', 'show', 'corp', '--tenant', 'acme').stdout
+    assert provider.issuer in shown and SECRET not in shown
+    assert sign_in(zona).json()['data']['session']['roles'] == ['creator']
+    zona.run('idp', 'replace', 'corp', '--tenant', 'acme', '--issuer', provider.issuer, '--client-id', 'zona', '--off')
+    assert code_of(begin(zona)) == (404, 'NOT_FOUND')
+    zona.run('idp', 'remove', 'corp', '--tenant', 'acme')
+    assert zona.run('idp', 'show', 'corp', '--tenant', 'acme', check=False).returncode != 0
+
+
 # AUTH-26, GAP-06
 def test_nobody_sets_up_a_provider_that_gives_more_than_they_may(zona, provider):
     key = zona.run('key', 'create', 'theirs', '--tenant', 'acme', '--scope', 'admin').stdout.strip()

@@ -24,6 +24,8 @@ Status carry_out_on_identity(Context& context, const Command& command) {
             return users(context, std::get<UserOptions>(options));
         case Verb::kRole:
             return roles(context, std::get<RoleOptions>(options));
+        case Verb::kIdp:
+            return providers(context, std::get<ProviderOptions>(options));
         case Verb::kLogin:
             return login(context, std::get<LoginOptions>(options));
         case Verb::kLogout:
@@ -60,6 +62,7 @@ Status carry_out_on_data(Context& context, const Command& command) {
         case Verb::kKey:
         case Verb::kUser:
         case Verb::kRole:
+        case Verb::kIdp:
         case Verb::kLogin:
         case Verb::kLogout:
         case Verb::kWhoami:

@@ -126,6 +126,27 @@ struct RoleOptions {
     std::vector<std::string> networks;
 };
 
+enum class ProviderAction : std::uint8_t { kList, kShow, kAdd, kReplace, kRemove };
+
+/// Texts as typed: the API checks them.
+struct ProviderOptions {
+    ProviderAction action = ProviderAction::kList;
+    std::string tenant;  ///< its code
+    std::string name;    ///< of all but kList
+    std::string issuer;  ///< kAdd, kReplace, as the rest
+    std::string client_id;
+    std::string secret_file;          ///< a path, `-`: stdin; empty: none
+    core::Secret secret;              ///< what stands there, once that was read
+    std::string display_name;         ///< empty: the name
+    std::vector<std::string> groups;  ///< "soc=creator"
+    std::vector<std::string> roles;   ///< of everybody
+    std::string name_claim;           ///< empty: the API's own, as the next two
+    std::string groups_claim;
+    std::vector<std::string> scopes;
+    bool creates_users = false;
+    bool is_off = false;
+};
+
 enum class BackupAction : std::uint8_t {
     kList,
     kCreate,

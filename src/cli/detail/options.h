@@ -193,7 +193,8 @@ using VerbOptions =
                  WhyOptions, LogsOptions, SaveOptions, RunOptions, ConfigOptions, KeyOptions,
                  TenantOptions, UserOptions, RoleOptions, JobOptions, CacheOptions, VaultOptions,
                  BackupOptions, StoreOptions, ExecutionOptions, ContextOptions, WebOptions,
-                 AuditOptions, LoginOptions, SessionOptions, LicenseOptions, FactorOptions>;
+                 AuditOptions, LoginOptions, SessionOptions, LicenseOptions, FactorOptions,
+                 ProviderOptions>;
 
 /// A command to carry out.
 struct Command {

@@ -195,6 +195,7 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
         case Verb::kTenant:
         case Verb::kUser:
         case Verb::kRole:
+        case Verb::kIdp:
         case Verb::kLogin:
         case Verb::kPasswd:
         case Verb::kSession:

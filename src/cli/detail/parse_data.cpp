@@ -283,6 +283,8 @@ Result<VerbOptions> data_options(Verb verb, const RawWords& raw) {
             return user_options(raw);
         case Verb::kRole:
             return role_options(raw);
+        case Verb::kIdp:
+            return provider_options(raw);
         case Verb::kLogin:
         case Verb::kPasswd:
             return login_options(verb, raw);

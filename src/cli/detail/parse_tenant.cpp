@@ -1,4 +1,4 @@
-// The words of zona tenant, user and role.
+// The words of zona tenant, user, idp and role.
 #include <array>
 #include <utility>
 
@@ -171,6 +171,47 @@ Result<VerbOptions> user_options(const RawWords& raw) {
     if (!raw.roles.empty() && !takes_roles)
         return wrong(
             "--roles belongs to zona user create and invite: zona user roles NAME ROLE,...");
+    return out;
+}
+
+Result<VerbOptions> provider_options(const RawWords& raw) {
+    using Row = std::pair<string_view, ProviderAction>;
+    static constexpr std::array kActions = {
+        Row{"list", ProviderAction::kList},       Row{"ls", ProviderAction::kList},
+        Row{"show", ProviderAction::kShow},       Row{"add", ProviderAction::kAdd},
+        Row{"replace", ProviderAction::kReplace}, Row{"remove", ProviderAction::kRemove},
+        Row{"rm", ProviderAction::kRemove}};
+    const vector<string>& words = raw.positionals;
+    ProviderOptions out{.tenant = raw.tenant.empty() ? "default" : raw.tenant,
+                        .name = {},
+                        .issuer = raw.issuer,
+                        .client_id = raw.client_id,
+                        .secret_file = raw.secret_file,
+                        .secret = {},
+                        .display_name = raw.description,
+                        .groups = raw.groups,
+                        .roles = split_commas({raw.roles}),
+                        .name_claim = raw.name_claim,
+                        .groups_claim = raw.groups_claim,
+                        .scopes = split_commas({raw.scopes}),
+                        .creates_users = raw.create_users,
+                        .is_off = raw.off};
+    if (words.empty()) return out;
+    ZONA_TRY(const auto* const row, row_of(Verb::kIdp, words[0], kActions));
+    out.action = row->second;
+    const std::size_t count = out.action == ProviderAction::kList ? 1 : 2;
+    ZONA_TRY_VOID(check_count(Verb::kIdp, words, count, count));
+    if (count == 2) out.name = words[1];
+    const bool writes =
+        out.action == ProviderAction::kAdd || out.action == ProviderAction::kReplace;
+    if (writes && (out.issuer.empty() || out.client_id.empty()))
+        return wrong("zona idp add and replace want --issuer URL and --client-id ID");
+    if (!writes && !(out.issuer.empty() && out.client_id.empty() && out.groups.empty()))
+        return wrong("--issuer, --client-id and --group belong to zona idp add and replace");
+    for (const string& group : out.groups) {
+        if (!group.contains('='))
+            return wrong(fmt::format("--group takes GROUP=ROLE, not '{}'", escape_control(group)));
+    }
     return out;
 }
 

@@ -309,6 +309,22 @@ TEST(ParseUser, ActionsAreAskedForOfTheTenant) {
     EXPECT_NE(refusal("user change anna --roles x"), "accepted");
 }
 
+TEST(ParseIdp, GroupsBecomeRoles) {
+    const ApiRequest request = manage_providers(options_of<ProviderOptions>(
+        "idp add corp --tenant acme --issuer https://i.example --client-id zona --group "
+        "cn=soc=creator --roles user,x --create-users"));
+    EXPECT_EQ(request.method, "POST");
+    EXPECT_EQ(request.target, "/api/v1/tenants/acme/identity-providers");
+    EXPECT_EQ(request.body,
+              R"({"issuer":"https://i.example","client_id":"zona","roles":{"cn=soc":"creator"},)"
+              R"("default_roles":["user","x"],"newcomers":"create","enabled":true,"name":"corp"})");
+    EXPECT_EQ(manage_providers(options_of<ProviderOptions>("idp rm corp")).target,
+              "/api/v1/tenants/default/identity-providers/corp");
+    EXPECT_NE(refusal("idp add corp --client-id zona"), "accepted");
+    EXPECT_NE(refusal("idp add corp --issuer https://i --client-id zona --group soc"), "accepted");
+    EXPECT_NE(refusal("idp list --issuer https://i"), "accepted");
+}
+
 TEST(ParseRole, GrantsAndConditionsAreWrittenDown) {
     const ApiRequest request = manage_roles(options_of<RoleOptions>(
         "role create night --inherits user --grant utilities:read=all --grant cases:read=own "

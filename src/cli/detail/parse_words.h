@@ -52,6 +52,7 @@ core::Result<const Row*> row_of(Verb verb, const std::string& word,
 core::Result<VerbOptions> tenant_options(const RawWords& raw);
 core::Result<VerbOptions> user_options(const RawWords& raw);
 core::Result<VerbOptions> role_options(const RawWords& raw);
+core::Result<VerbOptions> provider_options(const RawWords& raw);
 /// kLogin, kPasswd.
 core::Result<VerbOptions> login_options(Verb verb, const RawWords& raw);
 core::Result<VerbOptions> session_options(const RawWords& raw);

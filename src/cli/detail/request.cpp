@@ -444,6 +444,39 @@ ApiRequest manage_users(const UserOptions& options) {
     return get(tenant + "/users?limit=200");
 }
 
+ApiRequest manage_providers(const ProviderOptions& options) {
+    const std::string all =
+        fmt::format("/api/v1/tenants/{}/identity-providers", core::percent_encoded(options.tenant));
+    const std::string one = all + '/' + core::percent_encoded(options.name);
+    if (options.action == ProviderAction::kList) return get(all);
+    if (options.action == ProviderAction::kShow) return get(one);
+    if (options.action == ProviderAction::kRemove) return {"DELETE", one, {}};
+    const auto list = [](const std::vector<std::string>& texts) {
+        return json::array(texts.begin(), texts.end());
+    };
+    json::object roles;
+    for (const std::string& group : options.groups) {
+        const std::size_t equals = group.rfind('=');  // a group's name may have one, no role's
+        roles[group.substr(0, equals)] = group.substr(equals + 1);
+    }
+    json::object claims;
+    add_if(claims, "name", options.name_claim);
+    add_if(claims, "groups", options.groups_claim);
+    json::object body{{"issuer", options.issuer},
+                      {"client_id", options.client_id},
+                      {"roles", std::move(roles)},
+                      {"default_roles", list(options.roles)},
+                      {"newcomers", options.creates_users ? "create" : "existing"},
+                      {"enabled", !options.is_off}};
+    add_if(body, "client_secret", options.secret.reveal());
+    add_if(body, "display_name", options.display_name);
+    if (!claims.empty()) body["claims"] = std::move(claims);
+    if (!options.scopes.empty()) body["scopes"] = list(options.scopes);
+    if (options.action == ProviderAction::kReplace) return {"PUT", one, core::to_json(body)};
+    body["name"] = options.name;
+    return post(all, body);
+}
+
 ApiRequest manage_roles(const RoleOptions& options) {
     const std::string all =
         fmt::format("/api/v1/tenants/{}/roles", core::percent_encoded(options.tenant));

@@ -97,6 +97,8 @@ ApiRequest remove_factor(std::string_view tenant, std::string_view user_id);
 ApiRequest list_sessions(std::string_view tenant);
 /// Of a tenant, which is named; one's own session by its id, where it is not.
 ApiRequest end_sessions(const SessionOptions& options, std::string_view user_id);
+/// One of the operations on a tenant's identity providers.
+ApiRequest manage_providers(const ProviderOptions& options);
 /// One of the operations on a tenant's roles.
 ApiRequest manage_roles(const RoleOptions& options);
 /// One of the operations on a record.

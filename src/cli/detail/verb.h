@@ -39,6 +39,7 @@ enum class Verb : std::uint8_t {
     kTenant,
     kUser,
     kRole,
+    kIdp,
     kJob,
     kCache,
     kBackup,

@@ -1,4 +1,4 @@
-// `zona user` and `zona role`.
+// `zona user`, `zona idp` and `zona role`.
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -81,6 +81,58 @@ std::string roles_text(const json::value& roles, const Screen& screen) {
                               {shown(role, "description")}});
     }
     return layout(table, screen);
+}
+
+/// "soc=creator ..."
+std::string groups_of(const json::object& provider) {
+    std::vector<std::string> out;
+    if (const json::value* roles = provider.if_contains("roles"); roles && roles->is_object()) {
+        for (const auto& [group, role] : roles->get_object()) {
+            if (role.is_string())
+                out.push_back(
+                    fmt::format("{}={}", escape_control(group), escape_control(role.get_string())));
+        }
+    }
+    return out.empty() ? "-" : fmt::format("{}", fmt::join(out, " "));
+}
+
+bool is_true(const json::object& from, std::string_view key) {
+    const json::value* value = from.if_contains(key);
+    return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+std::string providers_text(const json::value& providers, const Screen& screen) {
+    Table table;
+    table.columns = {{"name", Align::kLeft, 0, 0},
+                     {"issuer", Align::kLeft, 0, 20},
+                     {"newcomers", Align::kLeft, 1, 0},
+                     {"groups", Align::kLeft, 2, 20},
+                     {"state", Align::kLeft, 0, 0}};
+    for (const json::object& one : objects_in(providers)) {
+        table.rows.push_back({{shown(one, "name")},
+                              {shown(one, "issuer")},
+                              {shown(one, "newcomers")},
+                              {groups_of(one)},
+                              {is_true(one, "enabled") ? "on" : "off"}});
+    }
+    return layout(table, screen);
+}
+
+std::string provider_text(const json::object& one) {
+    std::string claims = "-";
+    if (const json::value* names = one.if_contains("claims"); names && names->is_object()) {
+        const json::object& from = names->get_object();
+        claims = fmt::format("name {}, email {}, groups {}", shown(from, "name"),
+                             shown(from, "email"), shown(from, "groups"));
+    }
+    return fmt::format(
+        "name            {}\ntenant          {}\nfor people      {}\nissuer          {}\n"
+        "client          {}\nsecret          {}\nscopes          {}\nclaims          {}\n"
+        "groups          {}\ndefault roles   {}\nnewcomers       {}\nstate           {}\n",
+        shown(one, "name"), shown(one, "tenant"), shown(one, "display_name"), shown(one, "issuer"),
+        shown(one, "client_id"), is_true(one, "has_secret") ? "yes" : "no", list_of(one, "scopes"),
+        claims, groups_of(one), list_of(one, "default_roles"), shown(one, "newcomers"),
+        is_true(one, "enabled") ? "on" : "off");
 }
 
 std::string user_text(const json::object& user) {
@@ -171,6 +223,31 @@ Status users(Context& context, const UserOptions& given) {
     ZONA_TRY(const Answer answer, context.session.ask(manage_users(options)));
     ZONA_TRY(const auto told, data_to_tell(context, answer));
     if (told && told->is_object()) tell_user(context, options, told->get_object());
+    return kAllWell;
+}
+
+Status providers(Context& context, const ProviderOptions& given) {
+    ProviderOptions options = given;
+    ZONA_TRY(options.secret, password_in(options.secret_file, context.caller.cwd));
+    ZONA_TRY(const Answer answer, context.session.ask(manage_providers(options)));
+    ZONA_TRY(const auto told, data_to_tell(context, answer));
+    if (!told) return kAllWell;
+    const std::string name = escape_control(options.name);
+    switch (options.action) {
+        case ProviderAction::kList:
+            context.console.out(providers_text(*told, context.console.screen()));
+            break;
+        case ProviderAction::kShow:
+            if (told->is_object()) context.console.out(provider_text(told->get_object()));
+            break;
+        case ProviderAction::kAdd:
+        case ProviderAction::kReplace:
+            context.console.remark(fmt::format("users can sign in by {}\n", name));
+            break;
+        case ProviderAction::kRemove:
+            context.console.remark(fmt::format("nobody signs in by {} any more\n", name));
+            break;
+    }
     return kAllWell;
 }
 

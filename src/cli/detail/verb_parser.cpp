@@ -153,6 +153,8 @@ class VerbParser {
                 return add_user_flags();
             case Verb::kRole:
                 return add_role_flags();
+            case Verb::kIdp:
+                return add_provider_flags();
             case Verb::kLogin:
             case Verb::kPasswd:
                 return add_credential_flags();
@@ -224,6 +226,21 @@ class VerbParser {
         app_.add_flag("--password-stdin", raw_.password_stdin,
                       "read the password from stdin; passwd: the present one, and the new one "
                       "in a second line");
+    }
+
+    void add_provider_flags() {
+        text_flag("--tenant", raw_.tenant, "CODE", "whose (default)");
+        text_flag("--issuer", raw_.issuer, "URL", "as the provider writes it");
+        text_flag("--client-id", raw_.client_id, "ID", "as which zona is known there");
+        text_flag("--secret-file", raw_.secret_file, "FILE", "holds its password; - is stdin");
+        text_flag("--description", raw_.description, "TEXT", "for people");
+        list_flag("--group", raw_.groups, "GROUP=ROLE", "has the role; may be repeated");
+        text_flag("--roles", raw_.roles, "ROLE,...", "of everybody who comes from there");
+        text_flag("--name-claim", raw_.name_claim, "CLAIM", "names users (preferred_username)");
+        text_flag("--groups-claim", raw_.groups_claim, "CLAIM", "holds groups (groups)");
+        text_flag("--scopes", raw_.scopes, "SCOPE,...", "asked for (openid,profile,email)");
+        app_.add_flag("--create-users", raw_.create_users, "make a user for who has none");
+        app_.add_flag("--off", raw_.off, "nobody signs in by it for now");
     }
 
     void add_role_flags() {

@@ -119,6 +119,15 @@ struct RawWords {
     std::string description;
     std::string inherits;
     std::vector<std::string> grants;
+    std::string issuer;  ///< of `idp`, as the following
+    std::string client_id;
+    std::string secret_file;
+    std::vector<std::string> groups;
+    std::string name_claim;
+    std::string groups_claim;
+    std::string scopes;
+    bool create_users = false;
+    bool off = false;
     std::string weekdays;
     std::string until;
     std::string networks;

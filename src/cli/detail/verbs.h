@@ -67,6 +67,7 @@ Status vault(Context& context, const VaultOptions& options);
 Status tenants(Context& context, const TenantOptions& options);
 Status users(Context& context, const UserOptions& options);
 Status roles(Context& context, const RoleOptions& options);
+Status providers(Context& context, const ProviderOptions& options);
 Status login(Context& context, const LoginOptions& options);
 Status logout(Context& context);
 Status whoami(Context& context);
