@@ -7,7 +7,7 @@ import pytest
 from unix_api import Api
 
 JOBS = ['tenant-retry', 'purge', 'key-rotation', 'store-check', 'pool-health', 'backup',
-        'backup-tenants', 'restore-check', 'backup-log', 'session-cleanup', 'signing-key-rotation', 'api-key-check', 'audit-retention']
+        'backup-tenants', 'restore-check', 'backup-log', 'session-cleanup', 'signing-key-rotation', 'license-check', 'api-key-check', 'audit-retention']
 
 
 def job(zona, name):
