@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <unistd.h>
 
+#include "alert_settings.h"
 #include "backup_checks.h"
 #include "cache_settings.h"
 #include "data_settings.h"
@@ -66,6 +67,7 @@ void Daemon::apply_settings() {
         tenants_->set_slow_query(settings_.slow_query);
     }
     if (users_) users_->set_rules(password_rules(settings_));
+    if (alerts_) alerts_->set_limits(alert_limits(settings_.alerts));
     if (servers_) servers_->set_options(server_options());
     if (tls_ && blocking_) asio::post(*blocking_, [this] { reload_tls(); });
     if (blocking_) {
@@ -154,6 +156,7 @@ std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobVie
         network.cure = "free that address or set another api.listen, then restart zona";
     }
     checks.push_back(check_addresses(*addresses_.rules(), addresses_problem()));
+    checks.push_back(check_alerts(alerts_->raised(), clock_.system()));
     const core::Settings settings = core::Settings::from(*config_->snapshot());
     std::ranges::move(check_secrets(settings, home_, *tenants_, clock_),
                       std::back_inserter(checks));
@@ -188,7 +191,11 @@ core::Result<void> Daemon::build_api() {
                       .roles = &*roles_,
                       .providers = &*providers_,
                       .federation = &*federation_,
-                      .sessions = [this] { return sessions(); }},
+                      .sessions = [this] { return sessions(); },
+                      .came_from_new_place =
+                          [this](const net::Request& request, const identity::SignedIn& who) {
+                              trail_->came_from_new_place(request, who);
+                          }},
          .tenants = *tenants_,
          .jobs = *jobs_,
          .operations = *operations_,

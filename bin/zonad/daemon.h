@@ -22,6 +22,7 @@
 
 #include "api/audit_trail.h"
 #include "api/daemon_api.h"
+#include "audit/alerts.h"
 #include "audit/recorder.h"
 #include "cache/cache.h"
 #include "core/config.h"
@@ -198,6 +199,7 @@ class Daemon {
     std::optional<tenancy::AuditBooks> books_;
     std::optional<tenancy::AuditTurn> turn_;
     std::optional<audit::Recorder> recorder_;  ///< uses both
+    std::optional<audit::Alerts> alerts_;      ///< tells the recorder
     std::optional<api::AuditTrail> trail_;
     asio::steady_timer reopen_{supervision_};
     std::chrono::seconds reopen_after_{1};  ///< the pause before the next try

@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "alert_settings.h"
 #include "daemon.h"
 #include "data_settings.h"
 #include "license_settings.h"
@@ -206,7 +207,16 @@ core::Result<void> Daemon::build_audit() {
     recorder_.emplace(
         std::move(spool),
         audit::RecorderDeps{.clock = clock_, .random = random_, .log = log, .metrics = metrics_});
-    trail_.emplace(*recorder_, clock_);
+    alerts_.emplace(audit::AlertsDeps{.record =
+                                          [this](const audit::Entry& entry) {
+                                              recorder_->record(store::Scope::core().code(), entry);
+                                          },
+                                      .clock = clock_,
+                                      .random = random_,
+                                      .log = logging_.logger("security"),
+                                      .metrics = metrics_},
+                    alert_limits(settings_.alerts));
+    trail_.emplace(*recorder_, *alerts_, clock_);
     return {};
 }
 

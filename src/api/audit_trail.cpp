@@ -7,11 +7,13 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "audit/alerts.h"
 #include "audit/recorder.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "identity/caller.h"
 #include "identity/secret_text.h"
+#include "identity/users/users.h"
 
 namespace zona::api {
 
@@ -121,6 +123,26 @@ void set_claim(Entry& entry, const Call& call) {
     if (entry.tenant.empty()) entry.tenant = call.claimed_tenant();
 }
 
+/// The keys and tokens of a request are not those of anybody. One that is over was somebody's.
+bool is_unknown_sender(Code code) {
+    return code == Code::kUnauthenticated || code == Code::kInvalidToken ||
+           code == Code::kUnknownToken;
+}
+
+/// A request without a key or token has tried nothing.
+bool has_shown_something(const net::Request& request) {
+    return request.headers.has("Authorization") || request.headers.has("X-API-Key");
+}
+
+/// Whether the proof that a request brought was none. What came too early to be looked at was none,
+/// too: nobody types as quickly.
+bool has_failed_proof(const Call& call, const core::Result<net::Response>& response) {
+    if (call.operation().access != Access::kOpen || response) return false;
+    const Code code = response.error().code();
+    return is_unknown_sender(code) ||
+           (code == Code::kTooManyRequests && !call.claimed_name().empty());
+}
+
 /// Without the members that are the same in both.
 void set_change(Entry& entry, const std::string& before, const std::string& after) {
     const auto object = [](const std::string& text) -> json::object {
@@ -155,6 +177,10 @@ void AuditTrail::done(const Call& call, const core::Result<net::Response>& respo
         entry.outcome = Outcome::kFailure;
         entry.details = fmt::format("status {}", response->status);
     }
+    if (has_failed_proof(call, response)) {
+        alerts_.failed(entry.actor.address, call.claimed_tenant(),
+                       core::lower_ascii(call.claimed_name()));
+    }
     // Messages about users quote their names and addresses, which are never to stand in clear.
     if (operation.tag == Tag::kIdentity)
         entry.details = entry.details.substr(0, entry.details.find(':'));
@@ -165,8 +191,26 @@ void AuditTrail::done(const Call& call, const core::Result<net::Response>& respo
     recorder_.record(is_its_own ? entry.tenant : store::Scope::core().code(), entry);
 }
 
+void AuditTrail::came_from_new_place(const net::Request& request, const identity::SignedIn& who) {
+    alerts_.came_from_new_place({.kind = "user",
+                                 .id = std::to_string(who.user_id),
+                                 .number = who.user_id,
+                                 .name = who.name,
+                                 .address = actor_of(request).address},
+                                who.tenant);
+}
+
+void AuditTrail::watch(const net::Request& request, Code code) {
+    if (code == Code::kInvalidTenant) {
+        alerts_.reached_out(actor_of(request), path_tenant(request));
+    } else if (is_unknown_sender(code) && has_shown_something(request)) {
+        alerts_.failed(actor_of(request).address, {}, {});
+    }
+}
+
 void AuditTrail::refused(const net::Request& request, const core::Error& error) {
     if (!is_refusal(error.code())) return;
+    watch(request, error.code());
     std::uint64_t left_out = 0;
     {
         const std::scoped_lock lock(mutex_);

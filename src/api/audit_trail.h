@@ -10,7 +10,12 @@
 #include "net/middleware.h"
 
 namespace zona::audit {
+class Alerts;
 class Recorder;
+}  // namespace zona::audit
+
+namespace zona::identity {
+struct SignedIn;
 }
 
 namespace zona::api {
@@ -21,20 +26,26 @@ inline constexpr std::uint64_t kMostRefusals = 20;
 
 /// The entries of operations. Those of a tenant are in its own record; refused ones in the core's,
 /// with the tenant that was meant, so that nobody writes into another tenant's. Any thread. Source:
-/// AUDIT-02, AUDIT-15, TEN-35.
+/// AUDIT-02, AUDIT-15, TEN-35, SEC-22.
 class AuditTrail final : public OperationRecord {
   public:
-    /// Both outlive it.
-    AuditTrail(audit::Recorder& recorder, const core::Clock& clock)
-        : recorder_(recorder), clock_(clock) {}
+    /// All outlive it. `alerts` hears of each refusal, those that are too many to be recorded
+    /// included.
+    AuditTrail(audit::Recorder& recorder, audit::Alerts& alerts, const core::Clock& clock)
+        : recorder_(recorder), alerts_(alerts), clock_(clock) {}
 
     core::Result<void> room() const override;
     void done(const Call& call, const core::Result<net::Response>& response) override;
     /// Told of a request that was refused before it came to an operation.
     void refused(const net::Request& request, const core::Error& error);
+    /// Told of who has signed in by this request from where they never have.
+    void came_from_new_place(const net::Request& request, const identity::SignedIn& who);
 
   private:
+    void watch(const net::Request& request, core::Code code);
+
     audit::Recorder& recorder_;
+    audit::Alerts& alerts_;
     const core::Clock& clock_;
     std::mutex mutex_;
     // All guarded by mutex_.

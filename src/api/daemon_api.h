@@ -40,6 +40,7 @@ class Roles;
 class IdentityProviders;
 class Federation;
 class Sessions;
+struct SignedIn;
 class Users;
 }  // namespace zona::identity
 
@@ -94,6 +95,8 @@ struct IdentityDeps {
     identity::Federation* federation = nullptr;
     /// Null while the core database is not open.
     std::function<std::shared_ptr<identity::Sessions>()> sessions = {};
+    /// Told of who has signed in from where they never have (identity::SignedIn::from_new_place).
+    std::function<void(const net::Request&, const identity::SignedIn&)> came_from_new_place = {};
 };
 
 /// What the routes work with; all outlive the router that they are added to.

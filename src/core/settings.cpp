@@ -525,6 +525,41 @@ std::vector<Setting> identity_settings() {
     };
 }
 
+std::vector<Setting> alert_settings() {
+    constexpr std::int64_t kMost = 1000;
+    const auto number = [](std::string key, std::string value, std::string description) {
+        return Setting{.key = std::move(key),
+                       .type = SettingType::kInteger,
+                       .default_value = std::move(value),
+                       .description = std::move(description),
+                       .reload = ReloadMode::kHot,
+                       .most = kMost};
+    };
+    return {
+        {.key = "alerts.window",
+         .type = SettingType::kDuration,
+         .default_value = "10m",
+         .description = "The time in which what follows is counted; an alert is given once in it.",
+         .reload = ReloadMode::kHot,
+         .least = kSecond,
+         .most = 24 * kHour},
+        number("alerts.failures_of_address", "30",
+               "Passwords, keys and tokens that one address shows in vain; 0: no alert."),
+        number("alerts.failures_of_name", "10",
+               "Tries to sign in under one name in vain, from wherever; 0: no alert."),
+        number("alerts.names_of_address", "10",
+               "Names that one address tries in vain; 0: no alert."),
+        number("alerts.foreign_tenants", "10",
+               "Requests of one sender for tenants that are not its own; 0: no alert."),
+        {.key = "alerts.new_places",
+         .type = SettingType::kBoolean,
+         .default_value = "true",
+         .description = "Whether a user's sign-in from a network they have never signed in from "
+                        "is an alert.",
+         .reload = ReloadMode::kHot},
+    };
+}
+
 LogLevel level_of(const std::string& name) {
     return parse_log_level(name).value_or(LogLevel::kInfo);
 }
@@ -537,7 +572,7 @@ const SettingTable& daemon_settings() {
         for (std::vector<Setting> part :
              {detail::api_settings(), supervisor_settings(), tenancy_settings(), license_settings(),
               session_settings(), federation_settings(), job_settings(), backup_settings(),
-              mongo_settings(), identity_settings(), detail::cache_settings()}) {
+              mongo_settings(), identity_settings(), alert_settings(), detail::cache_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -589,6 +624,15 @@ Settings::License license_from(const ConfigSnapshot& snapshot) {
             .check_interval = snapshot.duration("license.check_interval")};
 }
 
+Settings::Alerts alerts_from(const ConfigSnapshot& snapshot) {
+    return {.window = snapshot.duration("alerts.window"),
+            .failures_of_address = snapshot.integer("alerts.failures_of_address"),
+            .failures_of_name = snapshot.integer("alerts.failures_of_name"),
+            .names_of_address = snapshot.integer("alerts.names_of_address"),
+            .foreign_tenants = snapshot.integer("alerts.foreign_tenants"),
+            .new_places = snapshot.boolean("alerts.new_places")};
+}
+
 Settings::Sessions sessions_from(const ConfigSnapshot& snapshot) {
     return {.access_lifetime = snapshot.duration("sessions.access_lifetime"),
             .refresh_lifetime = snapshot.duration("sessions.refresh_lifetime"),
@@ -623,6 +667,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                        .ca_file = snapshot.text("federation.ca_file"),
                        .local_providers = snapshot.boolean("federation.local_providers")},
         .license = license_from(snapshot),
+        .alerts = alerts_from(snapshot),
         .build_type = snapshot.text("tenancy.build_type"),
         .core_host = snapshot.text("tenancy.core_host"),
         .core_database = snapshot.text("tenancy.core_database"),

@@ -84,6 +84,15 @@ struct Settings {
         std::string warn_days;    ///< separated by commas
         std::chrono::milliseconds check_interval;
     };
+    /// The settings `alerts.*`; a number of 0: that is not looked for.
+    struct Alerts {
+        std::chrono::milliseconds window;
+        std::int64_t failures_of_address;
+        std::int64_t failures_of_name;
+        std::int64_t names_of_address;
+        std::int64_t foreign_tenants;
+        bool new_places;
+    };
     /// The settings `supervisor.*`.
     struct Supervisor {
         std::string containment;                     ///< a process::TierChoice by name
@@ -148,6 +157,7 @@ struct Settings {
     Sessions sessions;
     Federation federation;
     License license;
+    Alerts alerts;
     std::string build_type;  ///< a tenancy::BuildType by name
     std::string core_host;   ///< embedded, or a URI
     std::string core_database;

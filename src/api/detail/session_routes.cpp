@@ -361,6 +361,7 @@ class SessionRoutes {
             deps_.users->sign_in(std::move(shown), std::move(done));
         };
         ZONA_CO_TRY(const SignedIn who, co_await answer_of<SignedIn>(std::move(begin)));
+        if (who.from_new_place) deps_.came_from_new_place(call.request(), who);
         if (who.must_change_password) {
             co_return Error(Code::kAccessDenied,
                             "the password must be changed before anything else")

@@ -88,13 +88,16 @@ Result<bool> take_code(const TenantUsers& users, const Record& record, json::obj
     return use_recovery_code(document, code.reveal());
 }
 
-void note_network(json::object& document, const std::string& network) {
+/// Whether it is a new one, beside others.
+bool note_network(json::object& document, const std::string& network) {
     std::vector<std::string> known = detail::texts_in(document, "networks");
     const std::string one = kept(network);
-    std::erase(known, one);
+    const bool is_first = known.empty();
+    const bool is_known = std::erase(known, one) > 0;
     known.push_back(one);
     if (known.size() > kKnownNetworks) known.erase(known.begin());
     document["networks"] = detail::to_field(known);
+    return !is_first && !is_known;
 }
 
 }  // namespace
@@ -241,7 +244,7 @@ Result<Outcome> Users::SignIn::let_in(Writer& core, const TenantUsers& users, co
     ZONA_TRY_VOID(detail::end_attempt(core, found_.attempt, detail::Verdict::kGood));
     document["failures"] = 0;
     if (purpose_ == Purpose::kSignIn) document["last_sign_in"] = detail::to_field(now);
-    note_network(document, found_.attempt.network);
+    const bool is_new_place = note_network(document, found_.attempt.network);
     if (!rehashed_.empty())
         ZONA_TRY_VOID(users.set_secret(document, found_.id, "password", rehashed_));
     ZONA_TRY(const Record stored, core.replace(users.collection, record.id, document));
@@ -252,7 +255,9 @@ Result<Outcome> Users::SignIn::let_in(Writer& core, const TenantUsers& users, co
                  .name = detail::text_in(document, "name"),
                  .roles = detail::texts_in(document, "roles"),
                  .must_change_password = detail::flag_in(document, "must_change_password"),
-                 .with_second_factor = asked}};
+                 .with_second_factor = asked,
+                 // This host's socket is no place.
+                 .from_new_place = is_new_place && !shown_.address.empty()}};
 }
 
 /// What kept it from being decided, and what came too early.

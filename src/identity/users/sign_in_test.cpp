@@ -182,6 +182,21 @@ TEST_F(SignInTest, CannotBeKeptFromSomebodyWhereTheyHaveSignedInBefore) {
     EXPECT_TRUE(sign_in("margaret", kPassword, "", kHome));
 }
 
+// SEC-22
+TEST_F(SignInTest, SaysWhenSomebodyComesFromANewPlace) {
+    margaret();
+    const auto is_new = [this](const char* address) {
+        return sign_in("margaret", kPassword, "", address).value().from_new_place;
+    };
+    EXPECT_FALSE(is_new(kHome)) << "the first place of all";
+    EXPECT_FALSE(is_new(kHome));
+    EXPECT_FALSE(is_new("")) << "the socket of this host";
+    EXPECT_TRUE(is_new("2001:db8::7"));
+    EXPECT_FALSE(is_new("2001:db8::8")) << "the same network";
+    EXPECT_TRUE(is_new("2001:db8:0:1::7"));
+    EXPECT_FALSE(is_new(kHome)) << "it is known for good";
+}
+
 // AUTH-42
 TEST_F(SignInTest, SlowsOneAddressThatTriesManyNames) {
     margaret();

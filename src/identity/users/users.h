@@ -111,6 +111,9 @@ struct SignedIn {
     std::vector<std::string> roles;
     bool must_change_password = false;  ///< it may do nothing else before
     bool with_second_factor = false;    ///< it was asked for and good
+    /// From an address of a network (net::client_network()) from which they have not signed in
+    /// before, and not for the first time at all.
+    bool from_new_place = false;
 };
 
 /// Somebody of whom an identity provider has just said who it is (federation/).
