@@ -57,6 +57,7 @@ core::Result<void> Daemon::build_tenants() {
                          .clock = clock_,
                          .random = random_,
                          .log = logging_.logger("tenancy"),
+                         .accesses = logging_.logger("store.access"),
                          .open_files = [this](tenancy::RingPlace ring) { return open_files(ring); },
                          .run_blocking =
                              [this](std::move_only_function<void()> work) {

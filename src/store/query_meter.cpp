@@ -170,8 +170,9 @@ struct QueryMeter::Series {
 };
 
 QueryMeter::QueryMeter(const std::vector<const CollectionSpec*>& collections,
-                       core::MetricRegistry& metrics, const core::Clock& clock, core::Logger log)
-    : metrics_(metrics), clock_(clock), log_(std::move(log)) {
+                       core::MetricRegistry& metrics, const core::Clock& clock, core::Logger log,
+                       core::Logger accesses)
+    : metrics_(metrics), clock_(clock), log_(std::move(log)), accesses_(std::move(accesses)) {
     for (const CollectionSpec* spec : collections)
         series_.emplace(spec, std::make_unique<Series>(*spec, metrics_));
 }
@@ -216,6 +217,21 @@ class QueryMeter::Measured : public Base {
     }
 
   protected:
+    /// What is told of an access: no value, and no id, which may be a name.
+    struct Access {
+        Operation operation;
+        const Collection& collection;
+        const Query* query;      ///< null: by an id
+        const IndexSpec* index;  ///< null: as query
+        std::chrono::nanoseconds took;
+        std::uint64_t documents;
+
+        const char* name() const { return kOperations[static_cast<std::size_t>(operation)]; }
+        const char* kind() const { return operation < Operation::kInsert ? "read" : "change"; }
+        std::string shape() const { return query == nullptr ? "id" : shape_of(*query); }
+        std::string served_by() const { return index == nullptr ? "id" : index->name; }
+    };
+
     /// Calls it; `query` is null for what names a document by its id.
     template <class Call>
     auto timed(Operation operation, const Collection& collection, const Query* query, Call call) {
@@ -228,6 +244,10 @@ class QueryMeter::Measured : public Base {
         of.seconds->observe(std::chrono::duration<double>(took).count());
         if (!answer) {
             of.failures->add();
+            if (meter_.accesses_.enabled(core::LogLevel::kTrace)) {
+                tell_access({operation, collection, query, nullptr, took, 0},
+                            core::info(answer.error().code()).name);
+            }
             return answer;
         }
         std::uint64_t documents = 1;
@@ -235,10 +255,12 @@ class QueryMeter::Measured : public Base {
         of.documents->add(documents);
         const IndexSpec* const index = query == nullptr ? nullptr : inner_.served_by();
         if (index != nullptr) series->second->served(*index);
+        const Access access{operation, collection, query, index, took, documents};
+        if (meter_.accesses_.enabled(core::LogLevel::kTrace)) tell_access(access, "OK");
         const std::int64_t slow = meter_.slow_.load(std::memory_order_relaxed);
         if (slow > 0 && took.count() >= slow) {
             series->second->was_slow();
-            tell(operation, collection, query, index, took, documents);
+            tell_slow(access);
         }
         return answer;
     }
@@ -247,18 +269,29 @@ class QueryMeter::Measured : public Base {
     Base& inner_;
 
   private:
-    void tell(Operation operation, const Collection& collection, const Query* query,
-              const IndexSpec* index, std::chrono::nanoseconds took,
-              std::uint64_t documents) const {
+    void tell_slow(const Access& access) const {
         meter_.log_.warn(
             "a slow query",
-            {{"tenant", collection.scope().code()},
-             {"collection", collection.name()},
-             {"operation", kOperations[static_cast<std::size_t>(operation)]},
-             {"shape", query == nullptr ? std::string("id") : shape_of(*query)},
-             {"index", index == nullptr ? std::string("id") : index->name},
-             {"documents", static_cast<std::int64_t>(documents)},
-             {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});
+            {{"tenant", access.collection.scope().code()},
+             {"collection", access.collection.name()},
+             {"operation", access.name()},
+             {"shape", access.shape()},
+             {"index", access.served_by()},
+             {"documents", static_cast<std::int64_t>(access.documents)},
+             {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(access.took).count()}});
+    }
+
+    void tell_access(const Access& access, std::string_view outcome) const {
+        meter_.accesses_.trace(
+            "an access to documents",
+            {{"tenant", access.collection.scope().code()},
+             {"collection", access.collection.name()},
+             {"kind", access.kind()},
+             {"operation", access.name()},
+             {"shape", access.shape()},
+             {"documents", static_cast<std::int64_t>(access.documents)},
+             {"outcome", outcome},
+             {"us", std::chrono::duration_cast<std::chrono::microseconds>(access.took).count()}});
     }
 };
 

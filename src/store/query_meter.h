@@ -4,7 +4,8 @@
 /// It stands between work and a Reader or Writer of any backend, which says what index has served a
 /// query. What it costs is two readings of the clock and a few atomic additions; its series are
 /// made once, with the first query that they count. A slow query is logged by its shape, conditions
-/// and order without any value. Source: OBS-04, TEN-24.
+/// and order without any value. So is every access, where that is asked for: reads and changes,
+/// also those that failed. Source: OBS-04, TEN-24, SEC-19.
 #pragma once
 
 #include <atomic>
@@ -33,9 +34,10 @@ std::string shape_of(const Query& query);
 /// zona_store_index_queries_total{collection,index}, zona_store_slow_queries_total{collection}.
 class QueryMeter {
   public:
-    /// `collections`, `metrics` and `clock` outlive it.
+    /// `collections`, `metrics` and `clock` outlive it. Every access is a line of `accesses` where
+    /// its category writes level trace; else that costs the reading of its level.
     QueryMeter(const std::vector<const CollectionSpec*>& collections, core::MetricRegistry& metrics,
-               const core::Clock& clock, core::Logger log);
+               const core::Clock& clock, core::Logger log, core::Logger accesses = {});
     QueryMeter(const QueryMeter&) = delete;
     QueryMeter& operator=(const QueryMeter&) = delete;
     ~QueryMeter();
@@ -62,6 +64,7 @@ class QueryMeter {
     core::MetricRegistry& metrics_;
     const core::Clock& clock_;
     core::Logger log_;
+    core::Logger accesses_;
     std::atomic<std::int64_t> slow_{0};  ///< nanoseconds
 };
 

@@ -122,6 +122,44 @@ TEST_F(QueryMeterTest, TellsSlowQueriesByTheirShapeAndNeverTheirValues) {
     EXPECT_EQ(log_.lines().size(), lines);
 }
 
+// SEC-19
+TEST_F(QueryMeterTest, TellsEveryAccessWhereThatIsAskedForAndNeverAValue) {
+    const QueryMeter all(test_specs(), metrics_, clock_, log_.logger(),
+                         log_.logger("store.access"));
+    const auto insert = [&] {
+        return write_and_wait(database_, [&](Writer& writer) {
+            return all.measure(writer)->insert(tasks_, 918273, task("open"));
+        });
+    };
+    const Query query{.filter = Filter::eq("status", "hidden-value")};
+    const auto ask = [&] {
+        return read_and_wait(database_, [&](Reader& reader) {
+            return all.measure(reader)->find_page(tasks_, query, {});
+        });
+    };
+    ASSERT_TRUE(log_.logging().set_level("store.access", core::LogLevel::kInfo));
+    ASSERT_TRUE(ask());
+    EXPECT_TRUE(log_.lines().empty()) << "off until the level of the category is trace";
+
+    ASSERT_TRUE(log_.logging().set_level("store.access", core::LogLevel::kTrace));
+    ASSERT_TRUE(insert());
+    ASSERT_FALSE(insert());
+    ASSERT_TRUE(ask());
+    const std::vector<std::string> lines = log_.lines();
+    ASSERT_EQ(lines.size(), 3U);
+    EXPECT_THAT(lines[0], HasSubstr(R"("tenant":"acme")"));
+    EXPECT_THAT(lines[0], HasSubstr(R"("kind":"change","operation":"insert","shape":"id")"));
+    EXPECT_THAT(lines[0], HasSubstr(R"("documents":1,"outcome":"OK")"));
+    EXPECT_THAT(lines[1], HasSubstr(R"("outcome":"CONFLICT")"));
+    EXPECT_THAT(lines[2],
+                HasSubstr(R"("kind":"read","operation":"find_page","shape":"eq /status")"));
+    for (const std::string& line : lines) {
+        EXPECT_THAT(line, HasSubstr(R"("category":"store.access")"));
+        EXPECT_THAT(line, Not(HasSubstr("hidden-value")));
+        EXPECT_THAT(line, Not(HasSubstr("918273")));
+    }
+}
+
 TEST(QueryShape, HasFieldsKindsAndOrder) {
     EXPECT_EQ(shape_of(Query{}), "everything");
     EXPECT_EQ(shape_of(Query{.filter = Filter::negate(Filter::any(

@@ -67,8 +67,10 @@ Tenants::Tenants(TenantsOptions options, TenantsDeps deps)
     : options_(std::move(options)), deps_(std::move(deps)), files_(std::make_shared<Files>(deps_)) {
     quotas_.set_usual(options_.storage_quota);
     if (deps_.metrics != nullptr) {
-        queries_.emplace(tenant_collections(), *deps_.metrics, deps_.clock, deps_.log);
-        core_queries_.emplace(core_collections(), *deps_.metrics, deps_.clock, deps_.log);
+        queries_.emplace(tenant_collections(), *deps_.metrics, deps_.clock, deps_.log,
+                         deps_.accesses);
+        core_queries_.emplace(core_collections(), *deps_.metrics, deps_.clock, deps_.log,
+                              deps_.accesses);
         pools_.emplace(*deps_.metrics);
     }
 }

@@ -72,6 +72,8 @@ struct TenantsDeps {
     const core::Clock& clock;
     core::Random& random;  ///< any thread
     core::Logger log;
+    /// Every access to documents, at level trace (store/query_meter.h).
+    core::Logger accesses{};
     /// Where the databases' files come from; called by open(), once for each place of the ring at
     /// most. Blocks.
     std::function<core::Result<std::unique_ptr<EncryptedFiles>>(RingPlace)> open_files;
