@@ -214,7 +214,7 @@ TEST_F(UserAuthenticationTest, AStreamEndsWithItsSessionAndWithWhatItsUserWasAll
 // AUTH-24
 TEST_F(UserAuthenticationTest, RolesOutliveAnOutageOfTheStoreForAWhile) {
     set_analyst(Extent::kOwn, true);
-    WatchedDatabase database(role_database_);
+    WatchedDatabase database(*core_keys_.database);
     Roles roles({.core = [&database] {
         return std::shared_ptr<store::Database>(std::shared_ptr<void>(), &database);
     }});

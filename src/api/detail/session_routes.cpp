@@ -365,7 +365,7 @@ class SessionRoutes {
         if (who.must_change_password) {
             co_return Error(Code::kAccessDenied,
                             "the password must be changed before anything else")
-                .detail({"", "", "by POST /api/v1/passwords"});
+                .detail({"", "", "by `zona passwd`, or POST /api/v1/passwords"});
         }
         identity::NewSession wanted{.user = {.tenant = who.tenant, .id = who.user_id},
                                     .method = who.with_second_factor ? "password+code" : "password",

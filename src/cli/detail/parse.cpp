@@ -172,6 +172,12 @@ Result<VerbOptions> send_options(const RawWords& raw) {
     return SendOptions{raw.positionals[0], raw.positionals[1]};
 }
 
+Result<VerbOptions> run_options(RawWords raw) {
+    ZONA_TRY_VOID(check_count(Verb::kRun, raw.positionals, 1, 1));
+    return RunOptions{raw.positionals[0], split_commas(raw.only), std::move(raw.run_cwd),
+                      variables_of(raw)};
+}
+
 Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments) {
     switch (verb) {
         case Verb::kStart:
@@ -210,11 +216,8 @@ Result<VerbOptions> options_of(Verb verb, RawWords raw, vector<string> arguments
             return web_options(raw);
         case Verb::kSend:
             return send_options(raw);
-        case Verb::kRun: {
-            ZONA_TRY_VOID(check_count(verb, raw.positionals, 1, 1));
-            return RunOptions{raw.positionals[0], split_commas(raw.only), std::move(raw.run_cwd),
-                              variables_of(raw)};
-        }
+        case Verb::kRun:
+            return run_options(std::move(raw));
         case Verb::kSave: {
             ZONA_TRY_VOID(check_count(verb, raw.positionals, 0, 0));
             return SaveOptions{raw.force};

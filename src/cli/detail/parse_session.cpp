@@ -7,7 +7,9 @@
 namespace zona::cli::detail {
 
 using core::Result;
+using std::string;
 using std::string_view;
+using std::vector;
 
 Result<VerbOptions> login_options(Verb verb, const RawWords& raw) {
     ZONA_TRY_VOID(check_count(verb, raw.positionals, 0, 0));

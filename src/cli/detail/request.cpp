@@ -383,8 +383,8 @@ ApiRequest change_factor(const FactorOptions& options) {
 
 ApiRequest remove_factor(std::string_view tenant, std::string_view user_id) {
     return {"DELETE",
-            fmt::format("/api/v1/tenants/{}/users/{}/second-factor", percent_encoded(tenant),
-                        percent_encoded(user_id)),
+            fmt::format("/api/v1/tenants/{}/users/{}/second-factor", core::percent_encoded(tenant),
+                        core::percent_encoded(user_id)),
             {}};
 }
 
@@ -555,7 +555,7 @@ ApiRequest manage_license(const LicenseOptions& options) {
             break;
     }
     if (options.tenant.empty()) return get("/api/v1/license");
-    return get("/api/v1/tenants/" + percent_encoded(options.tenant) + "/license");
+    return get("/api/v1/tenants/" + core::percent_encoded(options.tenant) + "/license");
 }
 
 ApiRequest ask_record(const AuditOptions& options) {

@@ -149,6 +149,24 @@ class VerbParser {
                                  "show: that of this tenant (else the installation's)");
             case Verb::kTenant:
                 return add_tenant_flags();
+            case Verb::kBackup:
+                return add_backup_flags();
+            case Verb::kStore:
+                text_flag("--to", raw_.to, "HOST",
+                          "migrate: mongodb://HOST/ or embedded (else as tenancy.placement says)");
+                add_login_flags();
+                app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
+                return;
+            default:
+                return add_identity_flags();
+        }
+    }
+
+    /// Of verbs about who asks, and who may.
+    void add_identity_flags() {
+        switch (verb_) {
+            case Verb::kKey:
+                return add_key_flags();
             case Verb::kUser:
                 return add_user_flags();
             case Verb::kRole:
@@ -169,16 +187,6 @@ class VerbParser {
                 text_flag("--tenant", raw_.tenant, "CODE", "whose (else your own); core: of none");
                 text_flag("--user", raw_.user, "NAME", "end: all of this user");
                 return text_flag("--session", raw_.session, "ID", "end: this one, as it is listed");
-            case Verb::kBackup:
-                return add_backup_flags();
-            case Verb::kStore:
-                text_flag("--to", raw_.to, "HOST",
-                          "migrate: mongodb://HOST/ or embedded (else as tenancy.placement says)");
-                add_login_flags();
-                app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
-                return;
-            case Verb::kKey:
-                return add_key_flags();
             default:
                 return;
         }

@@ -84,7 +84,7 @@ struct Permission {
 };
 /// "utilities:create"; and back, nullopt for any other text.
 std::string to_string(Permission permission);
-std::optional<Permission> permission_from(std::string_view text);
+std::optional<Permission> permission_from(std::string_view text);  ///< as to_string()
 
 /// Whether it is of the installation: nobody of a tenant has it.
 bool is_of_installation(Resource resource);

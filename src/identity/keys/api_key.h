@@ -32,7 +32,8 @@ inline constexpr std::string_view kApiKeyPrefix = "zona_key_";
 inline constexpr std::size_t kMaxPowersOfKey = 64;
 /// How often a key may be replaced: not more often, nor more rarely.
 inline constexpr std::chrono::seconds kShortestRotation{60};
-inline constexpr std::chrono::seconds kLongestRotation{std::chrono::hours(24 * 3650)};
+inline constexpr std::chrono::seconds kLongestRotation{
+    std::chrono::hours(24 * 3650)};  ///< see above
 /// A key that is due goes on for a quarter of its age, and so long at most.
 inline constexpr std::chrono::seconds kLongestGrace{std::chrono::hours(24 * 7)};
 

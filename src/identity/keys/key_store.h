@@ -86,7 +86,7 @@ struct KeyList {
     std::int64_t news = 0;
     std::vector<StoredKey> keys;
 };
-core::Result<KeyList> read_keys(store::Reader& core);
+core::Result<KeyList> read_keys(store::Reader& core);  ///< Errors: those of the store.
 /// The number of the newest news of keys.
 core::Result<std::int64_t> newest_key_news(store::Reader& core);
 
