@@ -463,29 +463,30 @@ void TenantRegistry::settle_build_type(BuildType wanted, store::Callback<BuildTy
 }
 
 void TenantRegistry::create(NewTenant wanted, store::Callback<Tenant> done) {
-    try_to_create(core_, work_, std::make_shared<const NewTenant>(std::move(wanted)), kTries,
+    try_to_create(*core_, work_, std::make_shared<const NewTenant>(std::move(wanted)), kTries,
                   std::move(done));
 }
 
 /// Again, where somebody else has got the number.
-void TenantRegistry::try_to_create(const std::shared_ptr<store::Database>& core,
-                                   const std::shared_ptr<const Work>& work,
+void TenantRegistry::try_to_create(store::Database& core, const std::shared_ptr<const Work>& work,
                                    std::shared_ptr<const NewTenant> wanted, int tries,
                                    store::Callback<Tenant> done) {
     // Shared by the work, which has it say whether all was in order but for the number, and the
     // answer.
     auto in_order = std::make_shared<bool>(false);
     store::write(
-        *core,
+        core,
         [work, wanted, in_order](Writer& w) {
             *in_order = false;
             return work->create(w, *wanted, *in_order);
         },
-        [core, work, wanted, in_order, tries, done = std::move(done)](Result<Tenant> made) mutable {
+        // Not the database's owner: its last one may not let go of it on the database's own thread.
+        [database = &core, work, wanted, in_order, tries,
+         done = std::move(done)](Result<Tenant> made) mutable {
             const bool is_taken =
                 !made && made.error().code() == Code::kConflict && *in_order && tries > 1;
             if (!is_taken) return done(std::move(made));
-            try_to_create(core, work, std::move(wanted), tries - 1, std::move(done));
+            try_to_create(*database, work, std::move(wanted), tries - 1, std::move(done));
         });
 }
 

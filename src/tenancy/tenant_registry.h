@@ -72,8 +72,7 @@ class TenantRegistry {
 
   private:
     struct Work;
-    static void try_to_create(const std::shared_ptr<store::Database>& core,
-                              const std::shared_ptr<const Work>& work,
+    static void try_to_create(store::Database& core, const std::shared_ptr<const Work>& work,
                               std::shared_ptr<const NewTenant> wanted, int tries,
                               store::Callback<Tenant> done);
 
