@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <exception>
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -45,6 +46,12 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
+/// Of a thread that has failed while this process becomes another program, which ends it.
+[[noreturn]] void wait_for_the_end() {
+    while (true)
+        ::pause();
+}
+
 }  // namespace
 
 core::Error become_program(const std::string& program, std::vector<std::string> arguments,
@@ -57,8 +64,11 @@ core::Error become_program(const std::string& program, std::vector<std::string> 
     const std::vector<char*> argv = pointers_to(arguments);
     // The mask stays: what is pending waits for the program that knows what to do with it.
     detail::default_dispositions();
+    // Nor may another thread end this process: one that makes a thread meanwhile fails with EAGAIN.
+    const std::terminate_handler before = std::set_terminate(wait_for_the_end);
     ::execve(program.c_str(), argv.data(), environ);
     const int error = errno;
+    std::set_terminate(before);
     return core::Error::from_errno(error, "execute " + program);
 }
 

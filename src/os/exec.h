@@ -16,7 +16,9 @@ namespace zona::os {
 /// stay: all FIFOs, those of `kept`, which keep their numbers, and the standard streams. The number
 /// of the highest open descriptor is appended to the arguments. The signal mask stays as it is, so
 /// that nothing that is pending can end this process in between; ignored signals become default.
-/// Source: execve(2), prctl(2) PR_SET_CHILD_SUBREAPER.
+/// Nor can another thread whose exception nobody catches, as that of a thread that cannot be made:
+/// clone(2) fails while another thread is in execve(2). If that fails, such a thread does not go
+/// on. Source: execve(2), prctl(2) PR_SET_CHILD_SUBREAPER.
 core::Error become_program(const std::string& program, std::vector<std::string> arguments,
                            std::span<const int> kept);
 
