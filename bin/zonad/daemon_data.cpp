@@ -23,8 +23,6 @@ constexpr std::chrono::seconds kReopenAfterAtMost(60);
 constexpr std::chrono::milliseconds kRolesOfOthers(500);
 /// Of a call while somebody waits to be let in.
 constexpr int kCallAttempts = 3;
-/// Below the public URL: where identity providers send people back to.
-constexpr std::string_view kCallbackPath = "/login/callback";
 
 }  // namespace
 
@@ -145,21 +143,17 @@ void Daemon::build_federation() {
                     clock_, random_, metrics_);
     providers_.emplace(
         identity::ProvidersDeps{.core = [this] { return tenants_->core(); }, .fields = fields});
-    federation_.emplace(
-        identity::FederationOptions{.callback_url =
-                                        settings.public_url.empty()
-                                            ? std::string()
-                                            : settings.public_url + std::string(kCallbackPath)},
-        identity::FederationDeps{.providers = *providers_,
-                                 .users = *users_,
-                                 .caller = *caller_,
-                                 .fields = [fields] { return fields({}); },
-                                 .run_blocking =
-                                     [this](std::move_only_function<void()> work) {
-                                         asio::post(*calling_, std::move(work));
-                                     },
-                                 .clock = clock_,
-                                 .random = random_});
+    federation_.emplace(identity::FederationOptions{.redirect_uri = settings.redirect_uri},
+                        identity::FederationDeps{.providers = *providers_,
+                                                 .users = *users_,
+                                                 .caller = *caller_,
+                                                 .fields = [fields] { return fields({}); },
+                                                 .run_blocking =
+                                                     [this](std::move_only_function<void()> work) {
+                                                         asio::post(*calling_, std::move(work));
+                                                     },
+                                                 .clock = clock_,
+                                                 .random = random_});
 }
 
 core::Result<std::shared_ptr<const vault::FieldSealer>> Daemon::fields_of(

@@ -399,13 +399,12 @@ std::vector<Setting> job_settings() {
 
 std::vector<Setting> federation_settings() {
     return {
-        {.key = "federation.public_url",
+        {.key = "federation.redirect_uri",
          .type = SettingType::kText,
          .default_value = "",
-         .description =
-             "Where browsers find this zona, as https://zona.example: identity providers "
-             "send people back to /login/callback below it. Empty: only to programs on "
-             "their own host."},
+         .description = "The page that identity providers may send people back to, besides "
+                        "programs on their own host; it hands what it was given to `POST "
+                        "/api/v1/sign-ins/completions`. Empty: none."},
         {.key = "federation.ca_file",
          .type = SettingType::kPath,
          .default_value = "",
@@ -663,7 +662,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .jobs = jobs_from(snapshot),
         .sessions = sessions_from(snapshot),
-        .federation = {.public_url = snapshot.text("federation.public_url"),
+        .federation = {.redirect_uri = snapshot.text("federation.redirect_uri"),
                        .ca_file = snapshot.text("federation.ca_file"),
                        .local_providers = snapshot.boolean("federation.local_providers")},
         .license = license_from(snapshot),

@@ -73,9 +73,9 @@ struct Settings {
     };
     /// The settings `federation.*`.
     struct Federation {
-        std::string public_url;  ///< where browsers find this zona; empty: nowhere
-        std::string ca_file;     ///< of identity providers; empty: the host's
-        bool local_providers;    ///< this host may be one
+        std::string redirect_uri;  ///< a page that people may be sent back to; empty: none
+        std::string ca_file;       ///< of identity providers; empty: the host's
+        bool local_providers;      ///< this host may be one
     };
     /// The settings `license.*`.
     struct License {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/daemon_api.h"
+#include "api/detail/route_table.h"
 #include "api/service.h"
 #include "identity/access/roles.h"
 #include "identity/caller.h"
@@ -52,11 +53,17 @@ std::string text_of(const boost::json::object& body, const char* key);
 /// @}
 
 /// @{
-/// What every way to sign in ends with: the answer, and who it is for the record and the logs.
+/// What every way to sign in ends with: a session of who was let in, noted in the request for the
+/// record and the logs; a new place is told. `method` is as in a Session. Errors: kUnavailable:
+/// there are no sessions yet; those of Sessions::begin().
+Answer begin_session(Call& call, const IdentityDeps& deps, identity::SignedIn who,
+                     std::string method);
+/// Its answer.
 AnswerSpec tokens_answer(const char* description);
-net::Response shown_tokens(const identity::Tokens& tokens);
-identity::Client client_of(const net::Request& request);
-void note_user(net::Request& request, const identity::Session& session);
 /// @}
+/// Errors: kUnavailable: not open yet.
+core::Result<std::shared_ptr<identity::Sessions>> open_sessions(const IdentityDeps& deps);
+/// Who is at the other end; of the unix socket no address.
+identity::Client client_of(const net::Request& request);
 
 }  // namespace zona::api

@@ -22,7 +22,6 @@ using identity::IdentityProviders;
 using identity::ProviderAnswer;
 using identity::ProviderSignIn;
 using identity::SignInBegun;
-using identity::Tokens;
 using net::Method;
 using net::Response;
 
@@ -206,11 +205,12 @@ Operation begin_sign_in() {
         {required("tenant", Shape::text("The tenant's code.").length(1, 64).example("\"default\"")),
          required("provider",
                   Shape::text("The provider's name.").length(1, 64).example("\"corp\"")),
-         required("redirect_uri",
-                  Shape::text("Where people come back to: this zona's own address, or a program on "
-                              "their host.")
-                      .length(1, kLongestText)
-                      .example("\"http://127.0.0.1:4711/back\""))});
+         required(
+             "redirect_uri",
+             Shape::text("Where people come back to: `federation.redirect_uri`, or a program on "
+                         "their host.")
+                 .length(1, kLongestText)
+                 .example("\"http://127.0.0.1:4711/back\""))});
     return {
         .method = Method::kPost,
         .path = "/api/v1/sign-ins",
@@ -365,31 +365,19 @@ class ProviderRoutes {
     }
 
     Answer finish(Call& call) const {
-        const auto sessions = deps_.sessions();
-        if (!sessions) co_return Error(Code::kUnavailable, "the core database is not open yet");
-        const identity::Client client = client_of(call.request());
         const json::object& body = call.body().get_object();
         ProviderAnswer answer{.attempt = core::Secret(text_of(body, "attempt")),
                               .state = text_of(body, "state"),
                               .code = core::Secret(text_of(body, "code")),
                               .issuer = text_of(body, "iss"),
                               .error = text_of(body, "error"),
-                              .address = client.address};
+                              .address = client_of(call.request()).address};
         auto ask = [this,
                     answer = std::move(answer)](process::Callback<ProviderSignIn> done) mutable {
             deps_.federation->finish(std::move(answer), std::move(done));
         };
         ZONA_CO_TRY(const auto in, co_await answer_of<ProviderSignIn>(std::move(ask)));
-        identity::NewSession wanted{.user = {.tenant = in.who.tenant, .id = in.who.user_id},
-                                    .method = "provider:" + in.provider,
-                                    .client = client};
-        auto start = [&sessions,
-                      wanted = std::move(wanted)](process::Callback<Tokens> done) mutable {
-            sessions->begin(std::move(wanted), std::move(done));
-        };
-        ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(start)));
-        note_user(call.request(), tokens.session);
-        co_return shown_tokens(tokens);
+        co_return co_await begin_session(call, deps_, in.who, "provider:" + in.provider);
     }
 
   private:

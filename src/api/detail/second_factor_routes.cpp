@@ -154,19 +154,16 @@ class SecondFactorRoutes {
     }
 
     static Secret text_in(const Call& call, const char* key) {
-        const json::value* text = call.body().get_object().if_contains(key);
-        if (text == nullptr || !text->is_string()) return {};
-        return Secret(std::string(text->get_string()));
+        return Secret(text_of(call.body().get_object(), key));
     }
 
     /// A sign-in in all but its session: it is counted, slowed and logged as one.
     net::asio::awaitable<Result<SignedIn>> check_password(Call& call, const Principal& who) const {
-        const auto* remote = std::get_if<net::TcpPeer>(&call.request().peer);
         identity::Credentials shown{.tenant = who.tenant,
                                     .name = who.name,
                                     .password = text_in(call, "password"),
                                     .code = text_in(call, "code"),
-                                    .address = remote == nullptr ? std::string() : remote->address};
+                                    .address = client_of(call.request()).address};
         auto begin = [&](process::Callback<SignedIn> done) {
             users_.sign_in(std::move(shown), std::move(done));
         };

@@ -142,11 +142,7 @@ class SessionEndRoutes {
 
   private:
     Answer move(Call& call, const std::string& token, core::SystemTime end) const {
-        const auto sessions = deps_.identity.sessions();
-        if (sessions == nullptr) {
-            co_return Error(Code::kUnavailable,
-                            "the database of users is not open yet; try again in a moment");
-        }
+        ZONA_CO_TRY(const auto sessions, open_sessions(deps_.identity));
         const Result<Principal> whose = co_await sessions->async_verify(token);
         if (!whose && whose.error().code() == Code::kUnavailable) co_return whose.error();
         if (!whose) co_return Error(Code::kNotFound, "no live session has this access token");
@@ -166,13 +162,10 @@ class SessionEndRoutes {
     Result<void> check(const net::Request& request, const Principal& whose) const {
         const Principal* user = identity::user_of(request);
         if (user != nullptr && user->session == whose.session) return {};
-        const auto* remote = std::get_if<net::TcpPeer>(&request.peer);
-        return identity::decide(subject_of(request),
-                                {identity::Resource::kSessions, identity::Action::kUpdate},
-                                {.tenant = whose.tenant},
-                                {.time = deps_.clock.system(),
-                                 .address = remote == nullptr ? std::string_view()
-                                                              : std::string_view(remote->address)});
+        const std::string address = client_of(request).address;
+        return identity::decide(
+            subject_of(request), {identity::Resource::kSessions, identity::Action::kUpdate},
+            {.tenant = whose.tenant}, {.time = deps_.clock.system(), .address = address});
     }
 
     const DaemonApiDeps& deps_;

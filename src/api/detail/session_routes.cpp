@@ -313,10 +313,8 @@ json::object shown(const Session& session) {
             {"ends_at_latest", core::to_rfc3339(session.absolute_end)}};
 }
 
-}  // namespace
-
 /// Tokens stand in no json::value, which would leave them in freed memory.
-Response shown_tokens(const Tokens& tokens) {
+Response shown(const Tokens& tokens) {
     std::string data = "{\"access_token\":";
     core::append_json_string(data, tokens.access.reveal());
     data += ",\"token_type\":\"Bearer\",\"expires_at\":";
@@ -329,13 +327,7 @@ Response shown_tokens(const Tokens& tokens) {
     return Response::success(data, {}, 201);
 }
 
-identity::Client client_of(const net::Request& request) {
-    const auto* remote = std::get_if<net::TcpPeer>(&request.peer);
-    return {.address = remote == nullptr ? std::string() : remote->address,
-            .user_agent = std::string(request.headers.find("User-Agent").value_or(""))};
-}
-
-/// It may do nothing more by that.
+/// For the record and the logs; it may do nothing more by that.
 void note_user(net::Request& request, const Session& session) {
     static const auto kNothing = std::make_shared<const identity::Permissions>();
     identity::Principal who{.kind = identity::Principal::Kind::kUser,
@@ -348,6 +340,40 @@ void note_user(net::Request& request, const Session& session) {
                          kNothing);
 }
 
+}  // namespace
+
+identity::Client client_of(const net::Request& request) {
+    const auto* remote = std::get_if<net::TcpPeer>(&request.peer);
+    return {.address = remote == nullptr ? std::string() : remote->address,
+            .user_agent = std::string(request.headers.find("User-Agent").value_or(""))};
+}
+
+Result<std::shared_ptr<Sessions>> open_sessions(const IdentityDeps& deps) {
+    auto sessions = deps.sessions();
+    if (sessions == nullptr)
+        return Error(Code::kUnavailable,
+                     "the database of users is not open yet; try again in a moment");
+    return sessions;
+}
+
+Answer begin_session(Call& call, const IdentityDeps& deps, SignedIn who, std::string method) {
+    ZONA_CO_TRY(const auto sessions, open_sessions(deps));
+    if (who.from_new_place) deps.came_from_new_place(call.request(), who);
+    if (who.must_change_password) {
+        co_return Error(Code::kAccessDenied, "the password must be changed before anything else")
+            .detail({"", "", "by `zona passwd`, or POST /api/v1/passwords"});
+    }
+    identity::NewSession wanted{.user = {.tenant = who.tenant, .id = who.user_id},
+                                .method = std::move(method),
+                                .client = client_of(call.request())};
+    auto start = [&sessions, wanted = std::move(wanted)](process::Callback<Tokens> done) mutable {
+        sessions->begin(std::move(wanted), std::move(done));
+    };
+    ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(start)));
+    note_user(call.request(), tokens.session);
+    co_return shown(tokens);
+}
+
 namespace {
 
 class SessionRoutes {
@@ -356,31 +382,18 @@ class SessionRoutes {
         : deps_(deps), tenants_(tenants) {}
 
     Answer begin(Call& call) const {
-        ZONA_CO_TRY(const auto sessions, open_sessions());
+        // Nobody is counted for nothing.
+        ZONA_CO_TRY_VOID(open_sessions(deps_));
         auto begin = [this, shown = claimed_in(call)](process::Callback<SignedIn> done) mutable {
             deps_.users->sign_in(std::move(shown), std::move(done));
         };
         ZONA_CO_TRY(const SignedIn who, co_await answer_of<SignedIn>(std::move(begin)));
-        if (who.from_new_place) deps_.came_from_new_place(call.request(), who);
-        if (who.must_change_password) {
-            co_return Error(Code::kAccessDenied,
-                            "the password must be changed before anything else")
-                .detail({"", "", "by `zona passwd`, or POST /api/v1/passwords"});
-        }
-        identity::NewSession wanted{.user = {.tenant = who.tenant, .id = who.user_id},
-                                    .method = who.with_second_factor ? "password+code" : "password",
-                                    .client = client_of(call.request())};
-        auto start = [&sessions,
-                      wanted = std::move(wanted)](process::Callback<Tokens> done) mutable {
-            sessions->begin(std::move(wanted), std::move(done));
-        };
-        ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(start)));
-        note_user(call.request(), tokens.session);
-        co_return shown_tokens(tokens);
+        co_return co_await begin_session(call, deps_, who,
+                                         who.with_second_factor ? "password+code" : "password");
     }
 
     Answer renew(Call& call) const {
-        ZONA_CO_TRY(const auto sessions, open_sessions());
+        ZONA_CO_TRY(const auto sessions, open_sessions(deps_));
         core::Secret token(text_of(call.body().get_object(), "refresh_token"));
         auto begin = [&sessions, token = std::move(token),
                       client = client_of(call.request())](process::Callback<Tokens> done) mutable {
@@ -388,7 +401,7 @@ class SessionRoutes {
         };
         ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(begin)));
         note_user(call.request(), tokens.session);
-        co_return shown_tokens(tokens);
+        co_return shown(tokens);
     }
 
     Answer change_password(Call& call) const {
@@ -417,7 +430,7 @@ class SessionRoutes {
     }
 
     Answer end_own(Call& call) const {
-        ZONA_CO_TRY(const auto sessions, open_sessions());
+        ZONA_CO_TRY(const auto sessions, open_sessions(deps_));
         const identity::Principal* user = identity::user_of(call.request());
         if (user == nullptr)
             co_return Error(Code::kConflict, "who asks has no session: it is no user's token");
@@ -430,7 +443,7 @@ class SessionRoutes {
     }
 
     Answer list(Call& call) const {
-        ZONA_CO_TRY(const auto sessions, open_sessions());
+        ZONA_CO_TRY(const auto sessions, open_sessions(deps_));
         ZONA_CO_TRY(const std::string tenant, co_await tenant_in(call, tenants_));
         using All = std::vector<Session>;
         auto begin = [&sessions, tenant](process::Callback<All> done) {
@@ -444,7 +457,7 @@ class SessionRoutes {
     }
 
     Answer end_some(Call& call) const {
-        ZONA_CO_TRY(const auto sessions, open_sessions());
+        ZONA_CO_TRY(const auto sessions, open_sessions(deps_));
         identity::SessionSelection which{.tenant = {}, .user = call.integer("user"), .session = {}};
         ZONA_CO_TRY(which.tenant, co_await tenant_in(call, tenants_));
         if (const auto id = call.text("id")) {
@@ -454,7 +467,7 @@ class SessionRoutes {
     }
 
     Answer key_set(Call&) const {
-        ZONA_CO_TRY(const auto sessions, open_sessions());
+        ZONA_CO_TRY(const auto sessions, open_sessions(deps_));
         auto begin = [&sessions](process::Callback<std::string> done) {
             sessions->keys()->key_set(std::move(done));
         };
@@ -464,15 +477,6 @@ class SessionRoutes {
 
   private:
     using Open = std::shared_ptr<Sessions>;
-
-    Result<Open> open_sessions() const {
-        Open sessions = deps_.sessions();
-        if (sessions == nullptr) {
-            return Error(Code::kUnavailable,
-                         "the database of users is not open yet; try again in a moment");
-        }
-        return sessions;
-    }
 
     static identity::Credentials claimed_in(Call& call) {
         const json::object& body = call.body().get_object();

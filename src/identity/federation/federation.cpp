@@ -246,12 +246,12 @@ Federation::Federation(FederationOptions options, FederationDeps deps)
 void Federation::begin(const std::string& tenant, const std::string& provider,
                        std::string redirect_uri, store::Callback<SignInBegun> done) {
     const bool is_ours =
-        !body_->options.callback_url.empty() && redirect_uri == body_->options.callback_url;
+        !body_->options.redirect_uri.empty() && redirect_uri == body_->options.redirect_uri;
     if (redirect_uri.size() > kMostRedirect || (!is_ours && !is_loopback(redirect_uri))) {
-        return done(
-            Error(Code::kInvalidArgument,
-                  "people can be sent back to this zona's own address, or to a program on their "
-                  "host: set identity.public_url, or give http://127.0.0.1:PORT/..."));
+        return done(Error(
+            Code::kInvalidArgument,
+            "people can be sent back to federation.redirect_uri, and to programs on their own "
+            "host: give http://127.0.0.1:PORT/..."));
     }
     auto go_on = [body = body_, redirect_uri = std::move(redirect_uri),
                   done = std::move(done)](Result<IdentityProvider> found) mutable {

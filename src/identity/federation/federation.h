@@ -33,9 +33,9 @@ inline constexpr std::chrono::minutes kAttemptTime{10};
 /// How long all calls of one step may take.
 inline constexpr std::chrono::seconds kProviderPatience{15};
 
-/// Where a provider sends people back to; empty: to programs on their own host alone.
+/// Where a provider may send people back to, besides programs on their own host; empty: nowhere.
 struct FederationOptions {
-    std::string callback_url{};  ///< "https://zona.example/login/callback"
+    std::string redirect_uri{};  ///< a page that calls finish() with what it was given
 };
 
 /// What Federation works with; all outlive it and what it has begun.

@@ -159,7 +159,7 @@ class FederationTest : public UsersFixture {
     IdentityProviders providers_{
         {.core = [this] { return core_; },
          .fields = [this](const std::string& tenant) { return fields(tenant); }}};
-    Federation federation_{{.callback_url = "https://zona.example/login/callback"},
+    Federation federation_{{.redirect_uri = "https://zona.example/login/callback"},
                            {.providers = providers_,
                             .users = *users_,
                             .caller = caller_,
@@ -336,6 +336,20 @@ TEST_F(FederationTest, GroupsBecomeRolesWithEachSignIn) {
     EXPECT_EQ(told_, std::vector<std::int64_t>{in->who.user_id}) << "sessions of before end";
     say("groups", json::array{});
     EXPECT_EQ(sign_in()->who.roles, Roles{"user"});
+}
+
+// SEC-22
+TEST_F(FederationTest, NewPlacesAreSeen) {
+    ASSERT_TRUE(create({.tenant = "acme", .name = "anna"}));
+    const auto from = [&](const std::string& address) {
+        ProviderAnswer answer = provider_.sign_in(begin().value());
+        answer.address = address;
+        return finish(answer).value().who.from_new_place;
+    };
+    EXPECT_FALSE(from("192.0.2.7")) << "the first one is no news";
+    EXPECT_FALSE(from("192.0.2.7"));
+    EXPECT_TRUE(from("198.51.100.7"));
+    EXPECT_FALSE(from("")) << "this host's socket is no place";
 }
 
 // AUTH-26

@@ -8,8 +8,10 @@
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "identity/users/collections.h"
+#include "identity/users/detail/networks.h"
 #include "identity/users/detail/new_user.h"
 #include "identity/users/detail/users_body.h"
+#include "net/network.h"
 
 namespace zona::identity {
 
@@ -27,6 +29,7 @@ namespace {
 struct LetIn {
     User user;
     bool has_other_roles = false;
+    bool from_new_place = false;
 };
 
 /// One sign-in within its transaction.
@@ -138,6 +141,8 @@ class ExternalSignIn {
         document["identity_provider"] = who_.provider;
         document["failures"] = 0;
         document["last_sign_in"] = detail::to_field(deps_.clock.system());
+        if (!who_.address.empty())
+            out.from_new_place = detail::note_network(document, net::client_network(who_.address));
         ZONA_TRY(const Record stored,
                  core_.replace(users_.collection, record.id, document, record.version));
         ZONA_TRY(out.user, users_.shown(stored));
@@ -182,7 +187,8 @@ void Users::sign_in_external(ExternalUser who, store::Callback<SignedIn> done) {
         SignedIn out{.tenant = in->user.tenant,
                      .user_id = in->user.id,
                      .name = in->user.name,
-                     .roles = in->user.roles};
+                     .roles = in->user.roles,
+                     .from_new_place = in->from_new_place};
         if (!in->has_other_roles) return done(std::move(out));
         body->tell_changed(
             in->user, [out = std::move(out), done = std::move(done)](Result<User> told) mutable {

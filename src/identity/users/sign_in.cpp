@@ -8,6 +8,7 @@
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "identity/users/collections.h"
+#include "identity/users/detail/networks.h"
 #include "identity/users/detail/throttle.h"
 #include "identity/users/detail/users_body.h"
 #include "identity/users/totp.h"
@@ -27,17 +28,9 @@ using store::Writer;
 
 namespace {
 
-/// Networks that a user has signed in from, the last ones.
-constexpr std::size_t kKnownNetworks = 16;
-
 /// One answer for all that is wrong with a name and a password.
 Error wrong() {
     return {Code::kUnauthenticated, "the name, the password or the code is wrong"};
-}
-
-/// A network as it is kept with a user.
-std::string kept(const std::string& network) {
-    return crypto::base64url(crypto::sha256(network));
 }
 
 /// What was found before the computation. No user: there is nothing to be right about.
@@ -86,18 +79,6 @@ Result<bool> take_code(const TenantUsers& users, const Record& record, json::obj
         return true;
     }
     return use_recovery_code(document, code.reveal());
-}
-
-/// Whether it is a new one, beside others.
-bool note_network(json::object& document, const std::string& network) {
-    std::vector<std::string> known = detail::texts_in(document, "networks");
-    const std::string one = kept(network);
-    const bool is_first = known.empty();
-    const bool is_known = std::erase(known, one) > 0;
-    known.push_back(one);
-    if (known.size() > kKnownNetworks) known.erase(known.begin());
-    document["networks"] = detail::to_field(known);
-    return !is_first && !is_known;
 }
 
 }  // namespace
@@ -160,8 +141,7 @@ Result<Found> Users::SignIn::begin(Writer& core) const {
         ZONA_TRY(record, users->by_name(core, shown_.name));
     }
     if (record) {
-        out.attempt.known = detail::holds(detail::texts_in(*record->document, "networks"),
-                                          kept(out.attempt.network));
+        out.attempt.known = detail::knows_network(*record->document, out.attempt.network);
     }
     ZONA_TRY_VOID(detail::begin_attempt(core, out.attempt, now));
     if (!record) {
@@ -244,7 +224,7 @@ Result<Outcome> Users::SignIn::let_in(Writer& core, const TenantUsers& users, co
     ZONA_TRY_VOID(detail::end_attempt(core, found_.attempt, detail::Verdict::kGood));
     document["failures"] = 0;
     if (purpose_ == Purpose::kSignIn) document["last_sign_in"] = detail::to_field(now);
-    const bool is_new_place = note_network(document, found_.attempt.network);
+    const bool is_new_place = detail::note_network(document, found_.attempt.network);
     if (!rehashed_.empty())
         ZONA_TRY_VOID(users.set_secret(document, found_.id, "password", rehashed_));
     ZONA_TRY(const Record stored, core.replace(users.collection, record.id, document));
