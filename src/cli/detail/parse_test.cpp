@@ -309,6 +309,17 @@ TEST(ParseUser, ActionsAreAskedForOfTheTenant) {
     EXPECT_NE(refusal("user change anna --roles x"), "accepted");
 }
 
+TEST(ParseLicense, ShowsInstallsAndReports) {
+    EXPECT_EQ(options_of<LicenseOptions>("license").action, LicenseAction::kShow);
+    EXPECT_EQ(options_of<LicenseOptions>("license show --tenant acme").tenant, "acme");
+    const auto install = options_of<LicenseOptions>("licence install new.license");
+    EXPECT_EQ(install.action, LicenseAction::kInstall);
+    EXPECT_EQ(install.file, "new.license");
+    EXPECT_NE(refusal("license install"), "accepted");
+    EXPECT_NE(refusal("license report --tenant acme"), "accepted");
+    EXPECT_NE(refusal("license remove"), "accepted");
+}
+
 TEST(ParseIdp, GroupsBecomeRoles) {
     const ApiRequest request = manage_providers(options_of<ProviderOptions>(
         "idp add corp --tenant acme --issuer https://i.example --client-id zona --group "

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cli/detail/identity_view.h"
 #include "cli/detail/model.h"
 #include "cli/detail/request.h"
 #include "cli/detail/table.h"
@@ -14,26 +15,6 @@ namespace zona::cli {
 namespace {
 
 namespace json = boost::json;
-
-std::string shown(const json::object& from, std::string_view key) {
-    return escape_control(text_of(from, key));
-}
-
-std::string minute_of(const json::object& from, std::string_view key) {
-    std::string time = shown(from, key).substr(0, 16);
-    if (time.size() > 10) time[10] = ' ';
-    return time.empty() ? "never" : time;
-}
-
-std::string list_of(const json::object& from, std::string_view key) {
-    std::vector<std::string> out;
-    const json::value* list = from.if_contains(key);
-    if (list == nullptr || !list->is_array()) return "-";
-    for (const json::value& item : list->get_array()) {
-        if (item.is_string()) out.push_back(escape_control(item.get_string()));
-    }
-    return out.empty() ? "-" : fmt::format("{}", fmt::join(out, ","));
-}
 
 /// "utilities:read=all ..."; of many how many.
 std::string grants_of(const json::object& role) {
@@ -167,21 +148,6 @@ std::string role_text(const json::object& role) {
     return out;
 }
 
-/// The number of the user of this name. Errors: kNotFound.
-core::Result<std::string> id_of(Context& context, const UserOptions& options) {
-    ZONA_TRY(const Answer answer, context.session.ask(find_user(options.tenant, options.name)));
-    ZONA_TRY(const json::value body, core::parse_json(answer.body));
-    boost::system::error_code error;
-    const json::value* id = body.find_pointer("/data/users/0/id", error);
-    if (id == nullptr) {
-        return core::Error(
-            core::Code::kNotFound,
-            fmt::format("there is no user {} in the tenant {}", escape_control(options.name),
-                        escape_control(options.tenant)));
-    }
-    return json::serialize(*id);
-}
-
 void tell_user(Context& context, const UserOptions& options, const json::object& data) {
     const std::string name = escape_control(options.name);
     switch (options.action) {
@@ -218,7 +184,7 @@ Status users(Context& context, const UserOptions& given) {
     ZONA_TRY(options.password, password_in(options.password_file, context.caller.cwd));
     const bool is_new = options.action == UserAction::kCreate;
     if (!options.name.empty() && !is_new) {
-        ZONA_TRY(options.id, id_of(context, options));
+        ZONA_TRY(options.id, id_of_user(context, options.tenant, options.name));
     }
     ZONA_TRY(const Answer answer, context.session.ask(manage_users(options)));
     ZONA_TRY(const auto told, data_to_tell(context, answer));

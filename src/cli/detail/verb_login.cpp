@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cli/detail/identity_view.h"
 #include "cli/detail/model.h"
 #include "cli/detail/table.h"
 #include "cli/detail/text.h"
@@ -115,22 +116,6 @@ Result<LoginOptions> with_password(Person& person, LoginOptions options) {
     return options;
 }
 
-std::string shown(const json::object& from, std::string_view key) {
-    return escape_control(text_of(from, key));
-}
-
-std::string roles_in(const json::object& session) {
-    std::string out;
-    const json::value* roles = session.if_contains("roles");
-    if (roles == nullptr || !roles->is_array()) return "none";
-    for (const json::value& role : roles->get_array()) {
-        if (!role.is_string()) continue;
-        out += out.empty() ? "" : ",";
-        out += escape_control(role.get_string());
-    }
-    return out.empty() ? "none" : out;
-}
-
 /// What a zona says of whoever asks.
 Result<json::object> who_asks(Context& context) {
     ZONA_TRY(const Answer answer, context.session.ask(get("/api/v1/whoami")));
@@ -147,22 +132,7 @@ Result<std::string> own_tenant(Context& context) {
     return is_user ? text_of(who, "tenant") : std::string("default");
 }
 
-Result<std::string> id_of(Context& context, const std::string& tenant, const std::string& name) {
-    ZONA_TRY(const Answer answer, context.session.ask(find_user(tenant, name)));
-    ZONA_TRY(const json::value data, answer.data());
-    boost::system::error_code error;
-    const json::value* id = data.find_pointer("/users/0/id", error);
-    if (id != nullptr) return json::serialize(*id);
-    return Error(Code::kNotFound, fmt::format("there is no user {} in the tenant {}",
-                                              escape_control(name), escape_control(tenant)));
-}
-
 std::string sessions_text(const json::value& sessions, const Screen& screen) {
-    const auto minute = [](const json::object& from, std::string_view key) {
-        std::string time = shown(from, key).substr(0, 16);
-        if (time.size() > 10) time[10] = ' ';
-        return time;
-    };
     Table table;
     table.columns = {{"session", Align::kLeft, 0, 0},      {"user", Align::kLeft, 0, 0},
                      {"began (UTC)", Align::kLeft, 1, 10}, {"last used", Align::kLeft, 2, 10},
@@ -171,8 +141,8 @@ std::string sessions_text(const json::value& sessions, const Screen& screen) {
     for (const json::object& one : objects_in(sessions)) {
         table.rows.push_back({{shown(one, "id")},
                               {shown(one, "name")},
-                              {minute(one, "created_at")},
-                              {minute(one, "last_used_at")},
+                              {minute_of(one, "created_at")},
+                              {minute_of(one, "last_used_at")},
                               {shown(one, "address")},
                               {shown(one, "method")},
                               {shown(one, "user_agent")}});
@@ -219,7 +189,7 @@ Status enrol_factor(Context& context, Person& person, FactorOptions options) {
 /// One's own, or by an administrator.
 Status take_factor_away(Context& context, Person& person, FactorOptions options) {
     if (!options.user.empty()) {
-        ZONA_TRY(const std::string id, id_of(context, options.tenant, options.user));
+        ZONA_TRY(const std::string id, id_of_user(context, options.tenant, options.user));
         ZONA_TRY(const Answer answer, context.session.ask(remove_factor(options.tenant, id)));
         ZONA_TRY(const auto told, data_to_tell(context, answer));
         if (told)
@@ -322,7 +292,7 @@ Status whoami(Context& context) {
     const json::value* session = who.if_contains("session");
     if (session != nullptr && session->is_object()) {
         context.console.out(fmt::format("roles    {}\nsession  {}\n",
-                                        roles_in(session->get_object()),
+                                        list_of(session->get_object(), "roles"),
                                         shown(session->get_object(), "id")));
     }
     return kAllWell;
@@ -362,7 +332,7 @@ Status sessions(Context& context, const SessionOptions& given) {
     }
     std::string user;
     if (!options.user.empty()) {
-        ZONA_TRY(user, id_of(context, options.tenant, options.user));
+        ZONA_TRY(user, id_of_user(context, options.tenant, options.user));
     }
     ZONA_TRY(const Answer answer, context.session.ask(end_sessions(options, user)));
     ZONA_TRY(const auto told, data_to_tell(context, answer));
