@@ -70,6 +70,9 @@ bool is_valid_utf8(std::string_view bytes);
 /// `text` with A to Z in lower case, all else as it is; whatever the locale.
 std::string lower_ascii(std::string_view text);
 
+/// Without these characters at both ends.
+std::string_view trimmed(std::string_view text, std::string_view blanks = " \t");
+
 /// Whether `text` holds a C0 control character (NUL, tab and newline included) or DEL.
 bool has_control_characters(std::string_view text);
 

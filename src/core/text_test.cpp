@@ -4,12 +4,27 @@
 
 #include <gtest/gtest.h>
 
+#include "core/uri.h"
 #include "core/utf8.h"
 
 namespace zona::core {
 namespace {
 
 using namespace std::chrono_literals;
+
+TEST(Trimmed, LeavesWhatIsBetweenTheBlanks) {
+    EXPECT_EQ(trimmed(" \t a b \t"), "a b");
+    EXPECT_EQ(trimmed("a"), "a");
+    EXPECT_EQ(trimmed(""), "");
+    EXPECT_EQ(trimmed(" \t "), "");
+    EXPECT_EQ(trimmed("\r\na\n"), "\r\na\n");
+    EXPECT_EQ(trimmed("\r\na\n", "\r\n"), "a");
+}
+
+TEST(PercentEncoded, LeavesUnreservedCharactersAlone) {
+    EXPECT_EQ(percent_encoded("aZ09-._~"), "aZ09-._~");
+    EXPECT_EQ(percent_encoded("a b&c=/?\xff%"), "a%20b%26c%3D%2F%3F%FF%25");
+}
 
 TEST(ParseDuration, TakesMillisecondsAndUnits) {
     EXPECT_EQ(parse_duration("250").value(), 250ms);

@@ -26,6 +26,12 @@ TEST(Encoding, EachBase64urlTextHasOneForm) {
         EXPECT_FALSE(from_base64url(text).has_value()) << text;
 }
 
+TEST(Encoding, Base64IsPadded) {
+    EXPECT_EQ(base64(bytes("f")), "Zg==");
+    EXPECT_EQ(base64(bytes("\xfb\xff")), "+/8=");
+    EXPECT_EQ(base64(bytes("")), "");
+}
+
 TEST(Encoding, HexReadsBothCasesAndNothingElse) {
     EXPECT_EQ(hex(bytes("\x01\xaf")), "01af");
     EXPECT_EQ(from_hex("01aF").value(), "\x01\xaf");

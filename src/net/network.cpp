@@ -143,10 +143,8 @@ Result<std::vector<Network>> parse_network_list(std::string_view text) {
         std::string_view line = text.substr(0, end);
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
         ++number;
-        line = line.substr(0, line.find_first_of("#;"));
-        const std::size_t begin = line.find_first_not_of(kBlank);
-        if (begin == std::string_view::npos) continue;
-        line = line.substr(begin, line.find_last_not_of(kBlank) + 1 - begin);
+        line = core::trimmed(line.substr(0, line.find_first_of("#;")), kBlank);
+        if (line.empty()) continue;
         auto network = Network::parse(line);
         if (!network) return network.take_error().context(fmt::format("line {}", number));
         out.push_back(*std::move(network));

@@ -164,12 +164,9 @@ std::vector<std::string> split_list(std::string_view text) {
     std::vector<std::string> out;
     while (!text.empty()) {
         const std::size_t comma = std::min(text.find(','), text.size());
-        std::string_view part = text.substr(0, comma);
+        const std::string_view part = core::trimmed(text.substr(0, comma));
         text.remove_prefix(std::min(comma + 1, text.size()));
-        const std::size_t begin = part.find_first_not_of(" \t");
-        if (begin == std::string_view::npos) continue;
-        part = part.substr(begin, part.find_last_not_of(" \t") - begin + 1);
-        out.emplace_back(part);
+        if (!part.empty()) out.emplace_back(part);
     }
     return out;
 }

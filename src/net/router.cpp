@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "core/text.h"
 #include "net/detail/pattern.h"
 
 namespace zona::net {
@@ -23,12 +24,6 @@ constexpr std::size_t kMethods = static_cast<std::size_t>(Method::kOther);
 
 using MethodSet = std::array<bool, kMethods>;
 
-std::string_view trimmed(std::string_view text) {
-    const std::size_t begin = text.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
 /// The first ';'-separated part of a header element, and whether its q parameter is zero.
 struct AcceptRange {
     std::string_view type;
@@ -38,11 +33,11 @@ struct AcceptRange {
 AcceptRange parse_range(std::string_view element) {
     AcceptRange out;
     std::size_t end = element.find(';');
-    out.type = trimmed(element.substr(0, end));
+    out.type = core::trimmed(element.substr(0, end));
     while (end != std::string_view::npos) {
         element.remove_prefix(end + 1);
         end = element.find(';');
-        const std::string_view parameter = trimmed(element.substr(0, end));
+        const std::string_view parameter = core::trimmed(element.substr(0, end));
         if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) continue;
         const std::string_view q = parameter.substr(2);
         out.refused = q.find_first_not_of("0.") == std::string_view::npos;
@@ -84,7 +79,7 @@ bool is_json(const Headers& headers) {
     const std::vector<std::string_view> types = headers.find_all("Content-Type");
     if (types.size() != 1) return false;
     const std::string_view type = types.front();
-    return equal_ignoring_case(trimmed(type.substr(0, type.find(';'))), "application/json");
+    return equal_ignoring_case(core::trimmed(type.substr(0, type.find(';'))), "application/json");
 }
 
 bool is_encoded(const Headers& headers) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "core/text.h"
 #include "net/detail/upgrade.h"
 #include "net/http.h"
 
@@ -12,12 +13,6 @@ namespace {
 
 constexpr std::string_view kProtocolHeader = "Sec-WebSocket-Protocol";
 constexpr std::string_view kVersion = "13";
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 bool any_has(const Headers& headers, std::string_view name, std::string_view token) {
     return std::ranges::any_of(headers.find_all(name),
@@ -56,7 +51,7 @@ std::vector<std::string_view> offered_subprotocols(const Request& request) {
     for (std::string_view list : request.headers.find_all(kProtocolHeader)) {
         while (!list.empty()) {
             const std::size_t comma = list.find(',');
-            const std::string_view element = trimmed(list.substr(0, comma));
+            const std::string_view element = core::trimmed(list.substr(0, comma));
             if (!element.empty()) out.push_back(element);
             list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
         }

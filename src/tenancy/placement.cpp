@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/text.h"
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "tenancy/tenant_databases.h"
@@ -18,19 +19,14 @@ using core::Result;
 
 namespace {
 
+constexpr std::string_view kBlanks = " \t\r\n";
+
 constexpr std::string_view kFirstCharacters = "0123456789abcdefghijklmnopqrstuvwxyz";
 constexpr const char* kForm = "write `A-G: mongodb://HOST/; other: embedded`, or `hash: HOST HOST`";
 
 Error wrong(std::string message) {
     return Error(Code::kInvalidArgument, "tenancy.placement: " + std::move(message))
         .detail({"tenancy.placement", "", kForm});
-}
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kBlanks = " \t\r\n";
-    const auto begin = text.find_first_not_of(kBlanks);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
 /// The place of a code's first character.
@@ -43,7 +39,8 @@ std::vector<std::string_view> split(std::string_view text, std::string_view at) 
     std::vector<std::string_view> out;
     while (!text.empty()) {
         const auto end = std::min(text.find_first_of(at), text.size());
-        if (const auto part = trimmed(text.substr(0, end)); !part.empty()) out.push_back(part);
+        if (const auto part = core::trimmed(text.substr(0, end), kBlanks); !part.empty())
+            out.push_back(part);
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return out;
@@ -67,9 +64,9 @@ Result<std::vector<std::string>> Placement::hosts_in(std::string_view text) {
 }
 
 Result<void> Placement::add_range(std::string_view range, const std::string& host) {
-    const std::string_view low = trimmed(range.substr(0, range.find('-')));
+    const std::string_view low = core::trimmed(range.substr(0, range.find('-')));
     const std::string_view high =
-        range.contains('-') ? trimmed(range.substr(range.find('-') + 1)) : low;
+        range.contains('-') ? core::trimmed(range.substr(range.find('-') + 1)) : low;
     const auto from = low.size() == 1 ? first_of(low[0]) : std::string_view::npos;
     const auto to = high.size() == 1 ? first_of(high[0]) : std::string_view::npos;
     if (from >= kFirsts || to >= kFirsts || from > to || (from < 10) != (to < 10))
@@ -91,7 +88,7 @@ Result<Placement> Placement::parse(std::string_view table, const DatabaseAddress
         const auto colon = entry.find(':');
         if (colon == std::string_view::npos)
             return wrong(fmt::format("'{}' has no `:` behind its range", entry));
-        const std::string_view range = trimmed(entry.substr(0, colon));
+        const std::string_view range = core::trimmed(entry.substr(0, colon), kBlanks);
         ZONA_TRY(std::vector<std::string> hosts, hosts_in(entry.substr(colon + 1)));
         if (range == "hash") {
             if (entries.size() > 1) return wrong("`hash` stands alone");

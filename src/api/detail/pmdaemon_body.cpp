@@ -29,15 +29,8 @@ Error no_port(std::string_view shown) {
     return error;
 }
 
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kSpace = " \t";
-    const std::size_t begin = text.find_first_not_of(kSpace);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
-
 std::optional<std::uint16_t> port_in(std::string_view text) {
-    text = trimmed(text);
+    text = core::trimmed(text);
     std::uint16_t port = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
     if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
@@ -57,7 +50,7 @@ Result<Ports> ports_between(std::optional<std::uint16_t> first, std::optional<st
 }
 
 Result<Ports> read_port_text(std::string_view whole) {
-    const std::string_view text = trimmed(whole);
+    const std::string_view text = core::trimmed(whole);
     if (text.starts_with("auto:")) {
         return Error(Code::kUnsupported,
                      fmt::format("port: '{}': zona does not look for free ports yet; {}",

@@ -48,6 +48,7 @@ struct DigestHash {
     }
 };
 using KnownKeys = std::unordered_map<crypto::Digest, Known, DigestHash>;
+using KeysById = std::unordered_map<core::Uuid, const Known*>;
 
 }  // namespace
 
@@ -138,6 +139,7 @@ struct ApiKeys::Body : std::enable_shared_from_this<ApiKeys::Body> {
     /// holder the threads of requests would wake each other thousands of times a second.
     mutable std::shared_mutex mutex;
     KnownKeys keys;
+    KeysById by_id;                   ///< of `keys`
     std::atomic<bool> known = false;  ///< which keys there are
 };
 
@@ -291,21 +293,22 @@ void ApiKeys::Body::take_in(std::optional<KeyList> list, std::uint64_t turn,
     taken_in = turn;
     if (std::exchange(news, list->news) != list->news && known)
         settles_until = deps.clock.steady() + kSettles;
-    std::unordered_map<core::Uuid, std::shared_ptr<KeyMeter>> meters;
-    for (const auto& [digest, one] : keys)  // nobody else changes them
-        meters.emplace(one.key.id, one.meter);
     KnownKeys next;
+    KeysById next_by_id;
     for (StoredKey& one : list->keys) {
-        std::shared_ptr<KeyMeter>& meter = meters[one.key.id];
-        if (!meter) meter = std::make_shared<KeyMeter>();
-        Known entry{.key = std::move(one.key), .end = {}, .permissions = {}, .meter = meter};
+        const auto before = by_id.find(one.key.id);  // nobody else changes them
+        auto meter = before == by_id.end() ? std::make_shared<KeyMeter>() : before->second->meter;
+        Known entry{
+            .key = std::move(one.key), .end = {}, .permissions = {}, .meter = std::move(meter)};
         entry.end = entry.key.expires_at();
         entry.permissions = permissions_of(entry.key);
-        next.insert_or_assign(one.sha256, std::move(entry));
+        const auto at = next.insert_or_assign(one.sha256, std::move(entry)).first;
+        next_by_id[at->second.key.id] = &at->second;
     }
     count.set(static_cast<double>(next.size()));
     const std::unique_lock writing(mutex);
     keys.swap(next);
+    by_id.swap(next_by_id);
     known = true;
 }
 
@@ -492,10 +495,10 @@ void ApiKeys::when_known(store::Callback<void> done) {
 bool ApiKeys::is_good(const core::Uuid& id) const {
     const std::shared_lock lock(body_->mutex);
     if (!body_->known) return true;
-    return std::ranges::any_of(body_->keys, [&](const auto& one) {
-        const Known& known = one.second;
-        return known.key.id == id && (!known.end || *known.end > body_->deps.clock.system());
-    });
+    const auto at = body_->by_id.find(id);
+    if (at == body_->by_id.end()) return false;
+    const std::optional<core::SystemTime>& end = at->second->end;
+    return !end || *end > body_->deps.clock.system();
 }
 
 std::vector<std::string> ApiKeys::due() const {
@@ -515,9 +518,8 @@ std::vector<std::string> ApiKeys::due() const {
 
 void ApiKeys::note_refusal(const core::Uuid& id) {
     const std::shared_lock lock(body_->mutex);
-    for (const auto& [digest, one] : body_->keys) {
-        if (one.key.id == id) return one.meter->refuse();
-    }
+    const auto at = body_->by_id.find(id);
+    if (at != body_->by_id.end()) at->second->meter->refuse();
 }
 
 void ApiKeys::store_uses(store::Callback<void> done) {

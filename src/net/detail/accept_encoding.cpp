@@ -4,18 +4,13 @@
 #include <cstddef>
 #include <optional>
 
+#include "core/text.h"
 #include "net/headers.h"
 
 namespace zona::net::detail {
 namespace {
 
 constexpr int kFullWeight = 1000;
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t begin = text.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
 
 /// "1", "0.25": in thousandths; 0 for what is no weight.
 int weight_of(std::string_view text) {
@@ -36,7 +31,7 @@ int weight_of(std::string_view text) {
 int weight_in(std::string_view element) {
     const std::size_t semicolon = element.find(';');
     if (semicolon == std::string_view::npos) return kFullWeight;
-    const std::string_view parameter = trimmed(element.substr(semicolon + 1));
+    const std::string_view parameter = core::trimmed(element.substr(semicolon + 1));
     if (parameter.size() < 2 || (parameter[0] != 'q' && parameter[0] != 'Q') || parameter[1] != '=')
         return 0;
     return weight_of(parameter.substr(2));
@@ -53,7 +48,7 @@ bool prefers_gzip(std::span<const std::string_view> lines) {
             const std::size_t comma = std::min(line.find(','), line.size());
             const std::string_view element = line.substr(0, comma);
             line.remove_prefix(std::min(comma + 1, line.size()));
-            const std::string_view name = trimmed(element.substr(0, element.find(';')));
+            const std::string_view name = core::trimmed(element.substr(0, element.find(';')));
             const int weight = weight_in(element);
             if (equal_ignoring_case(name, "gzip") || equal_ignoring_case(name, "x-gzip")) {
                 gzip = std::max(gzip.value_or(0), weight);

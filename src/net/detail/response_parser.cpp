@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "core/text.h"
+
 namespace zona::net::detail {
 namespace {
 
@@ -30,12 +32,6 @@ bool clean(std::string_view text) {
         const auto byte = static_cast<unsigned char>(c);
         return (byte < 0x20 && c != '\t') || byte == 0x7f;
     });
-}
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t begin = text.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
 }  // namespace
@@ -123,7 +119,7 @@ core::Result<void> ResponseParser::take_field(std::string_view line) {
         line.substr(0, colon).find_first_of(" \t") != std::string_view::npos) {
         return malformed("a header without a name");
     }
-    headers_.add(line.substr(0, colon), trimmed(line.substr(colon + 1)));
+    headers_.add(line.substr(0, colon), core::trimmed(line.substr(colon + 1)));
     return {};
 }
 
@@ -165,7 +161,7 @@ core::Result<void> ResponseParser::end_head() {
 }
 
 core::Result<void> ResponseParser::take_chunk_size(std::string_view line) {
-    const std::string_view digits = trimmed(line.substr(0, line.find(';')));
+    const std::string_view digits = core::trimmed(line.substr(0, line.find(';')));
     const auto size = whole_number<std::uint64_t>(digits, 16);
     if (!size.has_value()) return malformed("a chunk without a size");
     left_ = *size;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
-#include <cstring>
+#include <initializer_list>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "net/network.h"
 #include "net/outgoing/detail/curl.h"
 #include "os/tcp_socket.h"
 
@@ -65,32 +66,30 @@ Result<Origin> origin_of(const CurlLibrary& curl, const std::string& text) {
 
 enum class Place : std::uint8_t { kElsewhere, kThisHost, kLinkLocal };
 
-Place place_of(const in_addr& address) {
-    const std::uint32_t bits = ntohl(address.s_addr);
-    if ((bits >> 24U) == 127 || (bits >> 24U) == 0) return Place::kThisHost;
-    return (bits >> 16U) == 0xA9FE ? Place::kLinkLocal : Place::kElsewhere;
+/// Those of IPv4 also as IPv6 has them: compatible (RFC 4291) and translated (RFC 6052); mapped
+/// ones are IPv4 for Network.
+NetworkSet networks(std::initializer_list<std::string> texts) {
+    return NetworkSet::parse(std::vector(texts)).value();
 }
 
-/// Of the addresses in IPv6 that mean one in IPv4, that one counts.
-Place place_of(const in6_addr& address) {
-    if (IN6_IS_ADDR_LOOPBACK(&address) || IN6_IS_ADDR_UNSPECIFIED(&address))
-        return Place::kThisHost;
-    if (IN6_IS_ADDR_LINKLOCAL(&address)) return Place::kLinkLocal;
-    constexpr std::array<std::uint8_t, 12> kNat64{0x00, 0x64, 0xFF, 0x9B};
-    const bool translated = std::memcmp(&address, kNat64.data(), kNat64.size()) == 0;
-    if (!IN6_IS_ADDR_V4MAPPED(&address) && !IN6_IS_ADDR_V4COMPAT(&address) && !translated)
-        return Place::kElsewhere;
-    in_addr inner{};
-    std::memcpy(&inner, &address.s6_addr[12], sizeof inner);
-    return place_of(inner);
-}
-
+/// The zone of a link-local address does not matter; anything that is no address is not called.
 Place place_of(const sockaddr& address) {
-    if (address.sa_family == AF_INET)
-        return place_of(reinterpret_cast<const sockaddr_in&>(address).sin_addr);
-    if (address.sa_family == AF_INET6)
-        return place_of(reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
-    return Place::kThisHost;
+    static const NetworkSet this_host =
+        networks({"127.0.0.0/8", "0.0.0.0/8", "::/127", "::7f00:0/104", "64:ff9b::7f00:0/104",
+                  "64:ff9b::/104"});
+    // The last one is where a cloud keeps secrets of its hosts, too.
+    static const NetworkSet link_local = networks(
+        {"169.254.0.0/16", "fe80::/10", "::a9fe:0/112", "64:ff9b::a9fe:0/112", "fd00:ec2::254"});
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const void* const bytes =
+        address.sa_family == AF_INET6
+            ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr)
+            : &reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+    const bool is_internet = address.sa_family == AF_INET || address.sa_family == AF_INET6;
+    if (!is_internet || ::inet_ntop(address.sa_family, bytes, text.data(), text.size()) == nullptr)
+        return Place::kLinkLocal;
+    if (this_host.contains(text.data())) return Place::kThisHost;
+    return link_local.contains(text.data()) ? Place::kLinkLocal : Place::kElsewhere;
 }
 
 /// What one try fills, and what its functions of curl's look at.

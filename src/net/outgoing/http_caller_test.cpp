@@ -138,9 +138,9 @@ TEST_F(HttpCallerTest, ThisHostIsCalledOnlyWhereThatIsAllowed) {
 
 TEST_F(HttpCallerTest, LinkLocalAddressesAreNeverCalled) {
     HttpCaller caller = make(options());
-    for (const char* url :
-         {"http://169.254.169.254/latest/meta-data", "https://169.254.169.254/",
-          "http://[::ffff:169.254.169.254]/", "http://[fe80::1]/", "https://[64:ff9b::a9fe:a9fe]/"})
+    for (const char* url : {"http://169.254.169.254/latest/meta-data", "https://169.254.169.254/",
+                            "http://[::ffff:169.254.169.254]/", "http://[fe80::1]/",
+                            "https://[fd00:ec2::254]/", "https://[64:ff9b::a9fe:a9fe]/"})
         EXPECT_EQ(code_of(call(caller, {.url = url})), Code::kInvalidArgument) << url;
 }
 
