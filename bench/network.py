@@ -80,11 +80,13 @@ def wrk_with_time(pids, *args):
     return result
 
 
-def wrk(url, headers, seconds=10, connections=64):
+def wrk(url, headers, seconds=10, connections=64, script=None):
     """wrk's answers in all and a second, p99 in milliseconds, and errors by kind."""
     command = ['wrk', '-t2', f'-c{connections}', f'-d{seconds}s', '--latency', '--timeout', '10s']
     for name, value in headers.items():
         command += ['-H', f'{name}: {value}']
+    if script:
+        command += ['-s', script]
     out = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     errors = dict(re.findall(r'(connect|read|write|timeout) (\d+)', out))
     return {'answers': int(re.search(r'(\d+) requests in', out).group(1)),

@@ -315,6 +315,7 @@ void Daemon::run() {
     supervision_.run();
     servers_->join();
     // What was begun with the tenants' data ends before it does; opening it, first.
+    tenants_->stop();
     std::promise<void> opened;
     asio::post(*blocking_, [&opened] { opened.set_value(); });
     opened.get_future().wait();

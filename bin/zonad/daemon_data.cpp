@@ -67,6 +67,11 @@ core::Result<void> Daemon::build_tenants() {
                              [this](const tenancy::Tenant& tenant) {
                                  admission_.set_quota(tenant.code, tenant.quota);
                              },
+                         .tenant_held =
+                             [this](const std::string& code) {
+                                 // A Redis that is away is told when it is back.
+                                 cache_->invalidate_tenant(code, [](const core::Result<void>&) {});
+                             },
                          .changed = [this] { jobs_->poke(); },
                          .watch =
                              [this](std::shared_ptr<store::Database> core) {

@@ -5,6 +5,7 @@
 #include "api/detail/audit_routes.h"
 #include "api/detail/await.h"
 #include "api/detail/backup_routes.h"
+#include "api/detail/build_type_route.h"
 #include "api/detail/cache_routes.h"
 #include "api/detail/daemon_operations.h"
 #include "api/detail/event_route.h"
@@ -468,7 +469,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_execution_routes(service, routes ? &routes->executions() : nullptr,
                                        deps != nullptr ? &deps->clock : nullptr));
     ZONA_TRY_VOID(add_tenant_routes(service, deps != nullptr ? &deps->tenants : nullptr));
-    ZONA_TRY_VOID(add_tenant_setting_routes(service, deps != nullptr ? &deps->tenants : nullptr));
+    ZONA_TRY_VOID(add_tenant_setting_routes(service, deps));
     ZONA_TRY_VOID(add_job_routes(service, deps != nullptr ? &deps->jobs : nullptr));
     ZONA_TRY_VOID(add_cache_routes(service, deps != nullptr ? &deps->cache : nullptr));
     ZONA_TRY_VOID(add_key_routes(service, routes ? &routes->keys() : nullptr,
@@ -488,6 +489,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
                                    routes ? &routes->executions() : nullptr));
     ZONA_TRY_VOID(add_audit_routes(service, deps));
     ZONA_TRY_VOID(add_license_routes(service, deps));
+    ZONA_TRY_VOID(add_build_type_route(service, deps));
     ZONA_TRY_VOID(pmdaemon::add_routes(service, info, deps, routes ? &routes->hub() : nullptr));
     return service.add_documents();
 }

@@ -80,8 +80,8 @@ std::vector<Setting> tenancy_settings() {
          .default_value = "MSSP",
          .description =
              "`MSSP`: a database for each tenant; `SINGLE_TENANT`: one for all, each document "
-             "stamped with its tenant. It is recorded with the first data, and is not changed by "
-             "a setting then.",
+             "stamped with its tenant. It is recorded with the first data; another one counts only "
+             "after `zona store migrate --build-type` has asked for it.",
          .choices = {"MSSP", "SINGLE_TENANT"}},
         {.key = "tenancy.core_host",
          .type = SettingType::kText,

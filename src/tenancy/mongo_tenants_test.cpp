@@ -183,6 +183,33 @@ TEST_F(MongoTenants, KeepsAllTenantsInOneDatabaseInTheOtherMode) {
     EXPECT_EQ(use("globex", "two").value(), 2U);
 }
 
+// TEN-01
+TEST_F(MongoTenants, TheBuildTypeIsChangedThereAndBack) {
+    make(BuildType::kMssp);
+    ASSERT_TRUE(tenants_->open().has_value());
+    ASSERT_TRUE(create({.code = "file"}).has_value());
+    ASSERT_TRUE(create(in_mongo("acme", server_.uri())).has_value());
+    ASSERT_EQ(use("file", "one").value(), 1U);
+    ASSERT_EQ(use("acme", "one").value(), 1U);
+    const std::string shared = new_database();
+
+    ASSERT_TRUE(ask_for_build_type(*tenants_->core(), BuildType::kSingleTenant).has_value());
+    make(BuildType::kSingleTenant, server_.uri(), shared);
+    const auto joined = tenants_->open();
+    ASSERT_TRUE(joined.has_value()) << joined.error().message();
+    EXPECT_EQ(use("file", "two").value(), 2U);
+    EXPECT_EQ(use("acme", "two").value(), 2U);
+
+    ASSERT_TRUE(ask_for_build_type(*tenants_->core(), BuildType::kMssp).has_value());
+    // Where the shared one is, is a setting: it is read from there.
+    make(BuildType::kMssp, server_.uri(), shared);
+    const auto parted = tenants_->open();
+    ASSERT_TRUE(parted.has_value()) << parted.error().message();
+    EXPECT_EQ(use("file", "three").value(), 3U);
+    EXPECT_EQ(use("acme", "three").value(), 3U);
+    EXPECT_FALSE(log_.has("stays"));
+}
+
 TEST_F(MongoTenants, RefusesHostsThatHoldCredentialsOrAreOfAnotherKind) {
     make(BuildType::kMssp);
     ASSERT_TRUE(tenants_->open().has_value());

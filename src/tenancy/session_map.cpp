@@ -324,6 +324,7 @@ Result<void> SessionMap::hold(std::string_view code, Error reason) {
         door = std::move(session->door);
     }
     if (door) door->close(std::move(reason));
+    if (deps_.held) deps_.held(std::string(code));
     return {};
 }
 

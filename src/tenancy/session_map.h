@@ -59,7 +59,9 @@ struct SessionDeps {
     /// Told when the connection of a tenant comes or goes (TEN-37); may be empty.
     std::function<void(const std::string& code, ConnectionStatus status)> connection_changed;
     std::function<void()> opened;  ///< told when a database was opened; may be empty
-    PermissionHook hook;           ///< of every TenantData; may be empty
+    /// Told when a tenant is held, after which it may have other documents; may be empty.
+    std::function<void(const std::string& code)> held;
+    PermissionHook hook;  ///< of every TenantData; may be empty
     /// What seals a tenant's flagged fields; asked once for each database that is opened, on the
     /// same thread. Empty: there are no keys, and collections with such fields are refused.
     std::function<core::Result<std::shared_ptr<const vault::FieldSealer>>(const std::string& code)>

@@ -28,7 +28,6 @@ using store::Writer;
 namespace {
 
 constexpr std::size_t kMostNameBytes = 200;
-constexpr const char* kBuildType = "build_type";
 constexpr const char* kPassword = "db_password";
 constexpr const char* kQuotas = "quotas";
 constexpr const char* kRequestsPerSecond = "requests_per_second";
@@ -433,34 +432,11 @@ struct TenantRegistry::Work {
         } while (!request.token.empty());
         return out;
     }
-
-    Result<BuildType> settle_build_type(Writer& writer, BuildType wanted) const {
-        const Collection settings = in_core(system_config_spec());
-        ZONA_TRY(const auto recorded, writer.find(settings, kBuildType));
-        if (!recorded) {
-            const json::object value = {{"value", to_string(wanted)}};
-            ZONA_TRY_VOID(writer.insert(settings, kBuildType, value));
-            return wanted;
-        }
-        ZONA_TRY(const BuildType found, parse_build_type(text_of(*recorded->document, "value")));
-        if (found == wanted) return found;
-        return Error(Code::kConflict,
-                     fmt::format("the data of this zona was made with build type {}, and {} is "
-                                 "configured",
-                                 to_string(found), to_string(wanted)))
-            .detail({"build_type", "", fmt::format("set it to {}, or migrate", to_string(found))});
-    }
 };
 
 TenantRegistry::TenantRegistry(std::shared_ptr<store::Database> core, const core::Clock& clock,
                                const vault::FieldSealer* sealer, LicenseKeys keys)
     : core_(std::move(core)), work_(std::make_shared<const Work>(clock, sealer, std::move(keys))) {}
-
-void TenantRegistry::settle_build_type(BuildType wanted, store::Callback<BuildType> done) {
-    store::write(
-        *core_, [work = work_, wanted](Writer& w) { return work->settle_build_type(w, wanted); },
-        std::move(done));
-}
 
 void TenantRegistry::create(NewTenant wanted, store::Callback<Tenant> done) {
     try_to_create(*core_, work_, std::make_shared<const NewTenant>(std::move(wanted)), kTries,

@@ -32,11 +32,6 @@ class TenantRegistry {
     TenantRegistry(std::shared_ptr<store::Database> core, const core::Clock& clock,
                    const vault::FieldSealer* sealer, LicenseKeys keys = {});
 
-    /// Records the build type of this installation, or finds the same one recorded: it cannot be
-    /// changed by a setting, since data lies where it says. Errors: kConflict, naming both and what
-    /// changes it.
-    void settle_build_type(BuildType wanted, store::Callback<BuildType> done);
-
     /// Errors: kInvalidArgument: the code, or a name over 200 bytes. kConflict: the code is taken,
     /// by an inactive tenant too; its database in MongoDB is another tenant's. kLicense: the
     /// licence allows no more, or is not valid (license.h). kUnsupported: a password, and there is

@@ -8,6 +8,7 @@
 #include "store/blocking.h"
 #include "store/testing/memory_database.h"
 #include "tenancy/backup/backup_records.h"
+#include "tenancy/build_type.h"
 #include "tenancy/core_collections.h"
 #include "vault/field_sealer.h"
 #include "vault/testing/fake_keys.h"
@@ -42,8 +43,8 @@ class TenantRegistryTest : public testing::Test {
         return codes;
     }
     Result<BuildType> settle(BuildType wanted) {
-        return wait<BuildType>(
-            [&](auto done) { registry_.settle_build_type(wanted, std::move(done)); });
+        ZONA_TRY(const BuildTypeRecord record, settle_build_type(*core_, wanted));
+        return record.type;
     }
     template <class T, class Ask>
     static Result<T> wait(Ask ask) {

@@ -44,11 +44,11 @@ TenantSetting setting_of(const Record& record) {
             .updated_at = record.updated};
 }
 
+}  // namespace
+
 Error no_setting(std::string_view key) {
     return {Code::kNotFound, fmt::format("there is no setting '{}'", key)};
 }
-
-}  // namespace
 
 const store::CollectionSpec& tenant_settings_spec() {
     static const store::CollectionSpec kSpec{

@@ -40,6 +40,9 @@ struct TenantSettingPage {
     std::string next;  ///< for the next page; empty: there is none
 };
 
+/// That there is none of this key: kNotFound.
+core::Error no_setting(std::string_view key);
+
 /// @{
 /// One tenant's settings. Any thread; `done` is called on a thread of the database's.
 /// Errors: kNotFound; kConflict: another version than expected, where one is (0: there must be

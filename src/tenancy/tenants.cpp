@@ -138,12 +138,9 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     made->measured_core = core_queries_ ? core_queries_->measure(made->core) : made->core;
     made->registry = std::make_unique<TenantRegistry>(made->measured_core, deps_.clock, sealer,
                                                       options_.license_keys);
-    auto settled = wait_for<BuildType>([&](auto done) {
-        made->registry->settle_build_type(options_.build_type, std::move(done));
-    });
-    if (!settled) return settled.take_error();
     const std::string folder = options_.directory + "/tenants";
     ZONA_TRY_VOID(os::make_directories(folder, 0700));
+    ZONA_TRY_VOID(settle_type(*made->measured_core, *made->registry, folder));
     ZONA_TRY_VOID(open_databases(*made, folder));
     made->sessions = std::make_unique<SessionMap>(
         SessionDeps{.databases = *made->databases,
@@ -162,6 +159,7 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
                             if (down && deps_.changed) deps_.changed();
                         },
                     .opened = deps_.changed,
+                    .held = deps_.tenant_held,
                     .hook = deps_.hook,
                     .fields = [files = files_.get()](
                                   const std::string& code) { return files->fields(code); },

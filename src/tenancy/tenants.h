@@ -27,6 +27,7 @@
 #include "store/database.h"
 #include "store/database_meter.h"
 #include "store/mongo_database.h"
+#include "tenancy/build_type.h"
 #include "tenancy/keys/encrypted_files.h"
 #include "tenancy/limits/storage_quota.h"
 #include "tenancy/placement.h"
@@ -40,6 +41,7 @@ namespace zona::tenancy {
 /// Where the data lies, and how it is kept apart.
 struct TenantsOptions {
     std::string directory;  ///< absolute: `core.db`, and `tenants/` with one folder for each
+    /// Another one than recorded, if that was asked for, is what the first open() changes to.
     BuildType build_type = BuildType::kMssp;
     std::uint64_t storage_quota = 0;  ///< bytes of a tenant without a quota of its own; 0: any
     Backoff backoff{};
@@ -85,6 +87,9 @@ struct TenantsDeps {
     /// Told of each tenant's record when it is read first and when it was changed; any thread, must
     /// not call back. May be empty.
     std::function<void(const Tenant&)> tenant_changed;
+    /// Told when a tenant is held, whose documents may be others afterwards: until then nothing of
+    /// them is read. Any thread, must not call back. May be empty.
+    std::function<void(const std::string& code)> tenant_held{};
     /// Told when next_retry() or in_use() have something new: somebody has to call retry_due() at
     /// that moment. May be empty; any thread.
     std::function<void()> changed;
@@ -107,9 +112,14 @@ class Tenants {
     ~Tenants();
 
     /// Opens the core database, makes the default tenant if there is none, and takes all tenants
-    /// in. Blocks. After an error it may be called again.
-    /// Errors: those of the core database; kConflict: another build type is recorded.
+    /// in. Blocks. After an error it may be called again. Where another build type was asked for,
+    /// all that tenants have is copied before (operations/change_build_type.h); whoever asks
+    /// meanwhile is refused with how far that is.
+    /// Errors: those of the core database; kConflict: another build type is recorded; kCancelled
+    /// after stop(); those of change_build_type().
     core::Result<void> open();
+    /// Makes an open() that changes the build type end soon. Any thread.
+    void stop() { stopping_ = true; }
 
     /// Makes a tenant and its database; it is served from then on. One whose database host is empty
     /// is placed.
@@ -238,6 +248,13 @@ class Tenants {
     std::optional<core::Error> left_behind() const;
     core::Result<void> follow_tenants(const std::shared_ptr<Open>& open);
     void follow_until(const std::stop_token& stop);
+    core::Result<void> settle_type(store::Database& core, TenantRegistry& registry,
+                                   const std::string& folder);
+    core::Result<void> change_type(store::Database& core, TenantRegistry& registry,
+                                   const std::string& folder, const BuildTypeRecord& record);
+    core::Result<std::shared_ptr<store::Database>> open_exact_mongo(
+        store::MongoOptions options) const;
+    core::Result<void> tell(const std::string& step);
     core::Result<void> open_databases(Open& made, const std::string& folder);
     core::Result<void> take_all_in(Open& open);
     void watch_over(const Open& made);
@@ -253,6 +270,7 @@ class Tenants {
     std::optional<store::DatabaseMeter> pools_;
     std::shared_ptr<Files> files_;
     std::atomic<bool> changes_ = false;
+    std::atomic<bool> stopping_ = false;
     mutable std::mutex mutex_;
     mutable std::condition_variable settled_;  // phase_ is another one
     // All guarded by mutex_.

@@ -18,18 +18,12 @@ def choose(zona, mode):
     (zona.home / 'zona.toml').write_text(f'[tenancy]\nbuild_type = "{mode}"\n')
 
 
-def outcome(zona, *words):
-    execution = zona.run(*words, '--json').data
-    assert execution['status'] == 'success', execution
-    return execution['outcome']
-
-
 # TEN-03, TEN-41, DATA-17, DATA-18
 @MODES
 def test_a_tenant_is_backed_up_verified_restored_and_erased(zona, mode):
     choose(zona, mode)
     zona.run('tenant', 'create', 'acme', '--email', 'ops@acme.example')
-    backup = outcome(zona, 'tenant', 'backup', 'acme')
+    backup = zona.outcome('tenant', 'backup', 'acme')
     assert (backup['tenantcode'], backup['documents'], backup['content']) == ('acme', 0, 'image' if mode == 'MSSP' else 'documents')
     file = zona.home / 'state/backups' / backup['file']
     assert file.stat().st_size == backup['size_bytes'] and file.stat().st_mode & 0o777 == 0o600
@@ -37,8 +31,8 @@ def test_a_tenant_is_backed_up_verified_restored_and_erased(zona, mode):
     assert [b['uuid'] for b in listed] == [backup['uuid']]
     assert [d['tenantcode'] for d in zona.run('tenant', 'databases', 'acme', '--json').data] == ['acme']
 
-    assert outcome(zona, 'tenant', 'verify', 'acme', backup['uuid'])['sha256'] == backup['sha256']
-    assert outcome(zona, 'tenant', 'restore', 'acme', str(file), '--replace')['of'] == 'acme'
+    assert zona.outcome('tenant', 'verify', 'acme', backup['uuid'])['sha256'] == backup['sha256']
+    assert zona.outcome('tenant', 'restore', 'acme', str(file), '--replace')['of'] == 'acme'
     assert zona.run('tenant', 'restore', 'default', str(file), check=False).returncode == 4
     content = file.read_bytes()
     file.write_bytes(content[:-1])
@@ -60,10 +54,10 @@ def test_a_tenant_is_backed_up_verified_restored_and_erased(zona, mode):
 def test_everything_is_restored_into_a_fresh_home_with_a_key_from_shares(zona, mode, tmp_path):
     choose(zona, mode)
     zona.run('tenant', 'create', 'acme', '--name', 'Acme Ltd.')
-    whole = outcome(zona, 'backup', 'create')
+    whole = zona.outcome('backup', 'create')
     assert whole['tenants'] == 2
     assert [b['uuid'] for b in zona.run('backup', 'list', '--json').data] == [whole['uuid']]
-    assert outcome(zona, 'backup', 'verify', whole['uuid'])['uuid'] == whole['uuid']
+    assert zona.outcome('backup', 'verify', whole['uuid'])['uuid'] == whole['uuid']
     assert zona.run('store', 'check').returncode == 0
     shares = zona.run('key', 'export-shares', '--needed', '2', '--total', '3').stdout.splitlines()
     assert len(shares) == 3 and all(s.startswith('zona-share-') for s in shares)
@@ -111,12 +105,12 @@ def test_a_tenant_and_everything_is_restored_as_it_was_at_a_moment(zona, mode, t
     zona.run('tenant', 'create', 'acme')
     none = zona.run('tenant', 'restore', 'acme', '--at', '1s', '--replace', check=False)
     assert none.returncode == 3 and 'zona backup create' in none.stderr, none
-    whole = outcome(zona, 'backup', 'create')
+    whole = zona.outcome('backup', 'create')
     moment = zona.run('backup', 'list', '--json').data[0]['restorable_until']
     zona.run('job', 'run', 'backup-log')
     zona.wait_until(lambda: zona.run('backup', 'list', '--json').data[0]['restorable_until'] > moment)
     until = zona.run('backup', 'list', '--json').data[0]['restorable_until']
-    restored = outcome(zona, 'tenant', 'restore', 'acme', '--at', until, '--replace')
+    restored = zona.outcome('tenant', 'restore', 'acme', '--at', until, '--replace')
     assert restored['restored_to'] <= until
     early = zona.run('tenant', 'restore', 'acme', '--at', '2020-01-01T00:00:00Z', '--replace', check=False)
     assert early.returncode == 4 and 'reach from' in early.stderr, early
@@ -145,10 +139,10 @@ def test_backups_are_copied_to_another_place(zona, tmp_path):
     away.mkdir()
     zona.home.mkdir(exist_ok=True)
     (zona.home / 'zona.toml').write_text(f'[backup]\ncopy_to = "{away}"\nschedule = "@daily"\n')
-    whole = outcome(zona, 'backup', 'create')
+    whole = zona.outcome('backup', 'create')
     zona.run('job', 'run', 'backup-copy')
     zona.wait_until(lambda: (away / '_all' / whole['uuid'] / 'whole.zbk').exists())
-    assert outcome(zona, 'backup', 'verify', whole['uuid'])['uuid'] == whole['uuid']
+    assert zona.outcome('backup', 'verify', whole['uuid'])['uuid'] == whole['uuid']
     assert 'the same as in the backup' in zona.run('backup', 'restore', str(away / '_all' / whole['uuid']), '--to', str(tmp_path / 'fresh')).stdout
 
 
@@ -178,7 +172,7 @@ def test_backups_are_taken_by_a_command_beside_processes_that_end(zona, tmp_path
     (zona.home / 'zona.toml').write_text(f'[backup]\ncopy_command = "{script} {{file}} {{name}}"\nschedule = "@daily"\n')
     (away / 'FAIL').touch()
     zona.run('start', '/bin/sh', '--name', 'short', '--max-restarts', '1000000', '--min-uptime', '1ms', '--', '-c', 'sleep 0.02; exit 9', check=False)
-    whole = outcome(zona, 'backup', 'create')
+    whole = zona.outcome('backup', 'create')
     assert whole['copied_at'] is None
     failed = run_job(zona, 'backup-copy')
     assert failed['outcome'] == 'failed' and 'take exited 7 for _all/' in failed['error'], failed
@@ -226,7 +220,7 @@ def test_a_backup_without_a_tenant_that_cannot_be_read_is_a_partial_success(zona
 
 # REL-08
 def test_doctor_says_that_the_latest_backup_cannot_be_restored(zona):
-    whole = outcome(zona, 'backup', 'create')
+    whole = zona.outcome('backup', 'create')
     assert run_job(zona, 'restore-check')['outcome'] == 'succeeded'
     assert finding(zona, 'restore check')['status'] == 'ok'
     (zona.home / 'state/backups/_all' / whole['uuid'] / 'default.zbk').write_bytes(b'x')
@@ -239,10 +233,10 @@ def test_doctor_says_that_the_latest_backup_cannot_be_restored(zona):
 def test_a_tenant_is_moved_and_exported(zona, tmp_path):
     zona.run('tenant', 'create', 'acme')
     before = zona.run('tenant', 'databases', 'acme', '--json').data
-    assert [c['name'] for c in outcome(zona, 'tenant', 'move', 'acme')['collections']][:2] == ['integrations', 'tasks']
+    assert [c['name'] for c in zona.outcome('tenant', 'move', 'acme')['collections']][:2] == ['integrations', 'tasks']
     after = zona.run('tenant', 'databases', 'acme', '--json').data
     assert len(after) == 1 and after[0]['uuid'] != before[0]['uuid'] and re.fullmatch(r'd[0-9a-f]{8}', after[0]['db_name'])
-    outcome(zona, 'tenant', 'export-data', 'acme', str(tmp_path / 'out'))
+    zona.outcome('tenant', 'export-data', 'acme', str(tmp_path / 'out'))
     manifest = json.loads((tmp_path / 'out/manifest.json').read_text())
     assert manifest['tenant'] == 'acme' and manifest['secret_fields'] == 'masked'
     assert {p.name for p in pathlib.Path(tmp_path / 'out').iterdir()} == {'manifest.json'} | {c['file'] for c in manifest['collections']}
@@ -261,7 +255,7 @@ def test_a_task_goes_on_without_its_client(zona):
 
 # SEC-07, REL-08
 def test_without_the_root_key_nothing_is_restored(zona, tmp_path):
-    whole = outcome(zona, 'backup', 'create')
+    whole = zona.outcome('backup', 'create')
     other = tmp_path / 'other'
     (tmp_path / 'wrong').write_text('zona_root_' + 'A' * 48 + '\n')
     (tmp_path / 'wrong').chmod(0o600)

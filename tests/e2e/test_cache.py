@@ -1,6 +1,8 @@
 """The cache of a daemon: its settings, its part of the API, and a real Redis that comes and goes."""
+import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -31,7 +33,7 @@ class Redis:
 
     def run(self, *words):
         return subprocess.run(['redis-cli', '-p', str(self.port), '-a', 'hush', '--no-auth-warning', *words],
-                              capture_output=True, text=True, check=False).stdout.strip()
+                              capture_output=True, text=True, errors='replace', check=False).stdout.strip()
 
     def kill(self):
         self.process.kill()
@@ -99,6 +101,47 @@ def test_zona_works_without_redis_says_so_and_goes_on_when_it_is_back(new_zona, 
     wait_until(lambda: of(zona)['mode'] == 'shared' and of(zona)['redis']['undelivered'] == 0)
     assert zona.run('cache', 'flush').returncode == 0
     assert 'hush' not in (zona.home / 'logs/zonad.log').read_text()
+
+
+def settings(zona, method, value=None, tenant='acme'):
+    return Api(zona)(method, f'/api/v1/tenants/{tenant}/settings/theme', *([] if value is None else [{'value': value}]))
+
+
+def numbers(zona, tenant='acme'):
+    return next(t for t in of(zona)['tenants'] if t['tenant'] == tenant)
+
+
+# CACHE-16, HTTP-08
+def test_a_tenants_settings_are_read_once_and_forgotten_with_what_is_put_in_their_place(zona):
+    zona.run('tenant', 'create', 'acme')
+    assert settings(zona, 'GET')[0] == 404
+    assert settings(zona, 'PUT', 'dark')[0] == 200
+    before = numbers(zona)
+    for _ in range(3):
+        assert settings(zona, 'GET')[1]['data']['value'] == 'dark'
+    assert numbers(zona)['loads'] == before['loads'] and numbers(zona)['local_hits'] == before['local_hits'] + 3
+    backup = zona.outcome('tenant', 'backup', 'acme')['uuid']
+    assert settings(zona, 'PUT', 'light')[1]['data']['version'] == 2
+    assert settings(zona, 'GET')[1]['data']['value'] == 'light'
+    zona.run('tenant', 'restore', 'acme', backup, '--replace')
+    assert settings(zona, 'GET')[1]['data']['value'] == 'dark'
+    assert settings(zona, 'DELETE')[0] == 200 and settings(zona, 'GET')[0] == 404
+    assert settings(zona, 'PUT', 'anew')[1]['data']['version'] == 1
+    assert settings(zona, 'GET')[1]['data']['value'] == 'anew'
+
+
+# CACHE-16, TEN-45
+def test_settings_come_from_redis_after_a_restart_and_are_sealed_there(new_zona, redis):
+    zona = new_zona(env=cached_by(redis))
+    zona.run('tenant', 'create', 'acme')
+    wait_until(lambda: of(zona)['mode'] == 'shared')
+    assert settings(zona, 'PUT', 'a secret colour')[0] == 200
+    assert redis.run('EXISTS', '{zona:acme}/settings/theme') == '1'
+    assert 'colour' not in redis.run('GET', '{zona:acme}/settings/theme')
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+    wait_until(lambda: of(zona)['mode'] == 'shared')
+    assert settings(zona, 'GET')[1]['data']['value'] == 'a secret colour'
+    assert (numbers(zona)['redis_hits'], numbers(zona)['loads']) == (1, 0)
 
 
 # CACHE-17

@@ -25,12 +25,6 @@ def zona(open_zona):
     return zona
 
 
-def outcome(zona, *words):
-    execution = zona.run(*words, '--json').data
-    assert execution['status'] == 'success', execution
-    return execution['outcome']
-
-
 def create(zona, code, *options):
     zona.run('tenant', 'create', code, *options)
     zona.keys[code] = zona.run('key', 'create', code, '--tenant', code, '--scope', 'admin').stdout.strip()
@@ -143,10 +137,10 @@ def test_a_tenant_made_in_mongodb_keeps_its_documents_over_deaths_and_is_backed_
     assert values(zona, 'acme') == {'theme': ({'name': 'dark', '$ne': [1.5, None]}, 1)}
     assert values(zona, 'file') == {'theme': ('light', 1)}
 
-    backup = outcome(zona, 'tenant', 'backup', 'acme')
+    backup = zona.outcome('tenant', 'backup', 'acme')
     assert backup['documents'] == 1 and backup['content'] == 'documents'
     assert put(zona, 'acme', 'theme', 'changed').status_code == 200
-    outcome(zona, 'tenant', 'restore', 'acme', backup['uuid'], '--replace')
+    zona.outcome('tenant', 'restore', 'acme', backup['uuid'], '--replace')
     assert values(zona, 'acme') == {'theme': ({'name': 'dark', '$ne': [1.5, None]}, 1)}
 
     taken = zona.run('tenant', 'create', 'thief', '--db-host', mongo.uri, '--db-name', 'acme_data', check=False)
@@ -169,14 +163,14 @@ def test_a_tenant_goes_to_mongodb_and_back(zona, mongo):
     put(zona, 'acme', 'key3', 'again')
     before = values(zona, 'acme')
 
-    sums = outcome(zona, 'tenant', 'move', 'acme', '--to', mongo.uri, '--db-name', 'moved')['collections']
+    sums = zona.outcome('tenant', 'move', 'acme', '--to', mongo.uri, '--db-name', 'moved')['collections']
     assert {s['name']: s['documents'] for s in sums}['tenant_settings'] == 20
     assert values(zona, 'acme') == before
     assert not list((zona.home / 'state/tenants').glob('acme/**/data.db'))
     assert put(zona, 'acme', 'later', 1).status_code == 200
     os.kill(zona.daemon_pid(), signal.SIGKILL)
     assert zona.run('tenant', 'move', 'acme', '--to', mongo.uri, '--db-name', 'moved', check=False).returncode == 4
-    again = outcome(zona, 'tenant', 'move', 'acme', '--to', 'embedded')['collections']
+    again = zona.outcome('tenant', 'move', 'acme', '--to', 'embedded')['collections']
     assert [s for s in again if s['documents']] != [s for s in sums if s['documents']], 'one more'
     assert values(zona, 'acme') == {**before, 'later': (1, 1)}
     assert show(zona, 'acme')['db_host'] == 'embedded'
@@ -195,11 +189,11 @@ def test_all_tenants_go_to_mongodb_and_back(zona, mongo):
         create(zona, code)
         assert put(zona, code, 'theme', f'of {code}').status_code == 200
 
-    moved = outcome(zona, 'store', 'migrate', '--to', mongo.uri)
+    moved = zona.outcome('store', 'migrate', '--to', mongo.uri)
     assert {m['tenant']: m['documents'] for m in moved['moved']}.keys() == {'default', 'acme', 'globex'} and moved['findings'] == []
     assert {'zona_acme', 'zona_globex', 'zona_default'} <= mongo.databases()
     assert values(zona, 'acme') == {'theme': ('of acme', 1)} and values(zona, 'globex') == {'theme': ('of globex', 1)}
-    assert outcome(zona, 'store', 'migrate', '--to', mongo.uri)['there'] == 3
+    assert zona.outcome('store', 'migrate', '--to', mongo.uri)['there'] == 3
     mongo.kill()
     failed = zona.run('store', 'migrate', '--to', 'embedded', check=False)
     assert failed.returncode == 4 and 'acme' in failed.stdout, failed
@@ -238,7 +232,7 @@ def test_new_tenants_are_placed_by_the_first_character_of_their_code(new_zona, m
     zona.run('tenant', 'create', 'acme')
     zona.run('tenant', 'create', 'zorg')
     assert [show(zona, code)['db_host'] for code in ('acme', 'zorg', 'default')] == [mongo.uri, 'embedded', 'embedded']
-    assert [m['tenant'] for m in outcome(zona, 'store', 'migrate')['moved']] == ['default']
+    assert [m['tenant'] for m in zona.outcome('store', 'migrate')['moved']] == ['default']
     zona.run('kill')
     zona.env['ZONA_TENANCY_PLACEMENT'] = 'A-M: embedded; L-Z: embedded; 0-9: embedded'
     refused = zona.run('tenant', 'list', check=False)
@@ -254,12 +248,12 @@ def test_the_one_database_of_all_goes_to_mongodb_by_backups(open_zona, mongo):
         assert put(zona, code, 'theme', f'of {code}').status_code == 200
     refused = zona.run('store', 'migrate', '--to', mongo.uri, check=False)
     assert 'mongo.uri' in refused.stderr and 'zona tenant backup' in refused.stderr
-    backups = {code: outcome(zona, 'tenant', 'backup', code)['uuid'] for code in ('default', 'acme', 'globex')}
+    backups = {code: zona.outcome('tenant', 'backup', code)['uuid'] for code in ('default', 'acme', 'globex')}
 
     zona.run('kill')
     zona.env['ZONA_MONGO_URI'] = mongo.uri
     for code, backup in backups.items():
-        outcome(zona, 'tenant', 'restore', code, backup, '--replace')
+        zona.outcome('tenant', 'restore', code, backup, '--replace')
 
     zona.url = f"http://{zona.ping()['network']['address']}"
     for code in ('acme', 'globex'):
@@ -295,5 +289,5 @@ def test_a_whole_restore_says_who_is_in_mongodb_and_what_restores_it(open_zona, 
     assert values(zona, 'acme')['theme'][0] == 'light', 'a restore elsewhere has changed it'
     checked = zona.run('backup', 'check', whole['uuid'], *at)
     assert ('acme: as it was at the backup: ' in checked.stdout) == moment, checked
-    outcome(zona, *said[0][2:])
+    zona.outcome(*said[0][2:])
     assert values(zona, 'acme')['theme'][0] == 'dark'

@@ -76,6 +76,40 @@ def test_another_build_type_is_refused_while_supervision_goes_on(zona):
     assert set(listed(zona)) == {'default', 'acme'}
 
 
+# TEN-01, REL-20
+@MODES
+def test_another_build_type_takes_along_what_tenants_have(zona, mode):
+    other = {'MSSP': 'SINGLE_TENANT', 'SINGLE_TENANT': 'MSSP'}[mode]
+    choose(zona, mode)
+    for code in ('acme', 'globex'):
+        zona.run('tenant', 'create', code)
+        assert Api(zona)('PUT', f'/api/v1/tenants/{code}/settings/theme', {'value': f'of {code}'})[0] == 200
+    zona.run('start', '/bin/sleep', '--name', 'nap', '--', '1000')
+    backup = zona.outcome('tenant', 'backup', 'acme')['uuid']
+
+    asked = zona.run('store', 'migrate', '--build-type', other)
+
+    assert f'build_type = "{other}"' in asked.stdout and 'is served meanwhile' in asked.stdout
+    wrong = zona.run('store', 'migrate', '--build-type', 'BOTH', check=False)
+    assert wrong.returncode == 2 and 'SINGLE_TENANT' in wrong.stderr
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+    assert set(listed(zona)) == {'default', 'acme', 'globex'}, 'with the former setting all is as before'
+    choose(zona, other)
+    os.kill(zona.daemon_pid(), signal.SIGKILL)
+    zona.wait_until(lambda: set(listed(zona)) == {'default', 'acme', 'globex'})
+    for code in ('acme', 'globex'):
+        assert Api(zona)('GET', f'/api/v1/tenants/{code}/settings/theme')[1]['data']['value'] == f'of {code}'
+    assert zona.process('nap')['status'] == 'online'
+    files = {path.parent.name for path in (zona.home / 'state/tenants').rglob('*.db')}
+    assert ('tenants' in files) == (other == 'SINGLE_TENANT') and ('acme' in files) == (other == 'MSSP')
+    assert Api(zona)('PUT', '/api/v1/tenants/acme/settings/theme', {'value': 'later'})[0] == 200
+    zona.run('tenant', 'restore', 'acme', backup, '--replace')
+    assert Api(zona)('GET', '/api/v1/tenants/acme/settings/theme')[1]['data']['value'] == 'of acme'
+    assert zona.run('store', 'check').returncode == 0
+    taken_back = zona.run('store', 'migrate', '--build-type', other)
+    assert f'the build type is {other}, and stays' in taken_back.stdout
+
+
 # TEN-21
 def test_without_the_core_database_supervision_goes_on_and_the_api_says_why(zona):
     zona.run('tenant', 'create', 'acme')

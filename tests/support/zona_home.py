@@ -88,6 +88,12 @@ class Zona:
             raise CommandFailed(str(answer))
         return answer
 
+    def outcome(self, *words):
+        """The outcome of a command that is an execution, which has to succeed."""
+        execution = self.run(*words, '--json').data
+        assert execution['status'] == 'success', execution
+        return execution['outcome']
+
     def popen(self, *args, env=None, cwd=None, **options):
         """Starts `zona ARGS` and leaves it running: for `zona run` and `logs -f`. Ended by teardown."""
         options = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True,

@@ -4,7 +4,9 @@
 
 #include "api/detail/await.h"
 #include "api/detail/route_table.h"
+#include "cache/cache.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "core/time_format.h"
 #include "tenancy/tenant_settings.h"
 #include "tenancy/tenants.h"
@@ -23,6 +25,7 @@ using tenancy::TenantSetting;
 
 namespace {
 
+constexpr std::string_view kCachedSettings = "settings";
 constexpr const char* kExample =
     R"({"key": "theme", "value": "dark", "version": 1, "updated_at": "2026-01-31T12:00:00.000Z"})";
 
@@ -153,9 +156,16 @@ store::Expected version_in(const Call& call) {
     return call.integer("version");
 }
 
+/// Answers as the cache has them: the JSON that is shown.
+cache::Loaded cached(const TenantSetting& setting) {
+    return {.bytes = core::to_json(shown(setting)), .version = setting.version};
+}
+
+/// Reads go through the cache, if there is one; so writes do.
 class TenantSettingRoutes {
   public:
-    explicit TenantSettingRoutes(tenancy::Tenants& tenants) : tenants_(tenants) {}
+    TenantSettingRoutes(tenancy::Tenants& tenants, cache::Cache* cache)
+        : tenants_(tenants), cache_(cache) {}
 
     Answer list(Call& call) const {
         store::PageRequest page{.limit = static_cast<std::size_t>(*call.integer("limit")),
@@ -175,38 +185,104 @@ class TenantSettingRoutes {
     }
 
     Answer get(Call& call) const {
-        ZONA_CO_TRY(const TenantData data, co_await data_of(call));
-        auto begin = [&](process::Callback<TenantSetting> done) {
-            find_setting(data, call.path("key"), std::move(done));
+        const Which which = which_of(call);
+        if (const cache::Found known = cache_ == nullptr ? nullptr : cache_->find(which.cached()))
+            co_return Response::success(known->bytes);
+        auto begin = [&](process::Callback<cache::Found> done) {
+            if (cache_ != nullptr)
+                return cache_->read(which.cached(), loader(which), std::move(done));
+            loader(which)([done = std::move(done)](auto loaded) mutable {
+                if (!loaded) return done(loaded.take_error());
+                if (!*loaded) return done(nullptr);
+                done(std::make_shared<cache::Value>(std::move((*loaded)->bytes)));
+            });
         };
-        ZONA_CO_TRY(const TenantSetting found, co_await answer_of<TenantSetting>(std::move(begin)));
-        co_return Response::success(core::to_json(shown(found)));
+        ZONA_CO_TRY(const cache::Found found, co_await answer_of<cache::Found>(std::move(begin)));
+        if (!found) co_return tenancy::no_setting(which.key);
+        co_return Response::success(found->bytes);
     }
 
     Answer put(Call& call) const {
-        ZONA_CO_TRY(const TenantData data, co_await data_of(call));
+        const Which which = which_of(call);
         auto value = std::make_shared<const json::value>(call.body().get_object().at("value"));
-        auto begin = [&](process::Callback<PutSetting> done) {
-            put_setting(data, call.path("key"), std::move(value), version_in(call),
-                        std::move(done));
+        ZONA_CO_TRY(const TenantData data, co_await data_of(call));
+        const auto put = std::make_shared<PutSetting>();
+        cache::Writer writer = [data, key = which.key, value = std::move(value),
+                                version = version_in(call),
+                                put](cache::Callback<cache::Loaded> done) mutable {
+            put_setting(data, std::move(key), std::move(value), version,
+                        [put, done = std::move(done)](Result<PutSetting> result) mutable {
+                            if (!result) return done(result.take_error());
+                            *put = *std::move(result);
+                            done(cached(put->now));
+                        });
         };
-        ZONA_CO_TRY(const PutSetting put, co_await answer_of<PutSetting>(std::move(begin)));
-        call.changed(put.before ? core::to_json(shown(*put.before)) : std::string(),
-                     core::to_json(shown(put.now)));
-        co_return Response::success(core::to_json(shown(put.now)));
+        auto begin = [&](process::Callback<cache::Found> done) {
+            if (cache_ != nullptr)
+                return cache_->write(which.cached(), std::move(writer), std::move(done));
+            writer([done = std::move(done)](Result<cache::Loaded> written) mutable {
+                if (!written) return done(written.take_error());
+                done(nullptr);
+            });
+        };
+        ZONA_CO_TRY(const auto written, co_await answer_of<cache::Found>(std::move(begin)));
+        const std::string now = core::to_json(shown(put->now));
+        call.changed(put->before ? core::to_json(shown(*put->before)) : std::string(), now);
+        co_return Response::success(now);
     }
 
     Answer remove(Call& call) const {
+        const Which which = which_of(call);
         ZONA_CO_TRY(const TenantData data, co_await data_of(call));
-        auto begin = [&](process::Callback<TenantSetting> done) {
-            remove_setting(data, call.path("key"), version_in(call), std::move(done));
+        const auto was = std::make_shared<TenantSetting>();
+        cache::Remover remover = [data, key = which.key, version = version_in(call),
+                                  was](cache::Callback<std::int64_t> done) mutable {
+            remove_setting(data, std::move(key), version,
+                           [was, done = std::move(done)](Result<TenantSetting> result) mutable {
+                               if (!result) return done(result.take_error());
+                               *was = *std::move(result);
+                               done(was->version);
+                           });
         };
-        ZONA_CO_TRY(const TenantSetting was, co_await answer_of<TenantSetting>(std::move(begin)));
-        call.changed(core::to_json(shown(was)), {});
-        co_return Response::success(core::to_json(json::object{{"key", call.path("key")}}));
+        auto begin = [&](process::Callback<void> done) {
+            if (cache_ != nullptr)
+                return cache_->remove(which.cached(), std::move(remover), std::move(done));
+            remover([done = std::move(done)](Result<std::int64_t> removed) mutable {
+                if (!removed) return done(removed.take_error());
+                done({});
+            });
+        };
+        ZONA_CO_TRY_VOID(co_await answer_of<void>(std::move(begin)));
+        call.changed(core::to_json(shown(*was)), {});
+        co_return Response::success(core::to_json(json::object{{"key", which.key}}));
     }
 
   private:
+    /// Which setting of whom.
+    struct Which {
+        std::string tenant;
+        std::string key;
+        cache::Key cached() const { return {tenant, kCachedSettings, key}; }
+    };
+    static Which which_of(const Call& call) {
+        return {core::lower_ascii(call.path(kTenantParameter)), call.path("key")};
+    }
+
+    cache::Loader loader(const Which& which) const {
+        return [&tenants = tenants_,
+                which](cache::Callback<std::optional<cache::Loaded>> done) mutable {
+            tenants.data_of(which.tenant, [key = which.key, done = std::move(done)](
+                                              Result<TenantData> data) mutable {
+                if (!data) return done(data.take_error());
+                auto found = [done = std::move(done)](Result<TenantSetting> setting) mutable {
+                    if (setting) return done(cached(*setting));
+                    if (setting.error().code() == Code::kNotFound) return done(std::nullopt);
+                    done(setting.take_error());
+                };
+                find_setting(*data, std::move(key), std::move(found));
+            });
+        };
+    }
     asio::awaitable<Result<TenantData>> data_of(Call& call) const {
         auto begin = [&](process::Callback<TenantData> done) {
             tenants_.data_of(call.path(kTenantParameter), std::move(done));
@@ -215,14 +291,21 @@ class TenantSettingRoutes {
     }
 
     tenancy::Tenants& tenants_;
+    cache::Cache* const cache_;
 };
 
 }  // namespace
 
-Result<void> add_tenant_setting_routes(Service& service, tenancy::Tenants* tenants) {
+Result<void> add_tenant_setting_routes(Service& service, const DaemonApiDeps* deps) {
     service.name("TenantSetting", setting_shape());
-    const auto routes =
-        tenants == nullptr ? nullptr : std::make_shared<const TenantSettingRoutes>(*tenants);
+    std::shared_ptr<const TenantSettingRoutes> routes;
+    if (deps != nullptr) {
+        // Without a Redis other hosts would not hear of what is written here.
+        const bool is_alone = !deps->tenants.is_shared();
+        const bool is_told = deps->cache.mode() != cache::Mode::kMemory;
+        routes = std::make_shared<const TenantSettingRoutes>(
+            deps->tenants, is_alone || is_told ? &deps->cache : nullptr);
+    }
     using Member = Answer (TenantSettingRoutes::*)(Call&) const;
     const std::pair<Operation, Member> rows[] = {
         {list_operation(), &TenantSettingRoutes::list},

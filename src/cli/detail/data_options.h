@@ -175,6 +175,7 @@ struct StoreOptions {
     std::string db_username;    ///< kMigrate; may be empty
     std::string password_file;  ///< kMigrate: a path, `-`: stdin; empty: no password
     core::Secret password;      ///< what stands there, once that was read
+    std::string build_type;     ///< kMigrate: another one, instead of a place; empty: none
     bool no_wait = false;
 };
 

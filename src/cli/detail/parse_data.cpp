@@ -208,11 +208,16 @@ Result<VerbOptions> store_options(const RawWords& raw) {
         !(raw.to.empty() && raw.db_username.empty() && raw.db_password_file.empty());
     if (has_place && !is_migrate)
         return wrong("--to, --db-username and --db-password-file belong to zona store migrate");
+    if (!raw.build_type.empty() && !is_migrate)
+        return wrong("--build-type belongs to zona store migrate");
+    if (!raw.build_type.empty() && (has_place || raw.no_wait))
+        return wrong("--build-type goes with nothing else: the next start does it");
     return StoreOptions{.action = row->second,
                         .to = raw.to,
                         .db_username = raw.db_username,
                         .password_file = raw.db_password_file,
                         .password = {},
+                        .build_type = raw.build_type,
                         .no_wait = raw.no_wait};
 }
 

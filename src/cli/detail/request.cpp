@@ -625,6 +625,9 @@ ApiRequest manage_backups(const BackupOptions& options) {
 
 ApiRequest manage_store(const StoreOptions& options) {
     if (options.action == StoreAction::kCheck) return {"POST", "/api/v1/checks", {}};
+    if (!options.build_type.empty())
+        return {"PUT", "/api/v1/build-type",
+                core::to_json(json::object{{"build_type", options.build_type}})};
     json::object body;
     add_if(body, "to", options.to);
     add_if(body, "db_username", options.db_username);

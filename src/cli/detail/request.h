@@ -111,7 +111,7 @@ ApiRequest manage_cache(const CacheOptions& options);
 ApiRequest manage_license(const LicenseOptions& options);
 /// One of the operations on /api/v1/backups; not of kRestore, which asks no zona.
 ApiRequest manage_backups(const BackupOptions& options);
-/// POST /api/v1/checks or /api/v1/migrations.
+/// POST /api/v1/checks or /api/v1/migrations, PUT /api/v1/build-type.
 ApiRequest manage_store(const StoreOptions& options);
 /// One of the operations on /api/v1/keys.
 ApiRequest manage_keys(const KeyOptions& options);

@@ -419,17 +419,21 @@ std::vector<VerbInfo> zona_verbs() {
          {},
          kZona,
          kStartsIt,
-         "[check | migrate --to HOST] [OPTIONS]",
+         "[check | migrate --to HOST | migrate --build-type TYPE] [OPTIONS]",
          "Check the databases of all tenants, or move all to another host",
          "`check` holds each against its own structure, its counts, its keys, and whom its "
          "documents belong to. `migrate` does `zona tenant move` for each in turn; without --to "
          "for "
          "those that are not where tenancy.placement says. After an error, or a death of zona, the "
-         "same command goes on. The exit status is 4 if something is wrong.",
+         "same command goes on. --build-type asks for another tenancy.build_type: the next start "
+         "with that setting copies what all tenants have. The exit status is 4 if something is "
+         "wrong.",
          {{"zona store check", "what is wrong, and where"},
           {"zona store migrate --to mongodb://db:27017/ --db-username zona --db-password-file pw",
            "all tenants, one after the other"},
-          {"zona store migrate --to embedded", "and back"}}},
+          {"zona store migrate --to embedded", "and back"},
+          {"zona store migrate --build-type SINGLE_TENANT",
+           "one database for all, from the next start"}}},
         {kVault,
          "vault",
          {},

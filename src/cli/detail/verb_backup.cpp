@@ -159,10 +159,31 @@ Status backups(Context& context, const BackupOptions& options) {
     return kAllWell;
 }
 
+namespace {
+
+std::string build_type_text(const json::object& data) {
+    const std::string present = text_of(data, "build_type");
+    const std::string asked = text_of(data, "asked");
+    if (asked.empty()) return fmt::format("the build type is {}, and stays\n", present);
+    return fmt::format(
+        "asked for: what all tenants have goes from {} to {} with the next start that has the "
+        "setting\n\n    [tenancy]\n    build_type = \"{}\"\n\nNo tenant is served meanwhile; a "
+        "backup "
+        "before it is a good idea. `zona store migrate --build-type {}` takes it back.\n",
+        present, asked, asked, present);
+}
+
+}  // namespace
+
 Status store(Context& context, const StoreOptions& given) {
     StoreOptions options = given;
     ZONA_TRY(options.password, password_in(options.password_file, context.caller.cwd));
     ZONA_TRY(const Answer answer, context.session.ask(manage_store(options)));
+    if (!options.build_type.empty()) {
+        ZONA_TRY(const auto data, data_to_tell(context, answer));
+        if (data) context.console.remark(build_type_text(data->as_object()));
+        return kAllWell;
+    }
     return end_of_task(context, answer, options.no_wait ? Waiting::kNo : Waiting::kYes);
 }
 

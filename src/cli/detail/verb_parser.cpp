@@ -155,6 +155,8 @@ class VerbParser {
                 text_flag("--to", raw_.to, "HOST",
                           "migrate: mongodb://HOST/ or embedded (else as tenancy.placement says)");
                 add_login_flags();
+                text_flag("--build-type", raw_.build_type, "MSSP|SINGLE_TENANT",
+                          "migrate: what the next start is to make of this zona's data");
                 app_.add_flag("--no-wait", raw_.no_wait, "do not wait for the end of it");
                 return;
             default:

@@ -148,6 +148,7 @@ struct RawWords {
     std::string db_host;
     std::string db_name;
     std::string db_username;
+    std::string build_type;
     std::string db_password_file;
     std::string root_key;
     std::string needed;

@@ -249,6 +249,17 @@ bool TenantOperations::is_to_move(const Tenant& tenant, const DatabaseAddress& t
     return !tenant.erased_at && tenant.database.host != to.host;
 }
 
+Result<BuildTypeRecord> TenantOperations::ask_for(BuildType type) {
+    ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
+    if (!parts.instance.empty()) {
+        return Error(Code::kUnsupported,
+                     "several hosts have one core database, and the build type is changed by the "
+                     "start of one alone")
+            .detail({"build_type", "", "zona tenant export-data takes documents elsewhere"});
+    }
+    return ask_for_build_type(*parts.core, type);
+}
+
 Result<MigrationReport> TenantOperations::migrate(const DatabaseAddress& to,
                                                   const core::ProgressSink& tell) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());

@@ -237,10 +237,9 @@ Result<BackupSummary> TenantOperations::restore_held(Restoring& work) {
     }
     if (work.parts.databases->directory_of(work.tenant).empty()) {
         ZONA_TRY(const BackupContent content, content_of(work.opened));
-        // Of before it was moved to MongoDB.
-        const bool own =
-            content == BackupContent::kImage && work.parts.build_type == BuildType::kMssp;
-        return work.at || own ? fill_from_image(work) : fill_shared(work);
+        // Of before it was moved to MongoDB, or into the one database of all.
+        const bool is_file = content == BackupContent::kImage;
+        return work.at || is_file ? fill_from_image(work) : fill_shared(work);
     }
     const TenantWork intent{.tenant = code,
                             .kind = TenantWork::Kind::kRestore,
@@ -422,10 +421,8 @@ Result<BackupSummary> TenantOperations::fill_shared(Restoring& work) {
     looking.progress = [&](std::uint64_t bytes) { return work.steps.at(bytes); };
     looking.head = [](BuildType, BackupContent content) -> Result<void> {
         if (content == BackupContent::kDocuments) return {};
-        return Error(Code::kUnsupported,
-                     "the backup is the file of a tenant with a database of its own, and this "
-                     "installation has one for all")
-            .detail({"", "", "export-data in the installation that made it, or restore it there"});
+        return Error(Code::kUnsupported, "the file holds changes, and no documents")
+            .detail({"backup", "", "name the backup whose log it is, and a moment by `at`"});
     };
     ZONA_TRY_VOID(
         read_backup(work.opened.file.get(), work.opened.title, *work.opened.keys, looking));

@@ -136,6 +136,11 @@ class TenantOperations {
     core::Result<MigrationReport> migrate(const DatabaseAddress& to,
                                           const core::ProgressSink& tell = {});
 
+    /// Asks for another build type, or with the present one for none; the next start with that
+    /// setting changes it (build_type.h). Errors: kUnsupported: several hosts have one core
+    /// database; those of ask_for_build_type().
+    core::Result<BuildTypeRecord> ask_for(BuildType type);
+
     /// Reads all databases and holds them against themselves, what is recorded of them, and their
     /// keys. What is wrong is told, and not an error.
     core::Result<CheckReport> check(const core::ProgressSink& tell = {});

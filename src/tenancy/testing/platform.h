@@ -99,6 +99,7 @@ class Platform {
                            .random = random,
                            .log = {},
                            .copies = copies_.get()});
+        if (stop_at_open) tenants_->stop();
         ZONA_TRY_VOID(tenants_->open());
         return operations_->resume();
     }
@@ -106,6 +107,8 @@ class Platform {
         operations_.reset();
         tenants_.reset();
     }
+    /// With the next open().
+    void set_type(BuildType type) { type_ = type; }
     Tenants& tenants() { return *tenants_; }
     TenantOperations& operations() { return *operations_; }
     BackupCopies& copies() { return *copies_; }
@@ -181,6 +184,7 @@ class Platform {
     core::SystemRandom random;
     core::MetricRegistry metrics;
     std::size_t keep = 0;
+    bool stop_at_open = false;
     Placement placement;
     CopyOptions copy;  ///< of the next open()
 
