@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
+#include "api/pages.h"
 #include "api/pipeline.h"
 #include "api/pmdaemon.h"
 #include "daemon.h"
@@ -26,6 +27,12 @@ net::Decision trust_socket(net::Request& request) {
     if (const auto* local = std::get_if<net::UnixPeer>(&request.peer))
         identity::set_unbounded(request, fmt::format("uid {}", local->uid));
     return {};
+}
+
+std::optional<net::Response> error_form(const net::Request& request, const core::Error& shown,
+                                        int status) {
+    if (auto page = api::page_error(request, shown, status)) return page;
+    return api::pmdaemon_error(request, shown, status);
 }
 
 }  // namespace
@@ -239,7 +246,7 @@ core::Result<void> Daemon::build_servers() {
                                     .access = logging_.logger("http.access"),
                                     .log = logging_.logger("http"),
                                     .is_secret = identity::is_secret_path,
-                                    .error_form = api::pmdaemon_error};
+                                    .error_form = error_form};
     const auto make = [&](std::size_t) {
         return net::make_application(service_->router(), deps, inner,
                                      net::network_middlewares(policy));

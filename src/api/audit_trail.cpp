@@ -34,6 +34,7 @@ Category category_of(const Operation& operation) {
             return Category::kProcess;
         case Tag::kKeys:
         case Tag::kIdentity:
+        case Tag::kPages:
             return Category::kAuthentication;
         case Tag::kVault:
             return Category::kSecurity;
@@ -182,7 +183,7 @@ void AuditTrail::done(const Call& call, const core::Result<net::Response>& respo
                        core::lower_ascii(call.claimed_name()));
     }
     // Messages about users quote their names and addresses, which are never to stand in clear.
-    if (operation.tag == Tag::kIdentity)
+    if (operation.tag == Tag::kIdentity || operation.tag == Tag::kPages)
         entry.details = entry.details.substr(0, entry.details.find(':'));
     if (entry.outcome == Outcome::kSuccess) set_change(entry, call.before(), call.after());
     if (entry.outcome == Outcome::kRefused) entry.category = Category::kSecurity;

@@ -7,6 +7,7 @@
 #include "api/service.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "net/form.h"
 
 namespace zona::api {
 
@@ -49,6 +50,23 @@ Detail reworded(Detail detail, std::string_view text, const ShapeNode& shape) {
         }
     }
     return detail;
+}
+
+Result<json::object> read_form(const net::Request& request) {
+    json::object out;
+    if (request.body.empty()) return out;
+    if (!net::is_form(request.headers)) {
+        return Error(
+            Code::kUnsupportedMedia,
+            fmt::format("the request body must be a form; send the header Content-Type: {}",
+                        net::kFormType));
+    }
+    ZONA_TRY(const std::vector<net::Parameter> fields, net::parse_form(request.body));
+    for (const net::Parameter& field : fields) {
+        if (!out.emplace(field.name, field.value).second)
+            return Error(Code::kInvalidArgument, "a field of the form is given more than once");
+    }
+    return out;
 }
 
 }  // namespace
@@ -99,7 +117,7 @@ Result<void> Call::read(const Components& components) {
             values_->read_parameter(request_, parameter, components, mistakes);
     }
     for (const net::Parameter& given : request_.query) {
-        if (operation_.manner == Manner::kPmdaemon) break;
+        if (operation_.manner != Manner::kZona) break;
         if (values_->find(given.name) != nullptr) continue;
         std::vector<std::string> known;
         for (const auto& [name, values] : values_->query)
@@ -113,7 +131,9 @@ Result<void> Call::read(const Components& components) {
     }
     if (!mistakes.empty()) return error_of("the query", std::move(mistakes));
     if (!operation_.body) return {};
-    if (!request_.body.empty()) {
+    if (operation_.body->form == BodyForm::kForm) {
+        ZONA_TRY(values_->body, read_form(request_));
+    } else if (!request_.body.empty()) {
         ZONA_TRY(values_->body, core::parse_json(request_.body, {.max_bytes = kMostBody}));
     }
     mistakes = mistakes_of(values_->body, operation_.body->shape, components);

@@ -82,7 +82,8 @@ TEST_F(DeclarationTest, OpensHealthAndDocumentsAndNothingElse) {
                         "/livez", "/readyz", "/openapi.json", "/docs", "/",
                         "/.well-known/jwks.json", "/api/v1/sessions", "/api/v1/sessions/renewals",
                         "/api/v1/passwords", "/api/v1/invitations/acceptances", "/api/v1/sign-ins",
-                        "/api/v1/sign-ins/completions", "/api/v1/whoami/rotations"}));
+                        "/api/v1/sign-ins/completions", "/api/v1/whoami/rotations", "/login",
+                        "/login/passwords", "/login/providers", "/login/callback"}));
 }
 
 TEST_F(DeclarationTest, RefersOnlyToOperationsAndComponentsThatExist) {
@@ -130,7 +131,7 @@ TEST_F(DeclarationTest, HasACurlLineAndAPythonProgramForEachOperation) {
         EXPECT_TRUE(detail::curl_sample(*operation).starts_with("curl ")) << operation->id;
         EXPECT_NE(detail::python_sample(*operation).find("requests."), std::string::npos);
         EXPECT_EQ(detail::curl_sample(*operation).find('{') != std::string::npos,
-                  operation->body.has_value())
+                  operation->body && operation->body->form == BodyForm::kJson)
             << operation->id;
     }
 }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/json.h"
+#include "net/form.h"
 
 namespace zona::api {
 
@@ -26,15 +27,15 @@ std::string_view to_string(Reach reach) {
 }
 
 std::string_view to_string(Tag tag) {
-    constexpr std::array<std::string_view, 15> kNames = {
-        "processes",     "executions", "logs",  "streams",   "snapshots",
-        "configuration", "system",     "keys",  "tenants",   "identity",
-        "jobs",          "vault",      "audit", "documents", "pmdaemon"};
+    constexpr std::array<std::string_view, 16> kNames = {
+        "processes", "executions", "logs",    "streams",  "snapshots", "configuration",
+        "system",    "keys",       "tenants", "identity", "jobs",      "vault",
+        "audit",     "documents",  "pages",   "pmdaemon"};
     return kNames.at(static_cast<std::size_t>(tag));
 }
 
 std::string_view meaning(Tag tag) {
-    constexpr std::array<std::string_view, 15> kMeanings = {
+    constexpr std::array<std::string_view, 16> kMeanings = {
         "Processes: what runs, what should run, and how runs ended.",
         "Changes that go on after their answer, and what has become of them.",
         "What processes wrote, as lines with their times.",
@@ -49,8 +50,13 @@ std::string_view meaning(Tag tag) {
         "The keys that data is encrypted under: which there are, new ones, and their end.",
         "The record: what was done and refused, and whether it is as it was written.",
         "What this API is.",
+        "Pages for people with a browser, which work without script.",
         "PMDaemon's paths and shapes, for its clients."};
     return kMeanings.at(static_cast<std::size_t>(tag));
+}
+
+std::string_view media_type(const BodySpec& body) {
+    return body.form == BodyForm::kForm ? net::kFormType : "application/json";
 }
 
 Unlicensed when_unlicensed(const Operation& operation) {
@@ -79,7 +85,10 @@ std::vector<ErrorSpec> all_errors(const Operation& operation) {
     const bool closed = operation.access != Access::kOpen;
     if (closed && operation.reach == Reach::kInstallation)
         also(Code::kAccessDenied, "The key is bound to a tenant, or is a viewer's.");
-    if (operation.access == Access::kAdmin) also(Code::kAccessDenied, "The key is a viewer's.");
+    if (operation.access == Access::kAdmin) {
+        also(Code::kAccessDenied, "The key is a viewer's.");
+        also(Code::kCsrf, "A browser's session, without its X-CSRF-Token.");
+    }
     if (closed && operation.reach == Reach::kTenant)
         also(Code::kInvalidTenant, "The key is bound to another tenant.");
     if (operation.feature)
@@ -89,7 +98,8 @@ std::vector<ErrorSpec> all_errors(const Operation& operation) {
         also(Code::kLicense, "The licence has expired.");
     if (operation.body) {
         also(Code::kTooLarge, "The body is over its limit.");
-        also(Code::kUnsupportedMedia, "The body is not application/json.");
+        also(Code::kUnsupportedMedia,
+             fmt::format("The body is not {}.", media_type(*operation.body)));
     }
     also(Code::kTooManyRequests, "A limit on requests or connections is reached.");
     also(Code::kInternal, "A bug; the daemon's log has the correlation id.");

@@ -58,6 +58,7 @@ enum class Tag : std::uint8_t {
     kVault,
     kAudit,
     kDocuments,
+    kPages,
     kPmdaemon
 };
 /// "processes", "logs", ...: as in the documents.
@@ -66,16 +67,20 @@ std::string_view to_string(Tag tag);
 std::string_view meaning(Tag tag);
 /// All of them, in the order of the documents.
 inline constexpr Tag kAllTags[] = {
-    Tag::kProcesses,     Tag::kExecutions, Tag::kLogs,  Tag::kStreams,   Tag::kSnapshots,
-    Tag::kConfiguration, Tag::kSystem,     Tag::kKeys,  Tag::kTenants,   Tag::kIdentity,
-    Tag::kJobs,          Tag::kVault,      Tag::kAudit, Tag::kDocuments, Tag::kPmdaemon};
+    Tag::kProcesses, Tag::kExecutions,    Tag::kLogs,   Tag::kStreams,
+    Tag::kSnapshots, Tag::kConfiguration, Tag::kSystem, Tag::kKeys,
+    Tag::kTenants,   Tag::kIdentity,      Tag::kJobs,   Tag::kVault,
+    Tag::kAudit,     Tag::kDocuments,     Tag::kPages,  Tag::kPmdaemon};
 
 /// Whose conventions an operation keeps.
 enum class Manner : std::uint8_t {
     kZona,
     /// PMDaemon's: a query parameter that it does not know is passed over, and what it refuses is
     /// told in the statuses and shapes of its answers.
-    kPmdaemon
+    kPmdaemon,
+    /// Another server sends a browser there: a query parameter that zona does not know is passed
+    /// over.
+    kReturn
 };
 
 /// Whether it is served once the licence is not valid any more.
@@ -104,11 +109,20 @@ struct Example {
     std::string json;
 };
 
-/// The body of a request, always JSON. An absent one is read as `{}`.
+/// How the body of a request is written.
+enum class BodyForm : std::uint8_t {
+    kJson,  ///< an absent one is read as `{}`
+    kForm,  ///< an HTML form: an object of texts (net/form.h)
+};
+
+/// The body of a request.
 struct BodySpec {
     Shape shape;
     std::vector<Example> examples;  ///< the first one is the one of the curl line
+    BodyForm form = BodyForm::kJson;
 };
+/// Its media type.
+std::string_view media_type(const BodySpec& body);
 
 /// What can be asked next with what an answer holds.
 struct LinkSpec {

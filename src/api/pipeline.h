@@ -8,6 +8,7 @@
 /// | sender known (identity::authenticate) | UNAUTHENTICATED |
 /// | resolve_tenant | INVALID_TENANT; ACCESS_DENIED for what is about all of zona |
 /// | select_session | INVALID_TENANT, TENANT_INACTIVE, SESSION_ERROR: the tenant of the sender |
+/// | check_csrf | CSRF_TOKEN_INVALID: a browser's session, and no proof that its page asks |
 /// | authorise | ACCESS_DENIED, INVALID_TENANT: what roles or a key do not allow |
 /// | check_license | LICENSE_REQUIRED: what the tenant's licence turns off, or not any more allows |
 /// | admit_tenant | TOO_MANY_REQUESTS, when the tenant's quota is used up |
@@ -49,6 +50,12 @@ net::Middleware resolve_tenant();
 /// Whether the tenant that who asks is bound to exists, is active, and has a database now: what
 /// `check` says, which must wait for nothing. Source: AUTH-07..AUTH-09, GAP-12.
 net::Middleware select_session(TenantCheck check);
+
+/// Whether a request by the cookie of a session comes from a page of zona's: its Origin is the own
+/// one, if there is one, and a WebSocket has one; what changes anything shows the session's token
+/// (pipeline/csrf.h), and where it has no Origin but a Referer, that is a page of ours. Keys and
+/// bearers of tokens are asked for none of it. Source: SEC-13, SEC-31.
+net::Middleware check_csrf();
 
 /// Whether who asks may do it, by the roles of a user or the rights of a key, at this time and from
 /// this address, on something of the tenant at least; whose thing it is only a controller knows.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "api/pipeline/csrf.h"
 #include "api/service.h"
 #include "core/testing/fake_clock.h"
 #include "core/testing/memory_log.h"
@@ -42,6 +43,10 @@ class PipelineTest : public testing::Test {
         request.method_name = to_string(method);
         request.segments = std::move(path);
         request.tenant = tenant;
+        request.token = token_;
+        request.body = body_;
+        for (const net::Parameter& field : fields_)
+            request.headers.add(field.name, field.value);
         if (may_) {
             identity::set_caller(request, std::make_shared<const identity::Principal>(who_), may_);
         } else {
@@ -102,9 +107,89 @@ class PipelineTest : public testing::Test {
     core::Result<void> served_;
     std::size_t held_while_answering_ = 0;
     int seen_ = 0;
+    std::string token_;                   ///< by which it is known who asks
+    std::vector<net::Parameter> fields_;  ///< of the head
+    std::string body_;
     identity::Principal who_;
     std::shared_ptr<const identity::Permissions> may_;  ///< of a user; null: a key
 };
+
+/// Whether requests by a session's cookie come through.
+class CsrfTest : public PipelineTest {
+  protected:
+    CsrfTest() { token_ = "zona_session_" + std::string(86, 'A') + ".acme"; }
+
+    bool passes(std::vector<net::Parameter> fields, net::Method method = net::Method::kPut) {
+        fields_ = std::move(fields);
+        fields_.push_back({"Host", "zona.example"});
+        const Code code = ask(path_, "acme", method);
+        EXPECT_EQ(seen_ == 1, code != Code::kCsrf) << core::info(code).name;
+        return seen_ == 1;
+    }
+    net::Parameter shown(const std::string& cookie) { return {"X-CSRF-Token", csrf_token(cookie)}; }
+
+    std::vector<std::string> path_ = {"api", "v1", "tenants", "acme", "walls"};
+};
+
+// SEC-13
+TEST_F(CsrfTest, ChangesByACookieShowItsToken) {
+    EXPECT_FALSE(passes({}));
+    EXPECT_EQ(response_.status, 403);
+    EXPECT_FALSE(passes({{"X-CSRF-Token", ""}}));
+    EXPECT_FALSE(passes({{"X-CSRF-Token", token_}}));
+    EXPECT_FALSE(passes({shown(token_ + "x")}));
+    EXPECT_FALSE(passes({}, net::Method::kDelete));
+    EXPECT_TRUE(passes({shown(token_)}));
+    EXPECT_TRUE(passes({shown(token_), {"Origin", "https://zona.example"}}));
+    EXPECT_TRUE(passes({shown(token_), {"Referer", "https://zona.example/account"}}));
+    EXPECT_TRUE(passes({}, net::Method::kGet));
+}
+
+// SEC-13
+TEST_F(CsrfTest, AFormShowsItInAField) {
+    const net::Parameter type{"Content-Type", "application/x-www-form-urlencoded"};
+    body_ = "id=1&csrf_token=" + csrf_token(token_);
+    EXPECT_TRUE(passes({type}));
+    EXPECT_FALSE(passes({{"Content-Type", "text/plain"}}));
+    EXPECT_FALSE(passes({type, shown("another")})) << "the header decides";
+    body_ = "csrf_token=another&csrf_token=" + csrf_token(token_);
+    EXPECT_FALSE(passes({type}));
+}
+
+// SEC-13
+TEST_F(CsrfTest, PagesOfOtherSitesAreRefusedWhateverTheyShow) {
+    for (const char* origin : {"https://evil.example", "null", "https://zona.example.evil.example",
+                               "https://zona.example:4443", ""}) {
+        EXPECT_FALSE(passes({shown(token_), {"Origin", origin}})) << origin;
+        EXPECT_FALSE(passes({shown(token_), {"Origin", origin}}, net::Method::kGet)) << origin;
+    }
+    for (const char* page : {"https://evil.example/", "https://evil.example/zona.example", "x",
+                             "https://zona.example@evil.example/", ""})
+        EXPECT_FALSE(passes({shown(token_), {"Referer", page}})) << page;
+    EXPECT_TRUE(passes({{"Referer", "https://evil.example/"}}, net::Method::kGet))
+        << "a link may lead here";
+}
+
+// SEC-13
+TEST_F(CsrfTest, AWebSocketByACookieHasTheOwnOrigin) {
+    const net::Parameter upgrade{"Upgrade", "websocket"};
+    const net::Parameter connection{"Connection", "Upgrade"};
+    EXPECT_FALSE(passes({upgrade, connection}, net::Method::kGet));
+    EXPECT_FALSE(
+        passes({upgrade, connection, {"Origin", "https://evil.example"}}, net::Method::kGet));
+    EXPECT_TRUE(
+        passes({upgrade, connection, {"Origin", "https://zona.example"}}, net::Method::kGet));
+}
+
+// SEC-31
+TEST_F(CsrfTest, KeysAndTokensAreAskedForNothing) {
+    for (const char* token : {"", "eyJhbGciOiJFZERTQSJ9.e30.c2ln"}) {
+        token_ = token;
+        EXPECT_TRUE(passes({}));
+        EXPECT_TRUE(
+            passes({{"Origin", "https://evil.example"}, {"Referer", "https://evil.example/"}}));
+    }
+}
 
 // LIC-06, LIC-07, LIC-10, LIC-11
 TEST_F(PipelineTest, ALicenceTurnsFeaturesOffAndOnceItHasExpiredChanges) {

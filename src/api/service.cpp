@@ -114,6 +114,9 @@ Result<void> Service::add(Operation operation, CallHandler handler) {
     }
     net::RouteOptions options;
     options.limits = operation.limits;
+    // Call::read() looks at the type itself.
+    if (operation.body && operation.body->form == BodyForm::kForm)
+        options.body = net::BodyKind::kAny;
     auto entry = std::make_unique<const Route>(std::move(operation), std::move(handler));
     options.context = entry.get();
     options.open = entry->operation.access == Access::kOpen;

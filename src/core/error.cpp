@@ -108,7 +108,8 @@ const std::vector<CodeInfo>& all_codes() {
         {Code::kCsrf, "CSRF_TOKEN_INVALID", 403, 5, LogLevel::kWarn,
          "The request of a browser's session does not show that its own page has sent it.",
          "The header X-CSRF-Token is missing or is not that of the session.",
-         "Send the value of the cookie zona_csrf as X-CSRF-Token; programs send tokens instead of "
+         "Send the value of the cookie zona_csrf (over TLS __Host-zona_csrf) as X-CSRF-Token; "
+         "programs send tokens instead of "
          "cookies and need none."},
         {Code::kAddressDenied, "ADDRESS_DENIED", 403, 5, LogLevel::kWarn,
          "Requests from this address are not taken.",

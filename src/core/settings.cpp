@@ -403,8 +403,10 @@ std::vector<Setting> federation_settings() {
          .type = SettingType::kText,
          .default_value = "",
          .description = "The page that identity providers may send people back to, besides "
-                        "programs on their own host; it hands what it was given to `POST "
-                        "/api/v1/sign-ins/completions`. Empty: none."},
+                        "programs on their own host: `https://ZONA/login/callback`, as browsers "
+                        "know this zona; or one of your own, which hands what it was given to "
+                        "`POST /api/v1/sign-ins/completions`. Empty: none but "
+                        "`/login/callback` on this host itself."},
         {.key = "federation.ca_file",
          .type = SettingType::kPath,
          .default_value = "",

@@ -20,7 +20,9 @@
 
 #include "identity/caller.h"
 #include "identity/secret_text.h"
+#include "identity/sessions/session_store.h"
 #include "identity/tokens/jws.h"
+#include "net/cookie.h"
 #include "store/coroutine.h"
 
 namespace zona::identity {
@@ -259,6 +261,8 @@ class Authenticate {
                             kForms));
         }
         const Shown shown = shown_by(request, offered);
+        if (const auto cookie = cookie_of(request, shown))
+            return identify_user(request, *cookie, is_cookie_shaped(*cookie));
         if (shown.keys.empty() && (is_open(request) || options_.demand == Demand::kNothing)) {
             if (options_.demand == Demand::kNothing) {
                 set_unbounded(request, "anybody");
@@ -272,7 +276,7 @@ class Authenticate {
             return refuse(Code::kInvalidArgument, "the request shows two different keys");
         const std::string_view text = shown.keys.front();
         if (authorities_.sessions && shown.as_bearer && !text.starts_with(kApiKeyPrefix))
-            return identify_user(request, text);
+            return identify_user(request, text, is_token_shaped(text));
         return identify_key(request, text);
     }
 
@@ -382,8 +386,14 @@ class Authenticate {
                   fmt::format("the key '{}' is a viewer's, which may only read", holder.who.name)));
     }
 
-    net::Decision identify_user(Request& request, std::string_view token) const {
-        if (!is_token_shaped(token)) {
+    /// Of a session in a browser, where nothing else says who asks and somebody has to.
+    std::optional<std::string_view> cookie_of(const Request& request, const Shown& shown) const {
+        if (!shown.keys.empty() || shown.another_scheme || is_open(request)) return std::nullopt;
+        return authorities_.sessions ? net::find_own_cookie(request, kSessionCookie) : std::nullopt;
+    }
+
+    net::Decision identify_user(Request& request, std::string_view token, bool is_shaped) const {
+        if (!is_shaped) {
             return hold_back(request,
                              Error(Code::kInvalidToken, "what the request shows is no token"),
                              "invalid_token");

@@ -59,6 +59,7 @@ struct Authorities {
 /// | a token without a session | 401 UNKNOWN_TOKEN, after a delay |
 /// | a token whose time is over | 401 TOKEN_EXPIRED, once; then it is unknown |
 /// | a token while the core database is not open | 503 UNAVAILABLE |
+/// | neither, and a cookie, where the route is not open | as a token that is in it |
 /// | two different ones | 400 INVALID_ARGUMENT |
 /// | a key or token in the path or the query, where proxies log it | 400 INVALID_ARGUMENT |
 /// | a token in the path of the one route that takes it (kTokenPath) | as without |
@@ -69,10 +70,13 @@ struct Authorities {
 /// WebSocket: on such a request, and on no other, an offered subprotocol `zona.key.TEXT` is another
 /// place. It is taken out of Sec-WebSocket-Protocol before anybody behind sees it, so it is never
 /// answered; offer the one that is to be spoken (`zona.v1`) beside it. A bearer's text that does
-/// not begin as a key is a token. Every 401 has WWW-Authenticate (RFC 9110 section 11.6.1, RFC 6750
-/// section 3). Failures are counted in zona_authentication_failures_total{reason}, and logged with
-/// the address, the first and then ever rarer; the text that was shown goes nowhere. A path with a
-/// key in it stays in the request: whoever logs it asks is_secret_path().
+/// not begin as a key is a token. The cookie kSessionCookie is that of a session which began in a
+/// browser; beside an Authorization or X-API-Key, and on an open route, it is not looked at, and no
+/// token is taken from it, nor its text from a header. Every 401 has WWW-Authenticate (RFC 9110
+/// section 11.6.1, RFC 6750 section 3). Failures are counted in
+/// zona_authentication_failures_total{reason}, and logged with the address, the first and then ever
+/// rarer; the text that was shown goes nowhere. A path with a key in it stays in the request:
+/// whoever logs it asks is_secret_path().
 ///
 /// What a key or token has opened does not outlive it: within AuthenticationOptions::recheck of its
 /// end, revoked or expired, or of a change of what the user's roles allow, a WebSocket is closed
@@ -81,7 +85,7 @@ struct Authorities {
 ///
 /// One middleware may stand in the chains of several servers that run at the same time: then they
 /// count failures together. `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51,
-/// PM-52, PM-56, PM-58, AUTH-01..AUTH-06, AUTH-11, AUTH-28, AUTH-41, SEC-15.
+/// PM-52, PM-56, PM-58, AUTH-01..AUTH-06, AUTH-11, AUTH-28, AUTH-41, SEC-13, SEC-15.
 net::Middleware authenticate(Authorities authorities, AuthenticationOptions options,
                              const core::Clock& clock, core::Logger log,
                              core::MetricRegistry& metrics);

@@ -43,6 +43,7 @@ class UserAuthenticationTest : public SessionsFixture {
         request_.method = net::Method::kPost;
         request_.peer = net::TcpPeer{"203.0.113.7", 4711};
         request_.headers.add(header, value);
+        if (!extra_.name.empty()) request_.headers.add(extra_.name, extra_.value);
         handled_ = 0;
         asio::io_context context;
         auto answer = asio::co_spawn(context, (*chain_)(request_), asio::use_future);
@@ -93,6 +94,7 @@ class UserAuthenticationTest : public SessionsFixture {
     Roles own_roles_{{.core = [this] { return core_keys_.database; }}};
     PermissionCache permissions_{own_roles_, clock_, 0ms};
     std::optional<net::Chain> chain_;
+    net::Parameter extra_;  ///< another field of the request
     net::Request request_;
     net::Response response_;
     int handled_ = 0;
@@ -110,6 +112,36 @@ TEST_F(UserAuthenticationTest, ATokenSaysWhoAsksAndWhatTheyMayDo) {
         EXPECT_EQ(user_of(request_)->session, tokens.session.id);
     }
     EXPECT_FALSE(log_.has(std::string(tokens.access.reveal())));
+}
+
+// SEC-13
+TEST_F(UserAuthenticationTest, ACookieSaysWhoAsksWhereNoHeaderDoes) {
+    const std::string cookie(begin_in_browser(zona_).value().cookie.reveal());
+    ASSERT_EQ(ask("Cookie", "zona_session=" + cookie), 200);
+    EXPECT_EQ(request_.principal, "user anna of acme");
+    EXPECT_TRUE(is_by_cookie(request_));
+    const Tokens tokens = begin(zona_).value();
+    ASSERT_EQ(ask_with(tokens), 200);
+    EXPECT_FALSE(is_by_cookie(request_));
+    // Each in its own place.
+    EXPECT_EQ(ask_as_bearer(cookie), 401);
+    EXPECT_EQ(ask("Cookie", "zona_session=" + std::string(tokens.access.reveal())), 401);
+    EXPECT_EQ(refusal(), Code::kInvalidToken);
+    EXPECT_EQ(ask("Cookie", "zona_session=zona_key_nobody"), 401);
+    EXPECT_EQ(ask("Cookie", "other=" + cookie), 401);
+    EXPECT_EQ(refusal(), Code::kUnauthenticated);
+}
+
+// SEC-13, SEC-31
+TEST_F(UserAuthenticationTest, AHeaderDecidesOverACookie) {
+    const std::string cookie(begin_in_browser(zona_).value().cookie.reveal());
+    extra_ = {"Cookie", "zona_session=" + cookie};
+    EXPECT_EQ(ask_as_bearer("letmein"), 401);
+    EXPECT_EQ(refusal(), Code::kInvalidToken);
+    EXPECT_EQ(ask("Authorization", "Basic YTpi"), 401);
+    EXPECT_EQ(ask("X-API-Key", "zona_key_nobody"), 401);
+    ASSERT_EQ(ask_with(begin(zona_).value()), 200);
+    EXPECT_FALSE(is_by_cookie(request_));
 }
 
 // AUTH-04, AUTH-05, AUTH-06, AUTH-12, AUTH-41

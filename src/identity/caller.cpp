@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "identity/access/roles.h"
+#include "identity/sessions/session_store.h"
 
 namespace zona::identity {
 void set_caller(net::Request& request, std::shared_ptr<const Principal> user,
@@ -34,6 +35,10 @@ void set_unbounded(net::Request& request, std::string principal) {
 
 const Principal* user_of(const net::Request& request) {
     return static_cast<const Principal*>(request.user.get());
+}
+
+bool is_by_cookie(const net::Request& request) {
+    return is_cookie_shaped(request.token);
 }
 
 Subject subject_of(const net::Request& request) {

@@ -4,12 +4,16 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "identity/access/permissions.h"
 #include "identity/principal.h"
 #include "net/http.h"
 
 namespace zona::identity {
+
+/// What the cookie of a session is called (net::cookie_name()).
+inline constexpr std::string_view kSessionCookie = "zona_session";
 
 /// Says that a user asks, who may do what `permissions` holds.
 void set_caller(net::Request& request, std::shared_ptr<const Principal> user,
@@ -25,6 +29,10 @@ void set_unbounded(net::Request& request, std::string principal);
 
 /// The user who asks; null: a key, the unix socket, or nobody.
 const Principal* user_of(const net::Request& request);
+
+/// Whether who asks was known by a cookie, which a browser sends whichever page asks it to. Source:
+/// SEC-13, SEC-31.
+bool is_by_cookie(const net::Request& request);
 
 /// Who asks, for decide(), whoever it is. Nobody, on an open route, may do nothing.
 /// Source: AUTH-11, GAP-07.

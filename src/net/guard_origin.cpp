@@ -63,26 +63,17 @@ class GuardOrigin {
             const auto authority = Authority::parse(*name);
             if (!authority.has_value() || !hosts_.serves(*authority)) return misdirected(*name);
         }
-        return is_unsafe(request) ? foreign_page(request, host.value_or("")) : std::nullopt;
+        return is_unsafe(request) ? foreign_page(request) : std::nullopt;
     }
 
-    std::optional<Fault> foreign_page(const Request& request, std::string_view host) const {
+    std::optional<Fault> foreign_page(const Request& request) const {
         const auto origin = request.headers.find("Origin");
         if (origin.has_value() && origins_.allows(*origin)) return std::nullopt;
-        if (origin.has_value() && !is_own(*origin, host, request.over_tls))
+        if (origin.has_value() && !is_own_origin(*origin, request))
             return cross_site("the request comes from a page of another origin");
         if (request.headers.find("Sec-Fetch-Site") == "cross-site")
             return cross_site("the browser says that a page of another site sent the request");
         return std::nullopt;
-    }
-
-    /// The port of a Host without one is that of the origin's scheme.
-    static bool is_own(std::string_view origin, std::string_view host, bool over_tls) {
-        const auto page = Origin::parse(origin);
-        // A proxy in front may speak TLS where we do not, never the other way round.
-        if (!page.has_value() || (over_tls && page->scheme != "https")) return false;
-        const auto own = Origin::parse(fmt::format("{}://{}", page->scheme, host));
-        return own.has_value() && *own == *page;
     }
 
     HostList hosts_;
@@ -90,6 +81,22 @@ class GuardOrigin {
 };
 
 }  // namespace
+
+bool is_own_origin(std::string_view origin, const Request& request) {
+    const auto page = Origin::parse(origin);
+    // A proxy in front may speak TLS where we do not, never the other way round.
+    if (!page.has_value() || (request.over_tls && page->scheme != "https")) return false;
+    // The port of a Host without one is that of the origin's scheme.
+    const std::string_view host = request.headers.find("Host").value_or("");
+    const auto own = Origin::parse(fmt::format("{}://{}", page->scheme, host));
+    return own.has_value() && *own == *page;
+}
+
+bool is_own_url(std::string_view url, const Request& request) {
+    const std::size_t scheme = url.find("://");
+    if (scheme == std::string_view::npos) return false;
+    return is_own_origin(url.substr(0, url.find_first_of("/?#", scheme + 3)), request);
+}
 
 Middleware guard_origin(HostList hosts, OriginList origins) {
     return GuardOrigin(std::move(hosts), std::move(origins));

@@ -3,6 +3,8 @@
 /// requests.
 #pragma once
 
+#include <string_view>
+
 #include "net/middleware.h"
 #include "net/origin.h"
 
@@ -27,5 +29,10 @@ namespace zona::net {
 /// which must not count as the caller's what a foreign page sends. Source: Fetch Metadata; RFC 9110
 /// section 7.4; PM-52, GAP-47.
 Middleware guard_origin(HostList hosts, OriginList origins);
+
+/// Whether this value of an Origin header is the own one, as the table says. Any thread.
+bool is_own_origin(std::string_view origin, const Request& request);
+/// Whether a URL, the value of a Referer say, is one of the own origin. Any thread.
+bool is_own_url(std::string_view url, const Request& request);
 
 }  // namespace zona::net

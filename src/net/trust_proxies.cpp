@@ -13,6 +13,7 @@ namespace zona::net {
 namespace {
 
 constexpr std::string_view kForwardedFor = "X-Forwarded-For";
+constexpr std::string_view kForwardedProto = "X-Forwarded-Proto";
 
 /// Some proxies add a port: "192.0.2.7:4711", "[2001:db8::7]:4711".
 std::string_view without_port(std::string_view entry) {
@@ -29,6 +30,7 @@ class TrustProxies {
     Decision operator()(Request& request) const {
         auto* remote = std::get_if<TcpPeer>(&request.peer);
         if (remote == nullptr || !proxies_->contains(remote->address)) return {};
+        if (request.headers.find(kForwardedProto) == "https") request.over_tls = true;
         std::vector<std::string> hops;
         for (const std::string_view value : request.headers.find_all(kForwardedFor)) {
             for (std::string& hop : split_list(value))

@@ -14,6 +14,9 @@ namespace zona::net {
 /// search at the one behind it, as does the beginning of the field. A request that comes from
 /// elsewhere keeps its address, whatever it says.
 ///
+/// Where the proxy says that the client speaks TLS with it (X-Forwarded-Proto: https), the request
+/// counts as one over TLS.
+///
 /// Stands outside of all that looks at addresses. Source: SEC-16, HTTP-20.
 Middleware trust_proxies(NetworkSet proxies);
 

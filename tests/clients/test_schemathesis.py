@@ -26,6 +26,7 @@ def schemathesis(root):
                'ZONA_TEST_FOLDER': str(zona.folder), 'PYTHONDONTWRITEBYTECODE': '1'}
         done = run(program, 'run', f'{zona.url}/openapi.json', '--experimental', 'openapi-3.1', '--header', f'Authorization: Bearer {zona.key}',
                    '--generation-with-security-parameters', 'false', '--exclude-operation-id', 'shutDown', '--exclude-operation-id', 'revokeKey', '--exclude-operation-id', 'followEvents',
+                   '--exclude-tag', 'pages',   # for people: tests/e2e/test_pages.py
                    '--hypothesis-suppress-health-check', 'filter_too_much',
                    '--checks', ','.join(CHECKS), '--hypothesis-seed', '1', '--hypothesis-database', 'none', '--request-timeout', '10000',
                    '--schemathesis-io-telemetry', 'false', '--no-color', *options, env=env, cwd=zona.folder, timeout=600)

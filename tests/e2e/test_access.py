@@ -81,6 +81,8 @@ def outcome(answer, operation):
         return next((letter for letter, refused in CODES.items() if refused == (answer.status_code, code)), (answer.status_code, answer.text))
     if 'pmdaemon' in operation['tags']:   # takes any parameter; what it is asked for is not there, or wrong, or harmless
         return '+' if answer.status_code in (200, 400, 404, 426) else (answer.status_code, answer.text)
+    if operation['operationId'] == 'finishSignInByPage':   # providers add what they like: the rest is missing
+        return '+' if answer.status_code == 400 and 'state' in answer.text else (answer.status_code, answer.text)
     details = answer.json()['error'].get('details', []) if answer.status_code == 400 else []
     return '+' if UNKNOWN in [detail['where'] for detail in details] else (answer.status_code, answer.text)
 

@@ -83,6 +83,14 @@ class Chromium:
         while len(self.of('Page.loadEventFired')) == before:
             self._receive(deadline)
 
+    def follow(self, script):
+        """Runs a script that leads to another page, and waits until that is loaded."""
+        before = len(self.of('Page.loadEventFired'))
+        self.run(script)
+        deadline = time.monotonic() + 30 * FACTOR
+        while len(self.of('Page.loadEventFired')) == before:
+            self._receive(deadline)
+
     def run(self, script):
         """The value of a script; a promise is waited for."""
         answer = self.command('Runtime.evaluate', expression=script, awaitPromise=True, returnByValue=True)

@@ -5,14 +5,13 @@
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include "api/detail/docs_assets.h"
+#include "api/detail/html.h"
 #include "api/detail/openapi.h"
 #include "core/json.h"
 #include "core/shell.h"
 #include "core/text.h"
-#include "crypto/hash.h"
 
 namespace zona::api::detail {
 
@@ -21,29 +20,6 @@ using Kind = ShapeNode::Kind;
 namespace {
 
 constexpr std::string_view kServer = "http://127.0.0.1:8063";
-
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            default:
-                out += c;
-        }
-    }
-    return out;
-}
 
 /// Text in which `code` stands between backquotes.
 std::string prose(std::string_view text) {
@@ -58,16 +34,6 @@ std::string prose(std::string_view text) {
         }
     }
     return out;
-}
-
-/// What Content-Security-Policy calls these very bytes of a style or a script.
-std::string hash_source(std::string_view text) {
-    const crypto::Digest digest = crypto::sha256(text);
-    std::array<unsigned char, 64> encoded{};
-    const int size =
-        ::EVP_EncodeBlock(encoded.data(), reinterpret_cast<const unsigned char*>(digest.data()),
-                          static_cast<int>(digest.size()));
-    return fmt::format("'sha256-{}'", std::string(encoded.begin(), encoded.begin() + size));
 }
 
 std::string compact(const std::string& json) {
@@ -100,6 +66,16 @@ std::string python_literal(const std::string& json) {
             if (!quoted && (text[i] == ',' || text[i] == ':')) out += ' ';
         }
     }
+    return out;
+}
+
+/// The fields of its first example, which are texts.
+std::vector<std::pair<std::string, std::string>> example_form(const Operation& operation) {
+    std::vector<std::pair<std::string, std::string>> out;
+    const auto value = core::parse_json(operation.body->examples.front().json);
+    if (!value || !value->is_object()) return out;
+    for (const auto& [name, field] : value->get_object())
+        out.emplace_back(name, field.is_string() ? field.get_string().c_str() : "");
     return out;
 }
 
@@ -311,11 +287,16 @@ std::string curl_sample(const Operation& operation) {
     if (operation.method != net::Method::kGet)
         out += fmt::format(" -X {}", to_string(operation.method));
     if (operation.access != Access::kOpen) out += " -H \"X-API-Key: $ZONA_KEY\"";
-    if (operation.body) out += " -H 'Content-Type: application/json'";
+    const bool is_form = operation.body && operation.body->form == BodyForm::kForm;
+    if (operation.body && !is_form) out += " -H 'Content-Type: application/json'";
     const std::string url = fmt::format("{}{}", kServer, example_target(operation));
     out += " " + core::shell_word(url);
-    if (operation.body)
+    if (is_form) {
+        for (const auto& [name, value] : example_form(operation))
+            out += " \\\n  --data-urlencode " + core::shell_word(name + "=" + value);
+    } else if (operation.body) {
         out += " \\\n  -d " + core::shell_word(compact(operation.body->examples.front().json));
+    }
     return out;
 }
 
@@ -330,8 +311,11 @@ std::string python_sample(const Operation& operation) {
     const std::string verb = core::lower_ascii(to_string(operation.method));
     out += fmt::format("answer = requests.{}(\"{}{}\"{}", verb, kServer, example_target(operation),
                        headers);
-    if (operation.body)
-        out += ",\n    json=" + python_literal(operation.body->examples.front().json);
+    if (operation.body) {
+        out +=
+            fmt::format(",\n    {}={}", operation.body->form == BodyForm::kForm ? "data" : "json",
+                        python_literal(operation.body->examples.front().json));
+    }
     out += ")\nanswer.raise_for_status()\n";
     const AnswerSpec& usual = operation.answers.front();
     const bool enveloped =

@@ -10,6 +10,7 @@
 #include "identity/access/roles.h"
 #include "identity/caller.h"
 #include "identity/sessions/session.h"
+#include "identity/users/users.h"
 
 namespace zona::api {
 
@@ -27,6 +28,10 @@ core::Result<void> add_provider_routes(Service& service, const IdentityDeps* dep
 /// Those of sign-in, tokens and sessions.
 core::Result<void> add_session_routes(Service& service, const IdentityDeps* deps,
                                       tenancy::Tenants* tenants);
+/// Pages: signing in, also by an identity provider, signing out, and one's own sessions. Source:
+/// SEC-13, GAP-10.
+core::Result<void> add_sign_in_pages(Service& service, const DaemonApiDeps* deps);
+core::Result<void> add_account_pages(Service& service, const DaemonApiDeps* deps);
 /// Those of one's own second factor. Source: AUTH-31.
 core::Result<void> add_second_factor_routes(Service& service, const IdentityDeps* deps);
 /// Those that move the end of a session. Source: AUTH-15, GAP-13.
@@ -60,7 +65,23 @@ Answer begin_session(Call& call, const IdentityDeps& deps, identity::SignedIn wh
                      std::string method);
 /// Its answer.
 AnswerSpec tokens_answer(const char* description);
+/// The same in a browser: a session in cookies, and on to `next` (local_path()). Browsers are to
+/// follow that by GET, so what they come from may have been a POST. Errors: as begin_session().
+Answer begin_browser_session(Call& call, const IdentityDeps& deps, identity::SignedIn who,
+                             std::string method, std::string next);
 /// @}
+
+/// What the body says that somebody signs in with, and which name the request goes by; `tenant`,
+/// `name`, `password` and `code`.
+identity::Credentials credentials_in(Call& call);
+/// Who they are, counted as a try. Errors: kUnavailable: there are no sessions yet, and nobody is
+/// counted; those of Users::sign_in().
+net::asio::awaitable<core::Result<identity::SignedIn>> check_credentials(Call& call,
+                                                                         const IdentityDeps& deps);
+/// "password", "password+code".
+std::string method_of(const identity::SignedIn& who);
+/// The user who asks. Errors: kConflict: it is a key, or the unix socket.
+core::Result<const identity::Principal*> user_with_session(const net::Request& request);
 /// Errors: kUnavailable: not open yet.
 core::Result<std::shared_ptr<identity::Sessions>> open_sessions(const IdentityDeps& deps);
 /// Who is at the other end; of the unix socket no address.

@@ -176,7 +176,7 @@ json::object body_of(const BodySpec& body) {
         fields, [](const Field& field) { return field.presence == Presence::kRequired; });
     return {{"required", needed},
             {"content",
-             {{"application/json",
+             {{media_type(body),
                {{"schema", schema_of(body.shape, Direction::kRequest)},
                 {"examples", std::move(examples)}}}}}};
 }

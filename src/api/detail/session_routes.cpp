@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "api/detail/await.h"
+#include "api/detail/browser_session.h"
 #include "api/detail/identity_routes.h"
 #include "api/detail/route_table.h"
 #include "core/json.h"
@@ -17,6 +18,7 @@
 
 namespace zona::api {
 
+namespace asio = boost::asio;
 namespace json = boost::json;
 using core::Code;
 using core::Error;
@@ -226,6 +228,19 @@ Operation end_session() {
             .errors = {{Code::kConflict, "A key has no session."}}};
 }
 
+Operation list_own_sessions() {
+    return {.path = "/api/v1/sessions",
+            .id = "listOwnSessions",
+            .tag = Tag::kIdentity,
+            .reach = Reach::kEveryone,
+            .summary = "List one's own sessions",
+            .description = "Those of the user who asks that are not over, the oldest first.",
+            .answers = {{.description = "The sessions.",
+                         .shape = Shape::array("By age.", Shape::component("Session")),
+                         .example = std::string("[") + kSessionExample + "]"}},
+            .errors = {{Code::kConflict, "A key has no session."}}};
+}
+
 Operation list_sessions() {
     return {
         .path = "/api/v1/tenants/{code}/sessions",
@@ -356,22 +371,75 @@ Result<std::shared_ptr<Sessions>> open_sessions(const IdentityDeps& deps) {
     return sessions;
 }
 
-Answer begin_session(Call& call, const IdentityDeps& deps, SignedIn who, std::string method) {
-    ZONA_CO_TRY(const auto sessions, open_sessions(deps));
+namespace {
+
+/// Whether they may have a session; a new place is told. What it is to begin with.
+Result<identity::NewSession> session_for(Call& call, const IdentityDeps& deps, const SignedIn& who,
+                                         std::string method) {
     if (who.from_new_place) deps.came_from_new_place(call.request(), who);
     if (who.must_change_password) {
-        co_return Error(Code::kAccessDenied, "the password must be changed before anything else")
+        return Error(Code::kAccessDenied, "the password must be changed before anything else")
             .detail({"", "", "by `zona passwd`, or POST /api/v1/passwords"});
     }
-    identity::NewSession wanted{.user = {.tenant = who.tenant, .id = who.user_id},
+    return identity::NewSession{.user = {.tenant = who.tenant, .id = who.user_id},
                                 .method = std::move(method),
                                 .client = client_of(call.request())};
+}
+
+}  // namespace
+
+Result<const identity::Principal*> user_with_session(const net::Request& request) {
+    if (const identity::Principal* user = identity::user_of(request)) return user;
+    return Error(Code::kConflict, "who asks has no session: it is no user's token");
+}
+
+Answer begin_session(Call& call, const IdentityDeps& deps, SignedIn who, std::string method) {
+    ZONA_CO_TRY(const auto sessions, open_sessions(deps));
+    ZONA_CO_TRY(auto wanted, session_for(call, deps, who, std::move(method)));
     auto start = [&sessions, wanted = std::move(wanted)](process::Callback<Tokens> done) mutable {
         sessions->begin(std::move(wanted), std::move(done));
     };
     ZONA_CO_TRY(const Tokens tokens, co_await answer_of<Tokens>(std::move(start)));
     note_user(call.request(), tokens.session);
     co_return shown(tokens);
+}
+
+Answer begin_browser_session(Call& call, const IdentityDeps& deps, SignedIn who, std::string method,
+                             std::string next) {
+    using identity::BrowserSession;
+    ZONA_CO_TRY(const auto sessions, open_sessions(deps));
+    ZONA_CO_TRY(auto wanted, session_for(call, deps, who, std::move(method)));
+    auto start = [&sessions,
+                  wanted = std::move(wanted)](process::Callback<BrowserSession> done) mutable {
+        sessions->begin_in_browser(std::move(wanted), std::move(done));
+    };
+    ZONA_CO_TRY(const auto begun, co_await answer_of<BrowserSession>(std::move(start)));
+    note_user(call.request(), begun.session);
+    co_return in_cookies(call.request(), begun.cookie, next);
+}
+
+identity::Credentials credentials_in(Call& call) {
+    const json::object& body = call.body().get_object();
+    std::string tenant = core::lower_ascii(text_of(body, "tenant"));
+    if (tenant == kNoTenant) tenant.clear();
+    call.claim(tenant, text_of(body, "name"));
+    return {.tenant = std::move(tenant),
+            .name = text_of(body, "name"),
+            .password = core::Secret(text_of(body, "password")),
+            .code = core::Secret(text_of(body, "code")),
+            .address = client_of(call.request()).address};
+}
+
+asio::awaitable<Result<SignedIn>> check_credentials(Call& call, const IdentityDeps& deps) {
+    ZONA_CO_TRY_VOID(open_sessions(deps));
+    auto begin = [&deps, shown = credentials_in(call)](process::Callback<SignedIn> done) mutable {
+        deps.users->sign_in(std::move(shown), std::move(done));
+    };
+    co_return co_await answer_of<SignedIn>(std::move(begin));
+}
+
+std::string method_of(const SignedIn& who) {
+    return who.with_second_factor ? "password+code" : "password";
 }
 
 namespace {
@@ -382,14 +450,8 @@ class SessionRoutes {
         : deps_(deps), tenants_(tenants) {}
 
     Answer begin(Call& call) const {
-        // Nobody is counted for nothing.
-        ZONA_CO_TRY_VOID(open_sessions(deps_));
-        auto begin = [this, shown = claimed_in(call)](process::Callback<SignedIn> done) mutable {
-            deps_.users->sign_in(std::move(shown), std::move(done));
-        };
-        ZONA_CO_TRY(const SignedIn who, co_await answer_of<SignedIn>(std::move(begin)));
-        co_return co_await begin_session(call, deps_, who,
-                                         who.with_second_factor ? "password+code" : "password");
+        ZONA_CO_TRY(const SignedIn who, co_await check_credentials(call, deps_));
+        co_return co_await begin_session(call, deps_, who, method_of(who));
     }
 
     Answer renew(Call& call) const {
@@ -406,7 +468,7 @@ class SessionRoutes {
 
     Answer change_password(Call& call) const {
         core::Secret wanted(text_of(call.body().get_object(), "new_password"));
-        auto begin = [this, shown = claimed_in(call),
+        auto begin = [this, shown = credentials_in(call),
                       wanted = std::move(wanted)](process::Callback<identity::User> done) mutable {
             deps_.users->change_password(std::move(shown), std::move(wanted), std::move(done));
         };
@@ -431,9 +493,7 @@ class SessionRoutes {
 
     Answer end_own(Call& call) const {
         ZONA_CO_TRY(const auto sessions, open_sessions(deps_));
-        const identity::Principal* user = identity::user_of(call.request());
-        if (user == nullptr)
-            co_return Error(Code::kConflict, "who asks has no session: it is no user's token");
+        ZONA_CO_TRY(const auto* user, user_with_session(call.request()));
         identity::SessionSelection which{
             .tenant = user->tenant, .user = user->user_id, .session = user->session};
         if (call.path("id") != "current") {
@@ -445,15 +505,16 @@ class SessionRoutes {
     Answer list(Call& call) const {
         ZONA_CO_TRY(const auto sessions, open_sessions(deps_));
         ZONA_CO_TRY(const std::string tenant, co_await tenant_in(call, tenants_));
-        using All = std::vector<Session>;
-        auto begin = [&sessions, tenant](process::Callback<All> done) {
-            sessions->list({.tenant = tenant, .user = {}, .session = {}}, std::move(done));
-        };
-        ZONA_CO_TRY(const All all, co_await answer_of<All>(std::move(begin)));
-        json::array data;
-        for (const Session& one : all)
-            data.push_back(shown(one));
-        co_return Response::success(core::to_json(data));
+        identity::SessionSelection which{.tenant = tenant, .user = {}, .session = {}};
+        co_return co_await list(sessions, std::move(which));
+    }
+
+    Answer list_own(Call& call) const {
+        ZONA_CO_TRY(const auto sessions, open_sessions(deps_));
+        ZONA_CO_TRY(const auto* user, user_with_session(call.request()));
+        identity::SessionSelection which{
+            .tenant = user->tenant, .user = user->user_id, .session = {}};
+        co_return co_await list(sessions, std::move(which));
     }
 
     Answer end_some(Call& call) const {
@@ -478,22 +539,22 @@ class SessionRoutes {
   private:
     using Open = std::shared_ptr<Sessions>;
 
-    static identity::Credentials claimed_in(Call& call) {
-        const json::object& body = call.body().get_object();
-        std::string tenant = core::lower_ascii(text_of(body, "tenant"));
-        if (tenant == kNoTenant) tenant.clear();
-        call.claim(tenant, text_of(body, "name"));
-        return {.tenant = std::move(tenant),
-                .name = text_of(body, "name"),
-                .password = core::Secret(text_of(body, "password")),
-                .code = core::Secret(text_of(body, "code")),
-                .address = client_of(call.request()).address};
-    }
-
     static Result<std::optional<core::Uuid>> id_in(const std::string& text) {
         const auto id = core::Uuid::parse(text);
         if (!id) return Error(Code::kInvalidArgument, "this is no session's id");
         return std::optional(*id);
+    }
+
+    static Answer list(Open sessions, identity::SessionSelection which) {
+        using All = std::vector<Session>;
+        auto begin = [&](process::Callback<All> done) {
+            sessions->list(std::move(which), std::move(done));
+        };
+        ZONA_CO_TRY(const All all, co_await answer_of<All>(std::move(begin)));
+        json::array data;
+        for (const Session& one : all)
+            data.push_back(shown(one));
+        co_return Response::success(core::to_json(data));
     }
 
     static Answer end(Open sessions, identity::SessionSelection which, std::string reason) {
@@ -520,7 +581,8 @@ Result<void> add_session_routes(Service& service, const IdentityDeps* deps,
         {sign_in(), &SessionRoutes::begin},
         {renew(), &SessionRoutes::renew},
         {end_session(), &SessionRoutes::end_own},
-        {list_sessions(), &SessionRoutes::list},
+        {list_sessions(), static_cast<Member>(&SessionRoutes::list)},
+        {list_own_sessions(), &SessionRoutes::list_own},
         {end_sessions(), &SessionRoutes::end_some},
         {change_password(), &SessionRoutes::change_password},
         {who_am_i(), &SessionRoutes::who},

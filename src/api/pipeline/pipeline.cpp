@@ -24,6 +24,7 @@ std::vector<net::Middleware> pipeline(std::vector<net::Middleware> authenticate,
     all.push_back(announce_retry());
     all.push_back(resolve_tenant());
     all.push_back(select_session(deps.check_tenant));
+    all.push_back(check_csrf());
     all.push_back(authorise(deps.clock, deps.log, deps.metrics));
     all.push_back(check_license(deps.licensing));
     all.push_back(admit_tenant(deps.admission));

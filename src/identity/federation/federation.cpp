@@ -266,6 +266,10 @@ void Federation::begin(const std::string& tenant, const std::string& provider,
     body_->deps.providers.find(tenant, provider, std::move(go_on));
 }
 
+const std::string& Federation::redirect_uri() const {
+    return body_->options.redirect_uri;
+}
+
 /// Where it may wait for the provider.
 void Federation::Body::finish(const std::shared_ptr<Body>& self, const IdentityProvider& provider,
                               const Attempt& attempt, const ProviderAnswer& answer,

@@ -87,6 +87,9 @@ class Federation {
     void begin(const std::string& tenant, const std::string& provider, std::string redirect_uri,
                store::Callback<SignInBegun> done);
 
+    /// As FederationOptions has it.
+    const std::string& redirect_uri() const;
+
     /// Errors: kUnauthenticated: the attempt is none, over, or another's; the provider refused, or
     /// does not take the code; kInvalidToken: its ID token is not good; those of
     /// Users::sign_in_external(); those of OpenIdClient.

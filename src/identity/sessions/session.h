@@ -86,6 +86,12 @@ struct Session {
     core::SystemTime end() const { return std::min(idle_end, absolute_end); }
 };
 
+/// What a browser gets.
+struct BrowserSession {
+    core::Secret cookie;  ///< good as long as the session
+    Session session;
+};
+
 /// What a client gets.
 struct Tokens {
     core::Secret access;

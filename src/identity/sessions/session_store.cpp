@@ -41,8 +41,9 @@ constexpr std::size_t kRandomBytes = 32;
 constexpr std::size_t kTokenBytes = kIdBytes + kFamilyBytes + kRandomBytes;
 constexpr std::size_t kTokenCharacters = 86;
 constexpr std::size_t kMostClientText = 256;
+constexpr std::size_t kMostCookie = 256;
 
-/// A refresh token taken apart.
+/// A refresh token or a cookie taken apart.
 struct RefreshToken {
     core::Uuid session;
     std::string family;  ///< the session's secret, in hashed form
@@ -54,13 +55,12 @@ std::string hash_of(std::string_view text) {
     return crypto::base64url(crypto::sha256(text));
 }
 
-std::optional<RefreshToken> parse_refresh(std::string_view text) {
-    constexpr std::size_t kBefore = kRefreshPrefix.size();
-    if (!text.starts_with(kRefreshPrefix) || text.size() < kBefore + kTokenCharacters)
-        return std::nullopt;
-    auto bytes = crypto::from_base64url(text.substr(kBefore, kTokenCharacters));
+std::optional<RefreshToken> parse_secret(std::string_view text, std::string_view prefix) {
+    const std::size_t before = prefix.size();
+    if (!text.starts_with(prefix) || text.size() < before + kTokenCharacters) return std::nullopt;
+    auto bytes = crypto::from_base64url(text.substr(before, kTokenCharacters));
     if (!bytes || bytes->size() != kTokenBytes) return std::nullopt;
-    std::string_view tenant = text.substr(kBefore + kTokenCharacters);
+    std::string_view tenant = text.substr(before + kTokenCharacters);
     if (!tenant.empty()) {
         if (tenant.front() != '.') return std::nullopt;
         tenant.remove_prefix(1);
@@ -75,21 +75,29 @@ std::optional<RefreshToken> parse_refresh(std::string_view text) {
     return out;
 }
 
-/// The bytes of a token: those of the session before it, if there is one, else new ones.
-core::Secret new_refresh(const StoredSession& stored, std::string_view before,
-                         const SessionChange& change) {
+std::optional<RefreshToken> parse_refresh(std::string_view text) {
+    return parse_secret(text, kRefreshPrefix);
+}
+
+std::optional<RefreshToken> parse_cookie(std::string_view text) {
+    return parse_secret(text, kCookiePrefix);
+}
+
+/// The text of a refresh token or a cookie, with the session's secret of the token `before`, if
+/// there is one, and else all of it new.
+core::Secret new_secret(std::string_view prefix, const StoredSession& stored,
+                        std::string_view before, const SessionChange& change) {
     std::array<std::byte, kTokenBytes> bytes{};
     change.random.fill(bytes);
     const auto id = std::as_bytes(std::span(stored.session.id.bytes));
     std::ranges::copy(id, bytes.begin());
     if (!before.empty()) {
-        const auto old =
-            crypto::from_base64url(before.substr(kRefreshPrefix.size(), kTokenCharacters));
+        const auto old = crypto::from_base64url(before.substr(prefix.size(), kTokenCharacters));
         const std::string_view family =
             std::string_view(old.value()).substr(kIdBytes, kFamilyBytes);
         std::ranges::copy(std::as_bytes(std::span(family)), bytes.begin() + kIdBytes);
     }
-    std::string text = std::string(kRefreshPrefix) + crypto::base64url(bytes);
+    std::string text = std::string(prefix) + crypto::base64url(bytes);
     crypto::wipe(bytes);
     if (!stored.session.user.tenant.empty()) text += "." + stored.session.user.tenant;
     return core::Secret(std::move(text));
@@ -125,11 +133,16 @@ Result<void> remove(Writer& core, const Session& session, const SessionChange& c
     return add_news(core, {.tenant = session.user.tenant, .user = {}, .session = session.id});
 }
 
+/// The session is used now.
+void use(Session& session, const SessionChange& change) {
+    session.last_used = change.now;
+    session.idle_end = change.now + change.limits.idle;
+}
+
 /// Tokens anew for `stored`, which then knows them.
 Issued issue(StoredSession& stored, std::string_view refresh_before, const SessionChange& change) {
     Session& session = stored.session;
-    session.last_used = change.now;
-    session.idle_end = change.now + change.limits.idle;
+    use(session, change);
     // As the token says it: in whole seconds.
     const SystemTime now = std::chrono::floor<std::chrono::seconds>(change.now);
     const auto life = std::min<std::chrono::nanoseconds>(change.limits.access, kLongestAccess);
@@ -145,7 +158,7 @@ Issued issue(StoredSession& stored, std::string_view refresh_before, const Sessi
     std::erase_if(stored.tokens, [&](const auto& one) { return one.second <= change.now; });
     if (stored.tokens.size() >= kMostTokensOfSession) stored.tokens.erase(stored.tokens.begin());
     stored.tokens.emplace_back(access.id, end);
-    core::Secret refresh = new_refresh(stored, refresh_before, change);
+    core::Secret refresh = new_secret(kRefreshPrefix, stored, refresh_before, change);
     stored.refresh = hash_of(refresh.reveal());
     stored.refresh_end = std::min(change.now + change.limits.refresh, session.absolute_end);
     return {.session = session,
@@ -193,10 +206,15 @@ Result<Issued> renew(Writer& core, StoredSession& stored, std::string_view text,
     return out;
 }
 
-}  // namespace
+/// A session that is not stored yet.
+struct Begun {
+    StoredSession stored;
+    std::vector<Session> ended;  ///< for want of places
+};
 
-Result<Issued> begin_session(Writer& core, const NewSession& wanted, const FindUser& find_user,
-                             const SessionChange& change) {
+/// What all sessions have in common.
+Result<Begun> begin(Writer& core, const NewSession& wanted, const FindUser& find_user,
+                    const SessionChange& change) {
     ZONA_TRY(std::optional<UserNow> user, find_user(core, wanted.user));
     if (!user) {
         return Error(Code::kUnauthenticated,
@@ -229,14 +247,44 @@ Result<Issued> begin_session(Writer& core, const NewSession& wanted, const FindU
                       .made = change.now,
                       .absolute_end = change.now + change.limits.absolute};
     stored.refreshed = change.now;
-    Issued out = issue(stored, {}, change);
-    stored.family = parse_refresh(out.refresh.reveal())->family;
-    out.ended = std::move(ended);
-    ZONA_TRY(const Collection sessions, sessions_of(wanted.user.tenant));
+    return Begun{.stored = std::move(stored), .ended = std::move(ended)};
+}
+
+Result<void> insert(Writer& core, const StoredSession& stored) {
+    ZONA_TRY(const Collection sessions, sessions_of(stored.session.user.tenant));
     auto inserted =
         core.insert(sessions, stored.session.id.to_string(), detail::document_of(stored));
     if (!inserted) return inserted.take_error();
+    return {};
+}
+
+}  // namespace
+
+Result<Issued> begin_session(Writer& core, const NewSession& wanted, const FindUser& find_user,
+                             const SessionChange& change) {
+    ZONA_TRY(Begun begun, begin(core, wanted, find_user, change));
+    StoredSession& stored = begun.stored;
+    Issued out = issue(stored, {}, change);
+    stored.family = parse_refresh(out.refresh.reveal())->family;
+    out.ended = std::move(begun.ended);
+    ZONA_TRY_VOID(insert(core, stored));
     return out;
+}
+
+Result<IssuedCookie> begin_browser_session(Writer& core, const NewSession& wanted,
+                                           const FindUser& find_user, const SessionChange& change) {
+    ZONA_TRY(Begun begun, begin(core, wanted, find_user, change));
+    StoredSession& stored = begun.stored;
+    use(stored.session, change);
+    core::Secret cookie = new_secret(kCookiePrefix, stored, {}, change);
+    const RefreshToken parts = parse_cookie(cookie.reveal()).value();
+    stored.family = parts.family;
+    stored.refresh = parts.whole;
+    stored.refresh_end = stored.session.absolute_end;
+    ZONA_TRY_VOID(insert(core, stored));
+    return IssuedCookie{
+        .begun = {.cookie = std::move(cookie), .session = std::move(stored.session)},
+        .ended = std::move(begun.ended)};
 }
 
 Result<Refreshed> refresh_session(Writer& core, std::string_view text, const Client& client,
@@ -278,6 +326,30 @@ Result<std::optional<StoredToken>> find_token(Reader& core, const AccessClaims& 
     if (token == stored->tokens.end()) return std::optional<StoredToken>();
     const SystemTime end = std::min(token->second, stored->session.end());
     return std::optional(StoredToken{.session = std::move(stored->session), .end = end});
+}
+
+bool is_cookie_shaped(std::string_view text) {
+    return text.starts_with(kCookiePrefix) && text.size() <= kMostCookie;
+}
+
+Result<std::optional<StoredToken>> find_cookie_session(Reader& core, std::string_view cookie) {
+    const auto parts = parse_cookie(cookie);
+    if (!parts) return std::optional<StoredToken>();
+    ZONA_TRY(std::optional<StoredSession> stored,
+             find_session(core, parts->tenant, parts->session));
+    // Of a refresh token with the same bytes the hash is another one.
+    if (!stored || !crypto::same_bytes(stored->refresh, parts->whole))
+        return std::optional<StoredToken>();
+    const SystemTime end = stored->session.end();
+    return std::optional(StoredToken{.session = std::move(stored->session), .end = end});
+}
+
+Result<bool> remove_cookie_session(Writer& core, std::string_view cookie, SystemTime now) {
+    ZONA_TRY(const std::optional<StoredToken> found, find_cookie_session(core, cookie));
+    if (!found || !found->is_over(now)) return false;
+    // Others find out that it is over by themselves: no news.
+    ZONA_TRY(const Collection sessions, sessions_of(found->session.user.tenant));
+    return core.remove(sessions, found->session.id.to_string());
 }
 
 Result<bool> remove_token(Writer& core, const AccessClaims& claims, SystemTime now) {

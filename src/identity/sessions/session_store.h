@@ -14,7 +14,13 @@
 /// Within kRefreshGrace it is renewed once more if it comes from the same address and program, and
 /// what the lost answer held is good no more: there is one good refresh token at any moment, and of
 /// two who hold the same one the second to come back ends the session, with the grace as without
-/// it. Source: AUTH-17, AUTH-19, AUTH-21..AUTH-23, RFC 9700 section 4.14.2.
+/// it.
+///
+/// **A session in a cookie** has no tokens. Its cookie is of the same make as a refresh token,
+/// beginning with kCookiePrefix, and stays the same: it is good as long as the session. Browsers
+/// ask several things at once, so one that changed would end sessions of the innocent; that scripts
+/// cannot read it takes the place of its rotation. Source: AUTH-17, AUTH-19, AUTH-21..AUTH-23,
+/// SEC-13, RFC 9700 section 4.14.2.
 #pragma once
 
 #include <optional>
@@ -30,6 +36,8 @@ namespace zona::identity {
 
 /// What every refresh token begins with, so that scanners for leaked secrets can find it.
 inline constexpr std::string_view kRefreshPrefix = "zona_refresh_";
+/// What every session's cookie begins with.
+inline constexpr std::string_view kCookiePrefix = "zona_session_";
 /// See "A repeated refresh".
 inline constexpr std::chrono::seconds kRefreshGrace{10};
 /// Access tokens of one session that are good at one time; an older one is forgotten.
@@ -65,6 +73,16 @@ struct Issued {
 core::Result<Issued> begin_session(store::Writer& core, const NewSession& wanted,
                                    const FindUser& find_user, const SessionChange& change);
 
+/// A session that has begun in a cookie.
+struct IssuedCookie {
+    BrowserSession begun;
+    std::vector<Session> ended;  ///< as Issued::ended
+};
+/// Begins one in a cookie. Errors: those of begin_session().
+core::Result<IssuedCookie> begin_browser_session(store::Writer& core, const NewSession& wanted,
+                                                 const FindUser& find_user,
+                                                 const SessionChange& change);
+
 /// What became of a refresh.
 struct Refreshed {
     /// Which of these.
@@ -96,6 +114,14 @@ struct StoredToken {
 /// The token of these claims; nullopt: no such session, or it does not know the token.
 core::Result<std::optional<StoredToken>> find_token(store::Reader& core,
                                                     const AccessClaims& claims);
+/// Whether a text begins as a session's cookie and is not too long for one. Waits for nothing.
+bool is_cookie_shaped(std::string_view text);
+/// The session of a cookie, which is good as long as that; nullopt: there is none.
+core::Result<std::optional<StoredToken>> find_cookie_session(store::Reader& core,
+                                                             std::string_view cookie);
+/// Takes the session of a cookie out if it is over. False: it is not, or there is none.
+core::Result<bool> remove_cookie_session(store::Writer& core, std::string_view cookie,
+                                         core::SystemTime now);
 /// Takes a token that is over out, and its session if that is. False: it was out already, so
 /// whoever uses it for the second time learns that it is unknown.
 core::Result<bool> remove_token(store::Writer& core, const AccessClaims& claims,

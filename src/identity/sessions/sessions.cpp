@@ -104,7 +104,9 @@ struct Sessions::Asked {
     core::SteadyTime started;
     std::uint64_t epoch = 0;
     std::optional<Jws> jws{};
-    AccessClaims claims{};
+    AccessClaims claims{};  ///< of a token; of a cookie nothing
+
+    bool is_cookie() const { return is_cookie_shaped(token); }
 };
 
 std::shared_ptr<Sessions> Sessions::make(SessionOptions options, SessionDeps deps) {
@@ -156,7 +158,8 @@ bool Sessions::is_trusted() const {
 }
 
 std::shared_ptr<const Principal> Sessions::find_known(std::string_view token) {
-    return is_token_shaped(token) ? recall(TokenMap::key_of(token)) : nullptr;
+    const bool is_shaped = is_token_shaped(token) || is_cookie_shaped(token);
+    return is_shaped ? recall(TokenMap::key_of(token)) : nullptr;
 }
 
 std::shared_ptr<const Principal> Sessions::recall(const TokenMap::Key& key) {
@@ -171,13 +174,15 @@ std::shared_ptr<const Principal> Sessions::recall(const TokenMap::Key& key) {
 void Sessions::verify(std::string_view token, store::Callback<Principal> done) {
     auto asked = std::make_shared<Asked>();
     asked->done = std::move(done);
-    if (!is_token_shaped(token))
+    const bool is_cookie = is_cookie_shaped(token);
+    if (!is_cookie && !is_token_shaped(token))
         return refuse(asked, Error(Code::kInvalidToken, "this is no token"));
     asked->key = TokenMap::key_of(token);
     if (const auto who = recall(asked->key)) return asked->done(*who);
     asked->token = token;
     asked->started = deps_.clock.steady();
     asked->epoch = map_.epoch();
+    if (is_cookie) return check_store(asked);
     check_signature(asked);
 }
 
@@ -220,16 +225,22 @@ void Sessions::check_store(const Question& asked) {
             // Of one moment with the session: what comes later is read as news.
             ZONA_TRY(const std::int64_t news,
                      is_shared ? newest_news(reader) : Result<std::int64_t>(0));
-            ZONA_TRY(std::optional<StoredToken> token, find_token(reader, asked->claims));
+            ZONA_TRY(std::optional<StoredToken> token, find(reader, *asked));
             return Found(std::move(token), news);
         },
         [self = shared_from_this(), asked](Result<Found> answer) {
             if (!answer) return self->refuse(asked, answer.take_error());
             const auto& [token, news] = *answer;
             if (!token) return self->refuse(asked, unknown_token());
-            if (token->is_over(self->deps_.clock.system())) return self->expire(asked);
+            if (token->is_over(self->deps_.clock.system()))
+                return self->expire(asked, token->session);
             self->accept(asked, *token, news);
         });
+}
+
+Result<std::optional<StoredToken>> Sessions::find(Reader& core, const Asked& asked) {
+    if (asked.is_cookie()) return find_cookie_session(core, asked.token);
+    return find_token(core, asked.claims);
 }
 
 void Sessions::accept(const Question& asked, const StoredToken& token, std::int64_t news) {
@@ -243,7 +254,8 @@ void Sessions::accept(const Question& asked, const StoredToken& token, std::int6
         last_used = now;
     }
     // The idle end moves with each use, which the map sees itself.
-    const auto end = std::min(asked->claims.expires_at, session.absolute_end);
+    const auto end = asked->is_cookie() ? session.absolute_end
+                                        : std::min(asked->claims.expires_at, session.absolute_end);
     keep(*asked, {.who = who, .end = end, .last_used = last_used}, news);
     counters_->by_store.add();
     asked->done(*who);
@@ -270,18 +282,21 @@ void Sessions::keep(const Asked& asked, TokenMap::Known known, std::int64_t news
     });
 }
 
-void Sessions::expire(const Question& asked) {
-    write([asked, now = deps_.clock.system()](
-              Writer& writer) { return remove_token(writer, asked->claims, now); },
-          [self = shared_from_this(), asked](Result<bool> removed) {
-              if (!removed) return self->refuse(asked, removed.take_error());
-              if (!*removed) return self->refuse(asked, unknown_token());
-              self->deps_.log.info("a token is over",
-                                   {{"tenant", asked->claims.tenant},
-                                    {"user", asked->claims.user_id},
-                                    {"session", asked->claims.session.to_string()}});
-              self->refuse(asked, expired_token());
-          });
+void Sessions::expire(const Question& asked, const Session& session) {
+    write(
+        [asked, now = deps_.clock.system()](Writer& writer) {
+            return asked->is_cookie() ? remove_cookie_session(writer, asked->token, now)
+                                      : remove_token(writer, asked->claims, now);
+        },
+        [self = shared_from_this(), asked, user = session.user,
+         session = session.id](Result<bool> removed) {
+            if (!removed) return self->refuse(asked, removed.take_error());
+            if (!*removed) return self->refuse(asked, unknown_token());
+            self->deps_.log.info(
+                "a token is over",
+                {{"tenant", user.tenant}, {"user", user.id}, {"session", session.to_string()}});
+            self->refuse(asked, expired_token());
+        });
 }
 
 void Sessions::refuse(const Question& asked, Error error) {
@@ -325,11 +340,25 @@ void Sessions::log_end(const Session& session, std::string_view reason) {
                                            {"session", session.id.to_string()}});
 }
 
-Result<Tokens> Sessions::tokens_of(Issued issued, const SigningKey& signer) {
-    for (const Session& one : issued.ended) {
+void Sessions::log_begin(const Session& session) {
+    counters_->begun.add();
+    deps_.log.info("a session has begun", {{"tenant", session.user.tenant},
+                                           {"user", session.user.id},
+                                           {"name", session.name},
+                                           {"method", session.method},
+                                           {"address", session.client.address},
+                                           {"session", session.id.to_string()}});
+}
+
+void Sessions::end_for_places(const std::vector<Session>& ended) {
+    for (const Session& one : ended) {
         forget({.tenant = one.user.tenant, .user = {}, .session = one.id});
         log_end(one, "more than the user may have");
     }
+}
+
+Result<Tokens> Sessions::tokens_of(Issued issued, const SigningKey& signer) {
+    end_for_places(issued.ended);
     return Tokens{
         .access = core::Secret(write_access_token(issued.access, options_.parties, signer)),
         .refresh = std::move(issued.refresh),
@@ -349,17 +378,23 @@ void Sessions::begin(NewSession wanted, store::Callback<Tokens> done) {
             [self, signer = std::move(*signer),
              done = std::move(done)](Result<Issued> issued) mutable {
                 if (!issued) return done(issued.take_error());
-                const Session& session = issued->session;
-                self->counters_->begun.add();
-                self->deps_.log.info("a session has begun", {{"tenant", session.user.tenant},
-                                                             {"user", session.user.id},
-                                                             {"name", session.name},
-                                                             {"method", session.method},
-                                                             {"address", session.client.address},
-                                                             {"session", session.id.to_string()}});
+                self->log_begin(issued->session);
                 done(self->tokens_of(std::move(*issued), *signer));
             });
     });
+}
+
+void Sessions::begin_in_browser(NewSession wanted, store::Callback<BrowserSession> done) {
+    write(
+        [self = shared_from_this(), wanted = std::move(wanted), change = change()](Writer& writer) {
+            return begin_browser_session(writer, wanted, self->deps_.find_user, change);
+        },
+        [self = shared_from_this(), done = std::move(done)](Result<IssuedCookie> issued) mutable {
+            if (!issued) return done(issued.take_error());
+            self->log_begin(issued->begun.session);
+            self->end_for_places(issued->ended);
+            done(std::move(issued->begun));
+        });
 }
 
 void Sessions::refresh(core::Secret token, Client client, store::Callback<Tokens> done) {

@@ -7,7 +7,7 @@
 /// | --- | --- |
 /// | the form of the text | kInvalidToken |
 /// | the token map: a token that is in it and not over is good, without a signature | |
-/// | its signature, its issuer and audience, and that it is not of the future | kInvalidToken |
+/// | its signature, its issuer and audience, and that it is not of the future; the cookie of a session (begin_in_browser()) has none | kInvalidToken |
 /// | the session store: it has the session, which knows the token | kUnknownToken |
 /// | the ends of the token and of the session, as stored | kTokenExpired, once: then it is out of both and kUnknownToken |
 ///
@@ -73,9 +73,9 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
     Sessions& operator=(const Sessions&) = delete;
     ~Sessions();
 
-    /// Who presents this, by the order above. For a token of the map the answer is there before
-    /// this returns, without waiting for anything. Errors besides those: kUnavailable and others of
-    /// the database, when the token cannot be looked up.
+    /// Who presents this token or cookie, by the order above. For a token of the map the answer is
+    /// there before this returns, without waiting for anything. Errors besides those: kUnavailable
+    /// and others of the database, when the token cannot be looked up.
     void verify(std::string_view token, store::Callback<Principal> done);
     /// Who presents a token of the map; null: verify() has to be asked. Waits for nothing.
     std::shared_ptr<const Principal> find_known(std::string_view token);
@@ -84,6 +84,8 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
 
     /// Begins a session. Errors: those of begin_session() and of the database.
     void begin(NewSession wanted, store::Callback<Tokens> done);
+    /// Begins one in a cookie, without tokens. Errors: as begin(). Source: SEC-13.
+    void begin_in_browser(NewSession wanted, store::Callback<BrowserSession> done);
     /// New tokens for a refresh token, which is used up. Errors: kInvalidToken: it is none;
     /// kUnknownToken: there is no such session, its user may have none any more, or the token was
     /// used before: then its session is ended; kTokenExpired: it had ended by time.
@@ -122,13 +124,16 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
     void check_signature(const Question& asked);
     void check_claims(const Question& asked, const VerificationKey& key);
     void check_store(const Question& asked);
+    static core::Result<std::optional<StoredToken>> find(store::Reader& core, const Asked& asked);
     void accept(const Question& asked, const StoredToken& token, std::int64_t news);
-    void expire(const Question& asked);
+    void expire(const Question& asked, const Session& session);
     void refuse(const Question& asked, core::Error error);
     void keep(const Asked& asked, TokenMap::Known known, std::int64_t news);
     void touch(const std::string& tenant, const core::Uuid& session);
     void forget(const SessionSelection& which);
     void take_in(const News& news, core::SteadyTime asked);
+    void log_begin(const Session& session);
+    void end_for_places(const std::vector<Session>& ended);
     core::Result<Tokens> tokens_of(Issued issued, const SigningKey& signer);
     core::Result<Tokens> renewed(Refreshed answer, const SigningKey& signer);
     void log_end(const Session& session, std::string_view reason);

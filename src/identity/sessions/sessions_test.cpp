@@ -134,6 +134,62 @@ TEST_F(SessionsTest, ExpiredTokenIsToldOnceThenItIsUnknown) {
     EXPECT_TRUE(log_.has("a token is over"));
 }
 
+// SEC-13, AUTH-16
+TEST_F(SessionsTest, CookieSaysWhoItsUserIsAsLongAsTheSession) {
+    const BrowserSession begun = begin_in_browser(zona_).value();
+    const std::string cookie(begun.cookie.reveal());
+    EXPECT_TRUE(cookie.starts_with(kCookiePrefix));
+    for (const char* by : {"the store", "the map"}) {
+        const auto who = verify(zona_, cookie);
+        ASSERT_TRUE(who) << by << who.error().message();
+        EXPECT_EQ(who->session, begun.session.id);
+        EXPECT_EQ(who->to_string(), "user anna of acme");
+    }
+    Instance another(*this, {});
+    EXPECT_TRUE(verify(another, cookie));
+    EXPECT_EQ(end(zona_, {.tenant = "acme", .user = 7, .session = {}}), 1U);
+    EXPECT_EQ(code_of(verify(zona_, cookie)), Code::kUnknownToken);
+    EXPECT_FALSE(log_.has(cookie));
+}
+
+// SEC-13, AUTH-23, AUTH-06
+TEST_F(SessionsTest, CookieEndsWithItsIdleSessionAndIsToldOnce) {
+    const std::string cookie(begin_in_browser(zona_).value().cookie.reveal());
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_TRUE(verify(zona_, cookie)) << i;
+        clock_.advance(29min);
+    }
+    clock_.advance(1min);
+    EXPECT_EQ(code_of(verify(zona_, cookie)), Code::kTokenExpired);
+    EXPECT_EQ(code_of(verify(zona_, cookie)), Code::kUnknownToken);
+    EXPECT_TRUE(list({.tenant = "acme", .user = {}, .session = {}}).empty());
+    const std::string used(begin_in_browser(zona_).value().cookie.reveal());
+    for (int i = 0; i < 26; ++i) {
+        ASSERT_TRUE(verify(zona_, used)) << i;
+        clock_.advance(27min + 41s);
+    }
+    clock_.advance(1min);
+    EXPECT_EQ(code_of(verify(zona_, used)), Code::kTokenExpired) << "twelve hours in any case";
+}
+
+// SEC-13
+TEST_F(SessionsTest, CookieAndRefreshTokenAreNotEachOther) {
+    const std::string cookie(begin_in_browser(zona_).value().cookie.reveal());
+    const std::string bytes = cookie.substr(kCookiePrefix.size());
+    Tokens forged;
+    forged.refresh = core::Secret(cookie);
+    EXPECT_EQ(code_of(refresh(zona_, forged)), Code::kInvalidToken);
+    const std::string refresh_token(begin(zona_).value().refresh.reveal());
+    const std::string made =
+        std::string(kCookiePrefix) + refresh_token.substr(kRefreshPrefix.size());
+    EXPECT_EQ(code_of(verify(zona_, made)), Code::kUnknownToken);
+    std::string guessed = cookie;
+    guessed[kCookiePrefix.size() + 60] = guessed[kCookiePrefix.size() + 60] == 'A' ? 'B' : 'A';
+    EXPECT_EQ(code_of(verify(zona_, guessed)), Code::kUnknownToken);
+    EXPECT_EQ(code_of(verify(zona_, std::string(kCookiePrefix))), Code::kUnknownToken);
+    EXPECT_TRUE(verify(zona_, cookie));
+}
+
 // AUTH-23
 TEST_F(SessionsTest, IdleSessionEnds) {
     Instance zona(*this, {.limits = {.access = 1h, .idle = 10min}});

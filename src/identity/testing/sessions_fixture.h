@@ -94,6 +94,14 @@ class SessionsFixture : public testing::Test {
                       std::move(done));
         });
     }
+    static core::Result<BrowserSession> begin_in_browser(Instance& at) {
+        return wait<BrowserSession>([&](auto done) {
+            at->begin_in_browser({.user = {"acme", 7},
+                                  .method = "password",
+                                  .client = {.address = "192.0.2.1", .user_agent = "Firefox"}},
+                                 std::move(done));
+        });
+    }
     static core::Result<Tokens> refresh(Instance& at, const Tokens& tokens,
                                         const Client& client = {"192.0.2.1", "curl"}) {
         return wait<Tokens>(
