@@ -75,8 +75,7 @@ core::Result<std::unique_ptr<cache::Cache>> open_cache(const core::Settings::Cac
         .memory = {.bytes = settings.memory_bytes.as_size(), .ttl = settings.memory_ttl},
         .prefix = settings.prefix,
         .shared_ttl = settings.redis_ttl,
-        .staleness = settings.staleness,
-        .health_interval = settings.health_interval};
+        .staleness = settings.staleness};
     std::optional<crypto::Key> key;
     if (!settings.redis.empty()) {
         ZONA_TRY(options.redis, redis_options(settings));

@@ -29,6 +29,8 @@ namespace {
 constexpr std::size_t kLongThreads = 2;
 constexpr std::size_t kCallsAtOnce = 4;
 constexpr std::uint64_t kWantedFds = 131072;
+/// Then requests are served without the tenants' data.
+constexpr std::chrono::seconds kOpenWait(1);
 
 }  // namespace
 
@@ -41,6 +43,8 @@ core::Result<void> Daemon::configure() {
         settings_.log_file.empty() ? home_ + "/logs/zonad.log" : settings_.log_file;
     ZONA_TRY(auto sink, core::make_file_sink(file));
     logging_.add_sink(std::move(sink));
+    begun("logging");
+    begun("configuration");
     for (const core::Detail& warning : config_->snapshot()->warnings()) {
         logging_.logger("config").warn(warning.problem, {{"where", warning.where}});
     }
@@ -175,6 +179,7 @@ core::Result<void> Daemon::build_api() {
     info.started_at = clock_.system();
     info.cpus = os::usable_cpus();
     service_.emplace(ZONA_VERSION);
+    begun("router");
     service_->record_by(*trail_);
     ZONA_TRY_VOID(api::add_daemon_routes(
         *service_, std::move(info),
@@ -215,7 +220,13 @@ core::Result<void> Daemon::build_api() {
              [this](auto begun) {
                  begin_shutdown(process::Supervisor::Shutdown::kKill, std::move(begun));
              }}));
+    begun("routes");
     return build_servers();
+}
+
+/// A step of the start, in the order of specification § 8.1. Source: ARCH-01.
+void Daemon::begun(std::string_view step) {
+    logging_.logger("daemon").info("start: " + std::string(step));
 }
 
 std::optional<std::string> Daemon::not_ready() const {
@@ -249,7 +260,9 @@ core::Result<void> Daemon::build() {
     ZONA_TRY(cache_,
              open_cache(settings_.cache, clock_, random_, logging_.logger("cache"), metrics_));
     ZONA_TRY_VOID(build_tenants());
-    return build_api();
+    ZONA_TRY_VOID(network_policy(settings_.api, rate_));
+    begun("settings are valid");
+    return {};
 }
 
 void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
@@ -258,7 +271,11 @@ void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
     supervisor_->shutdown(how, std::move(begun), [this] {
         // On the supervision thread: all is at rest. Answers may still be on their way, and a
         // client may ask once more; supervision answers until the last connection has ended.
+        if (!servers_) return supervision_.stop();
         servers_->drain(core::Deadline::after(clock_, settings_.api.drain_timeout));
+        // The keeper has these sockets, too, and would let who comes now wait for its own end.
+        if (auto refusing = listeners_.stop_listening(); !refusing)
+            logging_.logger("http").report("who connects now waits in vain", refusing.error());
     });
 }
 
@@ -282,7 +299,32 @@ void Daemon::wait_for_termination() {
     });
 }
 
-void Daemon::run() {
+/// The tenants' data is open, or could not be opened, or takes long. On the supervision thread,
+/// any number of times.
+void Daemon::begin_serving() {
+    if (servers_ || readiness_ == Readiness::kStopping) return;
+    serve_anyhow_.cancel();
+    served_ = serve();
+    if (!served_) supervision_.stop();
+}
+
+core::Result<void> Daemon::serve() {
+    ZONA_TRY_VOID(build_api());
+    cache_->start();
+    begun("cache");
+    begin_loops();
+    servers_->start([this] { supervision_.stop(); });
+    begun("HTTP server");
+    readiness_ = Readiness::kReady;
+    const core::Logger log = logging_.logger("daemon");
+    if (auto ready = keeper_.ready(); !ready)
+        log.report("the keeper does not listen", ready.error());
+    log.info("ready", {{"version", ZONA_VERSION},
+                       {"containment", process::to_string(containment_->tier())}});
+    return {};
+}
+
+core::Result<void> Daemon::run() {
     const core::Logger log = logging_.logger("daemon");
     process::LoadedState loaded = state_->take_loaded();
     for (const std::string& warning : loaded.warnings)
@@ -295,25 +337,30 @@ void Daemon::run() {
         log.report("cannot take signals", fd.error());
     }
     supervisor_->recover(std::move(loaded.processes), loaded.next_pm_id);
-    // Its thread inherits this one's mask: by now it blocks every signal that somebody waits for.
+    // Their threads inherit this one's mask: by now it blocks every signal that somebody waits for.
     blocking_.emplace(1);
-    cache_->start();
     long_.emplace(kLongThreads);
     hashing_.emplace(kHashesAtOnce);
     calling_.emplace(kCallsAtOnce);
-    asio::post(*blocking_, [this] { open_tenants(); });
-    // Not before the loop has turned once: what recovery left for it to do comes first.
-    asio::post(supervision_, [this] {
-        auto starting = Readiness::kStarting;
-        readiness_.compare_exchange_strong(starting, Readiness::kReady);
+    // Supervision goes on meanwhile; who asks waits in the listening sockets' queues.
+    asio::post(*blocking_, [this] {
+        open_tenants();
+        asio::post(supervision_, [this] { begin_serving(); });
     });
-    servers_->start([this] { supervision_.stop(); });
-    if (auto ready = keeper_.ready(); !ready)
-        log.report("the keeper does not listen", ready.error());
-    log.info("ready", {{"version", ZONA_VERSION},
-                       {"containment", process::to_string(containment_->tier())}});
+    serve_anyhow_.expires_after(kOpenWait);
+    serve_anyhow_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) begin_serving();
+    });
     supervision_.run();
-    servers_->join();
+    end();
+    log.info("stopped");
+    return served_;
+}
+
+/// In the reverse order.
+void Daemon::end() {
+    if (loops_) loops_->stop();
+    if (servers_) servers_->join();
     // What was begun with the tenants' data ends before it does; opening it, first.
     tenants_->stop();
     std::promise<void> opened;
@@ -335,7 +382,6 @@ void Daemon::run() {
     recorder_->stop();
     tenants_.reset();
     blocking_->join();
-    log.info("stopped");
 }
 
 }  // namespace zona::daemon

@@ -1,8 +1,8 @@
 /// @file
 /// Daemon: the composition root. Builds everything in order, runs the loops, takes it down in
 /// reverse. Its members are defined by what they are about: the network in daemon_network.cpp, the
-/// tenants' data in daemon_data.cpp, users' sessions in daemon_sessions.cpp, the rest in
-/// daemon.cpp.
+/// tenants' data in daemon_data.cpp, users' sessions in daemon_sessions.cpp, loops in
+/// daemon_loops.cpp, the rest in daemon.cpp.
 #pragma once
 
 #include <atomic>
@@ -34,6 +34,7 @@
 #include "identity/keys/api_keys.h"
 #include "identity/sessions/sessions.h"
 #include "identity/users/invitations.h"
+#include "jobs/loops.h"
 #include "jobs/scheduler.h"
 #include "net/filter_addresses.h"
 #include "net/limit_rate.h"
@@ -88,8 +89,10 @@ class Daemon {
           logging_(clock_),
           metrics_() {}
 
+    /// Errors: what is wrong with the settings, or with the home.
     core::Result<void> build();
-    void run();
+    /// Until zona is stopped. Errors: nothing could be served.
+    core::Result<void> run();
 
   private:
     core::Result<void> configure();
@@ -116,6 +119,8 @@ class Daemon {
     void open_tenants();
     void open_tenants_later();
     core::Result<void> build_jobs();
+    void begin_loops();
+    core::Result<void> collect_metrics(const std::string& file);
     void begin_sessions(std::shared_ptr<store::Database> core);
     /// Null until the core database is open. Any thread.
     std::shared_ptr<identity::Sessions> sessions() const;
@@ -141,6 +146,10 @@ class Daemon {
         return settings.api.authentication ? identity::Demand::kKey : identity::Demand::kNothing;
     }
     std::optional<std::string> not_ready() const;
+    void begun(std::string_view step);
+    void begin_serving();
+    core::Result<void> serve();
+    void end();
     void wait_for_termination();
     void begin_shutdown(process::Supervisor::Shutdown how,
                         std::move_only_function<void(std::size_t)> begun);
@@ -185,6 +194,7 @@ class Daemon {
     mutable std::mutex sessions_mutex_;
     std::shared_ptr<identity::Sessions> sessions_;  // guarded by sessions_mutex_
     std::optional<jobs::Scheduler> jobs_;
+    std::optional<jobs::Loops> loops_;  ///< uses the cache, the sessions and the tenants
     std::unique_ptr<tenancy::BackupCopies> copies_;
     std::optional<tenancy::TenantOperations> operations_;
     std::optional<tenancy::KeyRotation> rotation_;
@@ -204,6 +214,8 @@ class Daemon {
     asio::steady_timer reopen_{supervision_};
     std::chrono::seconds reopen_after_{1};  ///< the pause before the next try
     asio::steady_timer store_uses_{supervision_};
+    asio::steady_timer serve_anyhow_{supervision_};
+    core::Result<void> served_;  ///< why nothing is
     std::unique_ptr<identity::ApiKeys> keys_;
     std::string keys_problem_;              ///< why they cannot be used
     std::shared_ptr<net::TlsContext> tls_;  ///< null: plain HTTP, unless there is a problem

@@ -253,6 +253,7 @@ core::Result<void> Daemon::build_servers() {
     };
     const core::Logger log = logging_.logger("http");
     servers_.emplace(server_count(settings_.api), server_options(), make, clock_, log, metrics_);
+    begun("middleware");
     ZONA_TRY(std::vector<os::UniqueFd> network, listeners_.copies());
     for (os::UniqueFd& socket : network) {
         std::vector<os::UniqueFd> one;

@@ -70,12 +70,13 @@ int main(int argc, char** argv) {
     // Without them starts are slower, and the next thing that needs a descriptor says why.
     std::ignore = os::reserve_spawn_descriptors();
     daemon::Daemon running(home, flags.values("--set"), keeper, std::move(listeners));
-    if (auto built = running.build(); !built) {
-        const std::string line = to_line(built.error());
+    auto done = running.build();
+    if (done) done = running.run();
+    if (!done) {
+        const std::string line = to_line(done.error());
         (void)::write(2, line.data(), line.size());
         keeper.failed(line);
         return kExitConfiguration;
     }
-    running.run();
     return 0;
 }

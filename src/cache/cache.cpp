@@ -84,8 +84,7 @@ struct Cache::State {
                 .memory_ttl = std::chrono::ceil<std::chrono::milliseconds>(options.memory.ttl),
                 .ttl = options.shared_ttl,
                 .floor = floor,
-                .staleness = options.staleness,
-                .health_interval = options.health_interval},
+                .staleness = options.staleness},
             *deps.key,
             detail::SharedDeps{deps.clock, deps.random, deps.log, deps.metrics, memory, meter});
         return {};
@@ -197,6 +196,10 @@ Cache::~Cache() {
 
 void Cache::start() {
     if (state_->shared) state_->shared->start();
+}
+
+void Cache::check_health() {
+    if (state_->shared) state_->shared->check_health();
 }
 
 Found Cache::find(const Key& key) {

@@ -78,7 +78,6 @@ struct CacheOptions {
     std::string prefix = "zona";  ///< of all names in Redis: one for each installation
     std::chrono::milliseconds shared_ttl = std::chrono::hours(1);
     std::chrono::milliseconds staleness = std::chrono::seconds(10);
-    std::chrono::milliseconds health_interval = std::chrono::seconds(30);
 };
 
 /// What it works with; all outlive it.
@@ -120,6 +119,9 @@ class Cache {
     /// Begins to speak to Redis, once; what was asked before waits for it. The thread that does it
     /// inherits the signals that the caller blocks. Nothing to do without Redis.
     void start();
+    /// Asks whether Redis answers, and waits for nothing; mode() says what it answered last. To be
+    /// called every now and then; nothing to do without Redis. Source: BG-02, § 8.10.
+    void check_health();
     /// Waits for loads, writes and removals that are under way.
     ~Cache();
     Cache(const Cache&) = delete;

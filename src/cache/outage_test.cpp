@@ -23,7 +23,6 @@ TEST(OutageTest, WithoutRedisEverythingComesFromTheDatabaseAndNothingOldIsUsed) 
     CacheOptions options;
     options.redis = quick(redis.options());
     options.staleness = 300ms;
-    options.health_interval = 50ms;
     Instance a(options);
     TestDatabase database;
     a.write(kKey, "first", database);
@@ -35,6 +34,7 @@ TEST(OutageTest, WithoutRedisEverythingComesFromTheDatabaseAndNothingOldIsUsed) 
     }));
     redis.program().kill();
     EXPECT_TRUE(wait_until([&] { return a.cache->mode() == Mode::kDatabaseOnly; }));
+    a.cache->check_health();
     EXPECT_TRUE(wait_until([&] { return a.log.has("everything is read from the database"); }));
     EXPECT_FALSE(a.cache->report().problem.empty());
     // Somebody else changes it, whom we cannot hear.

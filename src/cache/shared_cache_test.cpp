@@ -338,7 +338,6 @@ TEST_F(SharedCacheTest, ARedisThatAnswersAndRefusesIsSaid) {
     CacheOptions options;
     options.redis = limited(redis_, "-eval -evalsha");
     options.staleness = 200ms;
-    options.health_interval = 100ms;
     Instance a(options);
     TestDatabase database;
     EXPECT_TRUE(wait_until([&] {
@@ -347,10 +346,13 @@ TEST_F(SharedCacheTest, ARedisThatAnswersAndRefusesIsSaid) {
         return a.cache->mode() == Mode::kDatabaseOnly &&
                a.cache->report().problem.contains("NOPERM");
     }));
+    a.cache->check_health();
     EXPECT_TRUE(wait_until([&] { return a.log.has("NOPERM"); }));
     redis_.run("ACL SETUSER limited +@all");
-    EXPECT_TRUE(wait_until(
-        [&] { return a.cache->report().undelivered == 0 && a.cache->mode() == Mode::kShared; }));
+    EXPECT_TRUE(wait_until([&] {
+        a.cache->check_health();
+        return a.cache->report().undelivered == 0 && a.cache->mode() == Mode::kShared;
+    }));
 }
 
 // CACHE-18

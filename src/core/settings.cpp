@@ -397,6 +397,24 @@ std::vector<Setting> job_settings() {
     };
 }
 
+std::vector<Setting> metrics_settings() {
+    return {
+        {.key = "metrics.interval",
+         .type = SettingType::kDuration,
+         .default_value = "15s",
+         .description = "How often metrics of the daemon, its databases and its cache are "
+                        "collected.",
+         .least = 100,
+         .most = 24 * kHour},
+        {.key = "metrics.file",
+         .type = SettingType::kPath,
+         .default_value = "",
+         .description = "Where all metrics are written then, in the text format of Prometheus, for "
+                        "the textfile collector of node_exporter: end it with .prom. Empty: "
+                        "nowhere."},
+    };
+}
+
 std::vector<Setting> federation_settings() {
     return {
         {.key = "federation.redirect_uri",
@@ -496,6 +514,12 @@ std::vector<Setting> session_settings() {
          .description = "How access tokens are signed, from the next signing key on. EdDSA is the "
                         "quickest; RS256 and ES256 are for gateways that know nothing else.",
          .choices = {"EdDSA", "RS256", "ES256"}},
+        {.key = "sessions.clean_interval",
+         .type = SettingType::kDuration,
+         .default_value = "60s",
+         .description = "Between two looks for access tokens in memory that are over.",
+         .least = 100,
+         .most = kHour},
         {.key = "sessions.signing_key_age",
          .type = SettingType::kDuration,
          .default_value = "2160h",
@@ -572,8 +596,9 @@ const SettingTable& daemon_settings() {
         std::vector<Setting> all = general_settings();
         for (std::vector<Setting> part :
              {detail::api_settings(), supervisor_settings(), tenancy_settings(), license_settings(),
-              session_settings(), federation_settings(), job_settings(), backup_settings(),
-              mongo_settings(), identity_settings(), alert_settings(), detail::cache_settings()}) {
+              session_settings(), federation_settings(), job_settings(), metrics_settings(),
+              backup_settings(), mongo_settings(), identity_settings(), alert_settings(),
+              detail::cache_settings()}) {
             std::ranges::move(part, std::back_inserter(all));
         }
         return SettingTable(std::move(all));
@@ -644,6 +669,7 @@ Settings::Sessions sessions_from(const ConfigSnapshot& snapshot) {
             .issuer = snapshot.text("sessions.issuer"),
             .audience = snapshot.text("sessions.audience"),
             .signing_algorithm = snapshot.text("sessions.signing_algorithm"),
+            .clean_interval = snapshot.duration("sessions.clean_interval"),
             .signing_key_age = snapshot.duration("sessions.signing_key_age")};
 }
 
@@ -663,6 +689,8 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},
         .jobs = jobs_from(snapshot),
+        .metrics = {.interval = snapshot.duration("metrics.interval"),
+                    .file = snapshot.text("metrics.file")},
         .sessions = sessions_from(snapshot),
         .federation = {.redirect_uri = snapshot.text("federation.redirect_uri"),
                        .ca_file = snapshot.text("federation.ca_file"),

@@ -58,6 +58,11 @@ struct Settings {
         std::chrono::milliseconds health_interval;
         std::int64_t history_runs;  ///< of each job
     };
+    /// The settings `metrics.*`.
+    struct Metrics {
+        std::chrono::milliseconds interval;
+        std::string file;  ///< absolute; empty: none is written
+    };
     /// The settings `sessions.*`.
     struct Sessions {
         std::chrono::milliseconds access_lifetime;   ///< of an access token
@@ -69,6 +74,7 @@ struct Settings {
         std::string issuer;                         ///< `iss` of tokens
         std::string audience;                       ///< `aud` of tokens
         std::string signing_algorithm;              ///< an identity::SigningAlgorithm by name
+        std::chrono::milliseconds clean_interval;   ///< between looks for tokens that are over
         std::chrono::milliseconds signing_key_age;  ///< then there is a new one
     };
     /// The settings `federation.*`.
@@ -154,6 +160,7 @@ struct Settings {
     Api api;
     Supervisor supervisor;
     Jobs jobs;
+    Metrics metrics;
     Sessions sessions;
     Federation federation;
     License license;

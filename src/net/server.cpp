@@ -177,6 +177,7 @@ asio::awaitable<void> Server::Impl::accept_from(Listener& listener) {
             if (error == asio::error::operation_aborted) break;
             continue;
         }
+        if (!os::family_of_listening(listener.socket.native_handle())) break;  // stop_listening()
         accept_failures_.add();
         if (backoff == kFirstBackoff) {
             shared_->log.warn(

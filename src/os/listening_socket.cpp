@@ -48,4 +48,9 @@ core::Result<std::optional<UniqueFd>> accept_connection(int listening_fd) {
     }
 }
 
+core::Result<void> stop_listening(int listening_fd) {
+    if (::shutdown(listening_fd, SHUT_RD) == 0) return {};
+    return core::Error::from_errno(errno, "shutdown");
+}
+
 }  // namespace zona::os

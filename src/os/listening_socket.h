@@ -24,4 +24,8 @@ core::Result<SocketFamily> family_of(int fd);
 /// if nobody waits (or the one that waited has gone). Errors from errno, such as EMFILE.
 core::Result<std::optional<UniqueFd>> accept_connection(int listening_fd);
 
+/// The socket listens no more, in whatever process it is open: who connects is refused, and who
+/// waits to be accepted is cut. Errors from errno. Source: shutdown(2).
+core::Result<void> stop_listening(int listening_fd);
+
 }  // namespace zona::os

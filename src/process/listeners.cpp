@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "os/listening_socket.h"
+
 namespace zona::process {
 namespace {
 
@@ -116,6 +118,13 @@ std::vector<std::string> Listeners::requested() const {
         if (socket.origin == ListenerOrigin::kRequest) out.push_back(socket.address);
     }
     return out;
+}
+
+core::Result<void> Listeners::stop_listening() const {
+    const std::scoped_lock lock(guard_);
+    for (const Socket& socket : sockets_)
+        ZONA_TRY_VOID(os::stop_listening(socket.fd.get()));
+    return {};
 }
 
 core::Result<std::vector<os::UniqueFd>> Listeners::copies() const {

@@ -80,6 +80,8 @@ class Listeners {
     std::vector<Held> held() const;
     /// Where somebody asked to listen at run time, the oldest first.
     std::vector<std::string> requested() const;
+    /// None listens any more, whoever holds it: for the end of zona. Errors from errno.
+    core::Result<void> stop_listening() const;
     /// Another descriptor of each, for the server. Errors from errno.
     core::Result<std::vector<os::UniqueFd>> copies() const;
 

@@ -135,12 +135,14 @@ Result<std::shared_ptr<Tenants::Open>> Tenants::try_to_open() {
     ZONA_TRY(const vault::FieldSealer* const sealer, files_->begin(ring));
     ZONA_TRY(made->core, open_core(*made));
     if (pools_) made->core = pools_->watch("core", std::move(made->core));
+    deps_.log.info("the core database is open");
     made->measured_core = core_queries_ ? core_queries_->measure(made->core) : made->core;
     made->registry = std::make_unique<TenantRegistry>(made->measured_core, deps_.clock, sealer,
                                                       options_.license_keys);
     const std::string folder = options_.directory + "/tenants";
     ZONA_TRY_VOID(os::make_directories(folder, 0700));
     ZONA_TRY_VOID(settle_type(*made->measured_core, *made->registry, folder));
+    deps_.log.info("the build type is settled", {{"build_type", to_string(options_.build_type)}});
     ZONA_TRY_VOID(open_databases(*made, folder));
     made->sessions = std::make_unique<SessionMap>(
         SessionDeps{.databases = *made->databases,
@@ -384,8 +386,9 @@ Result<void> Tenants::take_all_in(Open& open) {
     auto all =
         wait_for<std::vector<Tenant>>([&](auto done) { open.registry->list(std::move(done)); });
     if (!all) return all.take_error();
-    deps_.log.info("the connections are set",
-                   {{"tenants", static_cast<std::int64_t>(all->size())}});
+    const auto count = static_cast<std::int64_t>(all->size());
+    deps_.log.info("the tenants are listed", {{"tenants", count}});
+    deps_.log.info("the connections are set", {{"tenants", count}});
     take_in(open, *all);
     const SessionReport report = open.sessions->report();
     deps_.log.info("the connections were tried",

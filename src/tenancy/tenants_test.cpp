@@ -161,8 +161,10 @@ TEST_P(TenantsTest, ConnectionsAreTriedThenWatchedAndOnlyThenReady) {
     EXPECT_TRUE(not_ready.has_value());
     EXPECT_EQ(tenants_->problem(), std::nullopt);
     EXPECT_TRUE(asked.get());
-    std::vector<std::string> wanted = {"the connections are set", "a tenant has a session",
-                                       "a tenant has a session", "the connections were tried"};
+    std::vector<std::string> wanted = {"the core database is open", "the build type is settled",
+                                       "the tenants are listed",    "the connections are set",
+                                       "a tenant has a session",    "a tenant has a session",
+                                       "the connections were tried"};
     EXPECT_EQ(before, wanted);
     wanted.insert(wanted.end(), {"the pools are watched", "the tenants' data is ready"});
     EXPECT_EQ(messages(), wanted);

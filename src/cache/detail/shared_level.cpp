@@ -77,7 +77,7 @@ SharedLevel::SharedLevel(std::unique_ptr<redis::Client> client, SharedOptions op
     client_->subscribe(channel_, [this](std::string_view text) { hear(text); });
     client_->post([this] {
         compare();
-        check_health();
+        ask_health();
     });
 }
 
@@ -453,7 +453,7 @@ void SharedLevel::count_traffic() {
     received_.add(client_->traffic().received - received_.value());
 }
 
-void SharedLevel::check_health() {
+void SharedLevel::ask_health() {
     client_->execute_everywhere(
         redis::command({"PING"}), [this](const core::Result<std::vector<Reply>>& replies) {
             const core::Result<void> answered =
@@ -464,11 +464,8 @@ void SharedLevel::check_health() {
                 deps_.log.warn("the cache has no Redis: everything is read from the database",
                                {{"error", wrong}});
             }
-            {
-                const std::lock_guard lock(mutex_);
-                refusal_.clear();
-            }
-            client_->after(options_.health_interval, [this] { check_health(); });
+            const std::lock_guard lock(mutex_);
+            refusal_.clear();
         });
 }
 

@@ -44,7 +44,6 @@ struct SharedOptions {
     std::chrono::milliseconds ttl;
     std::chrono::milliseconds floor;
     std::chrono::milliseconds staleness;
-    std::chrono::milliseconds health_interval;
 };
 
 /// What it works with; all outlive it.
@@ -95,6 +94,10 @@ class SharedLevel {
     /// The tenants that have anything in Redis, escaped.
     void tenants(redis::Callback<std::vector<std::string>> done);
 
+    /// Asks whether Redis answers, without waiting for that.
+    void check_health() {
+        client_->post([this] { ask_health(); });
+    }
     /// Whether Redis answered when it was asked last, and did what was asked of it lately;
     /// otherwise what is wrong.
     bool is_available() const { return available_.load(std::memory_order_acquire); }
@@ -136,7 +139,7 @@ class SharedLevel {
     void verify(const Round& round);
     void deliver();
     void count_traffic();
-    void check_health();
+    void ask_health();
     core::Result<void> done_by(const core::Result<redis::Reply>& reply);
     void set_available(const core::Result<void>& answered);
 
@@ -156,7 +159,7 @@ class SharedLevel {
     // Guarded by mutex_.
     std::map<std::string, Known, std::less<>> tenants_;
     std::string problem_;
-    std::string refusal_;  ///< since the last check of health
+    std::string refusal_;  ///< since health was asked last
     // The last: its thread works with all of the others.
     std::unique_ptr<redis::Client> client_;
 };

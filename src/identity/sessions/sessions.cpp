@@ -276,7 +276,8 @@ void Sessions::keep(const Asked& asked, TokenMap::Known known, std::int64_t news
     counters_->known.set(static_cast<double>(map_.size()));
     pace_->has_tokens = true;
     pace_->wake.notify_all();
-    if (worker_.joinable()) return;
+    const bool follows = options_.is_shared && options_.follow_pause.count() > 0;
+    if (!follows || worker_.joinable()) return;
     worker_ = std::jthread([weak = weak_from_this(), pace = pace_](const std::stop_token& stop) {
         work_until(stop, weak, *pace);
     });
@@ -568,9 +569,8 @@ void Sessions::rest_if_empty() {
 
 void Sessions::work_until(const std::stop_token& stop, const std::weak_ptr<Sessions>& weak,
                           Pace& pace) {
-    auto cleaned = std::chrono::steady_clock::now();
     while (true) {
-        std::chrono::milliseconds pause = kCleanPause;
+        std::chrono::milliseconds pause{0};
         {
             std::unique_lock lock(pace.mutex);
             if (!pace.wake.wait(lock, stop, [&] { return pace.has_tokens; })) return;
@@ -578,15 +578,8 @@ void Sessions::work_until(const std::stop_token& stop, const std::weak_ptr<Sessi
         {
             const auto self = weak.lock();
             if (!self) return;
-            const bool follows =
-                self->options_.is_shared && self->options_.follow_pause.count() > 0;
-            if (follows) pause = self->options_.follow_pause;
-            const auto now = std::chrono::steady_clock::now();
-            if (now - cleaned >= kCleanPause) {
-                self->clean();
-                cleaned = now;
-            }
-            if (follows) self->follow([](const Result<void>&) {});
+            pause = self->options_.follow_pause;
+            self->follow([](const Result<void>&) {});
             self->rest_if_empty();
         }
         std::unique_lock lock(pace.mutex);

@@ -41,9 +41,6 @@
 
 namespace zona::identity {
 
-/// Between two passes over the map for tokens that are over. Source: BG-03.
-inline constexpr std::chrono::seconds kCleanPause{60};
-
 /// How they are made.
 struct SessionOptions {
     SessionLimits limits;
@@ -67,7 +64,8 @@ struct SessionDeps {
 /// See the file comment.
 class Sessions : public std::enable_shared_from_this<Sessions> {
   public:
-    /// Reads nothing yet; its thread begins with the first token that is found good.
+    /// Reads nothing yet. Its thread, by which it follows other instances, begins with the first
+    /// token that is found good.
     static std::shared_ptr<Sessions> make(SessionOptions options, SessionDeps deps);
     Sessions(const Sessions&) = delete;
     Sessions& operator=(const Sessions&) = delete;
@@ -102,7 +100,7 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
     /// Takes sessions that are over out of the store: those of Super Admins, and of these tenants.
     /// For a job.
     void remove_over(std::vector<std::string> tenants, store::Callback<std::uint64_t> done);
-    /// Takes tokens that are over out of the map. Done by itself, too.
+    /// Takes tokens that are over out of the map. To be called every now and then. Source: BG-03.
     void clean();
     /// Takes in what other instances have ended; nothing unless the database is shared and the map
     /// holds something, or while it is being done. Done by itself, too.

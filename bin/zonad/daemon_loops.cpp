@@ -1,0 +1,83 @@
+// What is looked after every few seconds: the cache's health, tokens that are over, metrics.
+#include <chrono>
+#include <vector>
+
+#include <unistd.h>
+
+#include "daemon.h"
+#include "os/fd.h"
+#include "os/proc.h"
+
+namespace zona::daemon {
+namespace {
+
+double seconds(std::uint64_t ticks) {
+    return static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+core::Result<void> collect_application(core::MetricRegistry& metrics) {
+    ZONA_TRY(const os::ProcFs proc, os::ProcFs::open());
+    ZONA_TRY(const auto stat, proc.stat(::getpid()));
+    if (!stat) return core::Error(core::Code::kInternal, "/proc does not show this process");
+    const auto pages = static_cast<double>(stat->resident_pages);
+    metrics.gauge("zona_process_resident_bytes", "Memory of the daemon that is in RAM.")
+        .set(pages * static_cast<double>(::sysconf(_SC_PAGESIZE)));
+    metrics.gauge("zona_process_cpu_seconds", "Processor time that the daemon has taken.")
+        .set(seconds(stat->user_ticks + stat->system_ticks));
+    metrics.gauge("zona_process_threads", "Threads of the daemon.")
+        .set(static_cast<double>(stat->threads));
+    return {};
+}
+
+void collect_cache(const cache::Cache& cache, core::MetricRegistry& metrics) {
+    const cache::Report report = cache.report();
+    metrics.gauge("zona_cache_limit_bytes", "What the cache in this process may take.")
+        .set(static_cast<double>(report.most_memory_bytes));
+    metrics.gauge("zona_cache_undelivered", "Changes that Redis has not been told of yet.")
+        .set(static_cast<double>(report.undelivered));
+}
+
+}  // namespace
+
+/// In the order of specification § 8.10.
+void Daemon::begin_loops() {
+    std::vector<jobs::Loop> loops;
+    loops.push_back(
+        {.name = "cache health check", .interval = settings_.cache.health_interval, .work = [this] {
+             cache_->check_health();
+             return core::Result<void>();
+         }});
+    loops.push_back(
+        {.name = "session clean-up", .interval = settings_.sessions.clean_interval, .work = [this] {
+             if (const auto sessions = this->sessions()) sessions->clean();
+             return core::Result<void>();
+         }});
+    loops.push_back(
+        {.name = "metrics collection",
+         .interval = settings_.metrics.interval,
+         .work = [this, file = settings_.metrics.file] { return collect_metrics(file); }});
+    loops_.emplace(std::move(loops), clock_, logging_.logger("loops"), metrics_);
+    loops_->start();
+}
+
+/// Each group, whatever becomes of another; then the file, for who does not ask the API.
+core::Result<void> Daemon::collect_metrics(const std::string& file) {
+    const auto collected = [this](const char* group) {
+        metrics_
+            .counter("zona_metrics_collections_total", "Times that metrics were collected.",
+                     {{"group", group}})
+            .add();
+    };
+    const core::Result<void> application = collect_application(metrics_);
+    if (application) collected("application");
+    metrics_.gauge("zona_core_database_up", "Whether the core database is open: 1 or 0.")
+        .set(tenants_->problem() ? 0 : 1);
+    collected("database");
+    collect_cache(*cache_, metrics_);
+    collected("cache");
+    const std::string all = metrics_.render_prometheus();  // asks the pools of all databases
+    if (!file.empty()) ZONA_TRY_VOID(os::replace_file(file, all, 0644));
+    return application;
+}
+
+}  // namespace zona::daemon
