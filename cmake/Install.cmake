@@ -11,4 +11,4 @@ endforeach()
 # At the end of the configuration, when the programs are declared.
 cmake_language(DEFER CALL install TARGETS zona RUNTIME DESTINATION bin)
 cmake_language(DEFER CALL install TARGETS zonad zona-keeper zona-remote RUNTIME DESTINATION libexec/zona)
-cmake_language(DEFER CALL install TARGETS zona-mongo LIBRARY DESTINATION libexec/zona)
+cmake_language(DEFER CALL install TARGETS zona-mongo zona-saml LIBRARY DESTINATION libexec/zona)
