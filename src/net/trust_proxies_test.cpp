@@ -48,5 +48,19 @@ TEST_F(TrustProxiesTest, TheLastAddressThatIsNoProxysIsTheClients) {
         EXPECT_EQ(client(row.peer, row.fields), row.client) << fmt::format("{}", row.client);
 }
 
+// SEC-16
+TEST_F(TrustProxiesTest, TheProxySaysWhetherTheClientSpeaksTls) {
+    const auto over_tls = [&](const std::string& peer, const std::string& scheme) {
+        request_.clear();
+        request_.peer = TcpPeer{.address = peer, .port = 4711};
+        request_.headers.add("X-Forwarded-Proto", scheme);
+        run(trust_proxies(NetworkSet::parse(std::vector<std::string>{"10.0.0.0/8"}).value()));
+        return request_.over_tls;
+    };
+    EXPECT_TRUE(over_tls("10.0.0.1", "https"));
+    EXPECT_FALSE(over_tls("10.0.0.1", "http"));
+    EXPECT_FALSE(over_tls("192.0.2.9", "https"));
+}
+
 }  // namespace
 }  // namespace zona::net

@@ -116,6 +116,29 @@ def test_nobody_is_signed_in_by_a_form_of_another_browser(zona, browser):
     assert browser.post('/login', {**fields, 'csrf_token': browser.token()}, headers={'Origin': 'https://evil.example'}).status_code == 403
 
 
+# SEC-13, SEC-21
+def test_over_tls_cookies_are_of_this_host_alone(open_zona):
+    zona = open_zona(ZONA_API_TRUSTED_PROXIES='127.0.0.0/8')
+    zona.run('tenant', 'create', 'acme')
+    make_user(zona, 'anna')
+    headers = {'X-Forwarded-Proto': 'https', 'Accept': 'text/html'}
+    page = requests.get(f'{zona.url}/login', headers=headers, timeout=30)
+    assert 'Strict-Transport-Security' in page.headers
+    visitor, _, attributes = page.headers['Set-Cookie'].partition('; ')
+    assert visitor.startswith('__Host-zona_visitor=') and attributes == 'Path=/; SameSite=Lax; HttpOnly; Secure'
+    fields = {'csrf_token': html.unescape(re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]), 'tenant': 'acme', 'name': 'anna', 'password': PASSWORD}
+    begun = requests.post(f'{zona.url}/login', data=fields, headers={**headers, 'Cookie': visitor}, timeout=30, allow_redirects=False)
+    given = begun.raw.headers.getlist('Set-Cookie')
+    assert len(given) == 3 and all(cookie.startswith('__Host-zona_') and cookie.endswith('; Secure') for cookie in given), given
+    session = given[0].partition(';')[0]
+
+    def who(cookie):
+        return requests.get(f'{zona.url}/api/v1/whoami', headers={**headers, 'Cookie': cookie}, timeout=30, allow_redirects=False).status_code
+    assert who(session) == 200
+    assert who(session.removeprefix('__Host-')) == 401, 'any host beside it, and anybody on the way, can have set that one'
+    assert who(f'{session}; __Host-zona_session=zona_session_x') == 401
+
+
 # SEC-11, SEC-13
 def test_what_is_wrong_is_said_with_the_form_and_markup_stays_text(zona, browser):
     wrong = browser.sign_in(name=MARKUP, password='nonsense', tenant=MARKUP, next='//evil.example/')

@@ -12,6 +12,7 @@ import urllib.parse
 import pytest
 import requests
 
+from openid_provider import Provider
 from zona_home import BIN
 
 PASSWORD = 'tulip orbit kettle 41'
@@ -226,3 +227,42 @@ def test_an_administrator_removes_the_second_factor_of_who_has_lost_it(zona):
     key = {'X-API-Key': zona.key}
     answer = requests.post(zona.url + '/api/v1/second-factor', json={'password': PASSWORD}, headers=key, timeout=30)
     assert (answer.status_code, answer.json()['error']['code']) == (409, 'CONFLICT')
+
+
+# AUTH-26
+@pytest.mark.parametrize('zona', [{'ZONA_FEDERATION_LOCAL_PROVIDERS': 'true'}], indirect=True)
+def test_a_person_signs_in_by_an_identity_provider(zona, free_port):
+    provider = Provider(free_port, 'zona', 'orchid-tundra_41', [])
+    try:
+        (zona.folder / 'secret').write_text('orchid-tundra_41')
+        zona.run('idp', 'add', 'corp', '--tenant', 'acme', '--issuer', provider.issuer, '--client-id', 'zona', '--secret-file', zona.folder / 'secret', '--create-users')
+
+        def begin():
+            """The command as it waits, and where it sends its browser."""
+            command = zona.popen('--host', zona.url, 'login', '--tenant', 'acme', '--idp', 'corp')
+            told = [command.stderr.readline() for _ in range(2)]   # on which zona, and then:
+            line = told[-1]
+            assert line.startswith('open this in a browser on this host: http'), told
+            url = line.split()[-1]
+            back = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)['redirect_uri'][0]
+            provider.client.redirects.append(back)
+            return command, url, back
+
+        provider.user['preferred_username'] = 'carla'
+        command, url, back = begin()
+        # What others send there is of no moment.
+        assert requests.get(back, params={'state': 'guessed', 'code': 'x'}, timeout=30).status_code == 404
+        page = requests.get(url, timeout=30)
+        assert page.status_code == 200 and 'close this page' in page.text
+        out, err = command.communicate(timeout=60)
+        assert (command.returncode, out) == (0, f'signed in as carla of acme at {zona.url}\n'), err
+        assert zona.far('whoami').stdout.startswith('user carla of acme\n')
+
+        provider.user = None
+        command, url, _ = begin()
+        assert requests.get(url, timeout=30).status_code == 200
+        _, err = command.communicate(timeout=60)
+        assert command.returncode == 5 and 'access_denied' in err, err
+    finally:
+        provider.close()
+    assert zona.far('login', '--tenant', 'acme', '--idp', 'nobody', check=False).returncode == 3

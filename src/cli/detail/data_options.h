@@ -86,6 +86,7 @@ struct LoginOptions {
     bool password_from_stdin = false;
     core::Secret code{};      ///< of the second factor; empty: asked for when it is wanted
     core::Secret password{};  ///< once it was read
+    std::string provider{};   ///< by which to sign in; empty: by password
 };
 
 enum class FactorAction : std::uint8_t { kEnrol, kConfirm, kRemove };

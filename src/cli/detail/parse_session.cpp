@@ -15,10 +15,15 @@ Result<VerbOptions> login_options(Verb verb, const RawWords& raw) {
     ZONA_TRY_VOID(check_count(verb, raw.positionals, 0, 0));
     if (raw.password_stdin && raw.user.empty())
         return wrong("--password-stdin leaves nothing to ask for the name with: give --user NAME");
+    const bool by_password = !raw.user.empty() || !raw.code.empty() || raw.password_stdin;
+    if (!raw.provider.empty() && by_password)
+        return wrong("--user, --code and --password-stdin are for signing in without --idp");
     return LoginOptions{.tenant = raw.tenant.empty() ? "default" : raw.tenant,
                         .user = raw.user,
                         .password_from_stdin = raw.password_stdin,
-                        .code = core::Secret(raw.code)};
+                        .code = core::Secret(raw.code),
+                        .password = {},
+                        .provider = raw.provider};
 }
 
 Result<VerbOptions> session_options(const RawWords& raw) {

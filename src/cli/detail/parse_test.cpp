@@ -256,6 +256,8 @@ TEST(ParseLogin, SaysWhoSignsInAndNeverWithWhat) {
               R"({"tenant":"acme","name":"anna","password":"tulip","code":"123456",)"
               R"("new_password":"orbit"})");
     EXPECT_NE(refusal("login --password tulip"), "accepted");
+    EXPECT_EQ(options_of<LoginOptions>("login --tenant acme --idp corp").provider, "corp");
+    EXPECT_THAT(refusal("login --idp corp --user anna"), testing::HasSubstr("without --idp"));
     EXPECT_THAT(refusal("login --password-stdin"), testing::HasSubstr("give --user NAME"));
 }
 

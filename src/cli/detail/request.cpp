@@ -356,6 +356,20 @@ ApiRequest begin_session(const LoginOptions& login) {
     return post("/api/v1/sessions", credentials_of(login));
 }
 
+ApiRequest begin_sign_in(const LoginOptions& login, const std::string& redirect_uri) {
+    return post(
+        "/api/v1/sign-ins",
+        {{"tenant", login.tenant}, {"provider", login.provider}, {"redirect_uri", redirect_uri}});
+}
+
+ApiRequest finish_sign_in(const core::Secret& attempt, const ProviderReturn& back) {
+    json::object body{{"attempt", attempt.reveal()}, {"state", back.state}};
+    add_if(body, "code", back.code.reveal());
+    add_if(body, "iss", back.issuer);
+    add_if(body, "error", back.error);
+    return post("/api/v1/sign-ins/completions", body);
+}
+
 ApiRequest renew_session(const core::Secret& refresh_token) {
     return post("/api/v1/sessions/renewals", {{"refresh_token", refresh_token.reveal()}});
 }

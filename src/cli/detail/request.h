@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/detail/options.h"
+#include "cli/detail/provider_return.h"
 #include "core/result.h"
 #include "core/secret.h"
 
@@ -87,6 +88,10 @@ ApiRequest manage_users(const UserOptions& options);
 ApiRequest find_user(std::string_view tenant, std::string_view name);
 /// POST /api/v1/sessions: `login` with what was asked for.
 ApiRequest begin_session(const LoginOptions& login);
+/// POST /api/v1/sign-ins: by the provider of `login`, which sends people back to this address.
+ApiRequest begin_sign_in(const LoginOptions& login, const std::string& redirect_uri);
+/// POST /api/v1/sign-ins/completions.
+ApiRequest finish_sign_in(const core::Secret& attempt, const ProviderReturn& back);
 ApiRequest renew_session(const core::Secret& refresh_token);
 /// POST /api/v1/passwords: `login` with the present password, and another one.
 ApiRequest change_password(const LoginOptions& login, const core::Secret& wanted);

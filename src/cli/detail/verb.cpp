@@ -499,16 +499,19 @@ std::vector<VerbInfo> zona_verbs() {
          {},
          kZona,
          kNeverStarts,
-         "[--tenant CODE] [--user NAME] [OPTIONS]",
+         "[--tenant CODE] [--user NAME | --idp NAME] [OPTIONS]",
          "Sign in to another zona, for the commands that follow",
          "With --host or a context. The password is asked for at the terminal, and so is the code "
-         "of a second factor, if there is one. What the zona gives for it is kept in "
+         "of a second factor, if there is one. With --idp it is the tenant's identity provider "
+         "that asks: open the address that is printed in a browser on this host, within ten "
+         "minutes. What the zona gives for it is kept in "
          "`zona/logins.json` of your configuration directory, which nobody else can read, and "
          "renewed by itself until the session ends; the password is kept nowhere. A key goes "
          "before a session, wherever it is from. On this host nobody signs in: whoever may use "
          "zona's home is known.",
          {{"zona login --host zona.example --tenant acme --user anna", "asks for the password"},
           {"zona login --context prod --user anna --password-stdin < pw", "in a script"},
+          {"zona login --context prod --tenant acme --idp corp", "in a browser, at corp"},
           {"zona --host zona.example user list --tenant acme", "as anna"}}},
         {kLogout,
          "logout",

@@ -1,14 +1,18 @@
 // Signing in to another zona and out again, and the sessions of others.
+#include <algorithm>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "cli/detail/identity_view.h"
 #include "cli/detail/model.h"
+#include "cli/detail/provider_return.h"
 #include "cli/detail/table.h"
 #include "cli/detail/text.h"
 #include "cli/detail/verbs.h"
 #include "core/json.h"
+#include "net/form.h"
 #include "os/terminal.h"
 
 namespace zona::cli {
@@ -114,6 +118,35 @@ Result<LoginOptions> with_password(Person& person, LoginOptions options) {
                                            escape_control(options.tenant));
     ZONA_TRY(options.password, person.secret(prompt, "the password"));
     return options;
+}
+
+/// How long somebody may take at an identity provider; zona itself waits no longer.
+constexpr std::chrono::minutes kSignInTime{10};
+
+/// The value of `state` in the address that a sign-in begins at.
+std::string state_in(std::string_view url) {
+    const std::size_t query = std::min(url.find('?'), url.size());
+    const auto fields = net::parse_form(url.substr(std::min(query + 1, url.size())));
+    if (!fields) return {};
+    const auto found = std::ranges::find(*fields, "state", &net::Parameter::name);
+    return found == fields->end() ? std::string() : found->value;
+}
+
+/// Signs in at an identity provider, by a browser that comes back here.
+Result<Answer> ask_provider(Context& context, const LoginOptions& options) {
+    ZONA_TRY(const ReturnAddress back, ReturnAddress::open());
+    ZONA_TRY(const Answer begun, context.session.ask(begin_sign_in(options, back.uri())));
+    ZONA_TRY(const json::value data, begun.data());
+    if (!data.is_object()) return Error(Code::kInternal, "zona's answer names no address");
+    const std::string url = text_of(data.get_object(), "url");
+    const core::Secret attempt(text_of(data.get_object(), "attempt"));
+    const std::string state = state_in(url);
+    if (state.empty()) return Error(Code::kInternal, "zona's answer names no address");
+    context.console.error(
+        fmt::format("open this in a browser on this host: {}\n", escape_control(url)));
+    const auto deadline = core::Deadline::after(context.clock, kSignInTime);
+    ZONA_TRY(const ProviderReturn answer, back.wait(state, deadline, context.clock));
+    return context.session.ask(finish_sign_in(attempt, answer));
 }
 
 /// What a zona says of whoever asks.
@@ -226,8 +259,13 @@ Status login(Context& context, const LoginOptions& given) {
     {
         ZONA_TRY(const Logins::Change possible, context.logins->change(context.clock));
     }
-    ZONA_TRY(const LoginOptions options, with_password(person, given));
-    ZONA_TRY(const Answer answer, ask_as<LoginOptions>(context, person, options, begin_session));
+    Answer answer;
+    if (given.provider.empty()) {
+        ZONA_TRY(const LoginOptions options, with_password(person, given));
+        ZONA_TRY(answer, ask_as<LoginOptions>(context, person, options, begin_session));
+    } else {
+        ZONA_TRY(answer, ask_provider(context, given));
+    }
     const std::string url = context.remote->url();
     ZONA_TRY(const Login login, login_from(url, answer.body));
     ZONA_TRY(Logins::Change change, context.logins->change(context.clock));

@@ -176,6 +176,8 @@ class VerbParser {
             case Verb::kIdp:
                 return add_provider_flags();
             case Verb::kLogin:
+                text_flag("--idp", raw_.provider, "NAME", "sign in at this identity provider");
+                return add_credential_flags();
             case Verb::kPasswd:
                 return add_credential_flags();
             case Verb::kFactor:

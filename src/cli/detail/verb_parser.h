@@ -138,6 +138,7 @@ struct RawWords {
     std::string session;
     std::string code;
     bool password_stdin = false;
+    std::string provider;  ///< of `login`
     std::string requests_per_second;
     std::string concurrent_requests;
     std::string storage_bytes;
