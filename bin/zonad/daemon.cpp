@@ -167,6 +167,7 @@ std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobVie
     checks.push_back(check_cache(*cache_));
     checks.push_back(check_license(*licensing_, settings.license));
     checks.push_back(check_keys(keys_.get()));
+    checks.push_back(check_open_routes(*service_, settings.api.closed_routes));
     std::ranges::move(check_backup_jobs(settings, jobs, clock_.system()),
                       std::back_inserter(checks));
     return checks;
@@ -190,7 +191,10 @@ core::Result<void> Daemon::build_api() {
          .config = *config_,
          .clock = clock_,
          .random = random_,
-         .keys = {.keys = keys_.get(), .problem = keys_problem_, .clock = clock_},
+         .keys = {.keys = keys_.get(),
+                  .problem = keys_problem_,
+                  .clock = clock_,
+                  .requests_per_second = settings_.api.key_requests_per_second},
          .identity = {.users = &*users_,
                       .invitations = &*invitations_,
                       .roles = &*roles_,

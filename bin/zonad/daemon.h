@@ -29,6 +29,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/settings.h"
+#include "identity/access/methods.h"
 #include "identity/authentication.h"
 #include "identity/federation/federation.h"
 #include "identity/keys/api_keys.h"
@@ -73,6 +74,8 @@ inline constexpr std::size_t kHashesAtOnce = 2;
 
 /// What `zona doctor` says of API keys; null: they cannot be used.
 process::HostCheck check_keys(const identity::ApiKeys* keys);
+/// What needs neither key nor session, and what was closed of it. Source: AUTH-13.
+process::HostCheck check_open_routes(const api::Service& service, std::string_view closed);
 
 /// Whether requests should come.
 enum class Readiness : std::uint8_t { kStarting, kReady, kStopping };
@@ -109,6 +112,7 @@ class Daemon {
     core::Result<void> build_tenants();
     core::Result<void> build_operations();
     void build_identity();
+    void note_methods(const tenancy::Tenant& tenant);
     void build_federation();
     /// What seals the secret fields of a tenant, or for the empty code the core's.
     core::Result<std::shared_ptr<const vault::FieldSealer>> fields_of(
@@ -222,6 +226,7 @@ class Daemon {
     std::string tls_problem_;               ///< why what the settings say of TLS cannot be used
     std::optional<process::Supervisor> supervisor_;
     api::Network network_;  ///< by the settings
+    identity::MethodPolicies methods_;
     tenancy::Admission admission_{{}, clock_, metrics_};
     std::optional<api::Service> service_;
     std::atomic<Readiness> readiness_{Readiness::kStarting};

@@ -11,6 +11,7 @@
 #include "license_settings.h"
 #include "tenancy/audit_retention.h"
 #include "tenancy/backup/backup_jobs.h"
+#include "tenancy/compliance.h"
 #include "tenancy/keys/shared_ring.h"
 #include "tenancy/tenant_jobs.h"
 
@@ -66,6 +67,7 @@ core::Result<void> Daemon::build_tenants() {
                          .tenant_changed =
                              [this](const tenancy::Tenant& tenant) {
                                  admission_.set_quota(tenant.code, tenant.quota);
+                                 note_methods(tenant);
                              },
                          .tenant_held =
                              [this](const std::string& code) {
@@ -84,6 +86,15 @@ core::Result<void> Daemon::build_tenants() {
     build_identity();
     ZONA_TRY_VOID(build_audit());
     return build_jobs();
+}
+
+/// What a newer zona has written there and this one does not know nobody can show.
+void Daemon::note_methods(const tenancy::Tenant& tenant) {
+    auto wanted = tenancy::Compliance::parse(*tenant.compliance_settings);
+    if (!wanted)
+        logging_.logger("tenancy").report("a tenant's rules are not known here", wanted.error());
+    methods_.set(tenant.code, wanted ? std::move(wanted->required_methods)
+                                     : identity::RequiredMethods::impossible());
 }
 
 core::Result<void> Daemon::build_licensing() {

@@ -55,10 +55,18 @@ void Daemon::open_keys() {
 }
 
 core::Result<void> Daemon::open_tls() {
+    if (settings_.api.tls_client_required && settings_.api.tls_client_ca.empty()) {
+        return core::Error(core::Code::kInvalidArgument,
+                           "api.tls.client_certificates: clients cannot be asked for certificates "
+                           "without authorities: set api.tls.client_ca");
+    }
     if (settings_.api.tls_certificate.empty()) return {};
     const std::string& key = settings_.api.tls_key;
     auto loaded = net::TlsContext::load({.certificates = settings_.api.tls_certificate,
-                                         .key = key.empty() ? settings_.api.tls_certificate : key},
+                                         .key = key.empty() ? settings_.api.tls_certificate : key,
+                                         .authorities = settings_.api.tls_client_ca,
+                                         .revocations = settings_.api.tls_client_crl,
+                                         .certificate_required = settings_.api.tls_client_required},
                                         clock_);
     if (!loaded) return loaded.take_error().recode(core::Code::kInvalidArgument).context("api.tls");
     tls_ = std::move(*loaded);
@@ -219,6 +227,9 @@ net::ServerOptions Daemon::server_options() {
 }
 
 core::Result<void> Daemon::build_servers() {
+    auto required = identity::RequiredMethods::parse(settings_.required_methods);
+    if (!required) return required.take_error().context("identity.required_methods");
+    methods_.set_usual(*std::move(required));
     std::vector<net::Middleware> authenticate;
     authenticate.push_back(api::record_refusals(*trail_));
     authenticate.push_back(net::filter_addresses(addresses_));
@@ -231,6 +242,8 @@ core::Result<void> Daemon::build_servers() {
                                                       {.demand = demand(settings_)}, clock_,
                                                       logging_.logger("identity"), metrics_));
     }
+    ZONA_TRY(api::OperationNames closed,
+             api::parse_closed_routes(settings_.api.closed_routes, *service_));
     const std::vector<net::Middleware> inner = api::pipeline(
         std::move(authenticate),
         {.check_tenant = [this](std::string_view code) { return tenants_->check(code); },
@@ -238,7 +251,9 @@ core::Result<void> Daemon::build_servers() {
          .licensing = *licensing_,
          .clock = clock_,
          .metrics = metrics_,
-         .log = logging_.logger("security")});
+         .log = logging_.logger("security"),
+         .methods = methods_,
+         .closed_routes = std::move(closed)});
     ZONA_TRY(const net::NetworkPolicy policy, network_policy(settings_.api, rate_));
     const net::ApplicationDeps deps{.clock = clock_,
                                     .random = random_,

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "api/pipeline.h"
 #include "daemon.h"
 #include "jobs/context.h"
 
@@ -186,6 +187,14 @@ process::HostCheck check_keys(const identity::ApiKeys* keys) {
     return process::degraded(
         kName, fmt::format("due for a successor: {}", fmt::join(due, ", ")),
         "zona key rotate NAME, or let its client do it (zona key renew); it ends without");
+}
+
+process::HostCheck check_open_routes(const api::Service& service, std::string_view closed) {
+    std::vector<std::string> open = api::open_operations(service);
+    if (const auto names = api::parse_closed_routes(closed, service))
+        std::erase_if(open, [&](const std::string& name) { return names->contains(name); });
+    return process::ok("open routes", fmt::format("{} need neither key nor session: {}",
+                                                  open.size(), fmt::join(open, ", ")));
 }
 
 }  // namespace zona::daemon

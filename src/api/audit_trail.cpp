@@ -132,7 +132,8 @@ bool is_unknown_sender(Code code) {
 
 /// A request without a key or token has tried nothing.
 bool has_shown_something(const net::Request& request) {
-    return request.headers.has("Authorization") || request.headers.has("X-API-Key");
+    return request.headers.has("Authorization") || request.headers.has("X-API-Key") ||
+           request.certificate != nullptr;
 }
 
 /// Whether the proof that a request brought was none. What came too early to be looked at was none,

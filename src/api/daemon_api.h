@@ -84,6 +84,7 @@ struct KeyDeps {
     identity::ApiKeys* keys = nullptr;  ///< null: they cannot be used, see `problem`
     std::string problem;
     const core::Clock& clock;
+    std::int64_t requests_per_second = 0;  ///< of a new key without a rate; 0: any number
 };
 
 /// What the routes of users, invitations and roles work with.

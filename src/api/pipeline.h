@@ -6,9 +6,11 @@
 /// | --- | --- |
 /// | route found (net::refuse_unrouted) | NOT_FOUND, METHOD_NOT_ALLOWED |
 /// | sender known (identity::authenticate) | UNAUTHENTICATED |
+/// | close_routes | UNAUTHENTICATED: nobody is known, and the open route was closed |
 /// | resolve_tenant | INVALID_TENANT; ACCESS_DENIED for what is about all of zona |
 /// | select_session | INVALID_TENANT, TENANT_INACTIVE, SESSION_ERROR: the tenant of the sender |
 /// | check_csrf | CSRF_TOKEN_INVALID: a browser's session, and no proof that its page asks |
+/// | require_methods | UNAUTHENTICATED: one method was shown, and two are asked for |
 /// | authorise | ACCESS_DENIED, INVALID_TENANT: what roles or a key do not allow |
 /// | check_license | LICENSE_REQUIRED: what the tenant's licence turns off, or not any more allows |
 /// | admit_tenant | TOO_MANY_REQUESTS, when the tenant's quota is used up |
@@ -20,6 +22,8 @@
 #pragma once
 
 #include <functional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +36,10 @@ class Clock;
 class MetricRegistry;
 }  // namespace zona::core
 
+namespace zona::identity {
+class MethodPolicies;
+}  // namespace zona::identity
+
 namespace zona::tenancy {
 class Admission;
 class Licensing;
@@ -39,8 +47,24 @@ class Licensing;
 
 namespace zona::api {
 
+class Service;
+
+/// operationIds.
+using OperationNames = std::set<std::string, std::less<>>;
+
 /// Whether requests for a tenant can be served now; any thread.
 using TenantCheck = std::function<core::Result<void>(std::string_view code)>;
+
+/// What is open to everybody, in the order of their declaration: all that Access::kOpen names, and
+/// nothing else (AUTH-13, GAP-10).
+std::vector<std::string> open_operations(const Service& service);
+
+/// Names of operations, separated by commas, that are to be open no more. Errors: kInvalidArgument,
+/// naming one that is not open.
+core::Result<OperationNames> parse_closed_routes(std::string_view text, const Service& service);
+
+/// Asks for a key or a session where one of these operations is asked for. Source: AUTH-13.
+net::Middleware close_routes(OperationNames closed);
 
 /// Whether who asks may reach the tenant that the path names, or all of zona: a sender that is
 /// bound to a tenant reaches nothing else, and learns nothing of whether it exists. Source: TEN-15,
@@ -56,6 +80,11 @@ net::Middleware select_session(TenantCheck check);
 /// (pipeline/csrf.h), and where it has no Origin but a Referer, that is a page of ours. Keys and
 /// bearers of tokens are asked for none of it. Source: SEC-13, SEC-31.
 net::Middleware check_csrf();
+
+/// Whether who asks has shown enough for their tenant and the installation, as `policies` say,
+/// which outlive the chain. What is about who asks is served in any case, so that a second factor
+/// can be set up and a session ended. Source: AUTH-31.
+net::Middleware require_methods(const identity::MethodPolicies& policies);
 
 /// Whether who asks may do it, by the roles of a user or the rights of a key, at this time and from
 /// this address, on something of the tenant at least; whose thing it is only a controller knows.
@@ -84,6 +113,8 @@ struct PipelineDeps {
     const core::Clock& clock;
     core::MetricRegistry& metrics;
     core::Logger log;  ///< category `security`
+    const identity::MethodPolicies& methods;
+    OperationNames closed_routes{};
 };
 
 /// All of them behind `authenticate`, in order.

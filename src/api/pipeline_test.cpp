@@ -47,6 +47,7 @@ class PipelineTest : public testing::Test {
         request.body = body_;
         for (const net::Parameter& field : fields_)
             request.headers.add(field.name, field.value);
+        request.methods = shown_.bits();
         if (may_) {
             identity::set_caller(request, std::make_shared<const identity::Principal>(who_), may_);
         } else {
@@ -55,21 +56,23 @@ class PipelineTest : public testing::Test {
         }
         seen_ = 0;
         held_while_answering_ = 0;
-        response_ = net::ask(service_.router(), request,
-                             pipeline({}, {[this](std::string_view) { return served_; }, admission_,
-                                           licensing_, clock_, metrics_, log_.logger("security")}));
+        response_ = net::ask(
+            service_.router(), request,
+            pipeline({}, {[this](std::string_view) { return served_; }, admission_, licensing_,
+                          clock_, metrics_, log_.logger("security"), methods_, closed_}));
         EXPECT_TRUE(request.held.empty());
         return response_.failure ? response_.failure->error.code() : Code::kInternal;
     }
 
     void add(const char* path, const char* id, Reach reach, net::Method method = net::Method::kGet,
-             std::optional<tenancy::Feature> feature = {}) {
+             std::optional<tenancy::Feature> feature = {}, std::optional<Access> access = {}) {
         Operation operation{
             .method = method,
             .path = path,
             .id = id,
             .tag = Tag::kTenants,
-            .access = method == net::Method::kGet ? Access::kViewer : Access::kAdmin,
+            .access =
+                access.value_or(method == net::Method::kGet ? Access::kViewer : Access::kAdmin),
             .reach = reach,
             .feature = feature,
             .summary = "Look at walls",
@@ -101,6 +104,9 @@ class PipelineTest : public testing::Test {
     tenancy::Licensing licensing_{
         {.keys = issuer_.keys(), .file = "/nowhere", .warn_days = {}},
         {.clock = clock_, .log = log_.logger("license"), .metrics = metrics_}};
+    identity::MethodPolicies methods_;
+    OperationNames closed_;
+    identity::Methods shown_ = identity::Method::kKey;  ///< unless a user asks
     Service service_{"1"};
     Response response_;
     std::optional<core::Error> failure_;
@@ -296,6 +302,53 @@ TEST_F(PipelineTest, ARoleMayReadAPathAndNotChangeIt) {
         EXPECT_EQ(seen_, may_make ? 1 : 0);
         if (!may_make) EXPECT_EQ(refusal, Code::kAccessDenied);
     }
+}
+
+// AUTH-31
+TEST_F(PipelineTest, TwoMethodsAreAskedForBeforeRightsAndAfterTheTenant) {
+    const std::vector<std::string> acme = {"api", "v1", "tenants", "acme", "walls"};
+    methods_.set("acme", identity::RequiredMethods::parse("certificate+key").value());
+    EXPECT_EQ(ask(acme, "acme"), Code::kUnauthenticated);
+    EXPECT_TRUE(response_.headers.has("WWW-Authenticate"));
+    EXPECT_EQ(seen_, 0);
+    ask({"api", "v1", "weather"}, "acme");
+    EXPECT_EQ(seen_, 1) << "what is about who asks";
+    served_ = core::Error(Code::kTenantInactive, "no");
+    EXPECT_EQ(ask(acme, "acme"), Code::kTenantInactive);
+    served_ = {};
+    EXPECT_EQ(ask({"api", "v1", "tenants", "globex", "walls"}, "acme"), Code::kInvalidTenant);
+    shown_.add(identity::Method::kCertificate);
+    ask(acme, "acme");
+    EXPECT_EQ(seen_, 1);
+    shown_ = identity::Method::kKey;
+    ask(acme, "");
+    EXPECT_EQ(seen_, 1) << "who is of no tenant";
+
+    who_ = {.kind = identity::Principal::Kind::kUser, .name = "anna", .tenant = "acme"};
+    may_ = identity::admin_of("acme").permissions;
+    methods_.set("acme", identity::RequiredMethods::parse("token+second_factor").value());
+    EXPECT_EQ(ask(acme, "acme"), Code::kUnauthenticated);
+    who_.second_factor = true;
+    ask(acme, "acme");
+    EXPECT_EQ(seen_, 1);
+}
+
+// AUTH-13
+TEST_F(PipelineTest, AClosedRouteIsForWhoIsKnown) {
+    add("/api/v1/pages", "getPages", Reach::kEveryone, net::Method::kGet, {}, Access::kOpen);
+    add("/api/v1/notes", "getNotes", Reach::kEveryone, net::Method::kGet, {}, Access::kOpen);
+    EXPECT_EQ(open_operations(service_), (std::vector<std::string>{"getPages", "getNotes"}));
+    EXPECT_EQ(parse_closed_routes("listWalls", service_).error().code(), Code::kInvalidArgument);
+    closed_ = parse_closed_routes(" getPages, ", service_).value();
+
+    shown_ = {};
+    EXPECT_EQ(ask({"api", "v1", "pages"}, ""), Code::kUnauthenticated);
+    EXPECT_EQ(seen_, 0);
+    ask({"api", "v1", "notes"}, "");
+    EXPECT_EQ(seen_, 1);
+    shown_ = identity::Method::kKey;
+    ask({"api", "v1", "pages"}, "acme");
+    EXPECT_EQ(seen_, 1);
 }
 
 // TEN-40, AUTH-12

@@ -1,6 +1,7 @@
 #include "audit/query.h"
 
 #include <array>
+#include <memory>
 #include <utility>
 
 #include <boost/json.hpp>
@@ -37,6 +38,7 @@ Filter filter_of(const Wanted& wanted) {
     add_text(all, "subject", wanted.subject);
     if (wanted.category) add_text(all, "category", to_string(*wanted.category));
     if (wanted.outcome) add_text(all, "outcome", to_string(*wanted.outcome));
+    if (wanted.seq) all.push_back(Filter::eq("seq", json::value(*wanted.seq)));
     if (wanted.from) all.push_back(Filter::gte("timestamp", detail::to_field(*wanted.from)));
     if (wanted.to) all.push_back(Filter::lt("timestamp", detail::to_field(*wanted.to)));
     return Filter::all(std::move(all));
@@ -89,6 +91,20 @@ Result<EntryPage> find_entries(store::Reader& reader, const store::Scope& scope,
         out.entries.push_back(std::move(one));
     }
     return out;
+}
+
+void mask_personal(Recorded& recorded) {
+    Entry& entry = recorded.entry;
+    for (std::string* const text :
+         {&entry.actor.name, &entry.actor.address, &entry.actor.session}) {
+        if (!text->empty()) *text = kMasked;
+    }
+    if (entry.subject.empty()) return;
+    static const auto kNothing =
+        std::make_shared<const store::Document>(store::Document{{"masked", kMasked}});
+    for (auto* const data : {&entry.before, &entry.after, &entry.context}) {
+        if (*data) *data = kNothing;
+    }
 }
 
 std::string to_json_text(const Recorded& recorded) {

@@ -2,6 +2,7 @@
 /// What is asked of a record, and how its entries are written down: JSON Lines and CSV.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct Wanted {
     std::string subject{};   ///< whose personal data it holds
     std::optional<Category> category{};
     std::optional<Outcome> outcome{};
+    std::optional<std::int64_t> seq{};       ///< this one
     std::optional<core::SystemTime> from{};  ///< not before
     std::optional<core::SystemTime> to{};    ///< before
     /// Which ones come first.
@@ -37,6 +39,10 @@ struct EntryPage {
 /// Entries of a scope, by time. Errors: those of store::Reader::find_page() and recorded_in().
 core::Result<EntryPage> find_entries(store::Reader& reader, const store::Scope& scope,
                                      const Wanted& wanted, const store::PageRequest& page);
+
+/// Puts kMasked in place of what is personal: name, address and session of who acted, and the data
+/// of an entry that holds somebody's. Kind and id stay. Source: SEC-08.
+void mask_personal(Recorded& recorded);
 
 /// The JSON text of an entry in the chain: its fields, number, hashes and `erased`.
 std::string to_json_text(const Recorded& recorded);

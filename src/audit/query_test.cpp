@@ -46,6 +46,28 @@ class QueryTest : public AuditTest {
     core::SystemTime start_ = clock_.system();
 };
 
+// SEC-08
+TEST_F(QueryTest, MasksWhatIsPersonalAndNothingElse) {
+    const Wanted third{.seq = 3};
+    const EntryPage found = page(third, {.limit = 3, .token = {}}, acme_);
+    ASSERT_EQ(found.entries.size(), 1U);
+    Recorded one = found.entries.front();
+    EXPECT_EQ(one.seq, 3);
+    one.entry.actor.name = "anna";
+    one.entry.actor.address = "";
+    one.entry.after = std::make_shared<const store::Document>(store::Document{{"a", 1}});
+    Recorded masked = one;
+    mask_personal(masked);
+    EXPECT_EQ(masked.entry.actor.name, kMasked);
+    EXPECT_EQ(masked.entry.actor.address, "");
+    EXPECT_EQ(masked.entry.actor.subject(), one.entry.actor.subject());
+    EXPECT_EQ(masked.entry.after, one.entry.after) << "it is nobody's";
+    masked.entry.subject = "user:17";
+    mask_personal(masked);
+    EXPECT_FALSE(masked.entry.after->contains("a"));
+    EXPECT_FALSE(masked.entry.before);
+}
+
 // AUDIT-07, AUDIT-08
 TEST_F(QueryTest, FindsByEachOfThem) {
     using Numbers = std::vector<int>;

@@ -532,6 +532,13 @@ std::vector<Setting> session_settings() {
 
 std::vector<Setting> identity_settings() {
     return {
+        {.key = "identity.required_methods",
+         .type = SettingType::kText,
+         .default_value = "",
+         .description = "What everybody over the network has to show at once, any one of several "
+                        "ways separated by commas: `certificate+token`, `certificate+key`, "
+                        "`token+second_factor` and the like; empty: one method will do. Tenants "
+                        "may ask for more (docs/guides/certificates.md)."},
         {.key = "identity.password.min_length",
          .type = SettingType::kInteger,
          .default_value = "12",
@@ -719,6 +726,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .backup_copy_command_timeout = snapshot.duration("backup.copy_command_timeout"),
         .backup_check_interval = snapshot.duration("backup.check_interval"),
         .open_files = snapshot.integer("tenancy.open_files"),
+        .required_methods = snapshot.text("identity.required_methods"),
         .password_min_length = snapshot.integer("identity.password.min_length"),
         .passwords_remembered = snapshot.integer("identity.password.remembered"),
         .logs_directory = snapshot.text("logs.dir"),

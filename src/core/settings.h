@@ -19,13 +19,18 @@ namespace zona::core {
 struct Settings {
     /// The settings `api.*`.
     struct Api {
-        std::string listen;           ///< os::TcpAddress; empty: only the unix socket
-        std::string pmdaemon_listen;  ///< os::TcpAddress; empty: none
-        bool authentication = true;   ///< keys are asked for over the network
-        bool insecure = false;        ///< plain HTTP beyond this host is wanted
-        std::string tls_certificate;  ///< PEM; empty: plain HTTP
-        std::string tls_key;          ///< PEM; empty: in the certificate's file
-        std::int64_t threads;         ///< that serve requests; 0: one per core, at most 8
+        std::string listen;                    ///< os::TcpAddress; empty: only the unix socket
+        std::string pmdaemon_listen;           ///< os::TcpAddress; empty: none
+        bool authentication = true;            ///< keys are asked for over the network
+        bool insecure = false;                 ///< plain HTTP beyond this host is wanted
+        std::string tls_certificate;           ///< PEM; empty: plain HTTP
+        std::string tls_key;                   ///< PEM; empty: in the certificate's file
+        std::string tls_client_ca;             ///< PEM; empty: no client is asked for a certificate
+        std::string tls_client_crl;            ///< PEM; empty: none
+        bool tls_client_required;              ///< no connection over TLS without a certificate
+        std::string closed_routes;             ///< operations, separated by commas
+        std::int64_t key_requests_per_second;  ///< of a new key without a rate; 0: any number
+        std::int64_t threads;                  ///< that serve requests; 0: one per core, at most 8
         std::int64_t max_connections;
         std::int64_t max_connections_per_address;  ///< over TCP; 0: no such limit
         ByteCount max_body_bytes;
@@ -187,6 +192,7 @@ struct Settings {
     std::chrono::milliseconds backup_copy_command_timeout;
     std::chrono::milliseconds backup_check_interval;  ///< 0: none
     std::int64_t open_files;                          ///< of databases
+    std::string required_methods;                     ///< identity::RequiredMethods
     std::int64_t password_min_length;                 ///< characters
     std::int64_t passwords_remembered;                ///< of each user
     std::string logs_directory;

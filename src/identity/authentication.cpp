@@ -18,10 +18,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "crypto/encoding.h"
 #include "identity/caller.h"
 #include "identity/secret_text.h"
 #include "identity/sessions/session_store.h"
 #include "identity/tokens/jws.h"
+#include "net/client_certificate.h"
 #include "net/cookie.h"
 #include "store/coroutine.h"
 
@@ -37,7 +39,6 @@ using net::Response;
 
 constexpr std::string_view kForms =
     "'Authorization: Bearer KEY', 'Authorization: ApiKey KEY' or 'X-API-Key: KEY'";
-constexpr const char* kChallenge = "Bearer realm=\"zona\"";
 /// RFC 6750 section 3.1.
 constexpr const char* kTokenChallenge = "Bearer realm=\"zona\", error=\"invalid_token\"";
 constexpr std::string_view kProtocolHeader = "Sec-WebSocket-Protocol";
@@ -110,6 +111,14 @@ bool is_open(const Request& request) {
 
 bool is_secret(std::string_view text) {
     return holds_api_key(text) || holds_token(text);
+}
+
+crypto::Digest digest_of(const net::ClientCertificate& certificate) {
+    const auto bytes = crypto::from_hex(certificate.facts().fingerprint);
+    crypto::Digest out{};
+    if (bytes && bytes->size() == out.size())
+        std::ranges::copy(std::as_bytes(std::span(*bytes)), out.begin());
+    return out;
 }
 
 /// But for the token of the one route that takes one in its path.
@@ -260,9 +269,15 @@ class Authenticate {
                             "keep; send it as {}",
                             kForms));
         }
+        if (request.certificate) {
+            if (auto good = request.certificate->check(); !good)
+                return hold_back(request, good.take_error(), "certificate");
+        }
         const Shown shown = shown_by(request, offered);
         if (const auto cookie = cookie_of(request, shown))
             return identify_user(request, *cookie, is_cookie_shaped(*cookie));
+        if (shown.keys.empty() && request.certificate && options_.demand == Demand::kKey)
+            return identify_key(request, std::nullopt);
         if (shown.keys.empty() && (is_open(request) || options_.demand == Demand::kNothing)) {
             if (options_.demand == Demand::kNothing) {
                 set_unbounded(request, "anybody");
@@ -277,7 +292,7 @@ class Authenticate {
         const std::string_view text = shown.keys.front();
         if (authorities_.sessions && shown.as_bearer && !text.starts_with(kApiKeyPrefix))
             return identify_user(request, text, is_token_shaped(text));
-        return identify_key(request, text);
+        return identify_key(request, std::string(text));
     }
 
     void bind_to_key(const Request& request, Response& response) const {
@@ -287,15 +302,17 @@ class Authenticate {
                            (response.stream && response.stream_end == net::StreamEnd::kOnDrain);
         if (!lasts) return;
         if (request.credential) {
-            auto is_good = [keys = &authorities_.keys,
-                            key = *request.credential]() -> asio::awaitable<bool> {
-                co_return keys->is_good(key);
+            auto is_good = [keys = &authorities_.keys, key = *request.credential,
+                            certificate = request.certificate]() -> asio::awaitable<bool> {
+                co_return keys->is_good(key) && is_still_good(certificate);
             };
             end_with_key(response, {std::move(is_good), options_.recheck});
         } else if (!request.token.empty()) {
             auto is_good = [sessions = authorities_.sessions(), cache = authorities_.permissions,
-                            token = request.token, before = subject_of(request).permissions] {
-                return is_as_before(*sessions, *cache, token, *before);
+                            token = request.token, before = subject_of(request).permissions,
+                            certificate = request.certificate]() -> asio::awaitable<bool> {
+                if (!is_still_good(certificate)) co_return false;
+                co_return co_await is_as_before(*sessions, *cache, token, *before);
             };
             end_with_key(response, {std::move(is_good), options_.recheck});
         }
@@ -303,6 +320,12 @@ class Authenticate {
 
   private:
     using Verified = std::variant<KeyHolder, KeyRefusal>;
+    /// The text of a key; nullopt: the connection's certificate is the key.
+    using Text = std::optional<std::string>;
+
+    static bool is_still_good(const std::shared_ptr<const net::ClientCertificate>& certificate) {
+        return certificate == nullptr || certificate->check().has_value();
+    }
 
     /// Whether somebody who is known asked for what they may not have, or too often.
     static bool is_refusal(const Response& response) {
@@ -312,11 +335,13 @@ class Authenticate {
                code == Code::kTooManyRequests;
     }
 
-    Verified verify(const Request& request, std::string_view key) const {
-        return authorities_.keys.verify(key, std::get<net::TcpPeer>(request.peer).address);
+    Verified verify(const Request& request, const Text& key) const {
+        const std::string& address = std::get<net::TcpPeer>(request.peer).address;
+        if (key) return authorities_.keys.verify(*key, address);
+        return authorities_.keys.verify(digest_of(*request.certificate), address);
     }
 
-    net::Decision identify_key(Request& request, std::string_view key) const {
+    net::Decision identify_key(Request& request, Text key) const {
         Verified found = verify(request, key);
         if (auto* const holder = std::get_if<KeyHolder>(&found)) {
             if (!holder->permissions && authorities_.permissions != nullptr) {
@@ -324,14 +349,14 @@ class Authenticate {
                     authorities_.permissions->find(holder->who.tenant, holder->who.roles);
             }
             if (holder->permissions) {
-                auto refused = admit(request, *holder);
+                auto refused = admit(request, key, *holder);
                 return refused ? net::answer_with(*std::move(refused)) : net::Decision();
             }
         }
-        return look_up_key(request, std::string(key), std::move(found));
+        return look_up_key(request, std::move(key), std::move(found));
     }
 
-    asio::awaitable<std::optional<Response>> look_up_key(Request& request, std::string key,
+    asio::awaitable<std::optional<Response>> look_up_key(Request& request, Text key,
                                                          Verified found) const {
         const auto is_unknown = [&] {
             const auto* const refusal = std::get_if<KeyRefusal>(&found);
@@ -345,14 +370,20 @@ class Authenticate {
             if (!known) co_return Response::failed(known.error());
             found = verify(request, key);
         }
+        if (!key && is_open(request) && std::holds_alternative<KeyRefusal>(found)) {
+            request.principal = "anybody";
+            co_return std::nullopt;
+        }
         if (is_unknown()) {
             co_return Response::failed(
                 Error(Code::kUnavailable,
                       "which keys there are is not known while the core database is away; the unix "
                       "socket needs none"));
         }
-        if (const auto* const refusal = std::get_if<KeyRefusal>(&found))
-            co_return co_await hold_back(request, error_of(*refusal), reason_of(*refusal));
+        if (const auto* const refusal = std::get_if<KeyRefusal>(&found)) {
+            Error error = key ? error_of(*refusal) : error_of(*request.certificate);
+            co_return co_await hold_back(request, std::move(error), reason_of(*refusal));
+        }
         auto& holder = std::get<KeyHolder>(found);
         if (!holder.permissions) {
             auto ask = [this, &holder](store::Callback<std::shared_ptr<const Permissions>> done) {
@@ -363,12 +394,14 @@ class Authenticate {
             if (!permissions) co_return Response::failed(permissions.take_error());
             holder.permissions = std::move(*permissions);
         }
-        co_return admit(request, holder);
+        co_return admit(request, key, holder);
     }
 
     /// Nothing: the key may go on.
-    static std::optional<Response> admit(Request& request, KeyHolder& holder) {
-        set_key(request, holder.who, std::move(holder.permissions));
+    std::optional<Response> admit(Request& request, const Text& key, KeyHolder& holder) const {
+        set_key(request, holder.who, std::move(holder.permissions),
+                key ? identity::Method::kKey : identity::Method::kCertificate);
+        if (key) count_certificate(request);
         if (holder.wait) {
             Response refused = Response::failed(
                 Error(Code::kTooManyRequests,
@@ -384,6 +417,14 @@ class Authenticate {
         return Response::failed(
             Error(Code::kAccessDenied,
                   fmt::format("the key '{}' is a viewer's, which may only read", holder.who.name)));
+    }
+
+    /// Beside a key or token of the same tenant.
+    void count_certificate(Request& request) const {
+        if (!request.certificate) return;
+        const auto tenant = authorities_.keys.tenant_of(digest_of(*request.certificate));
+        if (tenant && *tenant == request.tenant)
+            add_method(request, identity::Method::kCertificate);
     }
 
     /// Of a session in a browser, where nothing else says who asks and somebody has to.
@@ -408,6 +449,7 @@ class Authenticate {
             auto permissions = authorities_.permissions->find(who->tenant, who->roles);
             if (permissions) {
                 set_caller(request, std::move(who), std::move(permissions));
+                count_certificate(request);
                 return {};
             }
         }
@@ -434,6 +476,7 @@ class Authenticate {
         if (!permissions) co_return Response::failed(permissions.take_error());
         set_caller(request, std::make_shared<const Principal>(std::move(*who)),
                    std::move(*permissions));
+        count_certificate(request);
         co_return std::nullopt;
     }
 
@@ -469,6 +512,14 @@ class Authenticate {
                 break;
         }
         return {Code::kUnauthenticated, "the API key is not valid here"};
+    }
+
+    static Error error_of(const net::ClientCertificate& certificate) {
+        return {Code::kUnauthenticated,
+                fmt::format("the client's certificate {} is registered for nobody here (zona key "
+                            "create NAME --certificate FILE), or has ended; the request shows no "
+                            "API key beside it",
+                            certificate.facts().subject)};
     }
 
     static std::string reason_of(KeyRefusal refusal) {

@@ -17,6 +17,9 @@
 
 namespace zona::identity {
 
+/// WWW-Authenticate of every 401 but those about a token.
+inline constexpr const char* kChallenge = "Bearer realm=\"zona\"";
+
 /// What is asked of clients over the network.
 enum class Demand : std::uint8_t {
     kKey,
@@ -64,6 +67,9 @@ struct Authorities {
 /// | a key or token in the path or the query, where proxies log it | 400 INVALID_ARGUMENT |
 /// | a token in the path of the one route that takes it (kTokenPath) | as without |
 /// | a viewer's key, another method than GET, HEAD, OPTIONS | 403 ACCESS_DENIED |
+/// | neither key nor token, a client certificate that is registered as a key | as with this key |
+/// | the same, one that is not, where the route is not open | 401 UNAUTHENTICATED, after a delay |
+/// | a client certificate that is not good any more, whatever else | 401, after a delay |
 ///
 /// Keys and tokens are taken from `Authorization: Bearer TEXT`, keys also from
 /// `Authorization: ApiKey KEY` and `X-API-Key: KEY`. A browser cannot set these when it opens a
@@ -78,6 +84,10 @@ struct Authorities {
 /// rarer; the text that was shown goes nowhere. A path with a key in it stays in the request:
 /// whoever logs it asks is_secret_path().
 ///
+/// Beside a key or a token a certificate is a second method (methods.h), if it is registered for
+/// the same tenant: it says that the request comes from where the tenant lets it come from, and the
+/// key or token who asks. It is of the connection, so it holds for each request that comes over it.
+///
 /// What a key or token has opened does not outlive it: within AuthenticationOptions::recheck of its
 /// end, revoked or expired, or of a change of what the user's roles allow, a WebSocket is closed
 /// with 1008, and a stream that would not end by itself (StreamEnd::kOnDrain) is cut. As long as it
@@ -85,7 +95,7 @@ struct Authorities {
 ///
 /// One middleware may stand in the chains of several servers that run at the same time: then they
 /// count failures together. `clock` and `metrics` must outlive the chain. Source: PM-50, PM-51,
-/// PM-52, PM-56, PM-58, AUTH-01..AUTH-06, AUTH-11, AUTH-28, AUTH-41, SEC-13, SEC-15.
+/// PM-52, PM-56, PM-58, AUTH-01..AUTH-06, AUTH-11, AUTH-28, AUTH-30, AUTH-41, SEC-13, SEC-15.
 net::Middleware authenticate(Authorities authorities, AuthenticationOptions options,
                              const core::Clock& clock, core::Logger log,
                              core::MetricRegistry& metrics);

@@ -12,12 +12,15 @@ void set_caller(net::Request& request, std::shared_ptr<const Principal> user,
     request.tenant = user->tenant;
     request.may_change =
         permissions->always.of({Resource::kProcesses, Action::kExecute}) == Extent::kAll;
+    request.methods = Methods(Method::kToken).bits();
+    if (user->second_factor) add_method(request, Method::kSecondFactor);
     request.user = std::move(user);
     request.permissions = std::move(permissions);
 }
 
 void set_key(net::Request& request, const Principal& key,
-             std::shared_ptr<const Permissions> permissions) {
+             std::shared_ptr<const Permissions> permissions, Method how) {
+    request.methods = Methods(how).bits();
     request.principal = key.to_string();
     request.tenant = key.tenant;
     request.credential = key.key_id;
@@ -30,7 +33,16 @@ void set_key(net::Request& request, const Principal& key,
 void set_unbounded(net::Request& request, std::string principal) {
     request.principal = std::move(principal);
     request.may_change = true;
+    request.methods = Methods::all().bits();
     request.permissions = super_admin().permissions;
+}
+
+void add_method(net::Request& request, Method method) {
+    request.methods = methods_of(request).add(method).bits();
+}
+
+Methods methods_of(const net::Request& request) {
+    return Methods::from(request.methods);
 }
 
 const Principal* user_of(const net::Request& request) {

@@ -42,6 +42,7 @@ struct Principal {
     std::string tenant = {};
     std::int64_t user_id = 0;             ///< of a user, within the tenant; others: 0
     core::Uuid session = {};              ///< of a user; others: nil
+    bool second_factor = false;           ///< of a user, who has shown one at the sign-in
     std::vector<std::string> roles = {};  ///< of a user or a limited key, by name, in order
 
     /// For logs: "key default", "uid 0", "anybody", "user anna of acme", "user root".

@@ -123,11 +123,13 @@ void Request::clear() {
     }
     version = 11;
     over_tls = false;
+    certificate.reset();
     principal.clear();
     may_change = false;
     tenant.clear();
     user.reset();
     permissions.reset();
+    methods = 0;
     credential.reset();
     token.clear();
     correlation_id.clear();

@@ -99,7 +99,8 @@ class Counted {
     core::Gauge* gauge_ = nullptr;
 };
 
-struct Route;  // router.h
+class ClientCertificate;  // client_certificate.h
+struct Route;             // router.h
 
 /// One request, complete with its body. Filled by the server, the route fields by the router.
 struct Request {
@@ -116,6 +117,8 @@ struct Request {
 
     Peer peer;
     bool over_tls = false;
+    /// What the client has shown of itself in the connection's handshake; null: nothing.
+    std::shared_ptr<const ClientCertificate> certificate;
     std::string principal;  ///< who asks, for logs; filled by authentication
     /// Whether who asks may change anything, for what no method tells; filled by authentication.
     bool may_change = false;
@@ -126,6 +129,7 @@ struct Request {
     /// The user who asks, and what they may do: for whoever authenticates, identity/caller.h.
     std::shared_ptr<const void> user;
     std::shared_ptr<const void> permissions;
+    std::uint8_t methods = 0;  ///< by which it was known who asks
     /// @}
     /// The id of the key that it was authenticated with; none: by something else.
     std::optional<core::Uuid> credential;

@@ -224,8 +224,7 @@ void Server::Impl::adopt(os::UniqueFd connection, const std::shared_ptr<TlsConte
 
 std::unique_ptr<detail::Stream> Server::Impl::stream_over(Socket socket, const Peer& peer,
                                                           const std::shared_ptr<TlsContext>& tls) {
-    if (tls != nullptr)
-        return std::make_unique<detail::TlsStream>(std::move(socket), tls->current(), tls_);
+    if (tls != nullptr) return std::make_unique<detail::TlsStream>(std::move(socket), tls, tls_);
     const bool local = std::holds_alternative<UnixPeer>(peer);
     return std::make_unique<detail::SocketStream>(
         std::move(socket), local ? detail::Hangup::kReported : detail::Hangup::kEndOfInput);

@@ -12,6 +12,7 @@
 
 #include "core/time_format.h"
 #include "net/detail/tls_certificate.h"
+#include "net/detail/tls_clients.h"
 #include "net/detail/tls_error.h"
 #include "os/fd.h"
 
@@ -22,7 +23,6 @@ using core::Code;
 using core::Error;
 using detail::Certificate;
 
-constexpr std::size_t kLargestFile = 1U << 20U;
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr const char* kSuites =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
@@ -30,12 +30,6 @@ constexpr const char* kSuites =
 constexpr std::string_view kProtocols = "\x08http/1.1";
 
 using Key = std::unique_ptr<EVP_PKEY, decltype([](EVP_PKEY* key) { EVP_PKEY_free(key); })>;
-
-core::Result<std::string> read_pem(const std::string& path, std::string_view what) {
-    core::Result<std::string> text = os::read_file(path, kLargestFile);
-    if (!text) return text.take_error().context(what);
-    return text;
-}
 
 /// A key that is encrypted has nobody here who knows its password.
 int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked) {
@@ -124,8 +118,9 @@ TlsContext::TlsContext(TlsFiles files, const core::Clock& clock)
     : files_(std::move(files)), clock_(clock) {}
 
 core::Result<TlsContext::Loaded> TlsContext::read(const TlsFiles& files) {
-    ZONA_TRY(const std::string certificates, read_pem(files.certificates, "the TLS certificate"));
-    ZONA_TRY(const std::string key_text, read_pem(files.key, "the TLS key"));
+    ZONA_TRY(const std::string certificates,
+             detail::read_pem(files.certificates, "the TLS certificate"));
+    ZONA_TRY(const std::string key_text, detail::read_pem(files.key, "the TLS key"));
     core::Result<std::vector<Certificate>> parsed = detail::parse_certificates(certificates);
     if (!parsed) return parsed.take_error().context("the TLS certificate " + files.certificates);
     const std::vector<Certificate> chain = std::move(*parsed);
@@ -141,6 +136,9 @@ core::Result<TlsContext::Loaded> TlsContext::read(const TlsFiles& files) {
     ZONA_TRY_VOID(use_key(out.context.get(), key.get(), files));
     out.certificate = detail::describe(chain.front().get());
     out.key_warning = key_warning(files.key);
+    if (!files.authorities.empty()) {
+        ZONA_TRY(out.revocations, detail::ask_clients(out.context.get(), files));
+    }
     return out;
 }
 
@@ -179,6 +177,13 @@ std::vector<std::string> TlsContext::warnings() const {
                         files_.certificates, core::to_rfc3339(shown.not_before)));
     }
     if (!loaded_.key_warning.empty()) out.push_back(loaded_.key_warning);
+    for (const TlsRevocations& list : loaded_.revocations) {
+        if (!list.next_update || now < *list.next_update) continue;
+        out.push_back(
+            fmt::format("the revocation list of {} in {} was to be replaced by {}; until "
+                        "it is, certificates of this issuer are refused",
+                        list.issuer, files_.revocations, core::to_rfc3339(*list.next_update)));
+    }
     return out;
 }
 

@@ -82,6 +82,24 @@ Result<std::optional<core::CronExpression>> schedule_in(const store::Document& s
     return wrong(kName, "is no schedule: " + parsed.error().message(), "as \"30 2 * * *\", in UTC");
 }
 
+Result<identity::RequiredMethods> methods_in(const store::Document& settings) {
+    constexpr std::string_view kName = "required_methods";
+    constexpr std::size_t kMostWays = 16;
+    const json::value* const value = settings.if_contains(kName);
+    if (value == nullptr) return identity::RequiredMethods();
+    const json::array* const list = value->if_array();
+    std::vector<std::string> ways;
+    for (const json::value& one : list == nullptr ? json::array() : *list) {
+        if (one.is_string()) ways.emplace_back(one.get_string());
+    }
+    if (list == nullptr || ways.size() != list->size() || ways.size() > kMostWays)
+        return wrong(kName, "is no list of ways", "as [\"certificate+token\"]");
+    auto parsed = identity::RequiredMethods::parse(ways);
+    if (parsed) return parsed;
+    return wrong(kName, "has a wrong way: " + parsed.error().message(),
+                 "key, token, certificate, second_factor, joined by '+'");
+}
+
 /// Calls `take` with each member of the object `name`.
 template <class Take>
 Result<void> for_each_in(const store::Document& settings, std::string_view name, Take take) {
@@ -103,6 +121,7 @@ Result<Compliance> Compliance::parse(const store::Document& settings) {
         out.backups_kept = kept->get_int64();
     }
     ZONA_TRY(out.backup_schedule, schedule_in(settings));
+    ZONA_TRY(out.required_methods, methods_in(settings));
     ZONA_TRY_VOID(
         for_each_in(settings, "retention_days",
                     [&](const std::string& name, const json::value& value) -> Result<void> {

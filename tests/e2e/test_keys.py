@@ -280,3 +280,70 @@ def test_a_damaged_list_is_told_and_left_as_it_is(new_zona):
     answer = zona.run('key', 'create', 'app', check=False)
     assert answer.returncode == 4 and 'api-keys.json' in answer.stderr
     assert (zona.home / 'state/api-keys.json').read_text() == '{'
+
+
+PASSWORD = 'tulip orbit kettle 41'
+
+
+def administrator(zona, tenant, name='anna', roles='admin'):
+    """ask(method, path, **options) as a user who has signed in."""
+    zona.run('user', 'create', name, '--tenant', tenant, '--roles', roles, '--password-file', '-', input=PASSWORD)
+    tokens = requests.post(zona.url + '/api/v1/sessions', json={'tenant': tenant, 'name': name, 'password': PASSWORD}, timeout=20).json()['data']
+    header = {'Authorization': f"Bearer {tokens['access_token']}"}
+    return lambda method, path, **options: requests.request(method, zona.url + path, headers=header, timeout=20, **options)
+
+
+def code(answer):
+    return answer.json()['error']['code'] if answer.status_code >= 400 else 'ok'
+
+
+# AUTH-33, AUTH-38, AUTH-28, TEN-16
+def test_a_tenants_administrators_manage_its_keys(zona):
+    for tenant in ('acme', 'globex'):
+        zona.run('tenant', 'create', tenant)
+    anna, bert = administrator(zona, 'acme'), administrator(zona, 'globex', 'bert')
+    own, theirs = '/api/v1/tenants/acme/keys', '/api/v1/tenants/globex/keys'
+    assert code(bert('POST', theirs, json={'name': 'robot', 'scope': 'admin'})) == 'ok'
+    assert code(bert('POST', theirs, json={'name': 'secret', 'scope': 'admin'})) == 'ok'
+
+    made = anna('POST', own, json={'name': 'robot', 'scope': 'admin'})
+    assert made.status_code == 201, made.text
+    key = made.json()['data']['key']
+    assert status(zona, key, path='/api/v1/tenants/acme/users') == 200
+    assert [(k['name'], k['tenant']) for k in anna('GET', own).json()['data']] == [('robot', 'acme')]
+    assert [k['tenant'] for k in anna('GET', own + '/robot').json()['data']] == ['acme']
+    for method, path in (('GET', '/secret'), ('DELETE', '/secret'), ('POST', '/secret/rotations'), ('GET', '/default'), ('DELETE', '/default')):
+        assert code(anna(method, own + path)) == 'NOT_FOUND', path
+    for method, path in (('GET', theirs), ('GET', theirs + '/secret'), ('DELETE', theirs + '/secret'), ('GET', '/api/v1/tenants/core/keys')):
+        assert code(anna(method, path)) == 'INVALID_TENANT', path
+    assert code(anna('GET', '/api/v1/keys')) == 'ACCESS_DENIED'
+    assert code(anna('POST', own, json={'name': 'more', 'tenant': 'globex', 'scope': 'admin'})) == 'INVALID_ARGUMENT'
+    assert code(anna('POST', own, json={'name': 'more', 'permissions': ['processes:execute']})) == 'INVALID_ARGUMENT'
+    successor = anna('POST', own + '/robot/rotations', json={'overlap': '1h'}).json()['data']['key']
+    assert status(zona, successor, path='/api/v1/tenants/acme/users') == 200
+
+    zona.run('role', 'create', 'keeper', '--tenant', 'acme', '--grant', 'api_keys:create=all', '--grant', 'api_keys:delete=all')
+    carl = administrator(zona, 'acme', 'carl', 'keeper')
+    assert code(carl('POST', own, json={'name': 'more', 'scope': 'admin'})) == 'ACCESS_DENIED'
+    assert code(carl('DELETE', own + '/robot')) == 'ACCESS_DENIED'
+    assert code(carl('POST', own, json={'name': 'same', 'permissions': ['api_keys:create']})) == 'ok'
+    for role in ('user', 'creator'):
+        assert code(administrator(zona, 'acme', role, role)('GET', own)) == 'ACCESS_DENIED'
+
+    whose = zona.run('key', 'revoke', 'robot', check=False)
+    assert whose.returncode == 4 and 'several tenants' in whose.stderr
+    assert [line.split()[0] for line in zona.run('key', 'list', '--tenant', 'globex').stdout.splitlines()] == ['name', 'robot', 'secret']
+    assert code(anna('DELETE', own + '/robot')) == 'ok'
+    assert status(zona, successor, path='/api/v1/tenants/acme/users') == 401
+    assert [k['tenant'] for k in zona.run('key', 'show', 'robot', '--json').data] == ['globex']
+
+
+# SEC-15
+def test_a_new_key_has_the_usual_rate_unless_it_is_made_with_another(open_zona):
+    zona = open_zona(ZONA_API_KEY_REQUESTS_PER_SECOND='2')
+    usual = zona.run('key', 'create', 'usual').stdout.strip()
+    free = zona.run('key', 'create', 'free', '--rate', '0').stdout.strip()
+    rates = {k['name']: (k['requests_per_second'], k['burst']) for k in zona.run('key', 'list', '--json').data}
+    assert rates == {'default': (None, None), 'usual': (2, 4), 'free': (None, None)}
+    assert 429 in [status(zona, usual) for _ in range(12)]
+    assert {status(zona, free) for _ in range(12)} == {200}

@@ -185,7 +185,7 @@ def test_a_client_of_the_document_alone_leads_a_process_through_its_life(client)
 
 def turn(name):
     """The examples are one sequence: what makes something comes first, what ends something last."""
-    last = ['revokeKey', 'signIn', 'changePassword', 'removeUser', 'removeInvitation', 'removeRole', 'removeIdentityProvider', 'beginSignIn', 'finishSignIn', 'removeTenantSetting', 'operateProcesses', 'shutDown']
+    last = ['revokeTenantKey', 'revokeKey', 'signIn', 'changePassword', 'removeUser', 'removeInvitation', 'removeRole', 'removeIdentityProvider', 'beginSignIn', 'finishSignIn', 'removeTenantSetting', 'operateProcesses', 'shutDown']
     return last.index(name) + 1 if name in last else -(name == 'putTenantSetting')
 
 

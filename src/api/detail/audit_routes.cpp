@@ -16,6 +16,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "core/time_format.h"
+#include "identity/caller.h"
 
 namespace zona::api {
 
@@ -196,7 +197,7 @@ Operation list_entries() {
             .description =
                 "What was done and refused, page by page, with what was done just now. "
                 "The installation's own record has what concerns no tenant, or one that "
-                "is not served.",
+                "is not served. Who lacks `personal_data:read` sees what is personal as `***`.",
             .parameters = std::move(parameters),
             .answers = {{.description = "The entries.",
                          .shape = Shape::array("By time.", Shape::component("AuditEntry")),
@@ -254,6 +255,35 @@ Operation verify_record() {
             .answers = {{.description = "What was found; `intact` says whether all is well.",
                          .shape = Shape::component("AuditVerification"),
                          .example = kVerificationExample}}};
+}
+
+Operation unmask() {
+    constexpr std::size_t kMostUnmasked = 100;
+    constexpr std::size_t kLongestReason = 500;
+    const Shape body = Shape::object(
+        {required("entries", Shape::array("Numbers of the entries.",
+                                          Shape::integer("A `seq`.").range(1, INT64_MAX))
+                                 .length(1, kMostUnmasked)),
+         required("reason", Shape::text("What for; it is put on record.")
+                                .length(1, kLongestReason)
+                                .example("\"case 4711\""))});
+    return {.method = Method::kPost,
+            .path = "/unmaskings",
+            .id = "unmaskAudit",
+            .access = Access::kAdmin,
+            .permission =
+                identity::Permission{identity::Resource::kPersonalData, identity::Action::kExecute},
+            .summary = "Show personal data of the record",
+            .description =
+                "Entries with the names, addresses, sessions and data that who lacks "
+                "`personal_data:read` sees as `***`. Who asked for which, and why, is on record. "
+                "What was erased stays so; a number that the record lacks is left out.",
+            .body = BodySpec{body,
+                             {{"one", "One entry", R"({"entries": [1], "reason": "case 4711"})"}}},
+            .answers = {{.description = "The entries in clear.",
+                         .shape = Shape::array("In the order of the numbers that were asked for.",
+                                               Shape::component("AuditEntry")),
+                         .example = std::string("[") + kEntryExample + "]"}}};
 }
 
 Operation report() {
@@ -329,8 +359,9 @@ class AuditRoutes {
         ZONA_CO_TRY(const audit::EntryPage page,
                     co_await page_of(scope, wanted, request, Settle::kFirst));
         std::string data = "[";
+        const bool is_clear = may_see_personal(call);
         for (const audit::Recorded& one : page.entries)
-            data += (data.size() > 1 ? "," : "") + audit::to_json_text(one);
+            data += (data.size() > 1 ? "," : "") + audit::to_json_text(seen(one, is_clear));
         const json::object meta = {{"next", page.next}};
         co_return Response::success(data + "]", core::to_json(meta));
     }
@@ -344,12 +375,15 @@ class AuditRoutes {
         store::PageRequest request{.limit = kExportPage, .token = {}};
         ZONA_CO_TRY(audit::EntryPage first,
                     co_await page_of(scope, wanted, request, Settle::kFirst));
-        auto body = [this, scope, wanted, request, is_csv, page = std::move(first)](
+        const bool is_clear = may_see_personal(call);
+        auto body = [this, scope, wanted, request, is_csv, is_clear, page = std::move(first)](
                         net::BodyWriter& writer) mutable -> asio::awaitable<Result<void>> {
             std::string text = is_csv ? audit::csv_header() : "";
             while (true) {
-                for (const audit::Recorded& one : page.entries)
+                for (const audit::Recorded& recorded : page.entries) {
+                    const audit::Recorded one = seen(recorded, is_clear);
                     text += is_csv ? audit::csv_line(one) : audit::to_json_text(one) + "\n";
+                }
                 ZONA_CO_TRY_VOID(co_await writer.write(text));
                 if (page.next.empty()) co_return Result<void>();
                 text.clear();
@@ -361,6 +395,22 @@ class AuditRoutes {
                                            std::move(body), net::StreamEnd::kByItself);
         if (is_csv) out.headers.set("Content-Disposition", "attachment; filename=\"audit.csv\"");
         co_return out;
+    }
+
+    Answer unmask(Call& call) const {
+        ZONA_CO_TRY(const Scope scope, scope_of(call));
+        const json::object& body = call.body().get_object();
+        std::string data = "[";
+        for (const json::value& seq : body.at("entries").as_array()) {
+            const audit::Wanted wanted{.seq = seq.to_number<std::int64_t>()};
+            const store::PageRequest request{.limit = 1, .token = {}};
+            ZONA_CO_TRY(const audit::EntryPage page,
+                        co_await page_of(scope, wanted, request, Settle::kFirst));
+            for (const audit::Recorded& one : page.entries)
+                data += (data.size() > 1 ? "," : "") + audit::to_json_text(one);
+        }
+        call.changed({}, core::to_json(body));
+        co_return Response::success(data + "]");
     }
 
     Answer verify(Call& call) const {
@@ -438,6 +488,24 @@ class AuditRoutes {
   private:
     enum class Settle : std::uint8_t { kNo, kFirst };
 
+    bool may_see_personal(const Call& call) const {
+        const net::Request& request = call.request();
+        const bool of_tenant = call.operation().reach == Reach::kTenant;
+        const std::string tenant =
+            of_tenant ? core::lower_ascii(call.path(kTenantParameter)) : std::string();
+        const auto* remote = std::get_if<net::TcpPeer>(&request.peer);
+        const std::string_view address = remote == nullptr ? "" : std::string_view(remote->address);
+        return identity::decide(identity::subject_of(request),
+                                {identity::Resource::kPersonalData, identity::Action::kRead},
+                                {.tenant = tenant}, {.time = clock_.system(), .address = address})
+            .has_value();
+    }
+
+    static audit::Recorded seen(audit::Recorded one, bool is_clear) {
+        if (!is_clear) audit::mask_personal(one);
+        return one;
+    }
+
     static Result<Scope> scope_of(const Call& call) {
         if (call.operation().reach != Reach::kTenant) return Scope::core();
         const std::string code = core::lower_ascii(call.path(kTenantParameter));
@@ -510,9 +578,10 @@ Result<void> add_audit_routes(Service& service, const DaemonApiDeps* deps) {
     const auto routes = deps == nullptr ? nullptr : std::make_shared<const AuditRoutes>(*deps);
     using Member = Answer (AuditRoutes::*)(Call&) const;
     for (const Whose whose : {Whose::kInstallation, Whose::kTenant}) {
-        const std::array<std::pair<Operation, Member>, 5> rows = {{
+        const std::array<std::pair<Operation, Member>, 6> rows = {{
             {of(whose, list_entries()), &AuditRoutes::list},
             {of(whose, export_entries()), &AuditRoutes::all},
+            {of(whose, unmask()), &AuditRoutes::unmask},
             {of(whose, verify_record()), &AuditRoutes::verify},
             {of(whose, report()), &AuditRoutes::report},
             {of(whose, erase_subject_operation()), &AuditRoutes::erase},

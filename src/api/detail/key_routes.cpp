@@ -5,11 +5,13 @@
 
 #include "api/detail/await.h"
 #include "api/detail/identity_routes.h"
+#include "api/detail/key_operations.h"
 #include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "core/time_format.h"
 #include "identity/keys/api_keys.h"
+#include "net/client_certificate.h"
 #include "tenancy/tenants.h"
 
 namespace zona::api {
@@ -18,238 +20,9 @@ namespace asio = boost::asio;
 namespace json = boost::json;
 using core::Code;
 using core::Result;
-using net::Method;
 using net::Response;
 
 namespace {
-
-constexpr const char* kNamePattern = "[A-Za-z0-9._-]+";
-/// How long both keys of a rotation are valid, unless told otherwise.
-constexpr std::string_view kUsualOverlap = "1h";
-
-Shape name_shape() {
-    return Shape::text("What it is called.").pattern(kNamePattern).length(1, 64).example("\"ci\"");
-}
-
-Shape tenant_shape() {
-    return Shape::text("The code of the only tenant that it reaches; without one it reaches all.")
-        .length(1, 64)
-        .example("\"acme\"");
-}
-
-Shape permissions_shape() {
-    return Shape::array("What a limited key may do, on all: RESOURCE:ACTION, as roles have them.",
-                        Shape::text("A permission.").length(1, 64).example("\"users:read\""))
-        .length(0, identity::kMaxPowersOfKey);
-}
-
-Shape key_roles_shape() {
-    return Shape::array("Roles of its tenant that a limited key has, in the place of permissions.",
-                        Shape::text("A role's name.").length(1, 64).example("\"night-shift\""))
-        .length(0, identity::kMaxPowersOfKey);
-}
-
-Shape duration_shape(std::string doc, const char* example) {
-    return Shape::text(std::move(doc)).format(Format::kDuration).example(example);
-}
-
-Shape time_shape(std::string doc) {
-    return Shape::text(std::move(doc)).format(Format::kTime).nullable();
-}
-
-ParameterSpec name_parameter() {
-    return {.name = "name",
-            .shape = Shape::text("The key's name.").example("\"ci\""),
-            .place = Place::kPath,
-            .presence = Presence::kRequired};
-}
-
-Shape key_shape() {
-    return Shape::object(
-        {required("id", Shape::text("Never reused.").format(Format::kUuid)),
-         required("name", Shape::text("Of one key, or of two while a rotation lets them overlap.")),
-         required("scope", Shape::text("A viewer may only read; a limited key may do what its "
-                                       "permissions or roles say.")
-                               .choices({"viewer", "admin", "limited"})),
-         required("tenant", tenant_shape().nullable()),
-         required("permissions", permissions_shape()), required("roles", key_roles_shape()),
-         required("requests_per_second",
-                  Shape::integer("How often it may ask; null: as often as it likes.").nullable()),
-         required("burst", Shape::integer("How many may come at once after a rest.").nullable()),
-         required("rotate_every",
-                  duration_shape("How old it may become; null: as old as it likes.", "\"2592000s\"")
-                      .nullable()),
-         required("created_at", Shape::text("When it was made.").format(Format::kTime)),
-         required("due_at", time_shape("When a successor is due; null: never.")),
-         required("expires_at", time_shape("When it ends; null: never.")),
-         required("last_used_at", time_shape("When it was shown last; null: never.")),
-         required("last_address", Shape::text("From where; null: never.").nullable()),
-         required("requests", Shape::integer("That it was taken for.")),
-         required("refusals",
-                  Shape::integer("Of them, for what it may not do, or more than it may."))},
-        "What is known of a key; the key itself is not. Other instances write down within a minute "
-        "how they have seen it used.");
-}
-
-const char* const kKeyExample = R"({"id": "0d6b5a1e-7c1b-4b0e-9d0a-0f2a6a5c1d11",
-    "name": "ci", "scope": "limited", "tenant": "acme", "permissions": ["users:read"], "roles": [],
-    "requests_per_second": 100, "burst": 200, "rotate_every": "2592000s",
-    "created_at": "2026-01-31T12:00:00.000Z", "due_at": "2026-03-02T12:00:00.000Z",
-    "expires_at": "2026-03-09T12:00:00.000Z", "last_used_at": "2026-02-01T08:00:00.000Z",
-    "last_address": "192.0.2.7", "requests": 1200, "refusals": 3})";
-
-AnswerSpec new_key(std::string description) {
-    return {
-        .status = 201,
-        .description = std::move(description),
-        .shape = Shape::object({required("name", Shape::text("Its name.")),
-                                required("key", Shape::text("The key. It is not shown again."))}),
-        .example = R"({"name": "ci", "key": "zona_key_..."})"};
-}
-
-Field overlap_field() {
-    return optional("overlap", duration_shape("How long both are valid.", "\"10m\"")
-                                   .default_value(fmt::format("\"{}\"", kUsualOverlap)));
-}
-
-std::vector<ErrorSpec> key_errors(std::vector<ErrorSpec> more) {
-    more.push_back({Code::kConflict, "The list of keys of an earlier zona is damaged."});
-    return more;
-}
-
-Operation list_keys() {
-    return {.path = "/api/v1/keys",
-            .id = "listKeys",
-            .tag = Tag::kKeys,
-            .summary = "List the API keys",
-            .description = "In the order of their making, expired ones included.",
-            .answers = {{.description = "The keys.",
-                         .shape = Shape::array("All keys.", Shape::component("ApiKey")),
-                         .example = fmt::format("[{}]", kKeyExample)}},
-            .errors = key_errors({})};
-}
-
-Operation get_key() {
-    return {.path = "/api/v1/keys/{name}",
-            .id = "getKey",
-            .tag = Tag::kKeys,
-            .summary = "Show an API key",
-            .description = "All keys of this name, the latest last.",
-            .parameters = {name_parameter()},
-            .answers = {{.description = "The keys.",
-                         .shape = Shape::array("One or more.", Shape::component("ApiKey")),
-                         .example = fmt::format("[{}]", kKeyExample)}},
-            .errors = key_errors({{Code::kNotFound, "No key has this name."}})};
-}
-
-Operation create_key() {
-    Shape body = Shape::object(
-        {required("name", name_shape()),
-         optional("scope", Shape::text("A viewer may only read. Left out where there are "
-                                       "permissions or roles.")
-                               .choices({"viewer", "admin"})
-                               .default_value("\"viewer\"")),
-         optional("tenant", tenant_shape()), optional("permissions", permissions_shape()),
-         optional("roles", key_roles_shape()),
-         optional("requests_per_second",
-                  Shape::integer("How often it may ask; without it, as often as it likes.")
-                      .range(1, 1'000'000)
-                      .example("100")),
-         optional("burst", Shape::integer("How many may come at once after a rest; without it, "
-                                          "those of two seconds.")
-                               .range(1, 1'000'000)
-                               .example("200")),
-         optional("rotate_every",
-                  duration_shape("How old it may become. Then a successor is due, and a quarter of "
-                                 "that later, 7 days at most, it ends.",
-                                 "\"30d\"")),
-         optional("expires_in",
-                  duration_shape("How long it is valid; without it, for ever.", "\"30d\""))});
-    return {.method = Method::kPost,
-            .path = "/api/v1/keys",
-            .id = "createKey",
-            .tag = Tag::kKeys,
-            .access = Access::kAdmin,
-            .summary = "Make an API key",
-            .description =
-                "The key is in the answer, and nowhere else: only its hash is stored. "
-                "Nobody makes one that may do more than they may.",
-            .body = BodySpec{.shape = std::move(body),
-                             .examples = {{.name = "viewer",
-                                           .summary = "For a reader, for 30 days",
-                                           .json = R"({"name": "ci", "scope": "viewer",
-                                                       "expires_in": "30d"})"},
-                                          {.name = "limited",
-                                           .summary = "For one purpose, renewed each month",
-                                           .json = R"({"name": "directory", "tenant": "acme",
-                                                       "permissions": ["users:read"],
-                                                       "requests_per_second": 100,
-                                                       "rotate_every": "30d"})"}}},
-            .answers = {new_key("It is valid from now on.")},
-            .errors = key_errors({{Code::kNotFound, "There is no such tenant or role."},
-                                  {Code::kAccessDenied, "It may do more than whoever asks."},
-                                  {Code::kConflict, "The name is taken."}})};
-}
-
-Operation rotate_key() {
-    return {.method = Method::kPost,
-            .path = "/api/v1/keys/{name}/rotations",
-            .id = "rotateKey",
-            .tag = Tag::kKeys,
-            .access = Access::kAdmin,
-            .summary = "Replace an API key",
-            .description =
-                "Makes a successor of the same name and rights. The old key goes on for "
-                "`overlap`, so that clients can be changed one after the other.",
-            .parameters = {name_parameter()},
-            .body = BodySpec{.shape = Shape::object({overlap_field()}),
-                             .examples = {{.name = "ten-minutes",
-                                           .summary = "Both are valid for ten minutes",
-                                           .json = R"({"overlap": "10m"})"}}},
-            .answers = {new_key("Both are valid for a while.")},
-            .errors = key_errors({{Code::kNotFound, "No valid key has this name."},
-                                  {Code::kAccessDenied, "It may do more than whoever asks."}})};
-}
-
-Operation renew_key() {
-    return {.method = Method::kPost,
-            .path = "/api/v1/whoami/rotations",
-            .id = "renewOwnKey",
-            .tag = Tag::kKeys,
-            .access = Access::kOpen,
-            .reach = Reach::kEveryone,
-            .summary = "Replace the API key that asks",
-            .description =
-                "For a client that renews its key by itself: one that has "
-                "`rotate_every`, of any scope, when it likes. The key that asks goes on "
-                "for `overlap`.",
-            .body = BodySpec{.shape = Shape::object({overlap_field()}),
-                             .examples = {{.name = "ten-minutes",
-                                           .summary = "Both are valid for ten minutes",
-                                           .json = R"({"overlap": "10m"})"}}},
-            .answers = {new_key("Both are valid for a while.")},
-            .errors = key_errors(
-                {{Code::kUnauthenticated, "The request shows no key."},
-                 {Code::kConflict, "It has no `rotate_every`, or a successor already."}})};
-}
-
-Operation revoke_key() {
-    return {.method = Method::kDelete,
-            .path = "/api/v1/keys/{name}",
-            .id = "revokeKey",
-            .tag = Tag::kKeys,
-            .access = Access::kAdmin,
-            .summary = "Take an API key back",
-            .description =
-                "All keys of this name: here at once, on other instances within a "
-                "second. The unix socket needs none.",
-            .parameters = {name_parameter()},
-            .answers = {{.description = "Nobody gets in by it any more.",
-                         .shape = Shape::object({required("name", Shape::text("Its name."))}),
-                         .example = R"({"name": "ci"})"}},
-            .errors = key_errors({{Code::kNotFound, "No key has this name."},
-                                  {Code::kAccessDenied, "It may do more than whoever asks."}})};
-}
 
 json::value time_or_null(const std::optional<core::SystemTime>& time) {
     return time ? json::value(core::to_rfc3339(*time)) : json::value(nullptr);
@@ -271,6 +44,13 @@ json::value or_null(bool is_there, T value) {
     return is_there ? json::value(std::move(value)) : json::value(nullptr);
 }
 
+json::value certificate_of(const identity::ApiKey& key) {
+    if (!key.certificate) return nullptr;
+    return {{"sha256", key.certificate->fingerprint},
+            {"subject", key.certificate->subject},
+            {"not_after", core::to_rfc3339(key.certificate->not_after)}};
+}
+
 json::object shown(const identity::ApiKey& key) {
     json::array permissions;
     for (const identity::Permission& one : key.permissions)
@@ -283,6 +63,7 @@ json::object shown(const identity::ApiKey& key) {
             {"tenant", or_null(!key.tenant.empty(), key.tenant)},
             {"permissions", std::move(permissions)},
             {"roles", json::array(key.roles.begin(), key.roles.end())},
+            {"certificate", certificate_of(key)},
             {"requests_per_second", or_null(has_rate, key.rate.per_second)},
             {"burst", or_null(has_rate, key.rate.burst)},
             {"rotate_every", or_null(every > 0, fmt::format("{}s", every))},
@@ -327,17 +108,38 @@ Result<std::vector<identity::Permission>> permissions_in(const json::value& list
     return out;
 }
 
+/// With twice as many at once; 0: any number.
+net::RateLimit rate_of(std::int64_t per_second) {
+    if (per_second == 0) return {};
+    return {.per_second = per_second, .burst = 2 * per_second};
+}
+
+/// The one that the body holds.
+Result<std::optional<identity::KeyCertificate>> certificate_in(const json::object& body) {
+    const json::value* const pem = given(body, "certificate");
+    if (pem == nullptr) return std::nullopt;
+    auto read = net::read_client_certificate(pem->get_string());
+    if (!read) {
+        const std::string problem = read.error().message();
+        return read.take_error().detail({"/certificate", problem,
+                                         "PEM: -----BEGIN CERTIFICATE-----",
+                                         core::Detail::Place::kPointer});
+    }
+    return identity::KeyCertificate{
+        .fingerprint = read->fingerprint, .subject = read->subject, .not_after = read->not_after};
+}
+
 class KeyRoutes {
   public:
     KeyRoutes(const KeyDeps& deps, tenancy::Tenants* tenants) : deps_(deps), tenants_(tenants) {}
 
-    Answer list(Call&) const {
-        ZONA_CO_TRY(const Keys keys, co_await listed());
+    Answer list(Call& call) const {
+        ZONA_CO_TRY(const Keys keys, co_await listed(call));
         co_return Response::success(shown_list(keys));
     }
 
     Answer get(Call& call) const {
-        ZONA_CO_TRY(Keys keys, co_await listed());
+        ZONA_CO_TRY(Keys keys, co_await listed(call));
         const std::string name = call.path("name");
         std::erase_if(keys, [&](const identity::ApiKey& key) { return key.name != name; });
         if (keys.empty()) {
@@ -349,7 +151,12 @@ class KeyRoutes {
     Answer create(Call& call) const {
         ZONA_CO_TRY(identity::ApiKeys* const keys, all());
         ZONA_CO_TRY(identity::NewApiKey wanted, wanted_in(call));
-        ZONA_CO_TRY(wanted.tenant, co_await tenant_in(call.body().get_object()));
+        ZONA_CO_TRY(const std::optional<std::string> tenant, co_await tenant_of(call));
+        if (tenant) {
+            wanted.tenant = *tenant;
+        } else {
+            ZONA_CO_TRY(wanted.tenant, co_await named_tenant(call.body().get_object()));
+        }
         auto begin = [keys, by = subject_of(call.request()),
                       wanted](process::Callback<identity::MadeKey> done) mutable {
             keys->create(by, std::move(wanted), std::move(done));
@@ -361,10 +168,11 @@ class KeyRoutes {
 
     Answer rotate(Call& call) const {
         ZONA_CO_TRY(identity::ApiKeys* const keys, all());
-        auto begin = [keys, by = subject_of(call.request()), name = call.path("name"),
-                      overlap = duration_in(call.body(), "overlap", kUsualOverlap)](
-                         process::Callback<identity::MadeKey> done) {
-            keys->rotate(by, name, overlap, std::move(done));
+        ZONA_CO_TRY(identity::KeyName name, co_await name_in(call));
+        ZONA_CO_TRY(identity::Succession how, succession_in(call));
+        auto begin = [keys, by = subject_of(call.request()), name = std::move(name),
+                      how = std::move(how)](process::Callback<identity::MadeKey> done) mutable {
+            keys->rotate(by, std::move(name), std::move(how), std::move(done));
         };
         ZONA_CO_TRY(const identity::MadeKey made,
                     co_await answer_of<identity::MadeKey>(std::move(begin)));
@@ -378,10 +186,10 @@ class KeyRoutes {
             co_return core::Error(Code::kUnauthenticated,
                                   "only an API key is renewed so, and the request shows none");
         }
+        ZONA_CO_TRY(identity::Succession how, succession_in(call));
         auto begin = [keys, id = *own,
-                      overlap = duration_in(call.body(), "overlap", kUsualOverlap)](
-                         process::Callback<identity::MadeKey> done) {
-            keys->renew(id, overlap, std::move(done));
+                      how = std::move(how)](process::Callback<identity::MadeKey> done) mutable {
+            keys->renew(id, std::move(how), std::move(done));
         };
         ZONA_CO_TRY(const identity::MadeKey made,
                     co_await answer_of<identity::MadeKey>(std::move(begin)));
@@ -390,13 +198,13 @@ class KeyRoutes {
 
     Answer revoke(Call& call) const {
         ZONA_CO_TRY(identity::ApiKeys* const keys, all());
-        const std::string name = call.path("name");
+        ZONA_CO_TRY(const identity::KeyName name, co_await name_in(call));
         auto begin = [keys, by = subject_of(call.request()), name](process::Callback<Keys> done) {
             keys->revoke(by, name, std::move(done));
         };
         ZONA_CO_TRY(const Keys gone, co_await answer_of<Keys>(std::move(begin)));
         call.changed(recorded(gone), {});
-        co_return Response::success(core::to_json(json::object{{"name", name}}));
+        co_return Response::success(core::to_json(json::object{{"name", name.name}}));
     }
 
   private:
@@ -407,15 +215,41 @@ class KeyRoutes {
         return core::Error(Code::kConflict, deps_.problem);
     }
 
-    asio::awaitable<Result<Keys>> listed() const {
+    /// Of the tenant that the path names, or all.
+    asio::awaitable<Result<Keys>> listed(const Call& call) const {
         ZONA_CO_TRY(identity::ApiKeys* const keys, all());
+        ZONA_CO_TRY(const std::optional<std::string> tenant, co_await tenant_of(call));
         auto begin = [keys](process::Callback<Keys> done) { keys->list(std::move(done)); };
-        co_return co_await answer_of<Keys>(std::move(begin));
+        ZONA_CO_TRY(Keys out, co_await answer_of<Keys>(std::move(begin)));
+        if (tenant)
+            std::erase_if(out, [&](const identity::ApiKey& key) { return key.tenant != *tenant; });
+        co_return out;
+    }
+
+    /// The tenant that the path names, which there must be; nullopt: it names none.
+    asio::awaitable<Result<std::optional<std::string>>> tenant_of(const Call& call) const {
+        if (call.operation().reach != Reach::kTenant) co_return std::nullopt;
+        ZONA_CO_TRY(std::string code, co_await tenant_in(call, *tenants_));
+        co_return std::optional(std::move(code));
+    }
+
+    asio::awaitable<Result<identity::KeyName>> name_in(const Call& call) const {
+        ZONA_CO_TRY(std::optional<std::string> tenant, co_await tenant_of(call));
+        co_return identity::KeyName{.name = call.path("name"), .tenant = std::move(tenant)};
+    }
+
+    Result<identity::Succession> succession_in(const Call& call) const {
+        ZONA_TRY(auto certificate, certificate_in(call.body().get_object()));
+        return identity::Succession{
+            .overlap = duration_in(call.body(), "overlap", detail::kUsualOverlap),
+            .certificate = std::move(certificate)};
     }
 
     Result<identity::NewApiKey> wanted_in(const Call& call) const {
         const json::object& body = call.body().get_object();
-        identity::NewApiKey out{.name = std::string(body.at("name").get_string())};
+        identity::NewApiKey out{.name = std::string(body.at("name").get_string()),
+                                .rate = rate_of(deps_.requests_per_second)};
+        ZONA_TRY(out.certificate, certificate_in(body));
         if (const json::value* list = given(body, "permissions")) {
             ZONA_TRY(out.permissions, permissions_in(*list));
         }
@@ -423,11 +257,10 @@ class KeyRoutes {
         if (!out.permissions.empty() || !out.roles.empty()) out.scope = identity::Scope::kLimited;
         if (const json::value* scope = given(body, "scope"))
             out.scope = identity::scope_from(scope->get_string()).value_or(out.scope);
-        if (const json::value* rate = given(body, "requests_per_second"))
-            out.rate = {.per_second = rate->to_number<std::int64_t>(),
-                        .burst = 2 * rate->to_number<std::int64_t>()};
+        const json::value* const rate = given(body, "requests_per_second");
+        if (rate != nullptr) out.rate = rate_of(rate->to_number<std::int64_t>());
         if (const json::value* burst = given(body, "burst")) {
-            if (out.rate.per_second == 0)
+            if (rate == nullptr || out.rate.per_second == 0)
                 return core::Error(Code::kInvalidArgument, "a burst is of a rate")
                     .detail({"/burst", "", "say requests_per_second too",
                              core::Detail::Place::kPointer});
@@ -440,7 +273,7 @@ class KeyRoutes {
     }
 
     /// The code of the tenant that the body names, which there must be; empty where it names none.
-    asio::awaitable<Result<std::string>> tenant_in(const json::object& body) const {
+    asio::awaitable<Result<std::string>> named_tenant(const json::object& body) const {
         const json::value* const code = given(body, "tenant");
         if (code == nullptr) co_return std::string();
         auto begin = [this, code = std::string(code->get_string())](
@@ -457,7 +290,11 @@ class KeyRoutes {
         std::string data = "{\"name\":";
         core::append_json_string(data, made.key.name);
         data += ",\"key\":";
-        core::append_json_string(data, made.text.reveal());
+        if (made.key.certificate) {
+            data += "null";
+        } else {
+            core::append_json_string(data, made.text.reveal());
+        }
         data += '}';
         return Response::success(data, {}, 201);
     }
@@ -469,14 +306,21 @@ class KeyRoutes {
 }  // namespace
 
 Result<void> add_key_routes(Service& service, const KeyDeps* deps, tenancy::Tenants* tenants) {
-    service.name("ApiKey", key_shape());
+    service.name("ApiKey", detail::key_shape());
     const auto routes =
         deps == nullptr ? nullptr : std::make_shared<const KeyRoutes>(*deps, tenants);
     using Member = Answer (KeyRoutes::*)(Call&) const;
-    const std::pair<Operation, Member> rows[] = {
-        {list_keys(), &KeyRoutes::list},  {create_key(), &KeyRoutes::create},
-        {get_key(), &KeyRoutes::get},     {rotate_key(), &KeyRoutes::rotate},
-        {renew_key(), &KeyRoutes::renew}, {revoke_key(), &KeyRoutes::revoke}};
+    const std::pair<Operation, Member> rows[] = {{detail::list_keys(), &KeyRoutes::list},
+                                                 {detail::create_key(), &KeyRoutes::create},
+                                                 {detail::get_key(), &KeyRoutes::get},
+                                                 {detail::rotate_key(), &KeyRoutes::rotate},
+                                                 {detail::renew_key(), &KeyRoutes::renew},
+                                                 {detail::revoke_key(), &KeyRoutes::revoke},
+                                                 {detail::list_tenant_keys(), &KeyRoutes::list},
+                                                 {detail::create_tenant_key(), &KeyRoutes::create},
+                                                 {detail::get_tenant_key(), &KeyRoutes::get},
+                                                 {detail::rotate_tenant_key(), &KeyRoutes::rotate},
+                                                 {detail::revoke_tenant_key(), &KeyRoutes::revoke}};
     return add_members(service, routes, rows);
 }
 

@@ -22,9 +22,11 @@ std::vector<net::Middleware> pipeline(std::vector<net::Middleware> authenticate,
                                       const PipelineDeps& deps) {
     std::vector<net::Middleware> all = std::move(authenticate);
     all.push_back(announce_retry());
+    if (!deps.closed_routes.empty()) all.push_back(close_routes(deps.closed_routes));
     all.push_back(resolve_tenant());
     all.push_back(select_session(deps.check_tenant));
     all.push_back(check_csrf());
+    all.push_back(require_methods(deps.methods));
     all.push_back(authorise(deps.clock, deps.log, deps.metrics));
     all.push_back(check_license(deps.licensing));
     all.push_back(admit_tenant(deps.admission));

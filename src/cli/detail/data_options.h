@@ -201,7 +201,7 @@ struct CacheOptions {
 };
 
 /// What `zona audit` does.
-enum class AuditAction : std::uint8_t { kList, kExport, kVerify, kReport, kErase };
+enum class AuditAction : std::uint8_t { kList, kExport, kVerify, kReport, kErase, kUnmask };
 
 /// Texts as typed: the API checks them.
 struct AuditOptions {
@@ -212,6 +212,8 @@ struct AuditOptions {
     std::vector<std::pair<std::string, std::string>> query;
     std::string seq;   ///< kVerify: of a head that was kept elsewhere; may be empty
     std::string hash;  ///< with it
+    std::vector<std::string> entries{};  ///< kUnmask: their numbers
+    std::string reason{};                ///< kUnmask
 };
 
 enum class LicenseAction : std::uint8_t { kShow, kInstall, kReport };

@@ -153,10 +153,11 @@ struct KeyOptions {
     std::string scope;               ///< kCreate; empty: viewer
     std::vector<std::string> allow;  ///< kCreate: permissions, instead of a scope
     std::vector<std::string> roles;  ///< kCreate: the same
-    std::string rate;                ///< kCreate; empty: any number
+    std::string rate;                ///< kCreate; empty: as the API has it
     std::string burst;               ///< kCreate; empty: twice the rate
     std::string rotate_every;        ///< kCreate; empty: never
-    std::string tenant;              ///< kCreate; empty: it reaches all
+    std::string tenant;              ///< whose keys; empty: all, kCreate: it reaches all
+    std::string certificate;         ///< kCreate, kRotate, kRenew: a file in PEM
     std::string expires;             ///< kCreate; empty: never
     std::string overlap;             ///< kRotate, kRenew; empty: the API's own
     std::string needed;              ///< kExportShares: how many make the key; empty: 2

@@ -44,10 +44,13 @@ Result<VerbOptions> key_options(const RawWords& raw) {
     out.total = raw.total;
     out.to = raw.to;
     const std::pair<string_view, const string&> of_create[] = {
-        {"--scope", raw.scope},     {"--allow", raw.allow},
-        {"--roles", raw.roles},     {"--tenant", raw.tenant},
-        {"--rate", raw.rate},       {"--burst", raw.burst},
-        {"--expires", raw.expires}, {"--rotate-every", raw.rotate_every}};
+        {"--scope", raw.scope},
+        {"--allow", raw.allow},
+        {"--roles", raw.roles},
+        {"--rate", raw.rate},
+        {"--burst", raw.burst},
+        {"--expires", raw.expires},
+        {"--rotate-every", raw.rotate_every}};
     for (const auto& [flag, value] : of_create) {
         if (!value.empty() && out.action != KeyAction::kCreate)
             return wrong(fmt::format("{} belongs to zona key create", flag));
@@ -55,6 +58,13 @@ Result<VerbOptions> key_options(const RawWords& raw) {
     const bool overlaps = out.action == KeyAction::kRotate || out.action == KeyAction::kRenew;
     if (!raw.overlap.empty() && !overlaps)
         return wrong("--overlap belongs to zona key rotate and renew");
+    if (!raw.certificate.empty() && !overlaps && out.action != KeyAction::kCreate)
+        return wrong("--certificate belongs to zona key create, rotate and renew");
+    if (!raw.tenant.empty() &&
+        (out.action == KeyAction::kRenew || out.action == KeyAction::kExportShares ||
+         out.action == KeyAction::kImportShares))
+        return wrong("--tenant belongs to zona key list, show, create, rotate and revoke");
+    out.certificate = raw.certificate;
     out.scope = raw.scope;
     out.allow = split_commas({raw.allow});
     out.roles = split_commas({raw.roles});
@@ -113,16 +123,28 @@ Result<VerbOptions> audit_options(const RawWords& raw) {
     static constexpr std::array kActions = {
         Row{"list", AuditAction::kList},     Row{"ls", AuditAction::kList},
         Row{"export", AuditAction::kExport}, Row{"verify", AuditAction::kVerify},
-        Row{"report", AuditAction::kReport}, Row{"erase", AuditAction::kErase}};
+        Row{"report", AuditAction::kReport}, Row{"erase", AuditAction::kErase},
+        Row{"unmask", AuditAction::kUnmask}};
     const vector<string>& words = raw.positionals;
     AuditOptions out{.tenant = raw.tenant, .subject = {}, .query = {}, .seq = {}, .hash = {}};
     if (!words.empty()) {
         ZONA_TRY(const auto* const row, row_of(Verb::kAudit, words[0], kActions));
         out.action = row->second;
-        const std::size_t count = out.action == AuditAction::kErase ? 2 : 1;
-        ZONA_TRY_VOID(check_count(Verb::kAudit, words, count, count));
-        if (count > 1) out.subject = words[1];
+        constexpr std::size_t kMostUnmasked = 100;
+        const bool unmasks = out.action == AuditAction::kUnmask;
+        const std::size_t count = unmasks || out.action == AuditAction::kErase ? 2 : 1;
+        ZONA_TRY_VOID(check_count(Verb::kAudit, words, count, unmasks ? 1 + kMostUnmasked : count));
+        if (unmasks) {
+            out.entries.assign(words.begin() + 1, words.end());
+        } else if (count > 1) {
+            out.subject = words[1];
+        }
     }
+    out.reason = raw.reason;
+    if (out.reason.empty() != (out.action != AuditAction::kUnmask))
+        return wrong(
+            "zona audit unmask needs --reason TEXT, which is put on record, and nothing "
+            "else takes it");
     const std::pair<const char*, const string*> query[] = {{"actor", &raw.actor},
                                                            {"action", &raw.action},
                                                            {"resource", &raw.resource},

@@ -593,6 +593,13 @@ ApiRequest ask_record(const AuditOptions& options) {
             if (!options.hash.empty()) body["hash"] = options.hash;
             return post(all + "/verify", body);
         }
+        case AuditAction::kUnmask: {
+            json::array entries;
+            for (const std::string& one : options.entries)
+                entries.push_back(number_or_text(one));
+            return post(all + "/unmaskings",
+                        {{"entries", std::move(entries)}, {"reason", options.reason}});
+        }
         case AuditAction::kList:
             break;
     }
@@ -650,7 +657,11 @@ ApiRequest manage_store(const StoreOptions& options) {
 }
 
 ApiRequest manage_keys(const KeyOptions& options) {
-    const std::string one = "/api/v1/keys/" + core::percent_encoded(options.name);
+    const std::string all =
+        options.tenant.empty()
+            ? "/api/v1/keys"
+            : fmt::format("/api/v1/tenants/{}/keys", core::percent_encoded(options.tenant));
+    const std::string one = all + "/" + core::percent_encoded(options.name);
     json::object body;
     const auto add = [&body](std::string_view key, const std::string& value) {
         if (!value.empty()) body[key] = value;
@@ -667,7 +678,7 @@ ApiRequest manage_keys(const KeyOptions& options) {
         case KeyAction::kCreate:
             body["name"] = options.name;
             add("scope", options.scope);
-            add("tenant", options.tenant);
+            add("certificate", options.certificate);
             add("expires_in", options.expires);
             add("rotate_every", options.rotate_every);
             if (!options.allow.empty())
@@ -676,14 +687,16 @@ ApiRequest manage_keys(const KeyOptions& options) {
                 body["roles"] = json::array(options.roles.begin(), options.roles.end());
             add_number("requests_per_second", options.rate);
             add_number("burst", options.burst);
-            return post("/api/v1/keys", body);
+            return post(all, body);
         case KeyAction::kShow:
             return get(one);
         case KeyAction::kRotate:
             add("overlap", options.overlap);
+            add("certificate", options.certificate);
             return post(one + "/rotations", body);
         case KeyAction::kRenew:
             add("overlap", options.overlap);
+            add("certificate", options.certificate);
             return post("/api/v1/whoami/rotations", body);
         case KeyAction::kRevoke:
             return {"DELETE", one, {}};
@@ -692,7 +705,7 @@ ApiRequest manage_keys(const KeyOptions& options) {
         case KeyAction::kImportShares:
             break;
     }
-    return get("/api/v1/keys");
+    return get(all);
 }
 
 bool names_a_file(std::string_view target) {

@@ -276,12 +276,17 @@ std::vector<VerbInfo> zona_verbs() {
          "new key alone and once; zona keeps only its hash. A viewer may only read; with --allow "
          "or --roles a key may do just that. One with --rotate-every is due after that time and "
          "ends a quarter of it later, 7 days at most; `renew` replaces the key that asks, as its "
-         "client does by itself. "
+         "client does by itself. With --certificate the key is a client certificate, which is "
+         "shown "
+         "over TLS, and no text is made. With --tenant it is about the keys of this tenant alone, "
+         "for which its administrators may ask, too. "
          "`export-shares` "
          "prints the root key of this home as shares for several people, of whom some together "
          "make the key again with `import-shares`.",
          {{"zona key create ci --scope admin > ci.key", "a new key; umask 077 first"},
           {"zona key create wall --expires 30d", "for a dashboard that only reads"},
+          {"zona key create robot --tenant acme --scope admin --certificate robot.pem",
+           "a client certificate is the key"},
           {"zona key create directory --tenant acme --allow users:read --rate 100 --rotate-every "
            "30d",
            "for one purpose"},
@@ -455,16 +460,19 @@ std::vector<VerbInfo> zona_verbs() {
          {},
          kZona,
          kStartsIt,
-         "[list | export | verify | report | erase SUBJECT] [--tenant CODE] [OPTIONS]",
+         "[list | export | verify | report | erase SUBJECT | unmask SEQ... --reason TEXT] "
+         "[--tenant CODE] [OPTIONS]",
          "See what was done, by whom, and that the record of it is whole",
          "Everything that changes something and every refusal is on record, for each tenant in a "
          "chain of hashes whose heads are signed. `verify` names the first entry that is not as it "
          "was written; `erase` makes what is personal of a subject unreadable for good, and the "
-         "chain stays right.",
+         "chain stays right. `unmask` shows entries in clear to who may see what is personal for a "
+         "reason alone, and the reason is put on record.",
          {{"zona audit list --outcome refused --from 24h", "who was not let in"},
           {"zona audit list --tenant acme --actor key:ci", "what this key did to acme"},
           {"zona audit export --tenant acme --format csv", "all of it, the oldest first"},
           {"zona audit verify --tenant acme", "is it as it was written?"},
+          {"zona audit unmask 17 18 --tenant acme --reason 'case 4711'", "who was it?"},
           {"zona audit report --from 720h", "a month in numbers"}}},
         {kLicense,
          "license",

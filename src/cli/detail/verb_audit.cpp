@@ -105,6 +105,11 @@ Status audit(Context& context, const AuditOptions& options) {
                 context.console.remark(
                     fmt::format("{} cannot be read any more\n", escape_control(options.subject)));
             break;
+        case AuditAction::kUnmask:
+            for (const json::object& one : objects_in(data)) {
+                if (!is_told) context.console.out(json::serialize(one) + "\n");
+            }
+            break;
         case AuditAction::kList:
             if (!is_told) context.console.out(entries_text(data, context.console.screen()));
             break;

@@ -7,11 +7,15 @@
 #include "cli/detail/table.h"
 #include "cli/detail/text.h"
 #include "cli/detail/verbs.h"
+#include "os/fd.h"
 
 namespace zona::cli {
 namespace {
 
 namespace json = boost::json;
+
+/// More is read than the API takes, so that it says what is wrong.
+constexpr std::size_t kLongestCertificate = 1U << 20U;
 
 /// A time of the answer to the minute, or what to say where there is none.
 std::string minute_of(const json::object& key, std::string_view field, std::string_view none) {
@@ -64,6 +68,11 @@ std::string key_text(const json::value& data) {
             line("rate", fmt::format("{} a second, {} at once", *rate,
                                      integer_of(key, "burst").value_or(0)));
         }
+        if (const json::value* shown = key.if_contains("certificate");
+            shown && shown->is_object()) {
+            line("subject", escape_control(text_of(shown->get_object(), "subject")));
+            line("sha256", escape_control(text_of(shown->get_object(), "sha256")));
+        }
         line("made (UTC)", minute_of(key, "created_at", "-"));
         line("due", minute_of(key, "due_at", "never"));
         line("expires", minute_of(key, "expires_at", "never"));
@@ -89,7 +98,12 @@ Status keys(Context& context, const KeyOptions& options) {
                                             absolute(options.file, context.caller.cwd), "--to",
                                             absolute(options.to, context.caller.cwd)});
     }
-    ZONA_TRY(const Answer answer, context.session.ask(manage_keys(options)));
+    KeyOptions read = options;
+    if (!read.certificate.empty()) {
+        const std::string path = absolute(read.certificate, context.caller.cwd);
+        ZONA_TRY(read.certificate, os::read_file(path, kLongestCertificate));
+    }
+    ZONA_TRY(const Answer answer, context.session.ask(manage_keys(read)));
     ZONA_TRY(const auto told, data_to_tell(context, answer));
     if (!told) return kAllWell;
     const json::value& data = *told;
@@ -110,6 +124,10 @@ Status keys(Context& context, const KeyOptions& options) {
         case KeyAction::kRotate:
         case KeyAction::kRenew:
             // Alone on standard output, so that it can go into a file.
+            if (!options.certificate.empty()) {
+                context.console.remark("whoever shows the certificate over TLS is this key\n");
+                break;
+            }
             if (data.is_object()) context.console.out(text_of(data.get_object(), "key") + "\n");
             context.console.note("keep it: it is not shown again\n");
             break;

@@ -217,6 +217,8 @@ class VerbParser {
         text_flag("--rotate-every", raw_.rotate_every, "TIME", "a successor is due after 30d");
         text_flag("--expires", raw_.expires, "TIME", "end after 30d, 12h (else never)");
         text_flag("--overlap", raw_.overlap, "TIME", "both keys are valid for (else 1h)");
+        text_flag("--certificate", raw_.certificate, "FILE",
+                  "a client certificate in PEM, in the place of a text");
         text_flag("--needed", raw_.needed, "N", "shares that make the root key (else 2)");
         text_flag("--total", raw_.total, "N", "shares of the root key (else 3)");
         text_flag("--to", raw_.to, "FILE", "import-shares: for the key, must not be there");
@@ -287,6 +289,7 @@ class VerbParser {
         text_flag("--cursor", raw_.cursor, "TEXT", "list: the page after this one");
         text_flag("--format", raw_.format, "FORM", "export: jsonl (else) or csv");
         text_flag("--head", raw_.head, "SEQ:HASH", "verify: a head that was kept elsewhere");
+        text_flag("--reason", raw_.reason, "TEXT", "unmask: what for, put on record");
     }
 
     void add_vault_flags() {

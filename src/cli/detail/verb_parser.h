@@ -113,6 +113,7 @@ struct RawWords {
     std::string limit;
     std::string format;
     std::string head;
+    std::string reason;
     std::string tenant_name;
     std::string roles;
     std::string password_file;
@@ -164,6 +165,7 @@ struct RawWords {
     std::string tenant;
     std::string expires;
     std::string overlap;
+    std::string certificate;
     std::string allow;
     std::string rate;
     std::string burst;

@@ -55,6 +55,7 @@ Result<void> check_limited(const NewApiKey& wanted) {
                    "an admin's",
                    "leave the scope out");
     }
+    if (!has_powers && wanted.certificate) return {};
     if (!has_powers)
         return bad("permissions", "a limited key needs permissions or roles",
                    "name some, as in users:read");
@@ -122,11 +123,14 @@ std::optional<core::SystemTime> ApiKey::due_at() const {
 }
 
 std::optional<core::SystemTime> ApiKey::expires_at() const {
-    const auto due = due_at();
-    if (!due) return wanted_end;
-    const core::SystemTime last =
-        *due + std::min<std::chrono::seconds>(rotate_every / 4, kLongestGrace);
-    return wanted_end ? std::min(*wanted_end, last) : last;
+    std::optional<core::SystemTime> out = wanted_end;
+    const auto no_later_than = [&out](core::SystemTime end) {
+        out = out ? std::min(*out, end) : end;
+    };
+    if (const auto due = due_at())
+        no_later_than(*due + std::min<std::chrono::seconds>(rotate_every / 4, kLongestGrace));
+    if (certificate) no_later_than(certificate->not_after);
+    return out;
 }
 
 Result<void> check_key_name(std::string_view name) {
@@ -146,6 +150,8 @@ Result<void> check_new_key(const NewApiKey& wanted, core::SystemTime now) {
     if (wanted.expires_at && *wanted.expires_at <= now) {
         return Error(Code::kInvalidArgument, "a key that has expired already is of no use");
     }
+    if (wanted.certificate && wanted.certificate->not_after <= now)
+        return bad("certificate", "the certificate has expired already", "register its successor");
     ZONA_TRY_VOID(check_limited(wanted));
     return check_limits(wanted);
 }

@@ -53,6 +53,14 @@ struct KeyUsage {
     std::string last_address{};  ///< from where; empty: over no network, or never
 };
 
+/// The client certificate that is shown in the place of a key's text (AUTH-30).
+struct KeyCertificate {
+    std::string fingerprint;  ///< SHA-256, 64 digits in hex
+    std::string subject;
+    core::SystemTime not_after{};
+    bool operator==(const KeyCertificate&) const = default;
+};
+
 /// What is known of a key; not the key.
 struct ApiKey {
     core::Uuid id;
@@ -65,11 +73,12 @@ struct ApiKey {
     std::chrono::seconds rotate_every{0};   ///< how old it may become; 0: as old as it likes
     core::SystemTime created_at{};
     std::optional<core::SystemTime> wanted_end{};  ///< apart from `rotate_every`
+    std::optional<KeyCertificate> certificate{};   ///< none: it is shown as a text
     KeyUsage usage{};
 
     /// When a successor is due.
     std::optional<core::SystemTime> due_at() const;
-    /// When it ends: a while after it is due at the latest.
+    /// When it ends: a while after it is due at the latest, and with its certificate.
     std::optional<core::SystemTime> expires_at() const;
 };
 
@@ -83,17 +92,19 @@ struct NewApiKey {
     std::vector<std::string> roles{};
     net::RateLimit rate{};
     std::chrono::seconds rotate_every{0};
+    std::optional<KeyCertificate> certificate{};
 };
 
 /// A key as it is stored.
 struct StoredKey {
     ApiKey key;
-    crypto::Digest sha256;
+    crypto::Digest sha256;  ///< of its text or its certificate
 };
 
 /// Errors: kInvalidArgument.
 core::Result<void> check_key_name(std::string_view name);
-/// Whether such a key may be made: its name, its rights, its limits, its end.
+/// Whether such a key may be made: its name, its rights, its limits, its end, its certificate. One
+/// with a certificate may have no rights: it then counts beside a token only (methods.h).
 /// Errors: kInvalidArgument, saying what is wrong with which field.
 core::Result<void> check_new_key(const NewApiKey& wanted, core::SystemTime now);
 

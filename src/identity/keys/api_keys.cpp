@@ -37,6 +37,8 @@ struct Known {
     std::optional<core::SystemTime> end;
     std::shared_ptr<const Permissions> permissions;
     std::shared_ptr<KeyMeter> meter;
+
+    bool is_over(core::SystemTime now) const { return end && *end <= now; }
 };
 
 /// What it hashes is as good as random already.
@@ -112,6 +114,8 @@ struct ApiKeys::Body : std::enable_shared_from_this<ApiKeys::Body> {
     void tell_waiting();
     void follow_until(const std::stop_token& stop, std::chrono::milliseconds pause);
     void store_uses(store::Callback<void> done);
+    std::variant<KeyHolder, KeyRefusal> verify(const crypto::Digest& sha256,
+                                               std::string_view address);
 
     const ApiKeyDeps deps;
     core::Gauge& count;
@@ -388,26 +392,25 @@ void ApiKeys::create(const Subject& by, NewApiKey wanted, store::Callback<MadeKe
         std::move(done));
 }
 
-void ApiKeys::rotate(const Subject& by, std::string name, std::chrono::seconds overlap,
+void ApiKeys::rotate(const Subject& by, KeyName name, Succession how,
                      store::Callback<MadeKey> done) {
     body_->write<MadeKey>(
-        [by, name = std::move(name), overlap](Writer& writer, const KeyChange& how) {
-            return rotate_key(writer, by, name, overlap, how);
+        [by, name = std::move(name), how = std::move(how)](Writer& writer,
+                                                           const KeyChange& change) {
+            return rotate_key(writer, by, name, how, change);
         },
         std::move(done));
 }
 
-void ApiKeys::renew(const core::Uuid& id, std::chrono::seconds overlap,
-                    store::Callback<MadeKey> done) {
+void ApiKeys::renew(const core::Uuid& id, Succession how, store::Callback<MadeKey> done) {
     body_->write<MadeKey>(
-        [id, overlap](Writer& writer, const KeyChange& how) {
-            return renew_key(writer, id, overlap, how);
+        [id, how = std::move(how)](Writer& writer, const KeyChange& change) {
+            return renew_key(writer, id, how, change);
         },
         std::move(done));
 }
 
-void ApiKeys::revoke(const Subject& by, std::string name,
-                     store::Callback<std::vector<ApiKey>> done) {
+void ApiKeys::revoke(const Subject& by, KeyName name, store::Callback<std::vector<ApiKey>> done) {
     body_->write<std::vector<ApiKey>>(
         [by, name = std::move(name)](Writer& writer, const KeyChange& how) {
             return revoke_keys(writer, by, name, how);
@@ -452,17 +455,15 @@ void ApiKeys::list(store::Callback<std::vector<ApiKey>> done) {
     });
 }
 
-std::variant<KeyHolder, KeyRefusal> ApiKeys::verify(std::string_view presented,
-                                                    std::string_view address) {
-    if (!is_key_shaped(presented)) return KeyRefusal::kMalformed;
-    const crypto::Digest sha256 = crypto::sha256(presented);
-    std::shared_lock lock(body_->mutex);
-    if (!body_->known || !body_->is_trusted()) return KeyRefusal::kUnavailable;
-    const auto at = body_->keys.find(sha256);
-    if (at == body_->keys.end()) return KeyRefusal::kUnknown;
+std::variant<KeyHolder, KeyRefusal> ApiKeys::Body::verify(const crypto::Digest& sha256,
+                                                          std::string_view address) {
+    std::shared_lock lock(mutex);
+    if (!known || !is_trusted()) return KeyRefusal::kUnavailable;
+    const auto at = keys.find(sha256);
+    if (at == keys.end()) return KeyRefusal::kUnknown;
     const Known& found = at->second;
-    const core::SystemTime now = body_->deps.clock.system();
-    if (found.end && *found.end <= now) return KeyRefusal::kExpired;
+    const core::SystemTime now = deps.clock.system();
+    if (found.is_over(now)) return KeyRefusal::kExpired;
     found.meter->note(now, address);
     KeyHolder out{.who = {.kind = Principal::Kind::kApiKey,
                           .name = found.key.name,
@@ -472,11 +473,30 @@ std::variant<KeyHolder, KeyRefusal> ApiKeys::verify(std::string_view presented,
                           .roles = found.key.roles},
                   .permissions = found.permissions,
                   .rate = found.key.rate};
-    if (out.rate.per_second > 0) out.wait = found.meter->take(out.rate, body_->deps.clock.steady());
+    if (out.rate.per_second > 0) out.wait = found.meter->take(out.rate, deps.clock.steady());
     lock.unlock();
-    if (!body_->has_new_uses && !body_->has_new_uses.exchange(true) && body_->deps.used)
-        body_->deps.used();
+    if (!has_new_uses && !has_new_uses.exchange(true) && deps.used) deps.used();
     return out;
+}
+
+std::variant<KeyHolder, KeyRefusal> ApiKeys::verify(std::string_view presented,
+                                                    std::string_view address) {
+    if (!is_key_shaped(presented)) return KeyRefusal::kMalformed;
+    return body_->verify(crypto::sha256(presented), address);
+}
+
+std::variant<KeyHolder, KeyRefusal> ApiKeys::verify(const crypto::Digest& certificate,
+                                                    std::string_view address) {
+    return body_->verify(certificate, address);
+}
+
+std::optional<std::string> ApiKeys::tenant_of(const crypto::Digest& certificate) const {
+    const std::shared_lock lock(body_->mutex);
+    if (!body_->known || !body_->is_trusted()) return std::nullopt;
+    const auto at = body_->keys.find(certificate);
+    if (at == body_->keys.end() || at->second.is_over(body_->deps.clock.system()))
+        return std::nullopt;
+    return at->second.key.tenant;
 }
 
 bool ApiKeys::is_opening() const {

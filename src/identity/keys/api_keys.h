@@ -102,15 +102,14 @@ class ApiKeys {
 
     /// Makes a key. Errors: those of create_key().
     void create(const Subject& by, NewApiKey wanted, store::Callback<MadeKey> done);
-    /// Makes a successor; the old one goes on for `overlap`, so that clients can be changed one
-    /// after the other. Errors: those of rotate_key().
-    void rotate(const Subject& by, std::string name, std::chrono::seconds overlap,
-                store::Callback<MadeKey> done);
+    /// Makes a successor; the old one goes on for Succession::overlap, so that clients can be
+    /// changed one after the other. Errors: those of rotate_key().
+    void rotate(const Subject& by, KeyName name, Succession how, store::Callback<MadeKey> done);
     /// Makes a successor of the key of this id, which asks for it. Errors: those of renew_key().
-    void renew(const core::Uuid& id, std::chrono::seconds overlap, store::Callback<MadeKey> done);
+    void renew(const core::Uuid& id, Succession how, store::Callback<MadeKey> done);
     /// Takes all keys of this name back, everywhere: here before the answer. Errors: those of
     /// revoke_keys().
-    void revoke(const Subject& by, std::string name, store::Callback<std::vector<ApiKey>> done);
+    void revoke(const Subject& by, KeyName name, store::Callback<std::vector<ApiKey>> done);
     /// Takes all keys of this tenant back, and says how many.
     void revoke_of_tenant(std::string code, store::Callback<std::uint64_t> done);
     /// In the order of their making, expired ones included, with uses that are not written yet.
@@ -120,6 +119,12 @@ class ApiKeys {
     /// in memory.
     std::variant<KeyHolder, KeyRefusal> verify(std::string_view presented,
                                                std::string_view address = {});
+    /// Who shows the certificate with this SHA-256, which is good as far as TLS goes.
+    std::variant<KeyHolder, KeyRefusal> verify(const crypto::Digest& certificate,
+                                               std::string_view address = {});
+    /// Whose certificate it is, by the tenant's code (empty: nobody's); nullopt: no good key has
+    /// it, as far as is known. No use is noted.
+    std::optional<std::string> tenant_of(const crypto::Digest& certificate) const;
     /// Whether it is worth while to wait for when_known().
     bool is_opening() const;
     /// Calls `done` when it is known which keys there are, or that it is not known.

@@ -43,13 +43,18 @@ Collection all_keys() {
     return Collection(api_keys_spec(), store::Scope::core());
 }
 
+/// Tenants name their keys as they like.
+std::string held_name(const ApiKey& key) {
+    return key.tenant.empty() ? key.name : key.name + '@' + key.tenant;
+}
+
 store::Document to_document(const StoredKey& stored) {
     const ApiKey& key = stored.key;
     json::array permissions;
     for (const Permission& one : key.permissions)
         permissions.emplace_back(to_string(one));
     store::Document out{{"name", key.name},
-                        {kHoldsName, key.name},
+                        {kHoldsName, held_name(key)},
                         {"scope", to_string(key.scope)},
                         {"tenant", key.tenant},
                         {"permissions", std::move(permissions)},
@@ -61,6 +66,10 @@ store::Document to_document(const StoredKey& stored) {
                         {"made", detail::to_field(key.created_at)},
                         {"requests", key.usage.requests},
                         {"refusals", key.usage.refusals}};
+    if (key.certificate) {
+        out["subject"] = key.certificate->subject;
+        out["certificate_ends"] = detail::to_field(key.certificate->not_after);
+    }
     if (key.wanted_end) out["ends"] = detail::to_field(*key.wanted_end);
     if (key.usage.last_used_at) out["last_used"] = detail::to_field(*key.usage.last_used_at);
     return out;
@@ -93,6 +102,11 @@ Result<StoredKey> stored_from(const Record& record) {
     out.key.rotate_every = std::chrono::seconds(detail::whole_in(from, "rotate_every"));
     out.key.created_at = detail::time_in(from, "made").value_or(record.created);
     out.key.wanted_end = detail::time_in(from, "ends");
+    if (const auto end = detail::time_in(from, "certificate_ends")) {
+        out.key.certificate = {.fingerprint = crypto::hex(out.sha256),
+                               .subject = detail::text_in(from, "subject"),
+                               .not_after = *end};
+    }
     out.key.usage = {.requests = static_cast<std::uint64_t>(detail::whole_in(from, "requests")),
                      .refusals = static_cast<std::uint64_t>(detail::whole_in(from, "refusals")),
                      .last_used_at = detail::time_in(from, "last_used"),
@@ -104,15 +118,24 @@ std::pair<core::SystemTime, core::Uuid> age(const StoredKey& one) {
     return {one.key.created_at, one.key.id};
 }
 
-/// Those of a name, the oldest first.
-Result<std::vector<StoredKey>> of_name(Reader& core, std::string_view name) {
-    const Query query{.filter = Filter::eq("name", json::value(name)), .sort = {}};
+/// Those of a name, the oldest first. Errors: kConflict: several tenants have it.
+Result<std::vector<StoredKey>> of_name(Reader& core, const KeyName& name) {
+    const Query query{.filter = Filter::eq("name", json::value(name.name)), .sort = {}};
     ZONA_TRY(const store::Page page,
              core.find_page(all_keys(), query, {.limit = store::kMaxPageSize, .token = {}}));
     std::vector<StoredKey> out;
     for (const Record& record : page.records) {
         ZONA_TRY(StoredKey one, stored_from(record));
-        out.push_back(std::move(one));
+        if (!name.tenant || one.key.tenant == *name.tenant) out.push_back(std::move(one));
+    }
+    const auto is_another = [&](const StoredKey& one) {
+        return one.key.tenant != out.front().key.tenant;
+    };
+    if (std::ranges::any_of(out, is_another)) {
+        return Error(Code::kConflict,
+                     fmt::format("several tenants have a key named '{}'; say whose "
+                                 "it is",
+                                 name.name));
     }
     std::ranges::sort(out, {}, age);
     return out;
@@ -136,18 +159,50 @@ Result<void> check_power(Reader& core, const Subject& by, const ApiKey& key) {
     return check_within(by, *permissions_of(key), "a key");
 }
 
-Result<MadeKey> put(Writer& core, ApiKey key, const KeyChange& change) {
-    const store::Query all{.filter = {}, .sort = {}, .walk = store::Walk::kAllow};
-    ZONA_TRY(const std::uint64_t count, core.count(all_keys(), all));
-    if (count >= kMostKeys)
+Result<void> check_room(Reader& core, const std::string& tenant) {
+    const auto check = [&core](const Query& query, std::uint64_t most) -> Result<void> {
+        ZONA_TRY(const std::uint64_t count, core.count(all_keys(), query));
+        if (count < most) return {};
         return Error(Code::kConflict, fmt::format("there are {} keys, and no more may be made; "
                                                   "revoke some that nobody uses",
-                                                  kMostKeys));
-    core::Secret text = new_key_text(change.random);
+                                                  most));
+    };
+    ZONA_TRY_VOID(check({.filter = {}, .sort = {}, .walk = store::Walk::kAllow}, kMostKeys));
+    if (tenant.empty()) return {};
+    return check({.filter = Filter::eq("tenant", json::value(tenant)), .sort = {}},
+                 kMostKeysOfTenant);
+}
+
+/// The SHA-256 of a certificate that no key has.
+Result<crypto::Digest> digest_of(Reader& core, const KeyCertificate& certificate) {
+    const Query query{.filter = Filter::eq("sha256", json::value(certificate.fingerprint)),
+                      .sort = {},
+                      .walk = store::Walk::kAllow};
+    ZONA_TRY(const std::uint64_t count, core.count(all_keys(), query));
+    if (count > 0)
+        return Error(Code::kConflict, "this certificate is registered already; take it back first");
+    const auto bytes = crypto::from_hex(certificate.fingerprint);
+    crypto::Digest out{};
+    if (!bytes || bytes->size() != out.size())
+        return Error(Code::kInternal, "a certificate's fingerprint is no SHA-256");
+    std::ranges::copy(std::as_bytes(std::span(*bytes)), out.begin());
+    return out;
+}
+
+Result<MadeKey> put(Writer& core, ApiKey key, const KeyChange& change) {
+    ZONA_TRY_VOID(check_room(core, key.tenant));
+    core::Secret text;
+    crypto::Digest sha256{};
+    if (key.certificate) {
+        ZONA_TRY(sha256, digest_of(core, *key.certificate));
+    } else {
+        text = new_key_text(change.random);
+        sha256 = crypto::sha256(text.reveal());
+    }
     key.id = core::Uuid::v4(change.random);
     key.created_at = change.now;
     key.usage = {};
-    const StoredKey stored{.key = std::move(key), .sha256 = crypto::sha256(text.reveal())};
+    const StoredKey stored{.key = std::move(key), .sha256 = sha256};
     auto inserted = core.insert(all_keys(), stored.key.id.to_string(), to_document(stored));
     if (!inserted) return inserted.take_error();
     ZONA_TRY_VOID(tell_of_keys(core, change));
@@ -163,7 +218,8 @@ ApiKey key_of(const NewApiKey& wanted) {
             .roles = wanted.roles,
             .rate = wanted.rate,
             .rotate_every = wanted.rotate_every,
-            .wanted_end = wanted.expires_at};
+            .wanted_end = wanted.expires_at,
+            .certificate = wanted.certificate};
 }
 
 /// What a list holds, whatever is noted of uses: the ids of its keys never change.
@@ -179,12 +235,13 @@ std::string name_of(const std::vector<StoredKey>& list) {
 }
 
 /// A name that no good key has, as like the wanted one as can be.
-Result<std::string> free_name(Reader& core, const std::string& wanted, core::SystemTime now) {
-    for (int number = 1;; ++number) {
-        const std::string name = number == 1 ? wanted : fmt::format("{}-{}", wanted, number);
+Result<std::string> free_name(Reader& core, const KeyName& wanted, core::SystemTime now) {
+    KeyName name = wanted;
+    for (int number = 2;; ++number) {
         ZONA_TRY(const std::vector<StoredKey> there, of_name(core, name));
         if (std::ranges::all_of(there, [&](const StoredKey& one) { return is_over(one.key, now); }))
-            return name;
+            return name.name;
+        name.name = fmt::format("{}-{}", wanted.name, number);
     }
 }
 
@@ -195,10 +252,27 @@ Result<void> free_name_from(Writer& core, const std::vector<StoredKey>& of_the_n
     return {};
 }
 
+/// What the latest of a name becomes in its successor.
+Result<ApiKey> successor_of(const ApiKey& latest, const Succession& how, core::SystemTime now) {
+    if (latest.certificate.has_value() != how.certificate.has_value()) {
+        return Error(Code::kInvalidArgument,
+                     latest.certificate
+                         ? fmt::format("the key '{}' is a certificate, so its successor is needed",
+                                       latest.name)
+                         : fmt::format("the key '{}' is no certificate; make another key for one",
+                                       latest.name));
+    }
+    if (how.certificate && how.certificate->not_after <= now)
+        return Error(Code::kInvalidArgument, "the certificate has expired already");
+    ApiKey out = latest;
+    out.certificate = how.certificate;
+    return out;
+}
+
 /// A successor of those of the name that are good.
 Result<MadeKey> follow(Writer& core, std::string_view name, const std::vector<StoredKey>& there,
-                       std::chrono::seconds overlap, const KeyChange& change) {
-    const core::SystemTime end = change.now + overlap;
+                       const Succession& how, const KeyChange& change) {
+    const core::SystemTime end = change.now + how.overlap;
     std::vector<ApiKey> before;
     for (const StoredKey& one : there) {
         Update update;
@@ -213,7 +287,8 @@ Result<MadeKey> follow(Writer& core, std::string_view name, const std::vector<St
     if (before.empty())
         return Error(Code::kNotFound, fmt::format("there is no valid key named '{}'", name));
     // The latest of the name says what the next one may do, and until when.
-    ZONA_TRY(MadeKey made, put(core, before.back(), change));
+    ZONA_TRY(ApiKey next, successor_of(before.back(), how, change.now));
+    ZONA_TRY(MadeKey made, put(core, std::move(next), change));
     made.before = std::move(before);
     return made;
 }
@@ -229,6 +304,7 @@ const CollectionSpec& api_keys_spec() {
                    required("burst", FieldType::kInteger),
                    required("rotate_every", FieldType::kInteger), required("sha256"),
                    required("made", FieldType::kInteger), optional("ends", FieldType::kInteger),
+                   optional("subject"), optional("certificate_ends", FieldType::kInteger),
                    required("requests", FieldType::kInteger),
                    required("refusals", FieldType::kInteger),
                    optional("last_used", FieldType::kInteger), optional("last_address")},
@@ -268,7 +344,8 @@ Result<MadeKey> create_key(Writer& core, const Subject& by, const NewApiKey& wan
         ZONA_TRY_VOID(Roles::check_grant(core, by, wanted.tenant, wanted.roles));
     ApiKey key = key_of(wanted);
     ZONA_TRY_VOID(check_power(core, by, key));
-    ZONA_TRY(const std::vector<StoredKey> there, of_name(core, wanted.name));
+    ZONA_TRY(const std::vector<StoredKey> there,
+             of_name(core, {.name = wanted.name, .tenant = wanted.tenant}));
     if (std::ranges::any_of(there,
                             [&](const StoredKey& one) { return !is_over(one.key, change.now); })) {
         return Error(Code::kConflict, fmt::format("a key named '{}' exists already", wanted.name));
@@ -277,15 +354,15 @@ Result<MadeKey> create_key(Writer& core, const Subject& by, const NewApiKey& wan
     return put(core, std::move(key), change);
 }
 
-Result<MadeKey> rotate_key(Writer& core, const Subject& by, std::string_view name,
-                           std::chrono::seconds overlap, const KeyChange& change) {
+Result<MadeKey> rotate_key(Writer& core, const Subject& by, const KeyName& name,
+                           const Succession& how, const KeyChange& change) {
     ZONA_TRY(const std::vector<StoredKey> there, of_name(core, name));
     for (const StoredKey& one : there)
         ZONA_TRY_VOID(check_power(core, by, one.key));
-    return follow(core, name, there, overlap, change);
+    return follow(core, name.name, there, how, change);
 }
 
-Result<MadeKey> renew_key(Writer& core, const core::Uuid& id, std::chrono::seconds overlap,
+Result<MadeKey> renew_key(Writer& core, const core::Uuid& id, const Succession& how,
                           const KeyChange& change) {
     ZONA_TRY(const std::optional<Record> found, core.find(all_keys(), id.to_string()));
     if (!found) return Error(Code::kNotFound, "this key is gone");
@@ -301,15 +378,16 @@ Result<MadeKey> renew_key(Writer& core, const core::Uuid& id, std::chrono::secon
         return Error(Code::kConflict,
                      fmt::format("the key '{}' has a successor already", own.key.name));
     }
-    ZONA_TRY(const std::vector<StoredKey> there, of_name(core, own.key.name));
-    return follow(core, own.key.name, there, overlap, change);
+    ZONA_TRY(const std::vector<StoredKey> there,
+             of_name(core, {.name = own.key.name, .tenant = own.key.tenant}));
+    return follow(core, own.key.name, there, how, change);
 }
 
-Result<std::vector<ApiKey>> revoke_keys(Writer& core, const Subject& by, std::string_view name,
+Result<std::vector<ApiKey>> revoke_keys(Writer& core, const Subject& by, const KeyName& name,
                                         const KeyChange& change) {
     ZONA_TRY(const std::vector<StoredKey> there, of_name(core, name));
     if (there.empty())
-        return Error(Code::kNotFound, fmt::format("there is no key named '{}'", name));
+        return Error(Code::kNotFound, fmt::format("there is no key named '{}'", name.name));
     std::vector<ApiKey> out;
     for (const StoredKey& one : there) {
         ZONA_TRY_VOID(check_power(core, by, one.key));
@@ -341,16 +419,18 @@ Result<std::vector<ApiKey>> take_over_keys(Writer& core, const std::vector<Store
     ZONA_TRY(const std::optional<Record> taken, core.find(lists, id));
     if (taken) return out;
     for (StoredKey one : list) {
-        ZONA_TRY(const std::vector<StoredKey> there, of_name(core, one.key.name));
+        const KeyName name{.name = one.key.name, .tenant = one.key.tenant};
+        ZONA_TRY(const std::vector<StoredKey> there, of_name(core, name));
         // Two of one list share a name while a rotation lets them: they go on doing so.
         const bool is_ours = std::ranges::any_of(there, [&](const StoredKey& other) {
             return std::ranges::any_of(
                 list, [&](const StoredKey& mine) { return mine.key.id == other.key.id; });
         });
         if (!is_ours) {
-            ZONA_TRY(one.key.name, free_name(core, one.key.name, change.now));
+            ZONA_TRY(one.key.name, free_name(core, name, change.now));
         }
-        ZONA_TRY(const std::vector<StoredKey> namesakes, of_name(core, one.key.name));
+        ZONA_TRY(const std::vector<StoredKey> namesakes,
+                 of_name(core, {.name = one.key.name, .tenant = one.key.tenant}));
         ZONA_TRY_VOID(free_name_from(core, namesakes));
         auto inserted = core.insert(all_keys(), one.key.id.to_string(), to_document(one));
         if (!inserted) return inserted.take_error();

@@ -17,8 +17,11 @@ namespace zona::identity {
 
 /// Keys of an installation: every instance has all of them in memory.
 inline constexpr std::uint64_t kMostKeys = 10'000;
+/// Of them, keys of one tenant.
+inline constexpr std::uint64_t kMostKeysOfTenant = 1'000;
 
-/// `api_keys`: by id. Of the keys of one name the latest has `holds_name`, which is unique.
+/// `api_keys`: by id. Of the keys of one name and tenant the latest has `holds_name`, which is
+/// unique.
 const store::CollectionSpec& api_keys_spec();
 /// `api_key_news`: that they are others now, by number.
 const store::CollectionSpec& api_key_news_spec();
@@ -41,22 +44,38 @@ struct MadeKey {
     std::vector<ApiKey> before{};  ///< those that it follows, as they were
 };
 
+/// A key, or two while a rotation lets them overlap.
+struct KeyName {
+    std::string name;
+    /// Whose, by code (empty: nobody's); nullopt: of whoever is the only one to have the name.
+    std::optional<std::string> tenant{};
+};
+
 /// Makes a key. `by` may do whatever it may. Errors: those of check_new_key() and check_within();
-/// kNotFound: a role; kConflict: the name is taken, there are kMostKeys.
+/// kNotFound: a role; kConflict: the name is taken within the tenant, the certificate is
+/// registered, there are kMostKeys or kMostKeysOfTenant.
 core::Result<MadeKey> create_key(store::Writer& core, const Subject& by, const NewApiKey& wanted,
                                  const KeyChange& change);
+/// How one key follows another.
+struct Succession {
+    std::chrono::seconds overlap{0};
+    std::optional<KeyCertificate> certificate{};
+};
+
 /// Makes a successor with the same name, rights, limits and end; those of the name that are good
-/// end after `overlap`. Errors: kNotFound; those of check_within().
-core::Result<MadeKey> rotate_key(store::Writer& core, const Subject& by, std::string_view name,
-                                 std::chrono::seconds overlap, const KeyChange& change);
+/// end after `overlap`. One with a certificate gets `certificate` in its place. Errors: kNotFound;
+/// kConflict: several tenants have the name, the certificate is registered; kInvalidArgument: it
+/// has a certificate and no new one came, or the other way round; those of check_within().
+core::Result<MadeKey> rotate_key(store::Writer& core, const Subject& by, const KeyName& name,
+                                 const Succession& how, const KeyChange& change);
 /// The same for the key of this id, which asks for it itself. Errors: kNotFound: it is gone, or has
 /// ended; kConflict: it has no `rotate_every`, or is not the latest of its name.
-core::Result<MadeKey> renew_key(store::Writer& core, const core::Uuid& id,
-                                std::chrono::seconds overlap, const KeyChange& change);
+core::Result<MadeKey> renew_key(store::Writer& core, const core::Uuid& id, const Succession& how,
+                                const KeyChange& change);
 /// Takes all keys of this name out, and gives what was known of them. Errors: kNotFound; those of
 /// check_within().
 core::Result<std::vector<ApiKey>> revoke_keys(store::Writer& core, const Subject& by,
-                                              std::string_view name, const KeyChange& change);
+                                              const KeyName& name, const KeyChange& change);
 /// Takes keys of this tenant out, `most` at a time, and says how many.
 core::Result<std::uint64_t> remove_keys_of(store::Writer& core, std::string_view tenant,
                                            std::size_t most);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
@@ -44,10 +45,14 @@ struct Client {
     bool operator==(const Client&) const = default;
 };
 
+/// Behind the method of a session whose user has shown a second factor.
+inline constexpr std::string_view kSecondFactorSuffix = "+code";
+
 /// A session that is to begin: whoever asks for one has found out who the user is.
 struct NewSession {
     UserKey user;
-    std::string method;  ///< how it was found out: "password", "saml"
+    /// How it was found out: "password", "saml"; with kSecondFactorSuffix: a second factor, too.
+    std::string method;
     Client client;
 };
 

@@ -43,6 +43,7 @@ Principal principal_of(const Session& session) {
             .tenant = session.user.tenant,
             .user_id = session.user.id,
             .session = session.id,
+            .second_factor = session.method.ends_with(kSecondFactorSuffix),
             .roles = session.roles};
 }
 

@@ -74,12 +74,21 @@ class KeysOfHome {
     }
     core::Result<MadeKey> rotate(const std::string& name, std::chrono::seconds overlap,
                                  const Subject& by = super_admin()) {
-        return wait<MadeKey>([&](auto done) { keys->rotate(by, name, overlap, std::move(done)); });
+        return rotate({.name = name}, {.overlap = overlap}, by);
+    }
+    core::Result<MadeKey> rotate(const KeyName& name, const Succession& how,
+                                 const Subject& by = super_admin()) {
+        return wait<MadeKey>([&](auto done) { keys->rotate(by, name, how, std::move(done)); });
     }
     core::Result<MadeKey> renew(const core::Uuid& id, std::chrono::seconds overlap) {
-        return wait<MadeKey>([&](auto done) { keys->renew(id, overlap, std::move(done)); });
+        return wait<MadeKey>(
+            [&](auto done) { keys->renew(id, {.overlap = overlap}, std::move(done)); });
     }
     core::Result<std::vector<ApiKey>> revoke(const std::string& name,
+                                             const Subject& by = super_admin()) {
+        return revoke(KeyName{.name = name}, by);
+    }
+    core::Result<std::vector<ApiKey>> revoke(const KeyName& name,
                                              const Subject& by = super_admin()) {
         return wait<std::vector<ApiKey>>(
             [&](auto done) { keys->revoke(by, name, std::move(done)); });

@@ -90,8 +90,10 @@ asio::awaitable<bool> Connection::open() {
     set_deadline(kNone);
     if (!opened.has_value()) {
         // Scanners and old clients do that all day: counted, and told to who asks for it.
-        shared_->log.debug("a TLS handshake came to nothing",
-                           {{"peer", to_string(peer_)}, {"error", opened.error().message()}});
+        const bool is_refused = opened.error().code() == core::Code::kUnauthenticated;
+        shared_->log.log(is_refused ? core::LogLevel::kInfo : core::LogLevel::kDebug,
+                         "a TLS handshake came to nothing",
+                         {{"peer", to_string(peer_)}, {"error", opened.error().message()}});
         co_return false;
     }
     if (*opened == Opened::kReady) co_return true;
@@ -113,6 +115,7 @@ asio::awaitable<void> Connection::turn_away(Fault fault) {
 asio::awaitable<void> Connection::answer_unread(Fault fault) {
     request_.peer = peer_;
     request_.over_tls = stream_->is_tls();
+    request_.certificate = stream_->certificate();
     request_.received = shared_->clock.steady();
     refuse(std::move(fault));
     co_await answer();
@@ -123,6 +126,7 @@ asio::awaitable<bool> Connection::read_request() {
     request_.clear();
     request_.peer = peer_;
     request_.over_tls = stream_->is_tls();
+    request_.certificate = stream_->certificate();
     const bool there = co_await read_head();
     if (!there) co_return false;
     if (request_.fault.has_value()) co_return true;

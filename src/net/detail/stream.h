@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -12,6 +13,10 @@
 #include <boost/system/error_code.hpp>
 
 #include "core/result.h"
+
+namespace zona::net {
+class ClientCertificate;
+}
 
 namespace zona::net::detail {
 
@@ -36,6 +41,9 @@ class Stream {
 
     /// Whether what is read and written is protected on its way.
     virtual bool is_tls() const { return false; }
+
+    /// What the peer has shown in the handshake; null: nothing, or there is none.
+    virtual std::shared_ptr<const ClientCertificate> certificate() const { return nullptr; }
 
     /// Comes before everything else where is_tls(): the handshake. After an error only close()
     /// makes sense.

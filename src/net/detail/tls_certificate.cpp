@@ -10,10 +10,9 @@
 #include <openssl/sha.h>
 
 #include "net/detail/tls_error.h"
+#include "os/fd.h"
 
 namespace zona::net::detail {
-namespace {
-
 core::SystemTime time_of(const ASN1_TIME* when) {
     std::tm parts{};
     if (when == nullptr || ASN1_TIME_to_tm(when, &parts) != 1) return {};
@@ -23,16 +22,21 @@ core::SystemTime time_of(const ASN1_TIME* when) {
     return core::SystemTime(std::chrono::seconds(seconds));
 }
 
-std::string subject_of(const X509* certificate) {
+std::string to_text(const X509_NAME* name) {
     const Bio out(BIO_new(BIO_s_mem()));
     if (!out) return {};
-    X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+    X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253);
     char* text = nullptr;
     const long size = BIO_get_mem_data(out.get(), &text);
     return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
 }
 
-}  // namespace
+core::Result<std::string> read_pem(const std::string& path, std::string_view what) {
+    constexpr std::size_t kLargestFile = 1U << 20U;
+    core::Result<std::string> text = os::read_file(path, kLargestFile);
+    if (!text) return text.take_error().context(what);
+    return text;
+}
 
 std::string last_tls_error() {
     const unsigned long number = ERR_get_error();
@@ -71,7 +75,7 @@ std::string fingerprint_of(const X509* certificate) {
 }
 
 TlsCertificate describe(const X509* certificate) {
-    return {subject_of(certificate), fingerprint_of(certificate),
+    return {to_text(X509_get_subject_name(certificate)), fingerprint_of(certificate),
             time_of(X509_get0_notBefore(certificate)), time_of(X509_get0_notAfter(certificate))};
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <openssl/bio.h>
@@ -32,5 +33,13 @@ core::Result<std::vector<Certificate>> parse_certificates(const std::string& tex
 std::string fingerprint_of(const X509* certificate);
 
 TlsCertificate describe(const X509* certificate);
+
+/// A name in the form of RFC 2253, control characters escaped.
+std::string to_text(const X509_NAME* name);
+/// No later than a SystemTime can tell.
+core::SystemTime time_of(const ASN1_TIME* when);
+
+/// The text of a PEM file; errors are about `what`. kTooLarge: over 1 MiB.
+core::Result<std::string> read_pem(const std::string& path, std::string_view what);
 
 }  // namespace zona::net::detail

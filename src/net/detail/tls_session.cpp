@@ -111,10 +111,15 @@ TlsProgress TlsSession::judge(int result, std::size_t count) {
     } else if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_WRONG_VERSION_NUMBER ||
                reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION) {
         failure_ = TlsFailure::kProtocolVersion;
+    } else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED ||
+               reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+        failure_ = TlsFailure::kCertificate;
     } else {
         failure_ = TlsFailure::kOther;
     }
     reason_ = failure_ == TlsFailure::kBroken ? "the connection broke" : last_tls_error();
+    if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        reason_ = X509_verify_cert_error_string(SSL_get_verify_result(session_.get()));
     ERR_clear_error();
     return {TlsStep::kFailed};
 }
@@ -159,6 +164,8 @@ bool TlsSession::has_pending() const {
 
 core::Error TlsSession::error() const {
     if (pipe_.number != 0) return core::Error::from_errno(pipe_.number, "TLS");
+    if (failure_ == TlsFailure::kCertificate)
+        return {core::Code::kUnauthenticated, "the peer's certificate: " + reason_};
     const bool broken = failure_ == TlsFailure::kBroken;
     return {broken ? core::Code::kUnavailable : core::Code::kInternal, "TLS: " + reason_};
 }

@@ -32,7 +32,13 @@ struct TlsProgress {
 };
 
 /// Why a session failed, in the words that metrics use.
-enum class TlsFailure : std::uint8_t { kNone, kProtocolVersion, kBroken, kOther };
+enum class TlsFailure : std::uint8_t {
+    kNone,
+    kProtocolVersion,
+    kCertificate,  ///< the peer's is not good, or there is none
+    kBroken,
+    kOther
+};
 
 enum class TlsRole : std::uint8_t { kServer, kClient };
 

@@ -8,6 +8,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "net/client_certificate.h"
+
 namespace zona::net::detail {
 namespace {
 
@@ -29,12 +31,14 @@ TlsMeter::TlsMeter(core::MetricRegistry& metrics)
     : done(metrics.counter("zona_tls_handshakes_total", "TLS handshakes that were completed.")),
       not_tls(failures(metrics, "not_tls")),
       protocol_version(failures(metrics, "protocol_version")),
+      certificate(failures(metrics, "certificate")),
       unfinished(failures(metrics, "unfinished")),
       other(failures(metrics, "other")) {}
 
-TlsStream::TlsStream(Socket socket, std::shared_ptr<ssl_ctx_st> context, TlsMeter& meter)
+TlsStream::TlsStream(Socket socket, std::shared_ptr<const TlsContext> server, TlsMeter& meter)
     : socket_(std::move(socket)),
-      session_(std::make_unique<TlsSession>(std::move(context), TlsRole::kServer,
+      server_(std::move(server)),
+      session_(std::make_unique<TlsSession>(server_->current(), TlsRole::kServer,
                                             socket_.native_handle())),
       meter_(meter) {
     boost::system::error_code ignored;  // a socket that cannot be set fails at its first use
@@ -56,6 +60,7 @@ asio::awaitable<core::Result<Opened>> TlsStream::open() {
     core::Result<void> done = co_await shake_hands();
     if (!done.has_value()) co_return done.take_error();
     meter_.done.add();
+    certificate_ = ClientCertificate::of(session_->native(), server_);
     co_return Opened::kReady;
 }
 
@@ -77,6 +82,7 @@ asio::awaitable<core::Result<void>> TlsStream::shake_hands() {
         if (progress.step == TlsStep::kFailed) {
             const TlsFailure failure = session_->failure();
             auto& counter = failure == TlsFailure::kProtocolVersion ? meter_.protocol_version
+                            : failure == TlsFailure::kCertificate   ? meter_.certificate
                             : failure == TlsFailure::kBroken        ? meter_.unfinished
                                                                     : meter_.other;
             counter.add();

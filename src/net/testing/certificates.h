@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <openssl/ec.h>
@@ -28,12 +29,15 @@ struct Wanted {
     std::string names = "IP:127.0.0.1,DNS:zona.test";
     std::time_t begins_in = -3600;  ///< seconds from now
     std::time_t ends_in = 3600;
+    std::string usage{};  ///< as openssl's extendedKeyUsage has it; empty: any
+    /// As openssl's basicConstraints has it.
+    std::string constraints = "CA:FALSE";
 };
 
 class TestAuthority {
   public:
-    TestAuthority() : key_(EVP_EC_gen("P-256")) {
-        certificate_ = make("test authority", key_, {"", -3600, 360000}, nullptr);
+    explicit TestAuthority(const std::string& name = "test authority") : key_(EVP_EC_gen("P-256")) {
+        certificate_ = make(name, key_, {"", -3600, 360000}, nullptr);
         write_certificate(ca_file(), certificate_);
     }
     TestAuthority(const TestAuthority&) = delete;
@@ -57,6 +61,45 @@ class TestAuthority {
         EVP_PKEY_free(key);
         return out;
     }
+
+    /// As issue(), for a client.
+    TlsFiles issue_client(const std::string& name, Wanted wanted = {}) {
+        wanted.names = "DNS:" + name;
+        if (wanted.usage.empty()) wanted.usage = "clientAuth";
+        return issue(name, wanted);
+    }
+
+    /// Makes revocations_file(): a list that names the serial numbers, and is to be replaced then.
+    void revoke(const std::vector<long>& serials, std::time_t next_in = 3600) {
+        X509_CRL* list = X509_CRL_new();
+        X509_CRL_set_version(list, 1);
+        X509_CRL_set_issuer_name(list, X509_get_subject_name(certificate_));
+        ASN1_TIME* when = X509_gmtime_adj(nullptr, -7200);
+        X509_CRL_set1_lastUpdate(list, when);
+        X509_gmtime_adj(when, next_in);
+        X509_CRL_set1_nextUpdate(list, when);
+        for (const long serial : serials) {
+            X509_REVOKED* one = X509_REVOKED_new();
+            ASN1_INTEGER* number = ASN1_INTEGER_new();
+            ASN1_INTEGER_set(number, serial);
+            X509_REVOKED_set_serialNumber(one, number);
+            X509_gmtime_adj(when, -60);
+            X509_REVOKED_set_revocationDate(one, when);
+            X509_CRL_add0_revoked(list, one);
+            ASN1_INTEGER_free(number);
+        }
+        X509_CRL_sort(list);
+        X509_CRL_sign(list, key_, EVP_sha256());
+        std::FILE* file = std::fopen(revocations_file().c_str(), "w");
+        ASSERT_NE(file, nullptr);
+        PEM_write_X509_CRL(file, list);
+        std::fclose(file);
+        ASN1_TIME_free(when);
+        X509_CRL_free(list);
+    }
+    std::string revocations_file() const { return path("revoked.pem"); }
+    /// Of the certificate that was issued last.
+    long last_serial() const { return serial_; }
 
     /// A key of nobody, encrypted with `password` if there is one.
     std::string lone_key(const std::string& name, const char* password = nullptr) {
@@ -84,7 +127,9 @@ class TestAuthority {
         X509_NAME_add_entry_by_txt(X509_get_subject_name(out), "CN", MBSTRING_UTF8,
                                    reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
         X509_set_issuer_name(out, X509_get_subject_name(issuer == nullptr ? out : issuer));
-        extend(out, NID_basic_constraints, issuer == nullptr ? "critical,CA:TRUE" : "CA:FALSE");
+        extend(out, NID_basic_constraints,
+               issuer == nullptr ? "critical,CA:TRUE" : wanted.constraints);
+        if (!wanted.usage.empty()) extend(out, NID_ext_key_usage, wanted.usage);
         if (!wanted.names.empty()) extend(out, NID_subject_alt_name, wanted.names);
         X509_sign(out, key_, EVP_sha256());
         return out;

@@ -68,6 +68,9 @@ class TestServer {
     TestServer& operator=(const TestServer&) = delete;
     ~TestServer() { stop(); }
 
+    /// Whether clients may show certificates of authority(); before start().
+    bool asks_clients = false;
+
     Router& router() { return router_; }
     core::MetricRegistry& metrics() { return metrics_; }
     /// Where clients find it: the path of its socket, or its address.
@@ -105,7 +108,13 @@ class TestServer {
         if (transport_ == Transport::kTls) {
             endpoint_.insert(0, kTlsPrefix);
             authority_ = std::make_unique<TestAuthority>();
-            tls_ = TlsContext::load(authority_->issue(), clock_).value();
+            TlsFiles files = authority_->issue();
+            if (asks_clients) {
+                authority_->revoke({});
+                files.authorities = authority_->ca_file();
+                files.revocations = authority_->revocations_file();
+            }
+            tls_ = TlsContext::load(std::move(files), clock_).value();
             listen.tls = tls_;
         }
         ASSERT_TRUE(server_->listen(std::move(*socket), std::move(listen)).has_value());
