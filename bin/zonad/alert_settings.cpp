@@ -14,6 +14,7 @@ audit::AlertLimits alert_limits(const core::Settings::Alerts& settings) {
             .failures_of_name = static_cast<std::size_t>(settings.failures_of_name),
             .names_of_address = static_cast<std::size_t>(settings.names_of_address),
             .foreign_tenants = static_cast<std::size_t>(settings.foreign_tenants),
+            .attacks = static_cast<std::size_t>(settings.attacks),
             .new_places = settings.new_places};
 }
 

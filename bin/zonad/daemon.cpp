@@ -43,6 +43,11 @@ core::Result<void> Daemon::configure() {
         settings_.log_file.empty() ? home_ + "/logs/zonad.log" : settings_.log_file;
     ZONA_TRY(auto sink, core::make_file_sink(file));
     logging_.add_sink(std::move(sink));
+    if (!settings_.security_log_file.empty()) {
+        ZONA_TRY(auto security, core::make_file_sink(settings_.security_log_file));
+        logging_.add_sink(
+            core::make_category_sink(std::move(security), {"security", "identity", "log"}));
+    }
     begun("logging");
     begun("configuration");
     for (const core::Detail& warning : config_->snapshot()->warnings()) {
@@ -79,6 +84,9 @@ void Daemon::apply_settings() {
             if (auto loaded = load_addresses(api); !loaded)
                 logging_.logger("security")
                     .report("the address lists in force stay", loaded.error());
+            if (auto loaded = load_firewall(api); !loaded)
+                logging_.logger("security")
+                    .report("the firewall's rules in force stay", loaded.error());
         });
     }
 }
@@ -160,6 +168,7 @@ std::vector<process::HostCheck> Daemon::host_checks(std::span<const jobs::JobVie
         network.cure = "free that address or set another api.listen, then restart zona";
     }
     checks.push_back(check_addresses(*addresses_.rules(), addresses_problem()));
+    checks.push_back(check_firewall(*firewall_, firewall_problem()));
     checks.push_back(check_alerts(alerts_->raised(), clock_.system()));
     const core::Settings settings = core::Settings::from(*config_->snapshot());
     std::ranges::move(check_secrets(settings, home_, *tenants_, clock_),
@@ -365,6 +374,7 @@ core::Result<void> Daemon::run() {
 void Daemon::end() {
     if (loops_) loops_->stop();
     if (servers_) servers_->join();
+    if (firewall_) firewall_->stop();
     // What was begun with the tenants' data ends before it does; opening it, first.
     tenants_->stop();
     std::promise<void> opened;

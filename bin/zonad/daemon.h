@@ -38,6 +38,7 @@
 #include "jobs/loops.h"
 #include "jobs/scheduler.h"
 #include "net/filter_addresses.h"
+#include "net/firewall/firewall.h"
 #include "net/limit_rate.h"
 #include "net/outgoing/http_caller.h"
 #include "net/server_pool.h"
@@ -139,6 +140,10 @@ class Daemon {
     void reload_tls();
     core::Result<void> load_addresses(const core::Settings::Api& api);
     std::string addresses_problem() const;
+    std::string firewall_problem() const;
+    core::Result<void> open_firewall(bool must_load);
+    core::Result<void> load_firewall(const core::Settings::Api& api);
+    net::FirewallModes firewall_modes(const core::Settings::Api& api) const;
     void reload_settings();
     void store_uses_of_keys();
     core::Result<void> build_supervisor();
@@ -171,7 +176,9 @@ class Daemon {
     net::AddressFilter addresses_{metrics_};
     mutable std::mutex addresses_mutex_;
     std::string
-        addresses_problem_;  ///< guarded by addresses_mutex_; why the lists are not in force
+        addresses_problem_;         ///< guarded by addresses_mutex_; why the lists are not in force
+    std::string firewall_problem_;  ///< as addresses_problem_, of the firewall's rules
+    std::optional<net::Firewall> firewall_;
     std::unique_ptr<core::Config> config_;
     core::Settings settings_{};
     process::DescriptorBudget budget_;

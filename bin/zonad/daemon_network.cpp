@@ -1,4 +1,5 @@
 // How the daemon is reached: keys, TLS, addresses, servers.
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -108,6 +109,40 @@ std::string Daemon::addresses_problem() const {
     return addresses_problem_;
 }
 
+std::string Daemon::firewall_problem() const {
+    const std::scoped_lock lock(addresses_mutex_);
+    return firewall_problem_;
+}
+
+/// By the ports that are listened on: of two settings with one port the stricter holds for both.
+net::FirewallModes Daemon::firewall_modes(const core::Settings::Api& api) const {
+    net::FirewallModes out{.main = net::firewall_mode(api.firewall),
+                           .others = net::firewall_mode(api.pmdaemon_firewall)};
+    const auto main = os::TcpAddress::parse(network_.address);
+    if (!main) return out;  // there is none
+    out.main_port = main->port;
+    const auto other = os::TcpAddress::parse(network_.pmdaemon);
+    if (other && other->port == main->port) out.main = std::max(out.main, out.others);
+    return out;
+}
+
+/// As load_addresses().
+core::Result<void> Daemon::load_firewall(const core::Settings::Api& api) {
+    auto loaded = firewall_->load({.own_file = api.firewall_rules,
+                                   .core_directory = api.firewall_core_rules,
+                                   .body = api.firewall_body},
+                                  firewall_modes(api));
+    const std::scoped_lock lock(addresses_mutex_);
+    firewall_problem_ = loaded ? std::string() : loaded.error().message();
+    if (loaded && firewall_->rules() > 0) {
+        logging_.logger("security")
+            .info("the firewall's rules are in force", {{"rules", firewall_->rules()},
+                                                        {"main", api.firewall},
+                                                        {"others", api.pmdaemon_firewall}});
+    }
+    return loaded;
+}
+
 /// Some time from now, so that a busy key costs one write a minute.
 void Daemon::store_uses_of_keys() {
     store_uses_.expires_after(kUsesStoredAfter);
@@ -176,6 +211,21 @@ api::Network Daemon::network() const {
     return out;
 }
 
+/// Where the rules cannot be had, what was to be blocked is not served.
+core::Result<void> Daemon::open_firewall(bool must_load) {
+    firewall_.emplace(net::FirewallDeps{
+        .clock = clock_,
+        .log = logging_.logger("security"),
+        .metrics = metrics_,
+        .attacked = [this](const net::Request& request) { trail_->attacked(request); },
+        .threads = server_count(settings_.api)});
+    auto loaded = load_firewall(settings_.api);
+    if (loaded || must_load) return loaded;
+    logging_.logger("security").report("the firewall's rules cannot be used", loaded.error());
+    firewall_->load_nothing(firewall_modes(settings_.api));
+    return {};
+}
+
 /// What is wrong with the settings stops the first daemon, whose starter can mend it. Nothing else
 /// stops supervision: the unix socket is served in any case.
 core::Result<void> Daemon::open_network() {
@@ -212,6 +262,7 @@ core::Result<void> Daemon::open_network() {
     auto pmdaemons = open(settings_.api.pmdaemon_listen, network_.pmdaemon);
     if (!pmdaemons) return pmdaemons.take_error().context("api.pmdaemon_listen");
     listeners_.resume([this](const os::TcpAddress& address) { return may_resume(address); });
+    ZONA_TRY_VOID(open_firewall(is_first && wanted_anywhere));
     return listeners_.settle(keeper_);
 }
 
@@ -233,6 +284,7 @@ core::Result<void> Daemon::build_servers() {
     std::vector<net::Middleware> authenticate;
     authenticate.push_back(api::record_refusals(*trail_));
     authenticate.push_back(net::filter_addresses(addresses_));
+    authenticate.push_back(net::inspect_requests(*firewall_));
     if (!keys_) {
         authenticate.emplace_back(trust_socket);
     } else {

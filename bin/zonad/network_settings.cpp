@@ -141,4 +141,17 @@ process::HostCheck check_addresses(const net::AddressRules& rules, const std::st
                           rules.allow_countries.size()));
 }
 
+process::HostCheck check_firewall(const net::Firewall& firewall, const std::string& problem) {
+    const std::string name = "firewall";
+    if (!problem.empty()) {
+        return process::degraded(name, "its rules are not those of the settings: " + problem,
+                                 "mend that, then `zona config reload`");
+    }
+    const net::FirewallModes modes = firewall.modes();
+    if (!modes.any()) return process::ok(name, "off (api.firewall)");
+    return process::ok(name,
+                       fmt::format("api.listen: {}, others: {}; {} rules", to_string(modes.main),
+                                   to_string(modes.others), firewall.rules()));
+}
+
 }  // namespace zona::daemon

@@ -7,6 +7,7 @@
 #include "core/result.h"
 #include "core/settings.h"
 #include "net/filter_addresses.h"
+#include "net/firewall/firewall.h"
 #include "net/limit_rate.h"
 #include "net/network_policy.h"
 #include "net/server.h"
@@ -31,5 +32,7 @@ core::Result<net::AddressRules> address_rules(const core::Settings::Api& api);
 net::AddressRules nobody();
 /// What `zona doctor` says of the rules in force; `problem` is why those of the settings are not.
 process::HostCheck check_addresses(const net::AddressRules& rules, const std::string& problem);
+/// The same of the web application firewall.
+process::HostCheck check_firewall(const net::Firewall& firewall, const std::string& problem);
 
 }  // namespace zona::daemon

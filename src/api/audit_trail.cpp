@@ -58,6 +58,7 @@ bool is_refusal(Code code) {
         case Code::kInvalidTenant:
         case Code::kCsrf:
         case Code::kAddressDenied:
+        case Code::kRequestBlocked:
             return true;
         default:
             return false;
@@ -200,6 +201,10 @@ void AuditTrail::came_from_new_place(const net::Request& request, const identity
                                  .name = who.name,
                                  .address = actor_of(request).address},
                                 who.tenant);
+}
+
+void AuditTrail::attacked(const net::Request& request) {
+    alerts_.attacked(actor_of(request).address);
 }
 
 void AuditTrail::watch(const net::Request& request, Code code) {

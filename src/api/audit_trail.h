@@ -38,6 +38,8 @@ class AuditTrail final : public OperationRecord {
     void done(const Call& call, const core::Result<net::Response>& response) override;
     /// Told of a request that was refused before it came to an operation.
     void refused(const net::Request& request, const core::Error& error);
+    /// Told of a request that the firewall takes for an attack.
+    void attacked(const net::Request& request);
     /// Told of who has signed in by this request from where they never have.
     void came_from_new_place(const net::Request& request, const identity::SignedIn& who);
 

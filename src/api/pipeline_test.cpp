@@ -235,6 +235,70 @@ TEST_F(PipelineTest, ALicenceTurnsFeaturesOffAndOnceItHasExpiredChanges) {
     EXPECT_EQ(asked(acme, net::Method::kDelete), kServed) << "and taken away";
 }
 
+// AUTH-12, HTTP-03, HTTP-09
+TEST_F(PipelineTest, OfManyReasonsTheFirstOfTheStepsDecides) {
+    const std::vector<std::string> own = {"api", "v1", "tenants", "acme", "pictures"};
+    const std::vector<std::string> other = {"api", "v1", "tenants", "globex", "pictures"};
+    licensing_.start(std::make_shared<store::MemoryDatabase>(
+        tenancy::core_collections(), core::Secret(std::string(32, 'k')), clock_));
+    const auto install = [&](const boost::json::object& claims) {
+        const auto installed = licensing_.install(issuer_.issue(claims));
+        ASSERT_TRUE(installed.has_value()) << installed.error().message();
+    };
+    install({{"compliance_features", {{"audit_export", false}}}});
+    admission_.set_options({.waiting = 0, .refusal_pause = std::chrono::milliseconds(0)});
+    admission_.set_quota("acme", {.requests_per_second = 1});
+    who_ = {.kind = identity::Principal::Kind::kUser, .name = "anna", .tenant = "acme"};
+    may_ = std::make_shared<const identity::Permissions>();
+    served_ = core::Error(Code::kTenantInactive, "no");
+
+    EXPECT_EQ(ask(other, "acme"), Code::kInvalidTenant);
+    EXPECT_EQ(ask(own, "acme"), Code::kTenantInactive);
+    served_ = {};
+    EXPECT_EQ(ask(own, "acme"), Code::kAccessDenied);
+    may_ = std::make_shared<const identity::Permissions>(
+        identity::find_built_in("admin")->permissions);
+    EXPECT_EQ(ask(own, "acme"), Code::kLicense);
+    install({{"issued_at", "1970-01-01T00:00:01Z"}, {"not_before", "1970-01-01T00:00:00Z"}});
+    ask(own, "acme");
+    EXPECT_EQ(seen_, 1);
+    EXPECT_EQ(ask(own, "acme"), Code::kTooManyRequests);
+    EXPECT_EQ(seen_, 0);
+}
+
+// HTTP-09
+TEST_F(PipelineTest, EachStepCanBeAskedAlone) {
+    const auto alone = [&](net::Middleware step, const char* tenant) {
+        net::Request request;
+        request.method = net::Method::kPut;
+        request.method_name = "PUT";
+        request.segments = {"api", "v1", "tenants", "globex", "walls"};
+        request.tenant = tenant;
+        request.permissions = identity::admin_of("acme").permissions;
+        std::vector<net::Middleware> one;
+        one.push_back(std::move(step));
+        seen_ = 0;
+        response_ = net::ask(service_.router(), request, std::move(one));
+        return seen_ == 1 ? Code::kInternal : response_.failure->error.code();
+    };
+    const TenantCheck inactive = [](std::string_view) {
+        return core::Result<void>(core::Error(Code::kTenantInactive, "no"));
+    };
+    constexpr Code kServed = Code::kInternal;
+    EXPECT_EQ(alone(resolve_tenant(), "acme"), Code::kInvalidTenant);
+    EXPECT_EQ(alone(resolve_tenant(), "globex"), kServed);
+    EXPECT_EQ(alone(select_session(inactive), "globex"), Code::kTenantInactive);
+    EXPECT_EQ(alone(select_session(inactive), ""), kServed);
+    EXPECT_EQ(alone(authorise(clock_, log_.logger("security"), metrics_), "acme"),
+              Code::kInvalidTenant);
+    EXPECT_EQ(alone(check_license(licensing_), "acme"), kServed);
+    admission_.set_options({.waiting = 0, .refusal_pause = std::chrono::milliseconds(0)});
+    admission_.set_quota("acme", {.requests_per_second = 1});
+    EXPECT_EQ(alone(admit_tenant(admission_), "acme"), kServed);
+    EXPECT_EQ(alone(admit_tenant(admission_), "acme"), Code::kTooManyRequests);
+    EXPECT_EQ(alone(admit_tenant(admission_), "globex"), kServed);
+}
+
 // TEN-15, TEN-16
 TEST_F(PipelineTest, WhoIsBoundToATenantReachesThatOneAndWhatIsOfNobody) {
     EXPECT_EQ(ask({"api", "v1", "walls"}, "acme"), Code::kAccessDenied);

@@ -14,6 +14,7 @@
 #include "api/pipeline/route.h"
 #include "core/fault.h"
 #include "core/text.h"
+#include "net/conditional.h"
 
 namespace zona::api {
 
@@ -139,11 +140,13 @@ void Service::record_by(OperationRecord& record) {
 
 Result<void> Service::add_documents() {
     const State* state = state_.get();
-    const auto openapi = [state](Call&) { return ready(Response::json(state->openapi_text())); };
+    const auto openapi = [state](Call&) {
+        return ready(net::kept_by_anybody(Response::json(state->openapi_text())));
+    };
     const auto page = [state](Call&) {
         Response out = Response::text(state->docs_page().html, "text/html; charset=utf-8");
         out.headers.add("Content-Security-Policy", state->docs_page().policy);
-        return ready(std::move(out));
+        return ready(net::kept_by_anybody(std::move(out)));
     };
     const auto front = [state](Call& call) {
         const bool is_program = !pmdaemon::wants_page(call.request());

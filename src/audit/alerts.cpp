@@ -12,7 +12,8 @@ namespace {
 /// Keys of a tally; beyond them the one that was quiet the longest is forgotten.
 constexpr std::size_t kMostKeys = 1024;
 constexpr std::array<std::string_view, kPatterns> kNames = {
-    "failures_of_address", "failures_of_name", "names_of_address", "foreign_tenants", "new_place"};
+    "failures_of_address", "failures_of_name", "names_of_address",
+    "foreign_tenants",     "attacks",          "new_place"};
 
 std::uint64_t hash_of(std::string_view text) {
     return std::hash<std::string_view>()(text);
@@ -31,6 +32,9 @@ std::string words_for(Pattern pattern, std::size_t count, std::chrono::seconds w
             return fmt::format(
                 "one sender asked {} times in {} min for tenants that are not its own", count,
                 minutes);
+        case Pattern::kAttacks:
+            return fmt::format("{} requests of one address in {} min look like attacks", count,
+                               minutes);
         case Pattern::kNewPlace:
             break;
     }
@@ -110,6 +114,16 @@ void Alerts::reached_out(const Actor& who, std::string_view tenant) {
         if (!reaches(foreign_tenants_, who.subject(), next_thing_++, limit)) return;
     }
     raise(Pattern::kForeignTenants, who, tenant, limit);
+}
+
+void Alerts::attacked(std::string_view address) {
+    std::size_t limit = 0;
+    {
+        const std::scoped_lock lock(mutex_);
+        limit = limits_.attacks;
+        if (!reaches(attacks_, std::string(address), next_thing_++, limit)) return;
+    }
+    raise(Pattern::kAttacks, {.kind = "anonymous", .address = std::string(address)}, {}, limit);
 }
 
 void Alerts::came_from_new_place(const Actor& who, std::string_view tenant) {

@@ -31,10 +31,11 @@ enum class Pattern : std::uint8_t {
     kFailuresOfName,     ///< one name is tried again and again, from wherever
     kNamesOfAddress,     ///< one address tries many names: a common password, sprayed
     kForeignTenants,     ///< one sender asks for tenants that are not its own
+    kAttacks,            ///< the firewall takes one address's requests for attacks
     kNewPlace,           ///< a user has signed in from a network they have never signed in from
 };
 /// How many there are.
-inline constexpr std::size_t kPatterns = 5;
+inline constexpr std::size_t kPatterns = 6;
 /// "failures_of_address", ...
 std::string_view to_string(Pattern pattern);
 
@@ -45,6 +46,7 @@ struct AlertLimits {
     std::size_t failures_of_name = 10;
     std::size_t names_of_address = 10;
     std::size_t foreign_tenants = 10;
+    std::size_t attacks = 10;
     bool new_places = true;
 };
 
@@ -83,6 +85,8 @@ class Alerts {
     void failed(std::string_view address, std::string_view tenant, std::string_view name);
     /// Somebody who is known asked for a tenant that is not theirs.
     void reached_out(const Actor& who, std::string_view tenant);
+    /// The firewall has taken a request for an attack, whether it was served or not.
+    void attacked(std::string_view address);
     /// A user has signed in from somewhere new.
     void came_from_new_place(const Actor& who, std::string_view tenant);
 
@@ -110,6 +114,7 @@ class Alerts {
     Tally failures_of_name_;
     Tally names_of_address_;
     Tally foreign_tenants_;
+    Tally attacks_;
     std::array<Raised, kPatterns> raised_{};
 };
 

@@ -31,7 +31,8 @@ class AlertsTest : public testing::Test {
                     .failures_of_address = 6,
                     .failures_of_name = 4,
                     .names_of_address = 3,
-                    .foreign_tenants = 2}};
+                    .foreign_tenants = 2,
+                    .attacks = 3}};
 };
 
 // SEC-22, OBS-34
@@ -103,6 +104,17 @@ TEST_F(AlertsTest, WhoAsksForTenantsOfOthersAgainAndAgainIsToldOf) {
     EXPECT_EQ(entries_[0].resource, "foreign_tenants");
 }
 
+// SEC-22, SEC-14
+TEST_F(AlertsTest, OneAddressWhoseRequestsLookLikeAttacksIsTold) {
+    for (int i = 0; i < 5; ++i)
+        alerts_.attacked(address(1));
+    alerts_.attacked(address(2));
+    ASSERT_EQ(entries_.size(), 1U);
+    EXPECT_EQ(entries_[0].resource, "attacks");
+    EXPECT_EQ(entries_[0].actor.address, address(1));
+    EXPECT_EQ(entries_[0].details, "3 requests of one address in 10 min look like attacks");
+}
+
 // SEC-22
 TEST_F(AlertsTest, WhatIsNotLookedForIsNotToldOf) {
     alerts_.came_from_new_place({.kind = "user", .id = "17"}, "acme");
@@ -111,10 +123,12 @@ TEST_F(AlertsTest, WhatIsNotLookedForIsNotToldOf) {
                         .failures_of_name = 0,
                         .names_of_address = 0,
                         .foreign_tenants = 0,
+                        .attacks = 0,
                         .new_places = false});
     for (int i = 0; i < 100; ++i) {
         alerts_.failed(address(1), "acme", "name" + std::to_string(i));
         alerts_.reached_out({.kind = "user", .id = "17"}, "globex");
+        alerts_.attacked(address(1));
     }
     alerts_.came_from_new_place({.kind = "user", .id = "17"}, "acme");
     EXPECT_EQ(entries_.size(), 1U);

@@ -167,6 +167,11 @@ const std::vector<CodeInfo>& all_codes() {
         {Code::kInternal, "INTERNAL", 500, 70, LogLevel::kError,
          "A bug, or an answer of the system nobody expected.", "A bug of zona.",
          "Search zonad.log for the correlation id and report what stands there."},
+        {Code::kRequestBlocked, "REQUEST_BLOCKED", 403, 5, LogLevel::kWarn,
+         "The web application firewall takes the request for an attack.",
+         "A rule of the firewall finds in it what attacks look like, or cannot read its body.",
+         "Whoever runs zona finds the rules by the correlation id in the log, and may turn one off "
+         "in `api.firewall_rules`."},
     };
     return rows;
 }

@@ -49,6 +49,7 @@ enum class Code : unsigned char {
     kUnsupported,        ///< this host or build cannot do it
     kSessionError,       ///< the tenant's database cannot be had now (AUTH-09, GAP-12)
     kInternal,           ///< a bug or an unexpected answer of the system
+    kRequestBlocked,     ///< the firewall takes the request for an attack
 };
 
 /// One row of the code table.

@@ -32,6 +32,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/log_level.h"
@@ -112,6 +113,10 @@ class LogSink {
 /// Appends lines to `path`, created with mode 0640; what is written together is one write(2) at the
 /// end of the file, so several processes may share it. Errors: as open(2), the path named.
 Result<std::unique_ptr<LogSink>> make_file_sink(std::string path);
+
+/// Gives `sink` only the lines of these categories and of those below them. Source: SEC-24.
+std::unique_ptr<LogSink> make_category_sink(std::unique_ptr<LogSink> sink,
+                                            std::vector<std::string> categories);
 
 class Logging;
 

@@ -247,6 +247,30 @@ TEST_F(LogFile, KeepsTheOldFileWhenReopeningFails) {
     EXPECT_EQ(lines_of(directory_ / "moved" / "zonad.log").size(), 1U);
 }
 
+// SEC-24
+TEST_F(LogFile, OfSomeCategoriesHasTheirLinesAlone) {
+    const std::filesystem::path path = directory_ / "security.log";
+    {
+        Logging logging(clock_);
+        logging.add_sink(make_category_sink(make_file_sink(path.string()).value(), {"security"}));
+        logging.logger("security").info("one");
+        logging.logger("http").info(R"(a text with "category":"security")",
+                                    {{"x", R"("category":"security")"}});
+        logging.logger("security.firewall").info("two");
+        logging.logger("securitysomething").info("three");
+        LogBatch batch(logging.logger("security"));
+        batch.log(LogLevel::kInfo, "four");
+        batch.log(LogLevel::kInfo, "five");
+        batch.flush();
+        EXPECT_EQ(logging.lost_lines(), 0U);
+    }
+
+    std::vector<std::string> texts;
+    for (const std::string& line : lines_of(path))
+        texts.emplace_back(parse_json(line)->as_object().at("message").as_string());
+    EXPECT_EQ(texts, (std::vector<std::string>{"one", "two", "four", "five"}));
+}
+
 TEST_F(LogFile, NamesThePathThatCannotBeOpened) {
     const Result<std::unique_ptr<LogSink>> sink =
         make_file_sink((directory_ / "no" / "x.log").string());

@@ -47,6 +47,12 @@ std::vector<Setting> general_settings() {
          .type = SettingType::kPath,
          .default_value = "logs/zonad.log",
          .description = "Where zona's own log goes, as lines of JSON; empty: logs/zonad.log."},
+        {.key = "log.security_file",
+         .type = SettingType::kPath,
+         .default_value = "logs/security.log",
+         .description = "Where the lines about security go as well (categories `security` and "
+                        "`identity`); they are appended, and zona never shortens it. Empty: "
+                        "nowhere."},
         {.key = "logs.dir",
          .type = SettingType::kPath,
          .default_value = "logs",
@@ -589,6 +595,8 @@ std::vector<Setting> alert_settings() {
          .description = "Whether a user's sign-in from a network they have never signed in from "
                         "is an alert.",
          .reload = ReloadMode::kHot},
+        number("alerts.attacks", "10",
+               "Requests of one address that the firewall takes for attacks; 0: no alert."),
     };
 }
 
@@ -663,7 +671,8 @@ Settings::Alerts alerts_from(const ConfigSnapshot& snapshot) {
             .failures_of_name = snapshot.integer("alerts.failures_of_name"),
             .names_of_address = snapshot.integer("alerts.names_of_address"),
             .foreign_tenants = snapshot.integer("alerts.foreign_tenants"),
-            .new_places = snapshot.boolean("alerts.new_places")};
+            .new_places = snapshot.boolean("alerts.new_places"),
+            .attacks = snapshot.integer("alerts.attacks")};
 }
 
 Settings::Sessions sessions_from(const ConfigSnapshot& snapshot) {
@@ -692,6 +701,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
         .log_level = level_of(snapshot.text("log.level")),
         .log_levels = std::move(levels),
         .log_file = snapshot.text("log.file"),
+        .security_log_file = snapshot.text("log.security_file"),
         .api = detail::api_from(snapshot),
         .supervisor = {.containment = snapshot.text("supervisor.containment"),
                        .shutdown_timeout = snapshot.duration("supervisor.shutdown_timeout")},

@@ -54,6 +54,14 @@ struct Settings {
         std::string country_database;  ///< in the format of MaxMind; empty: none
         std::string deny_countries;    ///< two letters each, separated by commas
         std::string allow_countries;   ///< as deny_countries
+        /// @{
+        /// A net::FirewallMode by name: off, detect or block.
+        std::string firewall;           ///< of `listen`
+        std::string pmdaemon_firewall;  ///< of every other address
+        /// @}
+        std::string firewall_rules;       ///< a file of the administrator's; empty: none
+        std::string firewall_core_rules;  ///< a directory
+        ByteCount firewall_body;          ///< larger bodies are not inspected
     };
     /// The settings `jobs.*`.
     struct Jobs {
@@ -103,6 +111,7 @@ struct Settings {
         std::int64_t names_of_address;
         std::int64_t foreign_tenants;
         bool new_places;
+        std::int64_t attacks;  ///< requests that the firewall takes for attacks
     };
     /// The settings `supervisor.*`.
     struct Supervisor {
@@ -162,6 +171,7 @@ struct Settings {
     LogLevel log_level;
     std::map<std::string, LogLevel> log_levels;  ///< by category
     std::string log_file;                        ///< empty: standard error
+    std::string security_log_file;               ///< lines about security, besides; empty: none
     Api api;
     Supervisor supervisor;
     Jobs jobs;

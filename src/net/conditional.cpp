@@ -66,8 +66,10 @@ void give_tag(const Request& request, Response& response) {
     const bool reads = request.method == Method::kGet || request.method == Method::kHead;
     if (!reads || response.status != kOk || response.stream) return;
     if (!response.headers.has("ETag")) {
-        const bool small = response.body.size() <= kMostTagged.as_size();
-        if (!small || !is_json(response)) return;
+        const bool is_small = response.body.size() <= kMostTagged.as_size();
+        const auto cache = response.headers.find("Cache-Control");
+        const bool may_be_kept = cache && !list_has(*cache, "no-store");
+        if (!may_be_kept && (!is_small || !is_json(response))) return;
         response.headers.add("ETag", tag_of(response.body));
     }
     if (!request.headers.has("If-None-Match")) return;
@@ -84,6 +86,11 @@ void give_tag(const Request& request, Response& response) {
 
 Middleware conditional() {
     return give_tag;
+}
+
+Response kept_by_anybody(Response response) {
+    response.headers.set("Cache-Control", "public, no-cache");
+    return response;
 }
 
 }  // namespace zona::net

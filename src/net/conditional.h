@@ -21,10 +21,15 @@ inline constexpr core::ByteCount kMostTagged = core::ByteCount::mib(8);
 /// for Content-Type, as it has no content.
 ///
 /// Cache-Control stays as it is (no-store, by security_headers): the tags are for clients that keep
-/// an answer themselves, not for caches on disks.
+/// an answer themselves, not for caches on disks. An answer that its handler lets caches keep has a
+/// tag whatever it is and however large (CACHE-03).
 ///
 /// It sees an answer only when authentication let the request pass. Source: RFC 9110 sections 8.8.3
 /// and 13.1.2.
 Middleware conditional();
+
+/// The same answer, for caches between (CDNs), too: it is the same for everybody. They ask with its
+/// tag whether it is still so (RFC 9111 section 5.2.2.4). Source: CACHE-03.
+Response kept_by_anybody(Response response);
 
 }  // namespace zona::net

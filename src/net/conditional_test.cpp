@@ -103,6 +103,21 @@ TEST_F(ConditionalTest, OnlyJsonOfABoundedSizeGetsATag) {
     EXPECT_EQ(tag(), "(none)");
 }
 
+// CACHE-03
+TEST_F(ConditionalTest, WhatMayBeKeptHasATagWhateverItIs) {
+    answer_ = [] {
+        Response out = Response::text(std::string(kMostTagged.as_size() + 1, 'x'), "text/html");
+        return kept_by_anybody(std::move(out));
+    };
+    EXPECT_NE(tag(), "(none)");
+    answer_ = [] {
+        Response out = Response::text("x", "text/html");
+        out.headers.add("Cache-Control", "no-store, no-transform");
+        return out;
+    };
+    EXPECT_EQ(tag(), "(none)");
+}
+
 TEST_F(ConditionalTest, TheHandlersOwnTagIsKeptAndCompared) {
     answer_ = [] {
         Response response = Response::text("page", "text/html");

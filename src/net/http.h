@@ -57,6 +57,7 @@ struct UnixPeer {
 struct TcpPeer {
     std::string address;
     std::uint16_t port = 0;
+    std::uint16_t to_port = 0;  ///< where they have connected to: which listener it was
     bool operator==(const TcpPeer&) const = default;
 };
 

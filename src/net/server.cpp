@@ -48,7 +48,8 @@ core::Result<Peer> peer_of(int fd) {
         return Peer(UnixPeer{who.uid, who.gid, who.pid});
     }
     ZONA_TRY(os::TcpAddress who, os::peer_address(fd));
-    return Peer(TcpPeer{std::move(who.host), who.port});
+    ZONA_TRY(const os::TcpAddress where, os::local_address(fd));
+    return Peer(TcpPeer{std::move(who.host), who.port, where.port});
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ class TrustProxies {
         for (const std::string& hop : hops | std::views::reverse) {
             const std::string_view address = without_port(hop);
             if (!address_bits(address)) return {};
-            *remote = {.address = std::string(address), .port = 0};
+            remote->address = address;
+            remote->port = 0;
             if (!proxies_->contains(address)) return {};
         }
         return {};

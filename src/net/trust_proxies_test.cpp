@@ -12,12 +12,14 @@ class TrustProxiesTest : public MiddlewareTest {
     /// Which address a request from `peer` with these fields has.
     std::string client(const std::string& peer, const std::vector<std::string>& fields) {
         request_.clear();
-        request_.peer = TcpPeer{.address = peer, .port = 4711};
+        request_.peer = TcpPeer{.address = peer, .port = 4711, .to_port = 8063};
         for (const std::string& field : fields)
             request_.headers.add("X-Forwarded-For", field);
         run(trust_proxies(
             NetworkSet::parse(std::vector<std::string>{"10.0.0.0/8", "fd00::/8"}).value()));
-        return std::get<TcpPeer>(request_.peer).address;
+        const auto& client = std::get<TcpPeer>(request_.peer);
+        EXPECT_EQ(client.to_port, 8063) << "the listener stays the same";
+        return client.address;
     }
 };
 

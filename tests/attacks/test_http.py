@@ -389,7 +389,7 @@ def test_what_a_client_announces_is_not_allocated(target):
         wire.socket.close()
 
 
-# HTTP-04
+# HTTP-04, SEC-17
 def test_a_slow_head_is_cut_off_and_others_are_served_meanwhile(new_target):
     target = new_target(ZONA_API_HEADER_TIMEOUT='1500ms')
     slow = [target.wire() for _ in range(100)]
@@ -409,7 +409,7 @@ def test_a_slow_head_is_cut_off_and_others_are_served_meanwhile(new_target):
     assert target.ask(get()).status == 200
 
 
-# HTTP-04
+# HTTP-04, SEC-17
 def test_a_slow_body_is_cut_off(new_target):
     target = new_target(ZONA_API_REQUEST_TIMEOUT='500ms')
 
@@ -421,6 +421,7 @@ def test_a_slow_body_is_cut_off(new_target):
         assert wire.is_closed()
 
 
+# SEC-17
 def test_connections_that_never_ask_are_closed_without_a_word(new_target):
     target = new_target(ZONA_API_IDLE_TIMEOUT='500ms')
     idle = [target.wire() for _ in range(200)]
@@ -466,6 +467,7 @@ def test_a_client_that_goes_away_in_an_answer_leaves_nothing(target):
     wait_until(lambda: descriptors() <= before + 5)
 
 
+# SEC-17
 def test_more_connections_than_allowed_are_told_so(new_target):
     target = new_target(ZONA_API_MAX_CONNECTIONS='20')
     wires = [target.wire() for _ in range(20)]

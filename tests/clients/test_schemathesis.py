@@ -39,7 +39,7 @@ def access_log(zona):
     return [line for line in lines if line['category'] == 'http.access']
 
 
-# UX-06, HTTP-14
+# UX-06, HTTP-14, SEC-10
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize('requests, options', [
     # In a URL every wrong type is a text, and so a right one: only bodies can be wrong.

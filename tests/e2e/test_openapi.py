@@ -227,7 +227,7 @@ def wrong_values(schema):
             return
 
 
-# HTTP-04, PM-62
+# HTTP-04, PM-62, SEC-10
 def test_a_body_that_breaks_its_schema_is_refused_at_the_field(client):
     tried = 0
     for name, (_, _, operation) in client.operations.items():

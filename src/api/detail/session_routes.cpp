@@ -14,6 +14,7 @@
 #include "core/time_format.h"
 #include "identity/sessions/sessions.h"
 #include "identity/users/users.h"
+#include "net/conditional.h"
 #include "tenancy/tenants.h"
 
 namespace zona::api {
@@ -533,7 +534,7 @@ class SessionRoutes {
             sessions->keys()->key_set(std::move(done));
         };
         ZONA_CO_TRY(std::string set, co_await answer_of<std::string>(std::move(begin)));
-        co_return Response::json(std::move(set));
+        co_return net::kept_by_anybody(Response::json(std::move(set)));
     }
 
   private:

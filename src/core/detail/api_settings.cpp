@@ -220,11 +220,49 @@ std::vector<Setting> api_addresses() {
     };
 }
 
+std::vector<Setting> api_firewall() {
+    return {
+        {.key = "api.firewall",
+         .type = SettingType::kChoice,
+         .default_value = "off",
+         .description = "A web application firewall (ModSecurity with the OWASP core rules) for "
+                        "requests over `api.listen`: `detect` tells of what looks like an attack, "
+                        "`block` refuses it.",
+         .reload = ReloadMode::kHot,
+         .choices = {"off", "detect", "block"}},
+        {.key = "api.pmdaemon_firewall",
+         .type = SettingType::kChoice,
+         .default_value = "off",
+         .description = "The same for `api.pmdaemon_listen` and addresses that are asked for "
+                        "while zona runs.",
+         .reload = ReloadMode::kHot,
+         .choices = {"off", "detect", "block"}},
+        {.key = "api.firewall_rules",
+         .type = SettingType::kPath,
+         .description = "A file of rules of your own in ModSecurity's language, and of core rules "
+                        "that are not to hold. Read again by `zona config reload`.",
+         .reload = ReloadMode::kHot},
+        {.key = "api.firewall_core_rules",
+         .type = SettingType::kPath,
+         .default_value = "/usr/share/modsecurity-crs/rules",
+         .description = "The directory of the OWASP core rules.",
+         .reload = ReloadMode::kHot},
+        {.key = "api.firewall_body_bytes",
+         .type = SettingType::kSize,
+         .default_value = "128K",
+         .description = "Larger bodies are not inspected, which takes long: `block` refuses them.",
+         .reload = ReloadMode::kHot,
+         .least = 1024,
+         .most = 16 * kMib},
+    };
+}
+
 }  // namespace
 
 std::vector<Setting> api_settings() {
     std::vector<Setting> all = api_access();
-    for (std::vector<Setting> part : {api_limits(), api_timeouts(), api_network(), api_addresses()})
+    for (std::vector<Setting> part :
+         {api_limits(), api_timeouts(), api_network(), api_addresses(), api_firewall()})
         std::ranges::move(part, std::back_inserter(all));
     return all;
 }
@@ -265,7 +303,12 @@ Settings::Api api_from(const ConfigSnapshot& snapshot) {
             .deny_file = snapshot.text("api.deny_file"),
             .country_database = snapshot.text("api.country_database"),
             .deny_countries = snapshot.text("api.deny_countries"),
-            .allow_countries = snapshot.text("api.allow_countries")};
+            .allow_countries = snapshot.text("api.allow_countries"),
+            .firewall = snapshot.text("api.firewall"),
+            .pmdaemon_firewall = snapshot.text("api.pmdaemon_firewall"),
+            .firewall_rules = snapshot.text("api.firewall_rules"),
+            .firewall_core_rules = snapshot.text("api.firewall_core_rules"),
+            .firewall_body = snapshot.size("api.firewall_body_bytes")};
 }
 
 }  // namespace zona::core::detail
