@@ -121,12 +121,14 @@ crypto::Digest digest_of(const net::ClientCertificate& certificate) {
     return out;
 }
 
-/// But for the token of the one route that takes one in its path.
+/// But for the token of the one route that takes one in its path, and a provider's code.
 bool has_key_in_url(const Request& request) {
     const bool takes_token =
         request.path.starts_with(kTokenPath) && net::options_of(request) != nullptr;
     const bool in_path = takes_token ? holds_api_key(request.path) : is_secret_path(request.path);
-    return in_path || std::ranges::any_of(request.query, [](const net::Parameter& parameter) {
+    const bool takes_code = request.path == kReturnPath;
+    return in_path || std::ranges::any_of(request.query, [&](const net::Parameter& parameter) {
+               if (takes_code && parameter.name == "code") return holds_api_key(parameter.value);
                return is_secret(parameter.name) || is_secret(parameter.value) ||
                       std::ranges::any_of(kQueryNames, [&](std::string_view name) {
                           return net::equal_ignoring_case(parameter.name, name);

@@ -256,5 +256,8 @@ def test_a_refusal_of_the_provider_is_said(browser, provider):
     refused = browser.get(f'/login/callback?{back.query}')
     assert refused.status_code == 401 and 'access_denied' in refused.text and '/login' in refused.text
     assert parse_qs(back.query)['state'][0] not in refused.text
+    # A code may look like a token; elsewhere in an address a token is refused for that.
+    assert browser.get('/login/callback?state=x&code=eyJhbGciOiJFZERTQSJ9.e30.c2ln').status_code == 401
+    assert browser.get('/login/callback?state=eyJhbGciOiJFZERTQSJ9.e30.c2ln').status_code == 400
     assert browser.get('/login/providers?tenant=acme&name=nobody').status_code == 404
     assert browser.get('/login/providers?tenant=acme&name=corp', headers={'Host': 'localhost:80'}).status_code == 503

@@ -12,6 +12,7 @@
 #include "core/text.h"
 #include "core/uri.h"
 #include "identity/federation/federation.h"
+#include "identity/secret_text.h"
 #include "net/guard_origin.h"
 
 namespace zona::api {
@@ -31,7 +32,6 @@ using net::Response;
 
 namespace {
 
-constexpr std::string_view kCallbackPath = "/login/callback";
 constexpr std::size_t kLongestText = 1024;
 constexpr std::size_t kLongestAnswer = 4096;
 constexpr int kSeeOther = 303;
@@ -146,8 +146,8 @@ Operation begin_by_provider() {
 }
 
 Operation finish_by_provider() {
-    Operation out = page_operation(Method::kGet, std::string(kCallbackPath), "finishSignInByPage",
-                                   Access::kOpen);
+    Operation out = page_operation(Method::kGet, std::string(identity::kReturnPath),
+                                   "finishSignInByPage", Access::kOpen);
     out.manner = Manner::kReturn;
     out.changes_by_get = true;
     out.summary = "Come back from an identity provider";
@@ -307,15 +307,15 @@ class SignInPages {
     /// Where the provider is to send this browser back to: the address that it has asked.
     Result<std::string> redirect_uri(const net::Request& request) const {
         const std::string& set = deps_.federation->redirect_uri();
-        if (set.ends_with(kCallbackPath) && net::is_own_url(set, request)) return set;
+        if (set.ends_with(identity::kReturnPath) && net::is_own_url(set, request)) return set;
         const std::string_view host = request.headers.find("Host").value_or("");
         const bool is_this_host = host.starts_with("127.0.0.1:") || host.starts_with("[::1]:");
         if (is_this_host && !request.over_tls)
-            return fmt::format("http://{}{}", host, kCallbackPath);
+            return fmt::format("http://{}{}", host, identity::kReturnPath);
         return Error(Code::kUnavailable,
                      fmt::format("identity providers cannot send browsers back here: the setting "
                                  "federation.redirect_uri is to be this zona's address with {}",
-                                 kCallbackPath));
+                                 identity::kReturnPath));
     }
 
     const IdentityDeps& deps_;
