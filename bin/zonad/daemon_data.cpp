@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "alert_settings.h"
+#include "core/text.h"
 #include "daemon.h"
 #include "data_settings.h"
 #include "license_settings.h"
@@ -159,7 +160,9 @@ void Daemon::build_federation() {
                     clock_, random_, metrics_);
     providers_.emplace(
         identity::ProvidersDeps{.core = [this] { return tenants_->core(); }, .fields = fields});
-    federation_.emplace(identity::FederationOptions{.redirect_uri = settings.redirect_uri},
+    federation_.emplace(identity::FederationOptions{.redirect_uri = settings.redirect_uri,
+                                                    .public_url = std::string(
+                                                        core::trimmed(settings.public_url, "/"))},
                         identity::FederationDeps{.providers = *providers_,
                                                  .users = *users_,
                                                  .caller = *caller_,

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "api/daemon_api.h"
 #include "core/text.h"
 #include "net/country_database.h"
 #include "os/fd.h"
@@ -89,6 +90,7 @@ core::Result<net::NetworkPolicy> network_policy(const core::Settings::Api& api,
     policy.proxies = std::move(*proxies);
     policy.hosts = std::move(*hosts);
     policy.origins = std::move(*origins);
+    policy.is_for_all = api::takes_forms_of_others;
     policy.compress.above = api.compress_above;
     policy.rate = &rate;
     return policy;

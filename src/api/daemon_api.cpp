@@ -483,6 +483,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_invitation_routes(service, identity, tenants));
     ZONA_TRY_VOID(add_role_routes(service, identity, tenants));
     ZONA_TRY_VOID(add_provider_routes(service, identity, tenants));
+    ZONA_TRY_VOID(add_service_provider_routes(service, identity));
     ZONA_TRY_VOID(add_sign_in_pages(service, routes ? &routes->deps() : nullptr));
     ZONA_TRY_VOID(add_account_pages(service, routes ? &routes->deps() : nullptr));
     ZONA_TRY_VOID(add_backup_routes(service, routes ? &routes->deps() : nullptr,

@@ -144,4 +144,7 @@ core::Result<void> add_daemon_routes(Service& service, DaemonInfo info, DaemonAp
 /// The same without anything that could answer: for documents and tests. No request may come.
 core::Result<void> declare_daemon_routes(Service& service);
 
+/// Whether forms come there from pages of others: an identity provider's. As net::PathTest.
+bool takes_forms_of_others(std::string_view target);
+
 }  // namespace zona::api

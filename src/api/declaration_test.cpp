@@ -78,12 +78,15 @@ TEST_F(DeclarationTest, OpensHealthAndDocumentsAndNothingElse) {
         if (operation->access == Access::kOpen) open.insert(operation->path);
     }
 
-    EXPECT_EQ(open, (std::set<std::string>{
-                        "/livez", "/readyz", "/openapi.json", "/docs", "/",
-                        "/.well-known/jwks.json", "/api/v1/sessions", "/api/v1/sessions/renewals",
-                        "/api/v1/passwords", "/api/v1/invitations/acceptances", "/api/v1/sign-ins",
-                        "/api/v1/sign-ins/completions", "/api/v1/whoami/rotations", "/login",
-                        "/login/passwords", "/login/providers", "/login/callback"}));
+    EXPECT_EQ(
+        open,
+        (std::set<std::string>{
+            "/livez", "/readyz", "/openapi.json", "/docs", "/", "/.well-known/jwks.json",
+            "/api/v1/sessions", "/api/v1/sessions/renewals", "/api/v1/passwords",
+            "/api/v1/invitations/acceptances", "/api/v1/sign-ins", "/api/v1/sign-ins/completions",
+            "/api/v1/service-providers/{tenant}/{provider}",
+            "/api/v1/service-providers/{tenant}/{provider}/answers", "/api/v1/whoami/rotations",
+            "/login", "/login/passwords", "/login/providers", "/login/callback"}));
 }
 
 TEST_F(DeclarationTest, RefersOnlyToOperationsAndComponentsThatExist) {

@@ -431,6 +431,12 @@ std::vector<Setting> federation_settings() {
                         "know this zona; or one of your own, which hands what it was given to "
                         "`POST /api/v1/sign-ins/completions`. Empty: none but "
                         "`/login/callback` on this host itself."},
+        {.key = "federation.public_url",
+         .type = SettingType::kText,
+         .default_value = "",
+         .description = "Where browsers find this zona, as `https://zona.example`: with it begins "
+                        "what identity providers by SAML know it by, so it stays as it is once one "
+                        "is set up. Empty: nobody signs in by SAML."},
         {.key = "federation.ca_file",
          .type = SettingType::kPath,
          .default_value = "",
@@ -710,6 +716,7 @@ Settings Settings::from(const ConfigSnapshot& snapshot) {
                     .file = snapshot.text("metrics.file")},
         .sessions = sessions_from(snapshot),
         .federation = {.redirect_uri = snapshot.text("federation.redirect_uri"),
+                       .public_url = snapshot.text("federation.public_url"),
                        .ca_file = snapshot.text("federation.ca_file"),
                        .local_providers = snapshot.boolean("federation.local_providers")},
         .license = license_from(snapshot),

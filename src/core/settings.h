@@ -93,6 +93,7 @@ struct Settings {
     /// The settings `federation.*`.
     struct Federation {
         std::string redirect_uri;  ///< a page that people may be sent back to; empty: none
+        std::string public_url;    ///< where browsers find zona; empty: not said
         std::string ca_file;       ///< of identity providers; empty: the host's
         bool local_providers;      ///< this host may be one
     };

@@ -46,8 +46,8 @@ bool is_unsafe(const Request& request) {
 
 class GuardOrigin {
   public:
-    GuardOrigin(HostList hosts, OriginList origins)
-        : hosts_(std::move(hosts)), origins_(std::move(origins)) {}
+    GuardOrigin(HostList hosts, OriginList origins, PathTest is_for_all)
+        : hosts_(std::move(hosts)), origins_(std::move(origins)), is_for_all_(is_for_all) {}
 
     Decision operator()(Request& request) const {
         const bool from_afar = std::holds_alternative<TcpPeer>(request.peer);
@@ -67,6 +67,7 @@ class GuardOrigin {
     }
 
     std::optional<Fault> foreign_page(const Request& request) const {
+        if (is_for_all_ != nullptr && is_for_all_(request.target)) return std::nullopt;
         const auto origin = request.headers.find("Origin");
         if (origin.has_value() && origins_.allows(*origin)) return std::nullopt;
         if (origin.has_value() && !is_own_origin(*origin, request))
@@ -78,6 +79,7 @@ class GuardOrigin {
 
     HostList hosts_;
     OriginList origins_;
+    PathTest is_for_all_;
 };
 
 }  // namespace
@@ -98,8 +100,8 @@ bool is_own_url(std::string_view url, const Request& request) {
     return is_own_origin(url.substr(0, url.find_first_of("/?#", scheme + 3)), request);
 }
 
-Middleware guard_origin(HostList hosts, OriginList origins) {
-    return GuardOrigin(std::move(hosts), std::move(origins));
+Middleware guard_origin(HostList hosts, OriginList origins, PathTest is_for_all) {
+    return GuardOrigin(std::move(hosts), std::move(origins), is_for_all);
 }
 
 }  // namespace zona::net

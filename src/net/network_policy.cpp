@@ -13,7 +13,7 @@ std::vector<Middleware> network_middlewares(const NetworkPolicy& policy) {
     all.push_back(conditional());
     if (!policy.proxies.empty()) all.push_back(trust_proxies(policy.proxies));
     if (policy.rate != nullptr) all.push_back(limit_rate(*policy.rate));
-    all.push_back(guard_origin(policy.hosts, policy.origins));
+    all.push_back(guard_origin(policy.hosts, policy.origins, policy.is_for_all));
     all.push_back(cors(policy.origins));
     return all;
 }

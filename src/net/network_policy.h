@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "net/compress.h"
+#include "net/guard_origin.h"
 #include "net/limit_rate.h"
 #include "net/middleware.h"
 #include "net/network.h"
@@ -17,6 +18,8 @@ struct NetworkPolicy {
     NetworkSet proxies;  ///< `api.trusted_proxies`
     HostList hosts;      ///< `api.hosts`
     OriginList origins;  ///< `api.cors_origins`
+    /// Where forms come from pages of others; null: nowhere.
+    PathTest is_for_all = nullptr;
     CompressOptions compress;
     RateLimiter* rate = nullptr;  ///< must outlive the chain; null: no limit
 };

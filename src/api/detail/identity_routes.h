@@ -25,6 +25,11 @@ core::Result<void> add_role_routes(Service& service, const IdentityDeps* deps,
 /// Those of identity providers, and of signing in by them.
 core::Result<void> add_provider_routes(Service& service, const IdentityDeps* deps,
                                        tenancy::Tenants* tenants);
+/// Where browsers bring answers by SAML.
+inline constexpr const char* kProviderAnswersPath =
+    "/api/v1/service-providers/{tenant}/{provider}/answers";
+/// Those of zona as a service provider of SAML. Source: AUTH-26, GAP-10.
+core::Result<void> add_service_provider_routes(Service& service, const IdentityDeps* deps);
 /// Those of sign-in, tokens and sessions.
 core::Result<void> add_session_routes(Service& service, const IdentityDeps* deps,
                                       tenancy::Tenants* tenants);

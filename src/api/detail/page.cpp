@@ -6,6 +6,7 @@
 
 #include "api/detail/browser_session.h"
 #include "api/detail/html.h"
+#include "api/detail/identity_routes.h"
 #include "api/detail/pmdaemon_routes.h"
 #include "api/pages.h"
 #include "api/pipeline/csrf.h"
@@ -82,6 +83,7 @@ std::optional<SignInForm> sent_form(const Request& request, std::string problem)
 }
 
 bool is_page(const Request& request) {
+    if (request.route == kProviderAnswersPath) return true;
     for (const std::string_view path : {"/login", "/logout", "/account"}) {
         const bool is_below =
             request.route.starts_with(path) &&
@@ -194,7 +196,8 @@ std::optional<Response> page_error(const Request& request, const core::Error& sh
         out.status = status;
         return out;
     }
-    const bool is_before_session = request.route.starts_with("/login");
+    const bool is_before_session =
+        request.route.starts_with("/login") || request.route == kProviderAnswersPath;
     if (status == kUnauthorized && !is_before_session) return to_sign_in(request);
     const bool is_sent = request.method == net::Method::kPost && shown.code() != Code::kCsrf;
     if (const auto form = is_sent ? sent_form(request, shown.message()) : std::nullopt) {

@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "core/time_format.h"
 #include "identity/federation/federation.h"
+#include "identity/federation/saml_reader.h"
 #include "identity/sessions/sessions.h"
 #include "tenancy/tenants.h"
 
@@ -31,27 +32,40 @@ constexpr const char* kAllPath = "/api/v1/tenants/{code}/identity-providers";
 constexpr const char* kOnePath = "/api/v1/tenants/{code}/identity-providers/{name}";
 constexpr std::size_t kLongestText = 512;
 constexpr std::size_t kLongestAnswer = 4096;
+constexpr std::size_t kLongestEntity = 1024;
 
 Shape claims_shape() {
     return Shape::object(
-        {optional("name",
-                  Shape::text("Names the user here.").default_value("\"preferred_username\"")),
+        {optional("name", Shape::text("Names the user here; by SAML an attribute, or `NameID`, "
+                                      "which is who it is about.")
+                              .default_value("\"preferred_username\"")),
          optional("email", Shape::text("Of a user that is made.").default_value("\"email\"")),
          optional("groups", Shape::text("What `roles` maps; with dots into objects, as in "
                                         "`realm_access.roles`.")
                                 .default_value("\"groups\""))},
-        "Which claims of the provider's ID token say who somebody is.");
+        "Which claims of the provider's ID token, or attributes of its assertion, say who somebody "
+        "is.");
 }
 
 std::vector<Field> written_fields() {
     return {
+        optional("kind", Shape::text("`openid`: OpenID Connect; `saml`: SAML 2.0.")
+                             .choices({"openid", "saml"})
+                             .default_value("\"openid\"")),
         optional("display_name", Shape::text("For people.").length(0, kLongestText)),
-        required("issuer", Shape::text("As the provider writes it: an https URL, below which is "
-                                       "`/.well-known/openid-configuration`.")
-                               .length(1, kLongestText)
+        optional("issuer", Shape::text("As the provider writes it: an https URL, below which is "
+                                       "`/.well-known/openid-configuration`. By SAML its entity "
+                                       "id, which its metadata name.")
+                               .length(0, kLongestEntity)
                                .example("\"https://login.example/realms/corp\"")),
-        required("client_id", Shape::text("As which zona is known there.")
-                                  .length(1, kLongestText)
+        optional("metadata", Shape::text("By SAML: an EntityDescriptor, XML, as the provider gives "
+                                         "it. This, or `metadata_url`.")
+                                 .length(0, identity::kMostSamlMetadata)),
+        optional("metadata_url", Shape::text("By SAML: where it is, over https; asked for again "
+                                             "after ten minutes.")
+                                     .length(0, kLongestText)),
+        optional("client_id", Shape::text("As which zona is known there, by OpenID Connect.")
+                                  .length(0, kLongestText)
                                   .example("\"zona\"")),
         optional("scopes",
                  Shape::array("What is asked for.", Shape::text("A scope.").example("\"openid\""))
@@ -91,7 +105,8 @@ Shape provider_shape() {
 }
 
 const char* const kExample = R"({"name": "corp", "tenant": "default",
-    "display_name": "Corporate login", "issuer": "https://login.example/realms/corp",
+    "kind": "openid", "display_name": "Corporate login",
+    "issuer": "https://login.example/realms/corp", "metadata": "", "metadata_url": "",
     "client_id": "zona", "has_secret": true, "scopes": ["openid", "profile", "email"],
     "claims": {"name": "preferred_username", "email": "email", "groups": "groups"},
     "roles": {"soc": "creator"}, "default_roles": ["user"], "newcomers": "existing",
@@ -138,6 +153,12 @@ Operation list_providers() {
     return out;
 }
 
+/// Those of one by SAML, whose metadata are read when it is set up.
+void add_metadata_errors(Operation& operation) {
+    operation.errors.push_back({Code::kTimeout, "The metadata's URL does not answer in time."});
+    operation.errors.push_back({Code::kUnsupported, "This host lacks what reads SAML."});
+}
+
 Operation create_provider() {
     std::vector<Field> fields = with_secret(written_fields());
     fields.insert(fields.begin(),
@@ -150,8 +171,10 @@ Operation create_provider() {
     out.path = kAllPath;
     out.summary = "Set up an identity provider";
     out.description =
-        "An OpenID Connect provider, by which users of the tenant sign in. Nobody "
-        "maps groups to roles that allow more than they may.";
+        "A provider by OpenID Connect or SAML, by which users of the tenant sign in. Nobody "
+        "maps groups to roles that allow more than they may. What zona is to one by SAML is at "
+        "getServiceProvider.";
+    add_metadata_errors(out);
     out.body = BodySpec{Shape::object(std::move(fields)),
                         {{"corp", "A provider", std::string(R"({"name": "corp", )") + kWritten}}};
     out.answers = {one_provider("People can sign in by it.", 201)};
@@ -180,6 +203,7 @@ Operation replace_provider() {
     out.body = BodySpec{Shape::object(with_secret(written_fields())),
                         {{"corp", "A provider", std::string("{") + kWritten}}};
     out.answers = {one_provider("The provider as it is now.")};
+    add_metadata_errors(out);
     return out;
 }
 
@@ -195,9 +219,11 @@ Operation remove_provider() {
 }
 
 std::vector<ErrorSpec> sign_in_errors() {
-    return {{Code::kNotFound, "There is no such provider, or it is switched off."},
-            {Code::kUnavailable, "The provider cannot be reached, or says what it should not."},
-            {Code::kTimeout, "The provider does not answer in time."}};
+    return {
+        {Code::kNotFound, "There is no such provider, or it is switched off."},
+        {Code::kUnavailable, "The provider cannot be reached, or says what it should not."},
+        {Code::kTimeout, "The provider does not answer in time."},
+        {Code::kUnsupported, "The provider is one by SAML, and this host lacks what reads it."}};
 }
 
 Operation begin_sign_in() {
@@ -307,7 +333,7 @@ class ProviderRoutes {
 
     Answer create(Call& call) const {
         ZONA_CO_TRY(const std::string tenant, co_await tenant_in(call, tenants_));
-        ZONA_CO_TRY(IdentityProvider wanted, provider_in(call.body(), tenant));
+        ZONA_CO_TRY(IdentityProvider wanted, co_await complete(provider_in(call.body(), tenant)));
         auto begin = [this, by = subject_of(call.request()),
                       wanted = std::move(wanted)](process::Callback<IdentityProvider> done) {
             providers_.create(by, wanted, std::move(done));
@@ -325,7 +351,8 @@ class ProviderRoutes {
 
     Answer replace(Call& call) const {
         ZONA_CO_TRY(const std::string tenant, co_await tenant_in(call, tenants_));
-        ZONA_CO_TRY(IdentityProvider wanted, provider_in(call.body(), tenant, call.path("name")));
+        ZONA_CO_TRY(IdentityProvider wanted,
+                    co_await complete(provider_in(call.body(), tenant, call.path("name"))));
         ZONA_CO_TRY(const auto before, co_await find(tenant, call.path("name")));
         auto begin = [this, by = subject_of(call.request()),
                       wanted = std::move(wanted)](process::Callback<IdentityProvider> done) {
@@ -381,6 +408,16 @@ class ProviderRoutes {
     }
 
   private:
+    /// With what the provider's metadata say.
+    net::asio::awaitable<Result<IdentityProvider>> complete(Result<IdentityProvider> wanted) const {
+        if (!wanted) co_return wanted.take_error();
+        auto begin =
+            [this, wanted = *std::move(wanted)](process::Callback<IdentityProvider> done) mutable {
+                deps_.federation->complete(std::move(wanted), std::move(done));
+            };
+        co_return co_await answer_of<IdentityProvider>(std::move(begin));
+    }
+
     net::asio::awaitable<Result<IdentityProvider>> find(std::string tenant,
                                                         std::string name) const {
         auto begin = [this, tenant = std::move(tenant),

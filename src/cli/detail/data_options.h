@@ -136,6 +136,8 @@ struct ProviderOptions {
     std::string name;    ///< of all but kList
     std::string issuer;  ///< kAdd, kReplace, as the rest
     std::string client_id;
+    std::string metadata;             ///< by SAML: a path, an https URL; empty: by OpenID
+    std::string metadata_text;        ///< what stands in the file, once that was read
     std::string secret_file;          ///< a path, `-`: stdin; empty: none
     core::Secret secret;              ///< what stands there, once that was read
     std::string display_name;         ///< empty: the name

@@ -186,6 +186,8 @@ Result<VerbOptions> provider_options(const RawWords& raw) {
                         .name = {},
                         .issuer = raw.issuer,
                         .client_id = raw.client_id,
+                        .metadata = raw.metadata,
+                        .metadata_text = {},
                         .secret_file = raw.secret_file,
                         .secret = {},
                         .display_name = raw.description,
@@ -204,10 +206,20 @@ Result<VerbOptions> provider_options(const RawWords& raw) {
     if (count == 2) out.name = words[1];
     const bool writes =
         out.action == ProviderAction::kAdd || out.action == ProviderAction::kReplace;
-    if (writes && (out.issuer.empty() || out.client_id.empty()))
-        return wrong("zona idp add and replace want --issuer URL and --client-id ID");
-    if (!writes && !(out.issuer.empty() && out.client_id.empty() && out.groups.empty()))
-        return wrong("--issuer, --client-id and --group belong to zona idp add and replace");
+    if (raw.saml != !out.metadata.empty())
+        return wrong("--saml wants --metadata FILE or URL, and that belongs to --saml");
+    const bool by_openid = !out.issuer.empty() || !out.client_id.empty();
+    if (writes && !raw.saml && (out.issuer.empty() || out.client_id.empty())) {
+        return wrong(
+            "zona idp add and replace want --issuer URL and --client-id ID, or --saml and "
+            "--metadata FILE");
+    }
+    if (raw.saml && by_openid)
+        return wrong("--issuer and --client-id are not for --saml: the metadata name the issuer");
+    if (!writes && (by_openid || raw.saml || !out.groups.empty())) {
+        return wrong(
+            "--issuer, --client-id, --saml and --group belong to zona idp add and replace");
+    }
     for (const string& group : out.groups) {
         if (!group.contains('='))
             return wrong(fmt::format("--group takes GROUP=ROLE, not '{}'", escape_control(group)));

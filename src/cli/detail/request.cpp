@@ -476,12 +476,19 @@ ApiRequest manage_providers(const ProviderOptions& options) {
     json::object claims;
     add_if(claims, "name", options.name_claim);
     add_if(claims, "groups", options.groups_claim);
-    json::object body{{"issuer", options.issuer},
-                      {"client_id", options.client_id},
-                      {"roles", std::move(roles)},
-                      {"default_roles", list(options.roles)},
-                      {"newcomers", options.creates_users ? "create" : "existing"},
-                      {"enabled", !options.is_off}};
+    json::object body;
+    add_if(body, "issuer", options.issuer);
+    add_if(body, "client_id", options.client_id);
+    if (!options.metadata.empty()) {
+        body["kind"] = "saml";
+        const bool is_file = !options.metadata_text.empty();
+        body[is_file ? "metadata" : "metadata_url"] =
+            is_file ? options.metadata_text : options.metadata;
+    }
+    body["roles"] = std::move(roles);
+    body["default_roles"] = list(options.roles);
+    body["newcomers"] = options.creates_users ? "create" : "existing";
+    body["enabled"] = !options.is_off;
     add_if(body, "client_secret", options.secret.reveal());
     add_if(body, "display_name", options.display_name);
     if (!claims.empty()) body["claims"] = std::move(claims);

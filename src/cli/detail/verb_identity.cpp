@@ -10,6 +10,7 @@
 #include "cli/detail/text.h"
 #include "cli/detail/verbs.h"
 #include "core/json.h"
+#include "os/fd.h"
 
 namespace zona::cli {
 namespace {
@@ -77,6 +78,20 @@ std::string groups_of(const json::object& provider) {
     return out.empty() ? "-" : fmt::format("{}", fmt::join(out, " "));
 }
 
+/// What stands in the file; "" of none, and of a URL, which zona reads by itself.
+core::Result<std::string> metadata_in(const std::string& place, std::string_view directory) {
+    constexpr std::size_t kLongest = 256 * 1024;
+    if (place.empty() || place.starts_with("https://") || place.starts_with("http://")) return "";
+    const std::string file = place == "-" ? "/dev/stdin" : absolute(place, directory);
+    ZONA_TRY(std::string text, os::read_file(file, kLongest + 1));
+    if (text.empty() || text.size() > kLongest) {
+        return core::Error(
+            core::Code::kInvalidArgument,
+            fmt::format("{} holds no metadata of 1 to {} bytes", escape_control(place), kLongest));
+    }
+    return text;
+}
+
 bool is_true(const json::object& from, std::string_view key) {
     const json::value* value = from.if_contains(key);
     return value != nullptr && value->is_bool() && value->get_bool();
@@ -84,19 +99,24 @@ bool is_true(const json::object& from, std::string_view key) {
 
 std::string providers_text(const json::value& providers, const Screen& screen) {
     Table table;
-    table.columns = {{"name", Align::kLeft, 0, 0},
-                     {"issuer", Align::kLeft, 0, 20},
-                     {"newcomers", Align::kLeft, 1, 0},
-                     {"groups", Align::kLeft, 2, 20},
-                     {"state", Align::kLeft, 0, 0}};
+    table.columns = {{"name", Align::kLeft, 0, 0},    {"kind", Align::kLeft, 1, 0},
+                     {"issuer", Align::kLeft, 0, 20}, {"newcomers", Align::kLeft, 1, 0},
+                     {"groups", Align::kLeft, 2, 20}, {"state", Align::kLeft, 0, 0}};
     for (const json::object& one : objects_in(providers)) {
         table.rows.push_back({{shown(one, "name")},
+                              {shown(one, "kind")},
                               {shown(one, "issuer")},
                               {shown(one, "newcomers")},
                               {groups_of(one)},
                               {is_true(one, "enabled") ? "on" : "off"}});
     }
     return layout(table, screen);
+}
+
+/// Where they are; they themselves are for no terminal.
+std::string place_of_metadata(const json::object& provider) {
+    if (!text_of(provider, "metadata").empty()) return "as given";
+    return shown(provider, "metadata_url");
 }
 
 std::string provider_text(const json::object& one) {
@@ -107,12 +127,14 @@ std::string provider_text(const json::object& one) {
                              shown(from, "email"), shown(from, "groups"));
     }
     return fmt::format(
-        "name            {}\ntenant          {}\nfor people      {}\nissuer          {}\n"
-        "client          {}\nsecret          {}\nscopes          {}\nclaims          {}\n"
+        "name            {}\ntenant          {}\nkind            {}\nfor people      {}\n"
+        "issuer          {}\nmetadata        {}\nclient          {}\nsecret          {}\nscopes    "
+        "      {}\nclaims          {}\n"
         "groups          {}\ndefault roles   {}\nnewcomers       {}\nstate           {}\n",
-        shown(one, "name"), shown(one, "tenant"), shown(one, "display_name"), shown(one, "issuer"),
-        shown(one, "client_id"), is_true(one, "has_secret") ? "yes" : "no", list_of(one, "scopes"),
-        claims, groups_of(one), list_of(one, "default_roles"), shown(one, "newcomers"),
+        shown(one, "name"), shown(one, "tenant"), shown(one, "kind"), shown(one, "display_name"),
+        shown(one, "issuer"), place_of_metadata(one), shown(one, "client_id"),
+        is_true(one, "has_secret") ? "yes" : "no", list_of(one, "scopes"), claims, groups_of(one),
+        list_of(one, "default_roles"), shown(one, "newcomers"),
         is_true(one, "enabled") ? "on" : "off");
 }
 
@@ -195,6 +217,7 @@ Status users(Context& context, const UserOptions& given) {
 Status providers(Context& context, const ProviderOptions& given) {
     ProviderOptions options = given;
     ZONA_TRY(options.secret, password_in(options.secret_file, context.caller.cwd));
+    ZONA_TRY(options.metadata_text, metadata_in(options.metadata, context.caller.cwd));
     ZONA_TRY(const Answer answer, context.session.ask(manage_providers(options)));
     ZONA_TRY(const auto told, data_to_tell(context, answer));
     if (!told) return kAllWell;

@@ -245,6 +245,8 @@ class VerbParser {
     void add_provider_flags() {
         text_flag("--tenant", raw_.tenant, "CODE", "whose (default)");
         text_flag("--issuer", raw_.issuer, "URL", "as the provider writes it");
+        app_.add_flag("--saml", raw_.saml, "by SAML 2.0, not OpenID Connect");
+        text_flag("--metadata", raw_.metadata, "FILE|URL", "the provider's SAML metadata");
         text_flag("--client-id", raw_.client_id, "ID", "as which zona is known there");
         text_flag("--secret-file", raw_.secret_file, "FILE", "holds its password; - is stdin");
         text_flag("--description", raw_.description, "TEXT", "for people");

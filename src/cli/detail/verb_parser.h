@@ -122,6 +122,8 @@ struct RawWords {
     std::vector<std::string> grants;
     std::string issuer;  ///< of `idp`, as the following
     std::string client_id;
+    std::string metadata;
+    bool saml = false;
     std::string secret_file;
     std::vector<std::string> groups;
     std::string name_claim;

@@ -1,21 +1,18 @@
 #include "identity/federation/federation.h"
 
-#include <array>
-#include <charconv>
 #include <utility>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "core/json.h"
 #include "core/uri.h"
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "crypto/key.h"
 #include "identity/detail/fields.h"
+#include "identity/federation/detail/federation_body.h"
 #include "identity/federation/id_token.h"
-#include "vault/field_sealer.h"
 
 namespace zona::identity {
 
@@ -24,86 +21,11 @@ using core::Code;
 using core::Error;
 using core::Result;
 using core::Secret;
+using detail::Attempt;
 
 namespace {
 
-constexpr std::size_t kMostAttempt = 4096;
 constexpr std::size_t kMostCode = 4096;
-constexpr std::size_t kMostRedirect = 512;
-
-/// What an attempt holds.
-struct Attempt {
-    std::string tenant;
-    std::string provider;
-    std::string redirect_uri;
-    Secret number;  ///< 256 random bits
-    core::SystemTime ends{};
-
-    /// A text of 43 characters that only who knows the number knows.
-    std::string derived(std::string_view purpose) const {
-        return crypto::base64url(
-            crypto::sha256(fmt::format("zona {} {}", purpose, number.reveal())));
-    }
-    std::string state() const { return derived("state"); }
-    std::string nonce() const { return derived("nonce"); }
-    Secret verifier() const { return Secret(derived("verifier")); }
-};
-
-vault::FieldPlace place_of_attempt() {
-    return {.collection = "sign_ins", .document = "attempt", .field = "/"};
-}
-
-Result<Secret> seal(const vault::FieldSealer& fields, const Attempt& attempt) {
-    const json::object document{{"tenant", attempt.tenant},
-                                {"provider", attempt.provider},
-                                {"redirect_uri", attempt.redirect_uri},
-                                {"number", attempt.number.reveal()},
-                                {"ends", detail::to_field(attempt.ends)}};
-    const Secret plain(json::serialize(document));
-    ZONA_TRY(std::string sealed, fields.seal(place_of_attempt(), plain.reveal()));
-    return Secret(std::move(sealed));
-}
-
-Error switched_off(const std::string& name) {
-    return {Code::kNotFound, fmt::format("the identity provider '{}' is switched off", name)};
-}
-
-Error no_attempt() {
-    return {Code::kUnauthenticated,
-            "this sign-in was not begun here, or took too long: begin anew"};
-}
-
-Result<Attempt> open(const vault::FieldSealer& fields, const Secret& text, core::SystemTime now) {
-    if (text.empty() || text.reveal().size() > kMostAttempt) return no_attempt();
-    const auto plain = fields.open(place_of_attempt(), text.reveal());
-    if (!plain) return no_attempt();
-    const auto parsed = core::parse_written_json(plain->reveal());
-    if (!parsed || !parsed->is_object()) return no_attempt();
-    const json::object& from = parsed->get_object();
-    Attempt out{.tenant = detail::text_in(from, "tenant"),
-                .provider = detail::text_in(from, "provider"),
-                .redirect_uri = detail::text_in(from, "redirect_uri"),
-                .number = Secret(detail::text_in(from, "number")),
-                .ends = detail::time_in(from, "ends").value_or(core::SystemTime())};
-    if (out.ends <= now) return no_attempt();
-    return out;
-}
-
-/// Whether it leads to a program on the host of whoever signs in.
-bool is_loopback(std::string_view uri) {
-    for (const std::string_view host : {"http://127.0.0.1:", "http://[::1]:"}) {
-        if (!uri.starts_with(host)) continue;
-        std::string_view rest = uri.substr(host.size());
-        unsigned port = 0;
-        const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), port);
-        rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-        constexpr std::string_view kPlain =
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-        return error == std::errc() && port > 0 && port <= 65535 && rest.starts_with('/') &&
-               rest.find_first_not_of(kPlain) == std::string_view::npos;
-    }
-    return false;
-}
 
 std::string url_at(const ProviderDescription& description, const IdentityProvider& provider,
                    const Attempt& attempt) {
@@ -125,16 +47,30 @@ std::string url_at(const ProviderDescription& description, const IdentityProvide
     return out;
 }
 
-/// What the claims say, as users know it. Errors: kInvalidToken: a name is missing.
-Result<ExternalUser> user_of(const json::object& claims, const IdentityProvider& provider) {
+}  // namespace
+
+Error switched_off(const std::string& name) {
+    return {Code::kNotFound, fmt::format("the identity provider '{}' is switched off", name)};
+}
+
+Error not_let_in(const std::string& word) {
+    const bool is_word = !word.empty() && word.size() <= 64 &&
+                         word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string::npos;
+    return {Code::kUnauthenticated, fmt::format("the identity provider did not let you in{}{}",
+                                                is_word ? ": " : "", is_word ? word : "")};
+}
+
+Result<ExternalUser> user_of(
+    const IdentityProvider& provider, std::string issuer, std::string subject,
+    const std::function<std::vector<std::string>(const std::string&)>& texts) {
     const auto first = [&](const std::string& name) {
-        const std::vector<std::string> all = texts_of_claim(claims, name);
+        const std::vector<std::string> all = texts(name);
         return all.empty() ? std::string() : all.front();
     };
     ExternalUser out{.tenant = provider.tenant,
                      .provider = provider.name,
-                     .issuer = provider.issuer,
-                     .subject = detail::text_in(claims, "sub"),
+                     .issuer = std::move(issuer),
+                     .subject = std::move(subject),
                      .name = first(provider.claims.name),
                      .email = first(provider.claims.email),
                      .may_create = provider.newcomers == Newcomers::kCreate};
@@ -146,95 +82,82 @@ Result<ExternalUser> user_of(const json::object& claims, const IdentityProvider&
     }
     if (!provider.sets_roles()) return out;
     out.roles = provider.default_roles;
-    const std::vector<std::string> groups = texts_of_claim(claims, provider.claims.groups);
+    const std::vector<std::string> groups = texts(provider.claims.groups);
     for (const auto& [group, role] : provider.role_map) {
         if (detail::holds(groups, group)) out.roles->push_back(role);
     }
     return out;
 }
 
-}  // namespace
-
-struct Federation::Body {
-    Body(FederationOptions given, FederationDeps with)
-        : options(std::move(given)), deps(std::move(with)), client(deps.caller, deps.clock) {}
-
-    core::Deadline deadline() const { return core::Deadline::after(deps.clock, kProviderPatience); }
-    Result<SignInBegun> begin(const IdentityProvider& provider, std::string redirect_uri);
-    Result<Attempt> check(const ProviderAnswer& answer) const;
-    Result<ExternalUser> ask(const IdentityProvider& provider, const Attempt& attempt,
-                             const ProviderAnswer& answer);
-
-    static void finish(const std::shared_ptr<Body>& self, const IdentityProvider& provider,
-                       const Attempt& attempt, const ProviderAnswer& answer,
-                       store::Callback<ProviderSignIn> done);
-
-    const FederationOptions options;
-    const FederationDeps deps;
-    OpenIdClient client;
-};
+bool Federation::Body::may_go_back_to(const std::string& uri) const {
+    const bool is_ours = !options.redirect_uri.empty() && uri == options.redirect_uri;
+    return uri.size() <= detail::kMostRedirect && (is_ours || detail::is_loopback(uri));
+}
 
 Result<SignInBegun> Federation::Body::begin(const IdentityProvider& provider,
                                             std::string redirect_uri) {
-    ZONA_TRY(const ProviderDescription description, client.describe(provider.issuer, deadline()));
+    Attempt attempt = detail::new_attempt(deps.random, deps.clock.system() + kAttemptTime);
+    attempt.tenant = provider.tenant;
+    attempt.provider = provider.name;
+    attempt.redirect_uri = std::move(redirect_uri);
+    SignInBegun out{.url = {}, .attempt = {}, .expires_at = attempt.ends};
+    if (provider.kind == ProviderKind::kSaml) {
+        ZONA_TRY(out.url, saml_url(provider, attempt));
+    } else {
+        ZONA_TRY(const ProviderDescription description,
+                 openid.describe(provider.issuer, deadline()));
+        out.url = url_at(description, provider, attempt);
+    }
     ZONA_TRY(const auto fields, deps.fields());
-    std::array<std::byte, 32> bytes{};
-    deps.random.fill(bytes);
-    const Attempt attempt{.tenant = provider.tenant,
-                          .provider = provider.name,
-                          .redirect_uri = std::move(redirect_uri),
-                          .number = Secret(crypto::base64url(bytes)),
-                          .ends = deps.clock.system() + kAttemptTime};
-    crypto::wipe(bytes);
-    ZONA_TRY(Secret sealed, seal(*fields, attempt));
-    return SignInBegun{.url = url_at(description, provider, attempt),
-                       .attempt = std::move(sealed),
-                       .expires_at = attempt.ends};
+    ZONA_TRY(out.attempt, detail::seal(*fields, attempt));
+    return out;
 }
 
 /// Whether the answer is one to this attempt.
 Result<Attempt> Federation::Body::check(const ProviderAnswer& answer) const {
     ZONA_TRY(const auto fields, deps.fields());
-    ZONA_TRY(Attempt attempt, open(*fields, answer.attempt, deps.clock.system()));
+    ZONA_TRY(Attempt attempt, detail::open_attempt(*fields, answer.attempt, deps.clock.system()));
     if (!crypto::same_bytes(answer.state, attempt.state())) {
         return Error(Code::kUnauthenticated,
                      "the identity provider's answer is for another sign-in: begin anew");
     }
-    if (!answer.error.empty()) {
-        const bool is_word =
-            answer.error.size() <= 64 &&
-            answer.error.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string::npos;
-        return Error(Code::kUnauthenticated,
-                     fmt::format("the identity provider did not let you in{}{}",
-                                 is_word ? ": " : "", is_word ? answer.error : ""));
-    }
+    if (!answer.error.empty()) return not_let_in(answer.error);
     if (answer.code.empty() || answer.code.reveal().size() > kMostCode)
         return Error(Code::kUnauthenticated, "the identity provider's answer has no code");
     return attempt;
 }
 
-Result<ExternalUser> Federation::Body::ask(const IdentityProvider& provider, const Attempt& attempt,
-                                           const ProviderAnswer& answer) {
+Result<ExternalUser> Federation::Body::exchange(const IdentityProvider& provider,
+                                                const Attempt& attempt,
+                                                const ProviderAnswer& answer) {
     const core::Deadline until = deadline();
-    ZONA_TRY(const ProviderDescription description, client.describe(provider.issuer, until));
+    ZONA_TRY(const ProviderDescription description, openid.describe(provider.issuer, until));
     const bool is_other =
         answer.issuer.empty() ? description.names_itself : answer.issuer != provider.issuer;
     if (is_other) {
         return Error(Code::kUnauthenticated,
                      "the answer is of another identity provider than was asked: begin anew");
     }
-    ZONA_TRY(const Secret token, client.exchange(provider,
+    ZONA_TRY(const Secret token, openid.exchange(provider,
                                                  {.code = answer.code,
                                                   .verifier = attempt.verifier(),
                                                   .redirect_uri = attempt.redirect_uri},
                                                  until));
-    ZONA_TRY(const auto keys, client.keys_for(provider.issuer, token, until));
+    ZONA_TRY(const auto keys, openid.keys_for(provider.issuer, token, until));
     ZONA_TRY(const json::object claims, read_id_token(token.reveal(), keys,
                                                       {.issuer = provider.issuer,
                                                        .client_id = provider.client_id,
                                                        .nonce = attempt.nonce(),
                                                        .now = deps.clock.system()}));
-    ZONA_TRY(ExternalUser who, user_of(claims, provider));
+    return user_of(provider, provider.issuer, detail::text_in(claims, "sub"),
+                   [&](const std::string& name) { return texts_of_claim(claims, name); });
+}
+
+Result<ExternalUser> Federation::Body::ask(const IdentityProvider& provider, const Attempt& attempt,
+                                           const ProviderAnswer& answer) {
+    ZONA_TRY(ExternalUser who, provider.kind == ProviderKind::kSaml
+                                   ? redeem(provider, attempt, answer)
+                                   : exchange(provider, attempt, answer));
     who.used = attempt.nonce();
     who.address = answer.address;
     return who;
@@ -245,9 +168,7 @@ Federation::Federation(FederationOptions options, FederationDeps deps)
 
 void Federation::begin(const std::string& tenant, const std::string& provider,
                        std::string redirect_uri, store::Callback<SignInBegun> done) {
-    const bool is_ours =
-        !body_->options.redirect_uri.empty() && redirect_uri == body_->options.redirect_uri;
-    if (redirect_uri.size() > kMostRedirect || (!is_ours && !is_loopback(redirect_uri))) {
+    if (!body_->may_go_back_to(redirect_uri)) {
         return done(Error(
             Code::kInvalidArgument,
             "people can be sent back to federation.redirect_uri, and to programs on their own "

@@ -7,9 +7,12 @@
 /// program that asked for it, at the provider that it asked, for ten minutes, and once (`used_sign_
 /// ins`). Any instance finishes what another began.
 ///
+/// By SAML the provider's answer comes to zona itself, by the browser (take()), which makes a code
+/// of it and sends that back to whoever began: from there on it is as with OpenID.
+///
 /// What a stranger who comes without anything can make zona do: one call of the provider's
-/// description, which is kept then. Source: AUTH-26, AUTH-27, GAP-10, OpenID Connect Core 1.0,
-/// RFC 6749, RFC 7636, RFC 9207, RFC 9700.
+/// description, which is kept then, and reading an answer of bounded size. Source: AUTH-26,
+/// AUTH-27, GAP-10, OpenID Connect Core 1.0, RFC 6749, RFC 7636, RFC 9207, RFC 9700, SAML 2.0.
 #pragma once
 
 #include <chrono>
@@ -30,12 +33,16 @@ namespace zona::identity {
 
 /// How long somebody may take at the provider.
 inline constexpr std::chrono::minutes kAttemptTime{10};
+/// How long the code is good that zona makes of an answer by SAML.
+inline constexpr std::chrono::minutes kSamlCodeTime{2};
 /// How long all calls of one step may take.
 inline constexpr std::chrono::seconds kProviderPatience{15};
 
 /// Where a provider may send people back to, besides programs on their own host; empty: nowhere.
 struct FederationOptions {
     std::string redirect_uri{};  ///< a page that calls finish() with what it was given
+    /// Where browsers find zona, without a slash at its end; empty: nobody signs in by SAML.
+    std::string public_url{};
 };
 
 /// What Federation works with; all outlive it and what it has begun.
@@ -68,6 +75,14 @@ struct ProviderAnswer {
     std::string address{};  ///< as Credentials::address
 };
 
+/// What a browser brings from a provider by SAML (bindings, section 3.5).
+struct SamlAnswer {
+    std::string tenant;    ///< in the path that the provider knows, as the next
+    std::string provider;  ///< its name
+    std::string response;  ///< base64
+    std::string relay_state;
+};
+
 /// Who it was, and where.
 struct ProviderSignIn {
     SignedIn who;
@@ -94,6 +109,23 @@ class Federation {
     /// does not take the code; kInvalidToken: its ID token is not good; those of
     /// Users::sign_in_external(); those of OpenIdClient.
     void finish(ProviderAnswer answer, store::Callback<ProviderSignIn> done);
+
+    /// What is set up, with what is found out about it: of a provider by SAML, the issuer that its
+    /// metadata name, and a key to which it may encrypt, which only a new one keeps. Errors of SAML
+    /// alone: kInvalidArgument: there is no public_url; those of SamlClient::describe().
+    void complete(IdentityProvider wanted, store::Callback<IdentityProvider> done);
+
+    /// Gives the URL to which the browser is sent, with `state`, and a `code` for finish(), or an
+    /// `error`. That it is good once, and for whoever began, is seen there. Errors: kNotFound: no
+    /// such provider, or it is switched off, or none by SAML; kInvalidToken: the answer is not
+    /// good, or to no request; kInvalidArgument: the relay state is none of ours; those of
+    /// SamlClient::describe().
+    void take(SamlAnswer answer, store::Callback<std::string> done);
+
+    /// zona's own metadata, for a provider by SAML. Errors: kNotFound: there is none;
+    /// kInvalidArgument: there is no public_url.
+    void describe(const std::string& tenant, const std::string& provider,
+                  store::Callback<std::string> done);
 
   private:
     struct Body;

@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "identity/detail/fields.h"
+#include "identity/federation/saml_reader.h"
 #include "identity/users/collections.h"
 #include "identity/users/detail/sealed.h"
 #include "vault/field_sealer.h"
@@ -29,10 +30,13 @@ using store::Writer;
 namespace {
 
 constexpr const char* kSecret = "client_secret";
+constexpr const char* kKey = "encryption_key";
+constexpr const char* kCertificate = "encryption_certificate";
 constexpr std::size_t kMostText = 512;
 constexpr std::size_t kMostName = 64;
 constexpr std::size_t kMostGroups = 256;
 constexpr std::size_t kMostScopes = 32;
+constexpr std::size_t kMostEntityId = 1024;
 
 bool is_name(std::string_view name) {
     constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -53,8 +57,14 @@ std::string read_text(const JsonReader& from, std::string_view key, std::string 
     return text;
 }
 
-ClaimNames read_claims(const JsonReader& from) {
+/// What a provider of this kind calls them by itself.
+ClaimNames claims_of(ProviderKind kind) {
     ClaimNames out;
+    if (kind == ProviderKind::kSaml) out.name = kNameId;
+    return out;
+}
+
+ClaimNames read_claims(const JsonReader& from, ClaimNames out) {
     out.name = read_text(from, "name", out.name);
     out.email = read_text(from, "email", out.email);
     out.groups = read_text(from, "groups", out.groups);
@@ -63,12 +73,12 @@ ClaimNames read_claims(const JsonReader& from) {
 }
 
 /// Plain http is for a provider on this host, which only an installation for development has.
-bool is_issuer(std::string_view text) {
+bool is_url(std::string_view text) {
     const std::size_t scheme = text.starts_with("https://")  ? 8
                                : text.starts_with("http://") ? 7
                                                              : 0;
-    return scheme > 0 && text.size() > scheme && !text.contains('?') && !text.contains('#') &&
-           !text.contains(' ') && !text.substr(0, text.find('/', scheme)).contains('@');
+    return scheme > 0 && text.size() > scheme && !text.contains('#') && !text.contains(' ') &&
+           !text.substr(0, text.find('/', scheme)).contains('@');
 }
 
 void read_roles(const JsonReader& from, IdentityProvider& into) {
@@ -78,6 +88,53 @@ void read_roles(const JsonReader& from, IdentityProvider& into) {
     into.default_roles = from.strings("default_roles").value_or(std::vector<std::string>());
     if (into.default_roles.size() > kMaxRolesOfUser)
         from.mistake("default_roles", fmt::format("are more than {}", kMaxRolesOfUser));
+}
+
+/// What is known of a provider by OpenID.
+void read_openid(const JsonReader& from, IdentityProvider& into) {
+    into.issuer = from.require_string("issuer");
+    check_text(from, "issuer", into.issuer);
+    if (!into.issuer.empty() && (!is_url(into.issuer) || into.issuer.contains('?'))) {
+        from.mistake("issuer", "is no issuer: an https URL without query",
+                     "as the provider's own /.well-known/openid-configuration has it");
+    }
+    into.client_id = from.require_string("client_id");
+    check_text(from, "client_id", into.client_id);
+    into.client_secret = Secret(from.string(kSecret).value_or(""));
+    check_text(from, kSecret, into.client_secret.reveal());
+    into.scopes = from.strings("scopes").value_or(into.scopes);
+    if (!detail::holds(into.scopes, "openid"))
+        from.mistake("scopes", "lacks 'openid', without which nothing is said of anybody");
+    const auto is_bad = [](const std::string& scope) {
+        return scope.empty() || scope.contains(' ') || core::has_control_characters(scope);
+    };
+    if (into.scopes.size() > kMostScopes || std::ranges::any_of(into.scopes, is_bad))
+        from.mistake("scopes", fmt::format("are more than {}, or one is none", kMostScopes));
+    for (const char* const key : {"metadata", "metadata_url"}) {
+        if (!from.string(key).value_or("").empty())
+            from.mistake(key, "is of providers by SAML", "give \"kind\": \"saml\"");
+    }
+}
+
+/// What is known of one by SAML.
+void read_saml(const JsonReader& from, IdentityProvider& into) {
+    into.issuer = from.string("issuer").value_or("");
+    if (into.issuer.size() > kMostEntityId || core::has_control_characters(into.issuer))
+        from.mistake("issuer", "is no entity id", "leave it out: the metadata name it");
+    into.metadata = from.string("metadata").value_or("");
+    if (into.metadata.size() > kMostSamlMetadata)
+        from.mistake("metadata", "are over 256 KiB", "give those of one provider");
+    into.metadata_url = read_text(from, "metadata_url", "");
+    if (!into.metadata_url.empty() && !is_url(into.metadata_url))
+        from.mistake("metadata_url", "is no https URL");
+    if (into.metadata.empty() == into.metadata_url.empty())
+        from.mistake("metadata", "give this, or metadata_url, and not both");
+    into.scopes = from.strings("scopes").value_or(std::vector<std::string>());
+    for (const char* const key : {"client_id", kSecret}) {
+        if (!from.string(key).value_or("").empty())
+            from.mistake(key, "is of providers by OpenID Connect");
+    }
+    if (!into.scopes.empty()) from.mistake("scopes", "are of providers by OpenID Connect");
 }
 
 /// Every role that somebody may get by it, once.
@@ -106,8 +163,14 @@ Result<void> check_reach(Reader& core, const Subject& by, const IdentityProvider
     return checked;
 }
 
-/// A secret is not sent to whom it was not given for.
-Result<void> keep_secret(IdentityProvider& wanted, const IdentityProvider& present) {
+/// A secret is not sent to whom it was not given for; the key is known to the provider by now.
+Result<void> keep_secrets(IdentityProvider& wanted, const IdentityProvider& present) {
+    if (wanted.kind == ProviderKind::kSaml) {
+        if (present.encryption_key.empty()) return {};
+        wanted.encryption_key = present.encryption_key;
+        wanted.encryption_certificate = present.encryption_certificate;
+        return {};
+    }
     if (!wanted.client_secret.empty() || present.client_secret.empty()) return {};
     if (wanted.issuer != present.issuer) {
         return Error(Code::kInvalidArgument,
@@ -120,6 +183,20 @@ Result<void> keep_secret(IdentityProvider& wanted, const IdentityProvider& prese
 Error no_provider(const std::string& name) {
     return {Code::kNotFound,
             fmt::format("there is no identity provider '{}' in this tenant", name)};
+}
+
+/// Who writes the metadata of an entity speaks for all users who come from it: it is set up once.
+Result<void> check_entity(const std::vector<IdentityProvider>& all,
+                          const IdentityProvider& wanted) {
+    for (const IdentityProvider& other : all) {
+        const bool is_same = other.kind == ProviderKind::kSaml &&
+                             wanted.kind == ProviderKind::kSaml && other.issuer == wanted.issuer;
+        if (is_same && other.name != wanted.name) {
+            return Error(Code::kConflict,
+                         fmt::format("the identity provider '{}' is the same entity", other.name));
+        }
+    }
+    return {};
 }
 
 /// One tenant's providers within a transaction or a read.
@@ -142,10 +219,13 @@ struct TenantProviders {
 
     Result<IdentityProvider> read(const Record& record) const {
         json::object clear = *record.document;
-        clear.erase(kSecret);
+        for (const char* const ours : {kSecret, kKey, kCertificate})
+            clear.erase(ours);
         ZONA_TRY(IdentityProvider out, provider_from(clear));
         const detail::Sealed sealed(*sealer, identity_providers_spec(), record.id);
         ZONA_TRY(out.client_secret, sealed.open(*record.document, kSecret));
+        ZONA_TRY(out.encryption_key, sealed.open(*record.document, kKey));
+        out.encryption_certificate = detail::text_in(*record.document, kCertificate);
         out.tenant = tenant;
         out.created_at = record.created;
         out.updated_at = record.updated;
@@ -153,9 +233,13 @@ struct TenantProviders {
     }
     Result<json::object> write(const IdentityProvider& provider) const {
         json::object out = to_document(provider);
+        const detail::Sealed sealed(*sealer, identity_providers_spec(), provider.name);
         if (!provider.client_secret.empty()) {
-            const detail::Sealed sealed(*sealer, identity_providers_spec(), provider.name);
             ZONA_TRY(out[kSecret], sealed.seal(kSecret, provider.client_secret.reveal()));
+        }
+        if (!provider.encryption_key.empty()) {
+            ZONA_TRY(out[kKey], sealed.seal(kKey, provider.encryption_key.reveal()));
+            out[kCertificate] = provider.encryption_certificate;
         }
         return out;
     }
@@ -180,6 +264,10 @@ Result<std::vector<IdentityProvider>> read_all(Reader& core, const TenantProvide
 
 }  // namespace
 
+std::string_view to_string(ProviderKind kind) {
+    return kind == ProviderKind::kSaml ? "saml" : "openid";
+}
+
 std::string_view to_string(Newcomers newcomers) {
     return newcomers == Newcomers::kCreate ? "create" : "existing";
 }
@@ -189,8 +277,11 @@ store::Document to_document(const IdentityProvider& provider) {
     for (const auto& [group, role] : provider.role_map)
         roles[group] = role;
     return {{"name", provider.name},
+            {"kind", to_string(provider.kind)},
             {"display_name", provider.display_name},
             {"issuer", provider.issuer},
+            {"metadata", provider.metadata},
+            {"metadata_url", provider.metadata_url},
             {"client_id", provider.client_id},
             {"scopes", detail::to_field(provider.scopes)},
             {"claims",
@@ -213,25 +304,11 @@ Result<IdentityProvider> provider_from(const store::Document& document) {
                      "1 to 64 of a-z, 0-9, _ and -, the first a letter or digit");
     }
     out.display_name = read_text(from, "display_name", out.name);
-    out.issuer = from.require_string("issuer");
-    check_text(from, "issuer", out.issuer);
-    if (!out.issuer.empty() && !is_issuer(out.issuer)) {
-        from.mistake("issuer", "is no issuer: an https URL without query",
-                     "as the provider's own /.well-known/openid-configuration has it");
-    }
-    out.client_id = from.require_string("client_id");
-    check_text(from, "client_id", out.client_id);
-    out.client_secret = Secret(from.string(kSecret).value_or(""));
-    check_text(from, kSecret, out.client_secret.reveal());
-    out.scopes = from.strings("scopes").value_or(out.scopes);
-    if (!detail::holds(out.scopes, "openid"))
-        from.mistake("scopes", "lacks 'openid', without which nothing is said of anybody");
-    const auto is_bad = [](const std::string& scope) {
-        return scope.empty() || scope.contains(' ') || core::has_control_characters(scope);
-    };
-    if (out.scopes.size() > kMostScopes || std::ranges::any_of(out.scopes, is_bad))
-        from.mistake("scopes", fmt::format("are more than {}, or one is none", kMostScopes));
-    if (const auto claims = from.object("claims")) out.claims = read_claims(*claims);
+    static const std::string kKinds[] = {"openid", "saml"};
+    if (from.choice("kind", kKinds) == "saml") out.kind = ProviderKind::kSaml;
+    out.kind == ProviderKind::kSaml ? read_saml(from, out) : read_openid(from, out);
+    out.claims = claims_of(out.kind);
+    if (const auto claims = from.object("claims")) out.claims = read_claims(*claims, out.claims);
     read_roles(from, out);
     static const std::string kNewcomers[] = {"existing", "create"};
     if (from.choice("newcomers", kNewcomers) == "create") out.newcomers = Newcomers::kCreate;
@@ -258,6 +335,7 @@ void IdentityProviders::create(const Subject& by, IdentityProvider wanted,
             return Error(Code::kConflict,
                          fmt::format("a tenant has at most {} identity providers", kMaxProviders));
         }
+        ZONA_TRY_VOID(check_entity(all, wanted));
         ZONA_TRY(const json::object document, providers.write(wanted));
         ZONA_TRY(const Record stored, writer.insert(providers.collection, wanted.name, document));
         return providers.read(stored);
@@ -275,7 +353,9 @@ void IdentityProviders::change(const Subject& by, IdentityProvider wanted,
         ZONA_TRY(const Record before, providers.get(writer, wanted.name));
         ZONA_TRY(const IdentityProvider present, providers.read(before));
         ZONA_TRY_VOID(check_reach(writer, by, present));
-        ZONA_TRY_VOID(keep_secret(wanted, present));
+        ZONA_TRY_VOID(keep_secrets(wanted, present));
+        ZONA_TRY(const auto all, read_all(writer, providers));
+        ZONA_TRY_VOID(check_entity(all, wanted));
         ZONA_TRY(const json::object document, providers.write(wanted));
         ZONA_TRY(const Record stored,
                  writer.replace(providers.collection, before.id, document, before.version));

@@ -26,9 +26,18 @@ class FieldSealer;
 
 namespace zona::identity {
 
+/// How a provider is spoken to.
+enum class ProviderKind : std::uint8_t { kOpenId, kSaml };
+/// "openid", "saml".
+std::string_view to_string(ProviderKind kind);
+
+/// The claim that is no attribute of SAML, but the subject itself; the default of a name.
+inline constexpr const char* kNameId = "NameID";
+
 /// What a provider says that somebody is, and which user that is here.
 struct ClaimNames {
-    /// With dots into objects: "realm_access.roles". A claim of that whole name goes first.
+    /// With dots into objects: "realm_access.roles". A claim of that whole name goes first. By
+    /// SAML an attribute's Name or FriendlyName.
     std::string name = "preferred_username";
     std::string email = "email";
     std::string groups = "groups";
@@ -46,12 +55,23 @@ std::string_view to_string(Newcomers newcomers);
 
 /// One provider.
 struct IdentityProvider {
-    std::string tenant;        ///< its code
-    std::string name;          ///< 1 to 64 of [a-z0-9_-], the first a letter or digit
-    std::string display_name;  ///< for people
-    std::string issuer;        ///< https URL, as the provider writes it
-    std::string client_id;
-    core::Secret client_secret;  ///< empty: a public client
+    std::string tenant;  ///< its code
+    std::string name;    ///< 1 to 64 of [a-z0-9_-], the first a letter or digit
+    ProviderKind kind = ProviderKind::kOpenId;
+    std::string display_name{};  ///< for people
+    /// As the provider writes it: an https URL; by SAML its entity id, which may be left out until
+    /// Federation::complete().
+    std::string issuer{};
+    /// By SAML one of both.
+    std::string metadata{};      ///< XML
+    std::string metadata_url{};  ///< where they are
+    std::string client_id{};
+    core::Secret client_secret{};  ///< empty: a public client
+    /// @{
+    /// By SAML, made here: to whose key the provider may encrypt.
+    core::Secret encryption_key{};         ///< PEM
+    std::string encryption_certificate{};  ///< DER in base64
+    /// @}
     std::vector<std::string> scopes{"openid", "profile", "email"};
     ClaimNames claims{};
     /// Group and role: who is in the group has the role. Empty: roles are given here.
@@ -78,7 +98,8 @@ inline constexpr std::size_t kMaxProviders = 32;
 ///      "roles": {"soc": "creator"}, "default_roles": ["user"], "newcomers": "existing",
 ///      "enabled": true}
 ///
-/// `name`, `issuer` and `client_id` must be there; `client_secret` may be. Errors:
+/// `name`, `issuer` and `client_id` must be there; `client_secret` may be. With "kind": "saml",
+/// `metadata` or `metadata_url` instead of the last two and the scopes. Errors:
 /// kInvalidArgument, with a JSON pointer in its details.
 store::Document to_document(const IdentityProvider& provider);
 core::Result<IdentityProvider> provider_from(const store::Document& document);
@@ -101,7 +122,8 @@ class IdentityProviders {
     /// Asks nothing yet.
     explicit IdentityProviders(ProvidersDeps deps);
 
-    /// Errors: kConflict: the name is taken, there are kMaxProviders; those of
+    /// Errors: kConflict: the name is taken, there are kMaxProviders, another provider by SAML has
+    /// the same issuer, for whom it could speak; those of
     /// Roles::check_grant() for every role that it may give: who sets one up grants them.
     void create(const Subject& by, IdentityProvider wanted, store::Callback<IdentityProvider> done);
     /// Replaces all but the name; without a secret, the one that is there stays. Errors: those of

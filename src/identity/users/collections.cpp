@@ -95,10 +95,11 @@ const CollectionSpec& roles_spec() {
 const CollectionSpec& identity_providers_spec() {
     static const CollectionSpec kSpec{
         .name = "identity_providers",
-        .fields = {required("name"), optional("display_name"), required("issuer"),
-                   required("client_id"), secret("client_secret"),
-                   optional("scopes", FieldType::kArray), optional("claims", FieldType::kObject),
-                   optional("roles", FieldType::kObject),
+        .fields = {required("name"), optional("kind"), optional("display_name"), required("issuer"),
+                   optional("metadata"), optional("metadata_url"), required("client_id"),
+                   secret("client_secret"), secret("encryption_key"),
+                   optional("encryption_certificate"), optional("scopes", FieldType::kArray),
+                   optional("claims", FieldType::kObject), optional("roles", FieldType::kObject),
                    optional("default_roles", FieldType::kArray), optional("newcomers"),
                    optional("enabled", FieldType::kBoolean)},
         .indexes = {{.name = "by_created"}}};

@@ -222,16 +222,19 @@ Result<SamlStatement> read_assertion(const xmlNode* assertion, const SamlWanted&
                          .attributes = attributes_of(assertion)};
 }
 
-/// The document of an assertion that was encrypted. Errors: kInvalidToken.
+/// The document of an assertion that was encrypted: it stands in an element that declares what it
+/// may have inherited. Errors: kInvalidToken.
 Result<XmlDocument> open_assertion(xmlNode* encrypted, const SamlWanted& wanted) {
     ZONA_TRY(const std::string text, decrypt(encrypted, wanted.key));
-    XmlDocument inner =
-        has_many_spaces(text) ? XmlDocument(nullptr, &::xmlFreeDoc) : parse_xml(text);
-    xmlNode* const root = inner ? ::xmlDocGetRootElement(inner.get()) : nullptr;
-    if (!is_element(root, kAssertionSpace, "Assertion"))
+    const std::string inner = "<inherited" + spaces_at(encrypted) + ">" + text + "</inherited>";
+    XmlDocument document =
+        has_many_spaces(inner) ? XmlDocument(nullptr, &::xmlFreeDoc) : parse_xml(inner);
+    xmlNode* const root = document ? ::xmlDocGetRootElement(document.get()) : nullptr;
+    if (root == nullptr || elements(root).size() != 1 ||
+        only(root, kAssertionSpace, "Assertion") == nullptr)
         return refused("holds something encrypted that is no assertion");
     ZONA_TRY_VOID(check_shape(root));
-    return inner;
+    return document;
 }
 
 }  // namespace
@@ -254,7 +257,7 @@ Result<SamlStatement> read_response(std::string_view text, const SamlWanted& wan
     xmlNode* assertion = only(response, kAssertionSpace, "Assertion");
     if (xmlNode* const encrypted = only(response, kAssertionSpace, "EncryptedAssertion")) {
         ZONA_TRY(inner, open_assertion(encrypted, wanted));
-        assertion = ::xmlDocGetRootElement(inner.get());
+        assertion = only(::xmlDocGetRootElement(inner.get()), kAssertionSpace, "Assertion");
     }
     if (assertion == nullptr) return refused("holds no assertion");
     ZONA_TRY(const bool is_assertion_signed, is_signed(assertion, wanted));

@@ -109,6 +109,20 @@ std::optional<core::SystemTime> moment(const xmlNode* node, const char* name) {
     return *parsed;
 }
 
+std::string spaces_at(xmlNode* node) {
+    const std::unique_ptr<xmlNs*, void (*)(void*)> all(::xmlGetNsList(node->doc, node), ::xmlFree);
+    std::string out;
+    for (xmlNs* const* one = all.get(); one != nullptr && *one != nullptr; ++one) {
+        const std::unique_ptr<xmlChar, void (*)(void*)> escaped(
+            ::xmlEncodeSpecialChars(nullptr, (*one)->href), ::xmlFree);
+        out += (*one)->prefix == nullptr
+                   ? std::string(" xmlns")
+                   : std::string(" xmlns:") + reinterpret_cast<const char*>((*one)->prefix);
+        out += std::string("=\"") + reinterpret_cast<const char*>(escaped.get()) + "\"";
+    }
+    return out;
+}
+
 std::optional<std::string> from_base64(std::string_view text) {
     std::string dense(text);
     std::erase_if(dense, [](char letter) { return kBlanks.contains(letter); });

@@ -47,6 +47,9 @@ std::optional<std::string> text_of(const xmlNode* node);
 /// A moment in UTC, as SAML has them; nullopt if it is not there or is none.
 std::optional<core::SystemTime> moment(const xmlNode* node, const char* name);
 
+/// The declarations of the prefixes that hold at this element, as they stand in a tag.
+std::string spaces_at(xmlNode* node);
+
 /// The bytes of a base64 text that may have blanks in it; nullopt if it is none.
 std::optional<std::string> from_base64(std::string_view text);
 
