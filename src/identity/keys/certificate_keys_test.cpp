@@ -68,7 +68,9 @@ TEST_F(CertificateKeys, AreRegisteredOnce) {
     NewApiKey twin = robot();
     twin.name = "twin";
     twin.tenant = "globex";
-    EXPECT_EQ(home_.create(twin).error().code(), Code::kConflict);
+    const auto second = home_.create(twin);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code(), Code::kConflict);
     ASSERT_TRUE(home_.revoke("robot"));
     EXPECT_EQ(who("one"), "");
     EXPECT_TRUE(home_.create(twin));
