@@ -25,6 +25,7 @@
 #include "api/detail/shapes.h"
 #include "api/detail/stream_session.h"
 #include "api/detail/stream_shapes.h"
+#include "api/detail/system_setting_routes.h"
 #include "api/detail/tenant_routes.h"
 #include "api/detail/tenant_setting_routes.h"
 #include "api/detail/vault_routes.h"
@@ -469,6 +470,7 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_execution_routes(service, routes ? &routes->executions() : nullptr,
                                        deps != nullptr ? &deps->clock : nullptr));
     ZONA_TRY_VOID(add_tenant_routes(service, deps != nullptr ? &deps->tenants : nullptr));
+    ZONA_TRY_VOID(add_system_setting_routes(service, deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(add_tenant_setting_routes(service, deps));
     ZONA_TRY_VOID(add_job_routes(service, deps != nullptr ? &deps->jobs : nullptr));
     ZONA_TRY_VOID(add_cache_routes(service, deps != nullptr ? &deps->cache : nullptr));

@@ -7,6 +7,7 @@
 
 #include "store/blocking.h"
 #include "tenancy/core_collections.h"
+#include "tenancy/system_settings.h"
 
 namespace zona::tenancy {
 
@@ -17,7 +18,6 @@ using core::Result;
 
 namespace {
 
-constexpr const char* kKey = "build_type";
 constexpr const char* kValue = "value";
 constexpr const char* kAsked = "asked";
 constexpr const char* kBefore = "before";
@@ -34,7 +34,7 @@ Result<std::optional<BuildType>> type_in(const store::Document& document, const 
 }
 
 Result<std::optional<BuildTypeRecord>> find(store::Reader& reader) {
-    ZONA_TRY(const auto found, reader.find(settings(), kKey));
+    ZONA_TRY(const auto found, reader.find(settings(), kBuildTypeSetting));
     if (!found) return std::nullopt;
     BuildTypeRecord out;
     ZONA_TRY(const auto type, type_in(*found->document, kValue));
@@ -49,7 +49,7 @@ Result<BuildTypeRecord> keep(store::Writer& writer, const BuildTypeRecord& recor
     json::object out{{kValue, to_string(record.type)}};
     if (record.asked) out[kAsked] = to_string(*record.asked);
     if (record.before) out[kBefore] = to_string(*record.before);
-    ZONA_TRY_VOID(writer.upsert(settings(), kKey, out));
+    ZONA_TRY_VOID(writer.upsert(settings(), kBuildTypeSetting, out));
     return record;
 }
 

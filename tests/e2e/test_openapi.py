@@ -185,8 +185,8 @@ def test_a_client_of_the_document_alone_leads_a_process_through_its_life(client)
 
 def turn(name):
     """The examples are one sequence: what makes something comes first, what ends something last."""
-    last = ['revokeTenantKey', 'revokeKey', 'signIn', 'changePassword', 'removeUser', 'removeInvitation', 'removeRole', 'removeIdentityProvider', 'beginSignIn', 'finishSignIn', 'getServiceProvider', 'removeTenantSetting', 'operateProcesses', 'shutDown']
-    return last.index(name) + 1 if name in last else -(name == 'putTenantSetting')
+    last = ['revokeTenantKey', 'revokeKey', 'signIn', 'changePassword', 'removeUser', 'removeInvitation', 'removeRole', 'removeIdentityProvider', 'beginSignIn', 'finishSignIn', 'getServiceProvider', 'removeTenantSetting', 'removeSystemSetting', 'operateProcesses', 'shutDown']
+    return last.index(name) + 1 if name in last else -(name in ('putTenantSetting', 'putSystemSetting'))
 
 
 # UX-06, UX-15
