@@ -125,7 +125,8 @@ class Daemon {
     void open_tenants_later();
     core::Result<void> build_jobs();
     void begin_loops();
-    core::Result<void> collect_metrics(const std::string& file);
+    void collect_metrics();
+    void poke_loops();
     void begin_sessions(std::shared_ptr<store::Database> core);
     /// Null until the core database is open. Any thread.
     std::shared_ptr<identity::Sessions> sessions() const;
@@ -205,6 +206,7 @@ class Daemon {
     mutable std::mutex sessions_mutex_;
     std::shared_ptr<identity::Sessions> sessions_;  // guarded by sessions_mutex_
     std::optional<jobs::Scheduler> jobs_;
+    std::mutex loops_mutex_;            ///< held to make and to poke them
     std::optional<jobs::Loops> loops_;  ///< uses the cache, the sessions and the tenants
     std::unique_ptr<tenancy::BackupCopies> copies_;
     std::optional<tenancy::TenantOperations> operations_;

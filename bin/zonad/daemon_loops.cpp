@@ -41,43 +41,67 @@ void collect_cache(const cache::Cache& cache, core::MetricRegistry& metrics) {
 
 /// In the order of specification § 8.10.
 void Daemon::begin_loops() {
+    metrics_.before_render([this] { collect_metrics(); });
     std::vector<jobs::Loop> loops;
-    loops.push_back(
-        {.name = "cache health check", .interval = settings_.cache.health_interval, .work = [this] {
-             cache_->check_health();
-             return core::Result<void>();
-         }});
-    loops.push_back(
-        {.name = "session clean-up", .interval = settings_.sessions.clean_interval, .work = [this] {
-             if (const auto sessions = this->sessions()) sessions->clean();
-             return core::Result<void>();
-         }});
-    loops.push_back(
-        {.name = "metrics collection",
-         .interval = settings_.metrics.interval,
-         .work = [this, file = settings_.metrics.file] { return collect_metrics(file); }});
-    loops_.emplace(std::move(loops), clock_, logging_.logger("loops"), metrics_);
+    loops.push_back({.name = "cache health check",
+                     .interval = settings_.cache.health_interval,
+                     .work =
+                         [this] {
+                             cache_->check_health();
+                             return core::Result<void>();
+                         },
+                     .needed = [this] { return cache_->mode() != cache::Mode::kMemory; }});
+    loops.push_back({.name = "session clean-up",
+                     .interval = settings_.sessions.clean_interval,
+                     .work =
+                         [this] {
+                             if (const auto sessions = this->sessions()) sessions->clean();
+                             return core::Result<void>();
+                         },
+                     .needed =
+                         [this] {
+                             const auto sessions = this->sessions();
+                             return sessions && sessions->has_tokens();
+                         }});
+    const std::string file = settings_.metrics.file;
+    loops.push_back({.name = "metrics collection",
+                     .interval = settings_.metrics.interval,
+                     .work = [this, file]() -> core::Result<void> {
+                         const std::string all = metrics_.render_prometheus();
+                         return file.empty() ? core::Result<void>()
+                                             : os::replace_file(file, all, 0644);
+                     },
+                     .needed = [file] { return !file.empty(); }});
+    {
+        const std::lock_guard lock(loops_mutex_);
+        loops_.emplace(std::move(loops), clock_, logging_.logger("loops"), metrics_);
+    }
     loops_->start();
 }
 
-/// Each group, whatever becomes of another; then the file, for who does not ask the API.
-core::Result<void> Daemon::collect_metrics(const std::string& file) {
+/// Each group, whatever becomes of another; the pools of all databases tell for themselves.
+void Daemon::collect_metrics() {
     const auto collected = [this](const char* group) {
         metrics_
             .counter("zona_metrics_collections_total", "Times that metrics were collected.",
                      {{"group", group}})
             .add();
     };
-    const core::Result<void> application = collect_application(metrics_);
-    if (application) collected("application");
+    if (const auto application = collect_application(metrics_); application)
+        collected("application");
+    else
+        logging_.logger("loops").report("metrics of the daemon are missing", application.error());
     metrics_.gauge("zona_core_database_up", "Whether the core database is open: 1 or 0.")
         .set(tenants_->problem() ? 0 : 1);
     collected("database");
     collect_cache(*cache_, metrics_);
     collected("cache");
-    const std::string all = metrics_.render_prometheus();  // asks the pools of all databases
-    if (!file.empty()) ZONA_TRY_VOID(os::replace_file(file, all, 0644));
-    return application;
+}
+
+/// The clean-up has something to do.
+void Daemon::poke_loops() {
+    const std::lock_guard lock(loops_mutex_);
+    if (loops_) loops_->poke();
 }
 
 }  // namespace zona::daemon

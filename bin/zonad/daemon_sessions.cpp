@@ -84,10 +84,11 @@ void Daemon::begin_sessions(std::shared_ptr<store::Database> core) {
              .random = random_,
              .log = log,
              .metrics = metrics_,
-             .find_user = [&tenants = *tenants_](store::Reader& reader,
-                                                 const identity::UserKey& user) {
-                 return find_user(tenants, reader, user);
-             }});
+             .find_user =
+                 [&tenants = *tenants_](store::Reader& reader, const identity::UserKey& user) {
+                     return find_user(tenants, reader, user);
+                 },
+             .kept = [this] { poke_loops(); }});
         const std::lock_guard lock(sessions_mutex_);
         sessions_ = std::move(made);
     });

@@ -64,15 +64,28 @@ void Loops::stop() {
 void Loops::run() {
     os::name_this_thread("loops");
     while (true) {
+        poked_ = false;
         const core::SteadyTime next = turn();
         std::unique_lock lock(mutex_);
-        if (told_.wait_for(lock, next - clock_.steady(), [this] { return stopping_; })) return;
+        if (next == core::SteadyTime::max()) {
+            told_.wait(lock, [this] { return stopping_ || poked_; });
+        } else {
+            told_.wait_for(lock, next - clock_.steady(), [this] { return stopping_; });
+        }
+        if (stopping_) return;
     }
+}
+
+void Loops::poke() {
+    if (poked_.exchange(true)) return;
+    const std::lock_guard lock(mutex_);
+    told_.notify_all();
 }
 
 core::SteadyTime Loops::turn() {
     auto next = core::SteadyTime::max();
     for (Member& member : members_) {
+        if (member.loop.needed && !member.loop.needed()) continue;
         if (member.due <= clock_.steady()) turn(member);
         next = std::min(next, member.due);
     }

@@ -4,10 +4,12 @@
 ///
 /// Unlike a job (scheduler.h) a loop is of this process alone, leaves no history and asks no
 /// database, so it may turn often. All share one thread, which sleeps until the next is due: their
-/// work is short and waits for nobody. What fails or throws is logged and counted, comes again
+/// work is short and waits for nobody. One without anything to do is not waited for, so that a
+/// daemon at rest wakes up for nothing. What fails or throws is logged and counted, comes again
 /// after its interval, and leaves the others alone. Source: BG-01..BG-07, specification § 8.10.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -28,6 +30,7 @@ struct Loop {
     std::string name;                                             ///< "cache health check"
     std::chrono::milliseconds interval{std::chrono::minutes(1)};  ///< from an end to a beginning
     std::function<core::Result<void>()> work;
+    std::function<bool()> needed{};  ///< whether there is anything to do; empty: always
 };
 
 /// See the file comment. All members from one thread, or one after the other.
@@ -44,6 +47,8 @@ class Loops {
     /// Begins them in the order given, which the log shows, and has each turn once. Call once. The
     /// thread inherits the signals that the caller blocks.
     void start();
+    /// One that was not needed may be now; for each time that this may be so. Any thread.
+    void poke();
     /// Tells them to end, and waits for that; what turns is finished first. The log shows it.
     /// Idempotent.
     void stop();
@@ -68,6 +73,7 @@ class Loops {
     std::mutex mutex_;
     std::condition_variable told_;
     bool stopping_ = false;  // guarded by mutex_
+    std::atomic<bool> poked_ = false;
     std::thread thread_;
 };
 

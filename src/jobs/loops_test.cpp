@@ -46,6 +46,41 @@ TEST_F(LoopsTest, EachTurnsAfterItsOwnInterval) {
     EXPECT_EQ(collection, 3);
 }
 
+// BG-05
+TEST_F(LoopsTest, NothingWakesUpForOneWithoutAnythingToDo) {
+    int turns = 0;
+    bool needed = false;
+    Loop loop = counting("cleaning", 1s, turns);
+    loop.needed = [&] { return needed; };
+    Loops loops({std::move(loop)}, clock_, log_.logger(), metrics_);
+    EXPECT_EQ(loops.turn(), core::SteadyTime::max());
+    EXPECT_EQ(turns, 0);
+    needed = true;
+    EXPECT_EQ(loops.turn() - clock_.steady(), 1s);
+    EXPECT_EQ(turns, 1);
+}
+
+// BG-05
+TEST_F(LoopsTest, OneThatRestsTurnsWhenItIsPoked) {
+    core::RealClock clock;
+    std::atomic<bool> needed = false;
+    std::promise<void> turned;
+    int turns = 0;
+    Loops loops({{.name = "cleaning",
+                  .interval = 1ms,
+                  .work = [&]() -> Result<void> {
+                      if (++turns == 2) turned.set_value();
+                      return {};
+                  },
+                  .needed = [&] { return needed.load(); }}},
+                clock, log_.logger(), metrics_);
+    loops.start();
+    needed = true;
+    loops.poke();
+    turned.get_future().wait();
+    loops.stop();
+}
+
 // BG-07
 TEST_F(LoopsTest, OneThatFailsComesAgainAndLeavesTheOthersAlone) {
     int tries = 0;

@@ -363,12 +363,15 @@ std::vector<VerbInfo> zona_verbs() {
          kStartsIt,
          "[list | show NAME | add NAME | replace NAME | remove NAME] [OPTIONS]",
          "Manage where users sign in",
-         "OpenID Connect providers of a tenant, `default` unless --tenant names another. Groups "
-         "become roles with each sign-in; with neither --group nor --roles, roles are given here. "
+         "OpenID Connect and SAML providers of a tenant, `default` unless --tenant names another. "
+         "Groups become roles with each sign-in; with neither --group nor --roles, roles are given "
+         "here. "
          "`replace` sets all of it anew, but keeps the secret.",
          {{"zona idp add corp --issuer https://login.example/realms/corp --client-id zona "
            "--secret-file - --group soc=creator",
            "the client's secret comes from stdin"},
+          {"zona idp add corp --saml --metadata https://login.example/metadata",
+           "SAML, which goes by metadata"},
           {"zona idp list", "with whom they let in"},
           {"zona idp remove corp", "nobody signs in by it any more"}}},
         {kJob,

@@ -275,6 +275,7 @@ void Sessions::keep(const Asked& asked, TokenMap::Known known, std::int64_t news
     }
     if (!map_.keep(asked.key, std::move(known), deps_.clock.system(), asked.epoch)) return;
     counters_->known.set(static_cast<double>(map_.size()));
+    if (deps_.kept) deps_.kept();
     pace_->has_tokens = true;
     pace_->wake.notify_all();
     const bool follows = options_.is_shared && options_.follow_pause.count() > 0;

@@ -59,6 +59,9 @@ struct SessionDeps {
     core::Logger log;      ///< of the category "security"
     core::MetricRegistry& metrics;
     FindUser find_user;
+    /// Told when clean() has something to do, and again each time there is more. Any thread; must
+    /// not call back. May be empty.
+    std::function<void()> kept{};
 };
 
 /// See the file comment.
@@ -100,6 +103,8 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
     /// Takes sessions that are over out of the store: those of Super Admins, and of these tenants.
     /// For a job.
     void remove_over(std::vector<std::string> tenants, store::Callback<std::uint64_t> done);
+    /// Whether clean() has anything to look at. Any thread.
+    bool has_tokens() const { return map_.size() > 0; }
     /// Takes tokens that are over out of the map. To be called every now and then. Source: BG-03.
     void clean();
     /// Takes in what other instances have ended; nothing unless the database is shared and the map
