@@ -91,7 +91,7 @@ def wrk(url, headers, seconds=10, connections=64, script=None):
     errors = dict(re.findall(r'(connect|read|write|timeout) (\d+)', out))
     return {'answers': int(re.search(r'(\d+) requests in', out).group(1)),
             'rate': float(re.search(r'Requests/sec:\s+([\d.]+)', out).group(1)),
-            'p99': milliseconds(re.search(r'99%\s+(\S+)', out).group(1)),
+            'p99': milliseconds(re.search(r'^\s+99%\s+(\S+)', out, re.M).group(1)),
             'refused': int((re.search(r'Non-2xx or 3xx responses: (\d+)', out) or [0, 0])[1]),
             'errors': {kind: int(count) for kind, count in errors.items()}}
 
