@@ -22,7 +22,7 @@ from zona_home import BIN, Zona
 @contextlib.contextmanager
 def networked(**env):
     """A zona that listens on the loopback, with its url and key."""
-    zona = Zona(folder=tempfile.mkdtemp(prefix='zona-bench-', dir='/dev/shm'), env={'ZONA_API_LISTEN': '127.0.0.1:0', **env})
+    zona = Zona(folder=tempfile.mkdtemp(prefix='zona-bench-', dir='/dev/shm'), env={'ZONA_API_LISTEN': '127.0.0.1:0', 'ZONA_API_KEY_REQUESTS_PER_SECOND': '0', **env})
     try:
         zona.run('start', '/bin/sleep', '--name', 'nap', '--', '100000')
         zona.address = zona.ping()['network']['address']
