@@ -206,7 +206,8 @@ Result<std::unique_ptr<EncryptedFiles>> EncryptedFiles::open(EncryptedFilesOptio
     static std::atomic<std::uint64_t> made = 0;
     ZONA_TRY(auto vfs, vault::EncryptingVfs::create(
                            {.name = fmt::format("zona-encrypted-{}", ++made)}, options.random));
-    ZONA_TRY(auto engine, store::SqliteEngine::create({.open_files = options.open_files},
+    ZONA_TRY(auto engine, store::SqliteEngine::create({.open_files = options.open_files,
+                                                       .idle_readers = options.open_files},
                                                       options.clock, options.log));
     auto files = std::make_unique<RingFiles>(std::move(options), std::move(ring), std::move(vfs),
                                              std::move(engine));
