@@ -5,16 +5,9 @@ import signal
 
 import pytest
 
-from redis_server import KEY, Redis, cached_by
+from redis_server import KEY, cached_by
 from unix_api import Api
 from waiting import wait_until
-
-
-@pytest.fixture
-def redis():
-    it = Redis()
-    yield it
-    it.close()
 
 
 def of(zona):

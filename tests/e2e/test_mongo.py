@@ -10,15 +10,6 @@ import requests
 
 
 @pytest.fixture
-def mongo():
-    if reason := ferretdb.reason_for_none():
-        pytest.skip(reason)
-    server = ferretdb.FerretDb()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def zona(open_zona):
     zona = open_zona(ZONA_MONGO_CONNECT_TIMEOUT='1s', ZONA_MONGO_SELECTION_TIMEOUT='1s', ZONA_JOBS_POOL_HEALTH_INTERVAL='1s')
     zona.keys = {}

@@ -4,20 +4,10 @@ import concurrent.futures
 import os
 import signal
 
-import ferretdb
 import pytest
 import requests
 
 from unix_api import Api
-
-
-@pytest.fixture
-def mongo():
-    if reason := ferretdb.reason_for_none():
-        pytest.skip(reason)
-    server = ferretdb.FerretDb()
-    yield server
-    server.close()
 
 
 @pytest.fixture

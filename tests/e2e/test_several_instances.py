@@ -9,33 +9,16 @@ import socket
 import subprocess
 import threading
 
-import ferretdb
 import pytest
 import requests
 
 from processes import alive
-from redis_server import Redis, cached_by
+from redis_server import cached_by
 from unix_api import Api
 from waiting import wait_until
 
 GUIDE = pathlib.Path(__file__).resolve().parents[2] / 'docs/guides/several-instances.md'
 PASSWORD = 'tulip orbit kettle 41'
-
-
-@pytest.fixture
-def mongo():
-    if reason := ferretdb.reason_for_none():
-        pytest.skip(reason)
-    server = ferretdb.FerretDb()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def redis():
-    it = Redis()
-    yield it
-    it.close()
 
 
 def configuration(addresses, port):

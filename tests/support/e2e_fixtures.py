@@ -3,8 +3,10 @@ import contextlib
 import pathlib
 import tempfile
 
+import ferretdb
 import pytest
 
+from redis_server import Redis
 from zona_home import Zona
 
 
@@ -55,3 +57,21 @@ def open_zona(new_zona):
         zona.key = (zona.home / 'api-key').read_text().strip()
         return zona
     return make
+
+
+@pytest.fixture
+def mongo():
+    """A server of its own that speaks MongoDB."""
+    if reason := ferretdb.reason_for_none():
+        pytest.skip(reason)
+    server = ferretdb.FerretDb()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def redis():
+    """A redis-server of its own."""
+    it = Redis()
+    yield it
+    it.close()
