@@ -434,8 +434,7 @@ class AuditRoutes {
             ZONA_TRY(const auto keys, audit::public_keys(*books));
             return audit::verify(*books, scope, keys, known);
         };
-        ZONA_CO_TRY(const audit::Verification done,
-                    co_await blocking<audit::Verification>(std::move(work)));
+        ZONA_CO_TRY(const audit::Verification done, co_await answer_by(run_long_, std::move(work)));
         co_return Response::success(core::to_json(shown(done)));
     }
 
@@ -450,7 +449,7 @@ class AuditRoutes {
             ZONA_TRY(audit::Books* const books, recorder_.books());
             return audit::make_report(*books, scope, from, to);
         };
-        ZONA_CO_TRY(const audit::Report done, co_await blocking<audit::Report>(std::move(work)));
+        ZONA_CO_TRY(const audit::Report done, co_await answer_by(run_long_, std::move(work)));
         co_return Response::success(
             core::to_json(json::object{{"from", core::to_rfc3339(done.from)},
                                        {"to", core::to_rfc3339(done.to)},
@@ -477,7 +476,7 @@ class AuditRoutes {
             }));
             return out;
         };
-        ZONA_CO_TRY(const bool erased, co_await blocking<bool>(std::move(work)));
+        ZONA_CO_TRY(const bool erased, co_await answer_by(run_long_, std::move(work)));
         if (!erased) {
             co_return core::Error(Code::kNotFound,
                                   "the record holds nothing personal of '" + subject + "'");
@@ -553,20 +552,12 @@ class AuditRoutes {
             }));
             return out;
         };
-        co_return co_await blocking<audit::EntryPage>(std::move(work));
-    }
-
-    template <class T, class Work>
-    asio::awaitable<Result<T>> blocking(Work work) const {
-        auto begin = [this, work = std::move(work)](process::Callback<T> done) mutable {
-            run_long_([work = std::move(work), done = std::move(done)]() mutable { done(work()); });
-        };
-        co_return co_await answer_of<T>(std::move(begin));
+        co_return co_await answer_by(run_long_, std::move(work));
     }
 
     audit::Recorder& recorder_;
     const core::Clock& clock_;
-    const std::function<void(std::move_only_function<void()>)> run_long_;
+    const RunBlocking run_long_;
 };
 
 }  // namespace

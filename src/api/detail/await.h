@@ -2,7 +2,9 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include <boost/asio/async_result.hpp>
@@ -36,6 +38,19 @@ boost::asio::awaitable<core::Result<T>> answer_of(Begin begin) {
     core::Result<T> result = co_await asio::async_initiate<decltype(token), void(core::Result<T>)>(
         std::move(initiate), token);
     co_return result;
+}
+
+/// Runs what it is given on a thread that may block.
+using RunBlocking = std::function<void(std::move_only_function<void()>)>;
+
+/// Waits for the Result that `work` gives, run by `run`, which outlives the wait.
+template <class Work>
+auto answer_by(const RunBlocking& run, Work work)
+    -> boost::asio::awaitable<std::invoke_result_t<Work&>> {
+    using T = typename std::invoke_result_t<Work&>::value_type;
+    return answer_of<T>([&run, work = std::move(work)](process::Callback<T> done) mutable {
+        run([work = std::move(work), done = std::move(done)]() mutable { done(work()); });
+    });
 }
 
 /// Runs `work`, then `cleanup` in any case, which is not cancelled any more; what `work` returned

@@ -546,7 +546,7 @@ class BackupRoutes {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
         const std::string code = tenant.code;
         auto work = [this, code] { return operations_.backups(code); };
-        ZONA_CO_TRY(const auto all, co_await blocking<std::vector<BackupRecord>>(std::move(work)));
+        ZONA_CO_TRY(const auto all, co_await answer_by(deps_.run_long, std::move(work)));
         json::array data;
         for (const BackupRecord& record : all)
             data.push_back(shown(record));
@@ -601,7 +601,7 @@ class BackupRoutes {
         const std::string id = call.path("id");
         const std::string code = tenant.code;
         auto work = [this, code, id] { return operations_.remove_backup(code, id); };
-        ZONA_CO_TRY_VOID(co_await blocking<void>(std::move(work)));
+        ZONA_CO_TRY_VOID(co_await answer_by(deps_.run_long, std::move(work)));
         co_return Response::success(core::to_json(json::object{{"uuid", id}}));
     }
 
@@ -693,7 +693,7 @@ class BackupRoutes {
 
     Answer list_whole(Call&) const {
         auto work = [this] { return operations_.whole_backups(); };
-        ZONA_CO_TRY(const auto all, co_await blocking<std::vector<WholeBackup>>(std::move(work)));
+        ZONA_CO_TRY(const auto all, co_await answer_by(deps_.run_long, std::move(work)));
         json::array data;
         for (const WholeBackup& whole : all)
             data.push_back(shown(whole));
@@ -716,7 +716,7 @@ class BackupRoutes {
     Answer remove_whole(Call& call) const {
         const std::string id = call.path("id");
         auto work = [this, id] { return operations_.remove_whole(id); };
-        ZONA_CO_TRY_VOID(co_await blocking<void>(std::move(work)));
+        ZONA_CO_TRY_VOID(co_await answer_by(deps_.run_long, std::move(work)));
         co_return Response::success(core::to_json(json::object{{"uuid", id}}));
     }
 
@@ -732,15 +732,6 @@ class BackupRoutes {
             deps_.tenants.find(code, std::move(done));
         };
         co_return co_await answer_of<Tenant>(std::move(begin));
-    }
-
-    template <class T, class Work>
-    asio::awaitable<Result<T>> blocking(Work work) const {
-        auto begin = [this, work = std::move(work)](process::Callback<T> done) mutable {
-            deps_.run_long(
-                [work = std::move(work), done = std::move(done)]() mutable { done(work()); });
-        };
-        co_return co_await answer_of<T>(std::move(begin));
     }
 
     Result<Response> run(const Call& call, std::string action, std::string subject,

@@ -59,13 +59,8 @@ class BuildTypeRoute {
         ZONA_CO_TRY(
             const tenancy::BuildType wanted,
             tenancy::parse_build_type(std::string_view(call.body().at("build_type").as_string())));
-        auto begin = [this, wanted](process::Callback<BuildTypeRecord> done) {
-            run_long_([this, wanted, done = std::move(done)]() mutable {
-                done(operations_.ask_for(wanted));
-            });
-        };
-        ZONA_CO_TRY(const BuildTypeRecord record,
-                    co_await answer_of<BuildTypeRecord>(std::move(begin)));
+        auto work = [this, wanted] { return operations_.ask_for(wanted); };
+        ZONA_CO_TRY(const BuildTypeRecord record, co_await answer_by(run_long_, std::move(work)));
         const json::value asked =
             record.asked ? json::value(to_string(*record.asked)) : json::value(nullptr);
         const std::string after =
@@ -77,7 +72,7 @@ class BuildTypeRoute {
 
   private:
     tenancy::TenantOperations& operations_;
-    const std::function<void(std::move_only_function<void()>)> run_long_;
+    const RunBlocking run_long_;
 };
 
 }  // namespace

@@ -11,7 +11,6 @@
 
 namespace zona::api {
 
-namespace asio = boost::asio;
 namespace json = boost::json;
 using core::Code;
 using core::Result;
@@ -234,7 +233,7 @@ class LicenseRoutes {
         const std::string text(call.body().at("license").as_string());
         const License before = licensing_.of({});
         auto work = [this, text] { return licensing_.install(text); };
-        ZONA_CO_TRY(const License installed, co_await blocking<License>(std::move(work)));
+        ZONA_CO_TRY(const License installed, co_await answer_by(run_long_, std::move(work)));
         const core::SystemTime now = licensing_.now();
         const std::string after = core::to_json(shown(installed, now));
         call.changed(core::to_json(shown(before, now)), after);
@@ -244,7 +243,7 @@ class LicenseRoutes {
     Answer usage(Call&) const {
         auto work = [this] { return licensing_.usage(); };
         ZONA_CO_TRY(const tenancy::LicenseUsage used,
-                    co_await blocking<tenancy::LicenseUsage>(std::move(work)));
+                    co_await answer_by(run_long_, std::move(work)));
         const License license = licensing_.of({});
         const auto total = static_cast<std::int64_t>(used.tenants());
         const json::object data = {{"tenants",
@@ -272,17 +271,9 @@ class LicenseRoutes {
     }
 
   private:
-    template <class T, class Work>
-    asio::awaitable<Result<T>> blocking(Work work) const {
-        auto begin = [this, work = std::move(work)](process::Callback<T> done) mutable {
-            run_long_([work = std::move(work), done = std::move(done)]() mutable { done(work()); });
-        };
-        co_return co_await answer_of<T>(std::move(begin));
-    }
-
     Licensing& licensing_;
     tenancy::Tenants& tenants_;
-    const std::function<void(std::move_only_function<void()>)> run_long_;
+    const RunBlocking run_long_;
 };
 
 }  // namespace
