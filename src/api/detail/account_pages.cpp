@@ -7,10 +7,10 @@
 
 #include "api/detail/await.h"
 #include "api/detail/browser_session.h"
-#include "api/detail/html.h"
 #include "api/detail/identity_routes.h"
 #include "api/detail/page.h"
 #include "api/pipeline/csrf.h"
+#include "core/markup.h"
 #include "core/time_format.h"
 #include "identity/sessions/sessions.h"
 
@@ -18,8 +18,8 @@ namespace zona::api {
 
 using core::Code;
 using core::Error;
+using core::escaped_markup;
 using core::Result;
-using detail::escaped;
 using identity::Session;
 using identity::SessionSelection;
 using net::Method;
@@ -79,7 +79,7 @@ Operation sign_out_by_page() {
 /// A button that sends a form of its own.
 std::string button(std::string_view action, std::string_view fields, std::string_view text) {
     return fmt::format("<form method=\"post\" action=\"{}\">{}<button>{}</button></form>\n", action,
-                       fields, escaped(text));
+                       fields, escaped_markup(text));
 }
 
 std::string token_field(const net::Request& request) {
@@ -93,7 +93,7 @@ std::string row_of(const Session& session, bool is_this, const std::string& toke
                                  session.client.user_agent, session.method};
     std::string out = "<tr>";
     for (const std::string& cell : cells)
-        out += fmt::format("<td>{}</td>", escaped(cell));
+        out += fmt::format("<td>{}</td>", escaped_markup(cell));
     return out + fmt::format("<td>{}{}</td></tr>\n",
                              button("/account/sessions", token + hidden_field("id", id), "End"),
                              is_this ? "this one" : "");

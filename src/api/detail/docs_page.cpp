@@ -10,11 +10,13 @@
 #include "api/detail/html.h"
 #include "api/detail/openapi.h"
 #include "core/json.h"
+#include "core/markup.h"
 #include "core/shell.h"
 #include "core/text.h"
 
 namespace zona::api::detail {
 
+using core::escaped_markup;
 using Kind = ShapeNode::Kind;
 
 namespace {
@@ -30,7 +32,7 @@ std::string prose(std::string_view text) {
             out += code ? "</code>" : "<code>";
             code = !code;
         } else {
-            out += escaped(std::string_view(&c, 1));
+            out += escaped_markup(std::string_view(&c, 1));
         }
     }
     return out;
@@ -81,16 +83,16 @@ std::vector<std::pair<std::string, std::string>> example_form(const Operation& o
 
 void add_row(std::string& out, std::string_view name, std::string_view type,
              std::string_view words) {
-    out += fmt::format("<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>\n", escaped(name),
-                       type, words);
+    out += fmt::format("<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>\n",
+                       escaped_markup(name), type, words);
 }
 
 std::string type_html(const Shape& shape) {
     const std::string words = type_words(shape);
     const ShapeNode& node = shape.node();
     const ShapeNode& inner = node.kind == Kind::kArray ? node.parts.front().node() : node;
-    if (inner.kind != Kind::kComponent) return escaped(words);
-    std::string out = escaped(words);
+    if (inner.kind != Kind::kComponent) return escaped_markup(words);
+    std::string out = escaped_markup(words);
     const std::size_t at = out.find(inner.component);
     return out.replace(at, inner.component.size(),
                        fmt::format("<a href=\"#shape-{0}\">{0}</a>", inner.component));
@@ -102,7 +104,7 @@ std::string words_of(const Shape& shape) {
     if (!node.choices.empty())
         out += fmt::format(" One of <code>{}</code>.", fmt::join(node.choices, "</code> <code>"));
     if (!node.default_value.empty())
-        out += fmt::format(" Default <code>{}</code>.", escaped(node.default_value));
+        out += fmt::format(" Default <code>{}</code>.", escaped_markup(node.default_value));
     return out;
 }
 
@@ -138,7 +140,7 @@ void add_parameters(std::string& out, const Operation& operation) {
 
 void add_sample(std::string& out, std::string_view title, const std::string& text) {
     out += fmt::format("<h4>{}</h4>\n<div class=\"sample\"><pre><code>{}</code></pre></div>\n",
-                       title, escaped(text));
+                       title, escaped_markup(text));
 }
 
 void add_answers(std::string& out, const Operation& operation) {
@@ -146,7 +148,7 @@ void add_answers(std::string& out, const Operation& operation) {
     for (const AnswerSpec& answer : operation.answers) {
         add_row(out, fmt::format("{}", answer.status),
                 answer.media_type == "application/json" ? type_html(answer.shape)
-                                                        : escaped(answer.media_type),
+                                                        : escaped_markup(answer.media_type),
                 prose(answer.description));
     }
     for (const ErrorSpec& error : all_errors(operation)) {
@@ -165,7 +167,7 @@ void add_answers(std::string& out, const Operation& operation) {
     const std::string example =
         usual.media_type.ends_with("json") ? indented(usual.example) : usual.example;
     out += fmt::format("<details><summary>Example of the data</summary><pre>{}</pre></details>\n",
-                       escaped(example));
+                       escaped_markup(example));
 }
 
 void add_operation(std::string& out, const Operation& operation) {
@@ -177,8 +179,9 @@ void add_operation(std::string& out, const Operation& operation) {
         "<article id=\"{0}\" data-text=\"{1}\">\n<span class=\"scope\">{2}</span><h3>{3}</h3>\n"
         "<p class=\"route\"><code><span class=\"method {4}\">{4}</span> "
         "{5}</code></p>\n<p>{6}</p>\n",
-        operation.id, escaped(low), to_string(operation.access), escaped(operation.summary),
-        to_string(operation.method), escaped(operation.path), prose(operation.description));
+        operation.id, escaped_markup(low), to_string(operation.access),
+        escaped_markup(operation.summary), to_string(operation.method),
+        escaped_markup(operation.path), prose(operation.description));
     add_parameters(out, operation);
     if (operation.body && !operation.body->shape.node().fields.empty()) {
         out += "<h4>Body</h4>\n";
@@ -191,8 +194,8 @@ void add_operation(std::string& out, const Operation& operation) {
     if (operation.body && operation.body->examples.size() > 1) {
         out += "<details><summary>More bodies</summary>\n";
         for (const Example& example : operation.body->examples) {
-            out += fmt::format("<h4>{}</h4><pre>{}</pre>\n", escaped(example.summary),
-                               escaped(indented(example.json)));
+            out += fmt::format("<h4>{}</h4><pre>{}</pre>\n", escaped_markup(example.summary),
+                               escaped_markup(indented(example.json)));
         }
         out += "</details>\n";
     }
@@ -209,7 +212,7 @@ void add_navigation(std::string& out, const std::vector<const Operation*>& opera
         for (const Operation* operation : operations) {
             if (operation->tag != tag) continue;
             out += fmt::format("<li><a href=\"#{}\">{}</a></li>\n", operation->id,
-                               escaped(operation->summary));
+                               escaped_markup(operation->summary));
         }
         out += "</ul>\n";
     }
@@ -234,8 +237,8 @@ void add_codes(std::string& out) {
         "<th>Meaning, cause, cure</th></tr>\n";
     for (const core::CodeInfo& row : core::all_codes()) {
         add_row(out, row.name, fmt::format("{}", row.http_status),
-                fmt::format("{}<br>{}<br>{}", escaped(row.meaning), escaped(row.cause),
-                            escaped(row.cure)));
+                fmt::format("{}<br>{}<br>{}", escaped_markup(row.meaning),
+                            escaped_markup(row.cause), escaped_markup(row.cure)));
     }
     out += "</table></article>\n";
 }
@@ -338,9 +341,9 @@ DocsPage docs_page(const std::vector<const Operation*>& operations, const Compon
         "samples take the key from the environment: <code>export ZONA_KEY=$(cat "
         "~/.zona/api-key)</code>. On the machine itself no key is needed: <code>curl --unix-socket "
         "~/.zona/api.sock http://zona/api/v1/processes</code>.</p>\n",
-        escaped(version));
+        escaped_markup(version));
     for (const Tag tag : kAllTags) {
-        out += fmt::format("<h2>{}</h2>\n", escaped(meaning(tag)));
+        out += fmt::format("<h2>{}</h2>\n", escaped_markup(meaning(tag)));
         for (const Operation* operation : operations) {
             if (operation->tag == tag) add_operation(out, *operation);
         }

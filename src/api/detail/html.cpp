@@ -7,29 +7,6 @@
 
 namespace zona::api::detail {
 
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            default:
-                out += c;
-        }
-    }
-    return out;
-}
-
 std::string hash_source(std::string_view text) {
     return fmt::format("'sha256-{}'", crypto::base64(crypto::sha256(text)));
 }

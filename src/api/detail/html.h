@@ -6,9 +6,6 @@
 
 namespace zona::api::detail {
 
-/// As text of an element, or of an attribute within double quotes.
-std::string escaped(std::string_view text);
-
 /// What Content-Security-Policy calls these very bytes of a style or a script.
 std::string hash_source(std::string_view text);
 

@@ -10,6 +10,7 @@
 #include "api/detail/pmdaemon_routes.h"
 #include "api/pages.h"
 #include "api/pipeline/csrf.h"
+#include "core/markup.h"
 #include "core/uri.h"
 #include "net/form.h"
 #include "net/middleware.h"
@@ -17,7 +18,7 @@
 namespace zona::api {
 
 using core::Code;
-using detail::escaped;
+using core::escaped_markup;
 using net::Request;
 using net::Response;
 
@@ -111,7 +112,7 @@ Response page(std::string_view title, std::string_view content, int status) {
                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
                     "<title>{0} - zona</title>\n<style>{1}</style></head>\n"
                     "<body><main><h1>{0}</h1>\n{2}</main></body></html>\n",
-                    escaped(title), kStyle, content),
+                    escaped_markup(title), kStyle, content),
         "text/html; charset=utf-8");
     out.status = status;
     out.headers.set("Content-Security-Policy", policy());
@@ -124,23 +125,24 @@ Response page(std::string_view title, std::string_view content, int status) {
 }
 
 std::string hidden_field(std::string_view name, std::string_view value) {
-    return fmt::format("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", name, escaped(value));
+    return fmt::format("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", name,
+                       escaped_markup(value));
 }
 
 std::string text_field(std::string_view label, std::string_view name, std::string_view value,
                        std::string_view more) {
-    return fmt::format("<label>{}<input name=\"{}\" value=\"{}\" {}></label>\n", escaped(label),
-                       name, escaped(value), more);
+    return fmt::format("<label>{}<input name=\"{}\" value=\"{}\" {}></label>\n",
+                       escaped_markup(label), name, escaped_markup(value), more);
 }
 
 std::string paragraph(std::string_view text, std::string_view kind) {
-    return kind.empty() ? fmt::format("<p>{}</p>\n", escaped(text))
-                        : fmt::format("<p class=\"{}\">{}</p>\n", kind, escaped(text));
+    return kind.empty() ? fmt::format("<p>{}</p>\n", escaped_markup(text))
+                        : fmt::format("<p class=\"{}\">{}</p>\n", kind, escaped_markup(text));
 }
 
 std::string link_to(std::string_view path, std::string_view text) {
-    return fmt::format("<p><a class=\"button\" href=\"{}\">{}</a></p>\n", escaped(path),
-                       escaped(text));
+    return fmt::format("<p><a class=\"button\" href=\"{}\">{}</a></p>\n", escaped_markup(path),
+                       escaped_markup(text));
 }
 
 std::string sign_in_form(const SignInForm& form) {

@@ -4,33 +4,16 @@
 
 #include <fmt/format.h>
 
+#include "core/markup.h"
 #include "core/time_format.h"
 #include "core/uri.h"
 #include "crypto/encoding.h"
 
 namespace zona::identity::detail {
 
-namespace {
+using core::escaped_markup;
 
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char letter : text) {
-        switch (letter) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            default:
-                out += letter;
-        }
-    }
-    return out;
-}
+namespace {
 
 /// As DEFLATE wants it, in one block that is not compressed (RFC 1951 section 3.2.4): a request is
 /// short. Precondition: under 64 KiB.
@@ -74,7 +57,7 @@ std::string metadata_of(const ServiceProvider& us) {
         "<md:AssertionConsumerService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" "
         "Location=\"{}\" index=\"0\" isDefault=\"true\"/></md:SPSSODescriptor>"
         "</md:EntityDescriptor>\n",
-        escaped(us.entity_id), key, escaped(us.answers));
+        escaped_markup(us.entity_id), key, escaped_markup(us.answers));
 }
 
 std::string request_url(const ServiceProvider& us, std::string_view sign_in_url,
@@ -85,8 +68,8 @@ std::string request_url(const ServiceProvider& us, std::string_view sign_in_url,
         "IssueInstant=\"{}\" Destination=\"{}\" AssertionConsumerServiceURL=\"{}\" "
         "ProtocolBinding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\"><saml:Issuer>{}"
         "</saml:Issuer><samlp:NameIDPolicy AllowCreate=\"true\"/></samlp:AuthnRequest>",
-        escaped(id), core::to_rfc3339(now), escaped(sign_in_url), escaped(us.answers),
-        escaped(us.entity_id));
+        escaped_markup(id), core::to_rfc3339(now), escaped_markup(sign_in_url),
+        escaped_markup(us.answers), escaped_markup(us.entity_id));
     const std::string packed = deflated(request);
     return fmt::format("{}{}SAMLRequest={}&RelayState={}", sign_in_url,
                        sign_in_url.contains('?') ? '&' : '?',
