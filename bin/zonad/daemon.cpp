@@ -216,6 +216,7 @@ core::Result<void> Daemon::build_api() {
                           }},
          .tenants = *tenants_,
          .jobs = *jobs_,
+         .tasks = *tasks_,
          .operations = *operations_,
          .rotation = *rotation_,
          .cache = *cache_,
@@ -323,6 +324,7 @@ void Daemon::begin_serving() {
 
 core::Result<void> Daemon::serve() {
     ZONA_TRY_VOID(build_api());
+    allow_tasks();
     cache_->start();
     begun("cache");
     begin_loops();
@@ -386,6 +388,7 @@ void Daemon::end() {
     idle.get_future().wait();
     operations_->stop();
     rotation_->stop();
+    tasks_->stop();
     long_->join();
     end_sessions();
     caller_->stop();

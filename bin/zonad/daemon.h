@@ -36,6 +36,7 @@
 #include "identity/sessions/sessions.h"
 #include "identity/users/invitations.h"
 #include "jobs/loops.h"
+#include "jobs/queue.h"
 #include "jobs/scheduler.h"
 #include "net/filter_addresses.h"
 #include "net/firewall/firewall.h"
@@ -123,6 +124,7 @@ class Daemon {
     core::Result<std::unique_ptr<tenancy::EncryptedFiles>> open_files(tenancy::RingPlace ring);
     void open_tenants();
     void open_tenants_later();
+    void allow_tasks();
     core::Result<void> build_jobs();
     void begin_loops();
     void collect_metrics();
@@ -206,6 +208,8 @@ class Daemon {
     mutable std::mutex sessions_mutex_;
     std::shared_ptr<identity::Sessions> sessions_;  // guarded by sessions_mutex_
     std::optional<jobs::Scheduler> jobs_;
+    std::optional<jobs::Queue> tasks_;
+    std::atomic<int> tasks_wait_for_{2};
     std::mutex loops_mutex_;            ///< held to make and to poke them
     std::optional<jobs::Loops> loops_;  ///< uses the cache, the sessions and the tenants
     std::unique_ptr<tenancy::BackupCopies> copies_;

@@ -80,6 +80,7 @@ core::Result<void> Daemon::build_tenants() {
                              [this](std::shared_ptr<store::Database> core) {
                                  begin_sessions(core);
                                  licensing_->start(core);
+                                 tasks_->start(core);
                                  jobs_->start(std::move(core));
                              }});
     tenants_->set_slow_query(settings_.slow_query);
@@ -271,7 +272,14 @@ void Daemon::open_tenants() {
     asio::post(*long_, [this] {
         if (auto resumed = operations_->resume(); !resumed)
             logging_.logger("tenancy").report("unfinished work stays", resumed.error());
+        allow_tasks();
     });
+}
+
+/// What was begun by an earlier life is finished or taken away by now, or the routes say how tasks
+/// are done: the second of both.
+void Daemon::allow_tasks() {
+    if (tasks_wait_for_.fetch_sub(1) == 1) tasks_->release();
 }
 
 void Daemon::open_tenants_later() {
@@ -320,6 +328,15 @@ core::Result<void> Daemon::build_jobs() {
                             .metrics = metrics_,
                             .tenants = [this] { return tenants_->active(); }},
         std::move(definitions));
+    constexpr std::chrono::seconds kLookForTasks{10};
+    tasks_.emplace(jobs::QueueOptions{.instance = instance_,
+                                      .look_around = core_.uri.empty() ? std::chrono::seconds(0)
+                                                                       : kLookForTasks},
+                   jobs::QueueDeps{.clock = clock_,
+                                   .random = random_,
+                                   .log = logging_.logger("jobs"),
+                                   .metrics = metrics_,
+                                   .fields = [this] { return fields_of({}); }});
     return {};
 }
 

@@ -68,7 +68,10 @@ class DaemonRoutes {
                        .capture = deps_.capture,
                        .clock = deps_.clock,
                        .components = components,
-                       .log = deps_.logging.logger("http.stream")} {}
+                       .log = deps_.logging.logger("http.stream")} {
+        deps_.tasks.watch(
+            [executions = executions_](const core::Uuid& task) { executions->note(task); });
+    }
 
     const KeyDeps& keys() const { return deps_.keys; }
 
@@ -356,7 +359,8 @@ class DaemonRoutes {
     }
 
     ProcessHub& hub() { return hub_; }
-    Executions& executions() { return *executions_; }
+    ExecutionDeps execution_deps() { return {*executions_, tasks_, deps_.clock}; }
+    Tasks& tasks() { return tasks_; }
     const DaemonApiDeps& deps() const { return deps_; }
 
   private:
@@ -423,6 +427,7 @@ class DaemonRoutes {
     // Shared with what the supervisor still calls after the routes' death.
     std::shared_ptr<Executions> executions_ =
         std::make_shared<Executions>(deps_.clock, deps_.random, deps_.metrics);
+    Tasks tasks_{deps_.tasks};
     ProcessHub hub_{news_of(deps_.supervisor), deps_.clock, deps_.metrics};
     StreamDeps stream_deps_;
 };
@@ -467,8 +472,8 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
                       const DaemonInfo& info, const DaemonApiDeps* deps) {
     name_components(service);
     ZONA_TRY_VOID(add_members(service, routes, rows()));
-    ZONA_TRY_VOID(add_execution_routes(service, routes ? &routes->executions() : nullptr,
-                                       deps != nullptr ? &deps->clock : nullptr));
+    ZONA_TRY_VOID(add_execution_routes(
+        service, routes ? std::optional(routes->execution_deps()) : std::nullopt));
     ZONA_TRY_VOID(add_tenant_routes(service, deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(add_system_setting_routes(service, deps != nullptr ? &deps->tenants : nullptr));
     ZONA_TRY_VOID(add_tenant_setting_routes(service, deps));
@@ -489,9 +494,9 @@ Result<void> add_rows(Service& service, const std::shared_ptr<DaemonRoutes>& rou
     ZONA_TRY_VOID(add_sign_in_pages(service, routes ? &routes->deps() : nullptr));
     ZONA_TRY_VOID(add_account_pages(service, routes ? &routes->deps() : nullptr));
     ZONA_TRY_VOID(add_backup_routes(service, routes ? &routes->deps() : nullptr,
-                                    routes ? &routes->executions() : nullptr));
+                                    routes ? &routes->tasks() : nullptr));
     ZONA_TRY_VOID(add_vault_routes(service, routes ? &routes->deps() : nullptr,
-                                   routes ? &routes->executions() : nullptr));
+                                   routes ? &routes->tasks() : nullptr));
     ZONA_TRY_VOID(add_audit_routes(service, deps));
     ZONA_TRY_VOID(add_license_routes(service, deps));
     ZONA_TRY_VOID(add_build_type_route(service, deps));

@@ -46,6 +46,7 @@ class Users;
 
 namespace zona::jobs {
 struct JobView;
+class Queue;
 class Scheduler;
 }  // namespace zona::jobs
 
@@ -113,6 +114,7 @@ struct DaemonApiDeps {
     IdentityDeps identity;
     tenancy::Tenants& tenants;
     jobs::Scheduler& jobs;
+    jobs::Queue& tasks;  ///< not released yet
     tenancy::TenantOperations& operations;
     tenancy::KeyRotation& rotation;
     cache::Cache& cache;

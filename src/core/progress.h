@@ -1,13 +1,15 @@
 /// @file
 /// Progress: how far a piece of work is that takes long. Value type; whoever does the work tells it
-/// to a sink that somebody else gave, from the thread that works.
+/// to a sink that somebody else gave, from the thread that works, and asks it whether to go on.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
-#include <string_view>
+#include <utility>
 
 namespace zona::core {
 
@@ -18,7 +20,7 @@ struct Progress {
     std::size_t steps = 1;    ///< how many there are
     std::uint64_t done = 0;   ///< of this step
     std::uint64_t total = 0;  ///< of this step; 0: not known
-    std::string_view unit;    ///< what is counted: "bytes", "documents"; a constant
+    std::string unit;         ///< what is counted: "bytes", "documents"
 
     /// All of it, 0 to 100, as if each step took as long as the others.
     unsigned percent() const {
@@ -29,7 +31,26 @@ struct Progress {
     }
 };
 
-/// Is told now and then. Must be short. Empty ones are not called.
-using ProgressSink = std::function<void(const Progress&)>;
+/// Is told now and then. Cheap to copy.
+class ProgressSink {
+  public:
+    /// Nobody listens, and nobody ends it.
+    ProgressSink() = default;
+    /// `tell` must be short; `stop` says when the work should end.
+    template <class Tell>
+        requires std::invocable<Tell&, const Progress&>
+    ProgressSink(Tell tell, std::stop_token stop = {})
+        : tell_(std::move(tell)), stop_(std::move(stop)) {}
+
+    void operator()(const Progress& progress) const {
+        if (tell_) tell_(progress);
+    }
+    bool stop_requested() const { return stop_.stop_requested(); }
+    const std::stop_token& stop_token() const { return stop_; }
+
+  private:
+    std::function<void(const Progress&)> tell_;
+    std::stop_token stop_;
+};
 
 }  // namespace zona::core

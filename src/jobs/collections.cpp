@@ -9,7 +9,7 @@ using store::Presence;
 
 namespace {
 
-/// Runs are purged after it, whatever their number.
+/// Runs and tasks are purged after it, whatever their number.
 constexpr std::chrono::hours kKeepRuns(24 * 90);
 
 FieldSpec required(const char* key, FieldType type = FieldType::kText) {
@@ -77,8 +77,54 @@ const CollectionSpec& job_fences_spec() {
     return kSpec;
 }
 
+const CollectionSpec& tasks_spec() {
+    static const CollectionSpec kSpec{
+        .name = "tasks",
+        .fields = {required("kind"),
+                   required("tenant"),
+                   required("correlation_id"),
+                   {.path = "state",
+                    .presence = Presence::kRequired,
+                    .allowed = {"waiting", "delayed", "running", "succeeded", "failed",
+                                "cancelled"}},
+                   required("turn", FieldType::kInteger),
+                   required("only"),
+                   required("instance"),
+                   required("attempt", FieldType::kInteger),
+                   required("interruptions", FieldType::kInteger),
+                   optional("failures", FieldType::kInteger),
+                   required("asked_at", FieldType::kInteger),
+                   optional("ended_at", FieldType::kInteger),
+                   optional("not_before", FieldType::kInteger),
+                   optional("key"),
+                   {.path = "input",
+                    .type = FieldType::kObject,
+                    .presence = Presence::kRequired,
+                    .protection = store::Protection::kEncrypted},
+                   optional("progress", FieldType::kObject),
+                   optional("outcome", FieldType::kObject),
+                   optional("error", FieldType::kObject)},
+        .indexes = {{.name = "by_created"},
+                    {.name = "by_state",
+                     .fields = {{.path = "state"}, {.path = "turn", .type = FieldType::kInteger}}},
+                    {.name = "by_tenant",
+                     .fields = {{.path = "state"},
+                                {.path = "tenant"},
+                                {.path = "turn", .type = FieldType::kInteger}}},
+                    {.name = "by_due",
+                     .fields = {{.path = "state"},
+                                {.path = "not_before", .type = FieldType::kInteger}},
+                     .coverage = store::Coverage::kSparse},
+                    {.name = "by_key",
+                     .fields = {{.path = "key"}},
+                     .uniqueness = store::Uniqueness::kUnique,
+                     .coverage = store::Coverage::kSparse}},
+        .retention = store::Retention{.keep = kKeepRuns}};
+    return kSpec;
+}
+
 std::vector<const CollectionSpec*> core_collections() {
-    return {&jobs_spec(), &job_runs_spec(), &job_leases_spec(), &job_fences_spec()};
+    return {&jobs_spec(), &job_runs_spec(), &job_leases_spec(), &job_fences_spec(), &tasks_spec()};
 }
 
 }  // namespace zona::jobs

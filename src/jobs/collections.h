@@ -18,6 +18,9 @@ const store::CollectionSpec& job_leases_spec();
 /// `job_fences`: the newest holder of each lease that has written here, by the lease's name.
 const store::CollectionSpec& job_fences_spec();
 
+/// `tasks`: what was asked for, and what came of it (task.h), by its id.
+const store::CollectionSpec& tasks_spec();
+
 /// All of them: for the core database, beside store::counters_spec(). Others need
 /// job_fences_spec().
 std::vector<const store::CollectionSpec*> core_collections();

@@ -102,6 +102,11 @@ Result<void> free_lease(Writer& core, const std::string& name, const Fence& fenc
     return put(core, name, state);
 }
 
+Result<void> forget_lease(Writer& core, const std::string& name) {
+    ZONA_TRY_VOID(core.remove(leases(), name));
+    return {};
+}
+
 Result<bool> cancel_lease(Writer& core, const std::string& name) {
     ZONA_TRY(LeaseState state, find_lease(core, name));
     if (state.is_free()) return false;

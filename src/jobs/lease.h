@@ -92,6 +92,9 @@ core::Result<LeaseState> beat_lease(store::Writer& core, const std::string& name
 /// Frees it if it is still the caller's; else nothing.
 core::Result<void> free_lease(store::Writer& core, const std::string& name, const Fence& fence);
 
+/// Removes what is known of it: of what is never begun again. Whoever had it has lost it.
+core::Result<void> forget_lease(store::Writer& core, const std::string& name);
+
 /// Asks the holder to stop: it finds out with its next beat. False: it is free.
 core::Result<bool> cancel_lease(store::Writer& core, const std::string& name);
 

@@ -1,16 +1,15 @@
 #include "api/detail/backup_routes.h"
 
-#include <future>
-
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include "api/detail/await.h"
+#include "api/detail/backup_tasks.h"
 #include "api/detail/execution_routes.h"
+#include "api/detail/request_body.h"
 #include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
-#include "identity/keys/api_keys.h"
 #include "tenancy/operations/tenant_operations.h"
 #include "tenancy/tenants.h"
 
@@ -28,14 +27,6 @@ using tenancy::Tenant;
 using tenancy::WholeBackup;
 
 namespace {
-
-/// Here at once, on other instances soon. Waits.
-Result<std::uint64_t> revoke_keys(identity::ApiKeys& keys, const std::string& tenant) {
-    std::promise<Result<std::uint64_t>> gone;
-    keys.revoke_of_tenant(tenant,
-                          [&](Result<std::uint64_t> count) { gone.set_value(std::move(count)); });
-    return gone.get_future().get();
-}
 
 constexpr const char* kUuid = "\"5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37\"";
 
@@ -419,128 +410,10 @@ Operation check_store() {
              "`findings`, each with `where` and `what`."));
 }
 
-json::value time_or_null(const std::optional<core::SystemTime>& time) {
-    if (!time) return nullptr;
-    return json::string(core::to_rfc3339(*time));
-}
-
-json::object shown(const BackupRecord& record) {
-    return {{"id", record.id},
-            {"uuid", record.uuid.to_string()},
-            {"name", record.name},
-            {"tenantcode", record.tenant},
-            {"status", to_string(record.status)},
-            {"connection_status", to_string(record.connection_status)},
-            {"db_host", record.database.host},
-            {"db_name", record.database.name},
-            {"db_username", record.database.username},
-            {"db_password", ""},
-            {"made_at", core::to_rfc3339(record.made_at)},
-            {"zona", record.zona},
-            {"content", to_string(record.content)},
-            {"documents", record.documents},
-            {"size_bytes", record.bytes},
-            {"sha256", record.sha256},
-            {"file", record.file},
-            {"copied_at", time_or_null(record.copied_at)}};
-}
-
-json::object shown(const WholeBackup& whole) {
-    json::array missing;
-    for (const tenancy::MissingTenant& one : whole.missing)
-        missing.push_back({{"tenant", one.tenant}, {"reason", one.reason}});
-    return {{"uuid", whole.uuid.to_string()},
-            {"made_at", core::to_rfc3339(whole.made_at)},
-            {"restorable_until", core::to_rfc3339(whole.until)},
-            {"zona", whole.zona},
-            {"tenants", whole.tenants},
-            {"documents", whole.documents},
-            {"size_bytes", whole.bytes},
-            {"copied_at", time_or_null(whole.copied_at)},
-            {"missing", std::move(missing)}};
-}
-
-json::array shown(const std::vector<tenancy::CollectionSum>& sums) {
-    json::array out;
-    for (const tenancy::CollectionSum& sum : sums) {
-        out.push_back({{"name", sum.name}, {"documents", sum.documents}, {"sha256", sum.sha256}});
-    }
-    return out;
-}
-
-json::object shown(const tenancy::BackupSummary& summary) {
-    json::object out = {{"uuid", summary.title.id.to_string()},
-                        {"of", summary.title.owner},
-                        {"made_at", core::to_rfc3339(summary.title.made_at)},
-                        {"content", to_string(summary.content)},
-                        {"documents", summary.documents},
-                        {"sha256", summary.sha256},
-                        {"collections", shown(summary.collections)}};
-    if (summary.restored_to) out["restored_to"] = core::to_rfc3339(*summary.restored_to);
-    return out;
-}
-
-json::array shown(const std::vector<tenancy::Finding>& findings) {
-    json::array out;
-    for (const tenancy::Finding& finding : findings)
-        out.push_back({{"where", finding.where}, {"what", finding.what}});
-    return out;
-}
-
-json::object shown(const tenancy::CheckReport& report) {
-    return {{"databases", report.databases},
-            {"documents", report.documents},
-            {"findings", shown(report.findings)}};
-}
-
-json::object shown(const tenancy::MigrationReport& report) {
-    json::array moved;
-    for (const tenancy::MigrationReport::Moved& one : report.moved)
-        moved.push_back({{"tenant", one.tenant}, {"documents", one.documents}});
-    return {
-        {"moved", std::move(moved)}, {"there", report.there}, {"findings", shown(report.findings)}};
-}
-
-std::string text_in(const json::object& body, std::string_view key) {
-    const json::value* value = body.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-
-bool flag_in(const json::object& body, std::string_view key) {
-    const json::value* value = body.if_contains(key);
-    return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-tenancy::DatabaseAddress address_in(const Call& call) {
-    const json::object& body = call.body().get_object();
-    return {.host = text_in(body, "to"),
-            .name = text_in(body, "db_name"),
-            .username = text_in(body, "db_username"),
-            .password = core::Secret(text_in(body, "db_password"))};
-}
-
-/// The JSON of what an operation gives.
-template <class T>
-Result<json::object> outcome(Result<T> done) {
-    if (!done) return done.take_error();
-    return shown(*done);
-}
-
-/// The same of a whole backup: whom it misses is a finding.
-Result<json::object> outcome(Result<WholeBackup> done) {
-    if (!done) return done.take_error();
-    json::object out = shown(*done);
-    std::vector<tenancy::Finding> findings;
-    for (const tenancy::MissingTenant& one : done->missing)
-        findings.push_back({.where = one.tenant, .what = "not in the backup: " + one.reason});
-    out["findings"] = shown(findings);
-    return out;
-}
-
 class BackupRoutes {
   public:
-    BackupRoutes(const DaemonApiDeps& deps, Executions& executions)
-        : deps_(deps), operations_(deps.operations), executions_(executions) {}
+    BackupRoutes(const DaemonApiDeps& deps, const Tasks& tasks)
+        : deps_(deps), operations_(deps.operations), tasks_(tasks) {}
 
     Answer list(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
@@ -581,19 +454,12 @@ class BackupRoutes {
 
     Answer back_up(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
-        co_return run(call, "backup", tenant.code,
-                      [this, code = tenant.code](const core::ProgressSink& tell) {
-                          return outcome(operations_.back_up_tenant(code, tell));
-                      });
+        co_return co_await tasks_.begin(call, tenant.code, {});
     }
 
     Answer verify(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
-        co_return run(
-            call, "verify", tenant.code,
-            [this, code = tenant.code, id = call.path("id")](const core::ProgressSink& tell) {
-                return outcome(operations_.verify(code, id, tell));
-            });
+        co_return co_await tasks_.begin(call, tenant.code, {{"id", call.path("id")}});
     }
 
     Answer remove(Call& call) const {
@@ -607,88 +473,49 @@ class BackupRoutes {
 
     Answer restore(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
-        const json::object& body = call.body().get_object();
-        tenancy::RestoreRequest request{.tenant = tenant.code,
-                                        .backup = text_in(body, "backup"),
-                                        .existing = flag_in(body, "replace")
-                                                        ? tenancy::Existing::kReplace
-                                                        : tenancy::Existing::kRefuse,
-                                        .of = text_in(body, "of")};
-        if (const std::string at = text_in(body, "at"); !at.empty()) {
+        json::object input = call.body().get_object();
+        if (const std::string at = text_of(input, "at"); !at.empty()) {
             auto moment = core::parse_moment(at, deps_.clock.system());
             if (!moment) co_return moment.take_error().detail({"at", "", ""});
-            request.at = *moment;
-        } else if (request.backup.empty()) {
+            // "10m" is counted from now, not from its turn.
+            input["at"] = to_input(*moment);
+        } else if (text_of(input, "backup").empty()) {
             co_return Error(Code::kInvalidArgument, "nothing says what is to be restored")
                 .detail({"backup", "", "give a backup, or with `at` a moment"});
         }
-        co_return run(call, "restore", tenant.code,
-                      [this, request = std::move(request)](const core::ProgressSink& tell) {
-                          return outcome(operations_.restore(request, tell));
-                      });
+        co_return co_await tasks_.begin(call, tenant.code, std::move(input));
     }
 
     Answer export_data(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
         const json::object& body = call.body().get_object();
-        tenancy::ExportRequest request{.tenant = tenant.code,
-                                       .directory = text_in(body, "directory"),
-                                       .secrets = text_in(body, "secret_fields") == "open"
-                                                      ? tenancy::SecretFields::kOpen
-                                                      : tenancy::SecretFields::kMask};
-        if (!request.directory.starts_with('/')) {
+        if (!text_of(body, "directory").starts_with('/')) {
             co_return Error(Code::kInvalidArgument, "the directory is no absolute path")
                 .detail({"directory", "it is on zona's host, where there is no current one",
                          "begin it with /"});
         }
-        co_return run(call, "export", tenant.code,
-                      [this, request = std::move(request)](
-                          const core::ProgressSink& tell) -> Result<json::object> {
-                          ZONA_TRY(const auto sums, operations_.export_data(request, tell));
-                          return json::object{{"collections", shown(sums)}};
-                      });
+        co_return co_await tasks_.begin(call, tenant.code, body);
     }
 
     Answer move(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
-        tenancy::MoveRequest request{.tenant = tenant.code, .to = address_in(call)};
-        co_return run(call, "move", tenant.code,
-                      [this, request = std::move(request)](
-                          const core::ProgressSink& tell) -> Result<json::object> {
-                          ZONA_TRY(const auto sums, operations_.move(request, tell));
-                          return json::object{{"collections", shown(sums)}};
-                      });
+        co_return co_await tasks_.begin(call, tenant.code, call.body().get_object());
     }
 
     Answer migrate(Call& call) const {
-        co_return run(call, "migrate", "",
-                      [this, to = address_in(call)](const core::ProgressSink& tell) {
-                          return outcome(operations_.migrate(to, tell));
-                      });
+        co_return co_await tasks_.begin(call, "", call.body().get_object());
     }
 
     Answer erase(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
         const json::object& body = call.body().get_object();
-        const auto repeated = tenancy::scope_of(text_in(body, "code"));
+        const auto repeated = tenancy::scope_of(text_of(body, "code"));
         if (!repeated || repeated->code() != tenant.code) {
             co_return Error(Code::kInvalidArgument, "the code in the body is not the tenant's")
                 .detail({"code", "it is repeated so that nobody is erased by mistake",
                          fmt::format("write {}, if you mean it", tenant.code)});
         }
-        const auto backups =
-            flag_in(body, "keep_backups") ? tenancy::Backups::kKeep : tenancy::Backups::kErase;
-        co_return run(call, "erase", tenant.code,
-                      [this, code = tenant.code,
-                       backups](const core::ProgressSink& tell) -> Result<json::object> {
-                          ZONA_TRY_VOID(operations_.erase(code, backups, tell));
-                          // Nobody gets in for a tenant that is gone.
-                          if (identity::ApiKeys* const keys = deps_.keys.keys) {
-                              if (auto gone = revoke_keys(*keys, code); !gone)
-                                  return gone.take_error();
-                          }
-                          return json::object();
-                      });
+        co_return co_await tasks_.begin(call, tenant.code, body);
     }
 
     Answer list_whole(Call&) const {
@@ -700,17 +527,10 @@ class BackupRoutes {
         co_return Response::success(core::to_json(data));
     }
 
-    Answer back_up_all(Call& call) const {
-        co_return run(call, "backup", "", [this](const core::ProgressSink& tell) {
-            return outcome(operations_.back_up_all(tell));
-        });
-    }
+    Answer back_up_all(Call& call) const { return tasks_.begin(call, "", {}); }
 
     Answer verify_whole(Call& call) const {
-        co_return run(call, "verify", "",
-                      [this, id = call.path("id")](const core::ProgressSink& tell) {
-                          return outcome(operations_.verify_all(id, tell));
-                      });
+        return tasks_.begin(call, "", {{"id", call.path("id")}});
     }
 
     Answer remove_whole(Call& call) const {
@@ -720,11 +540,7 @@ class BackupRoutes {
         co_return Response::success(core::to_json(json::object{{"uuid", id}}));
     }
 
-    Answer check(Call& call) const {
-        co_return run(call, "check", "", [this](const core::ProgressSink& tell) {
-            return outcome(operations_.check(tell));
-        });
-    }
+    Answer check(Call& call) const { return tasks_.begin(call, "", {}); }
 
   private:
     asio::awaitable<Result<Tenant>> find(const Call& call) const {
@@ -734,31 +550,20 @@ class BackupRoutes {
         co_return co_await answer_of<Tenant>(std::move(begin));
     }
 
-    Result<Response> run(const Call& call, std::string action, std::string subject,
-                         Executions::Task task) const {
-        Executions::Request request{.operation = call.operation().id,
-                                    .action = std::move(action),
-                                    .correlation_id = call.request().correlation_id,
-                                    .subject = std::move(subject)};
-        ZONA_TRY(const ExecutionPtr execution,
-                 executions_.run(std::move(request), std::move(task), deps_.run_long));
-        return accepted(execution, call.request());
-    }
-
     const DaemonApiDeps& deps_;
     tenancy::TenantOperations& operations_;
-    Executions& executions_;
+    const Tasks& tasks_;
 };
 
 }  // namespace
 
-Result<void> add_backup_routes(Service& service, const DaemonApiDeps* deps,
-                               Executions* executions) {
+Result<void> add_backup_routes(Service& service, const DaemonApiDeps* deps, Tasks* tasks) {
     service.name("Backup", backup_shape());
     service.name("WholeBackup", whole_shape());
     service.name("TenantDatabase", database_shape());
+    if (tasks != nullptr) handle_operations(*tasks, *deps);
     const auto routes =
-        deps == nullptr ? nullptr : std::make_shared<const BackupRoutes>(*deps, *executions);
+        deps == nullptr ? nullptr : std::make_shared<const BackupRoutes>(*deps, *tasks);
     using Member = Answer (BackupRoutes::*)(Call&) const;
     const std::pair<Operation, Member> rows[] = {{list_backups(), &BackupRoutes::list},
                                                  {back_up(), &BackupRoutes::back_up},

@@ -3,13 +3,12 @@
 #pragma once
 
 #include "api/daemon_api.h"
-#include "api/detail/executions.h"
+#include "api/detail/tasks.h"
 #include "api/service.h"
 
 namespace zona::api {
 
-/// Adds them. `deps` and `executions` outlive the service; null where nobody asks.
-core::Result<void> add_backup_routes(Service& service, const DaemonApiDeps* deps,
-                                     Executions* executions);
+/// Adds them, and what they begin to `tasks`. Both outlive the service; null where nobody asks.
+core::Result<void> add_backup_routes(Service& service, const DaemonApiDeps* deps, Tasks* tasks);
 
 }  // namespace zona::api

@@ -1,6 +1,9 @@
 #include "api/detail/execution_routes.h"
 
+#include <algorithm>
 #include <charconv>
+#include <functional>
+#include <iterator>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -27,6 +30,12 @@ namespace {
 
 /// Results that one turn of a stream copies.
 constexpr std::size_t kChunk = 256;
+/// After it a task that nobody here does is looked at again.
+constexpr std::chrono::seconds kLookAgain(2);
+
+bool has_ended(ExecutionStatus status) {
+    return status != ExecutionStatus::kWaiting && status != ExecutionStatus::kRunning;
+}
 
 std::string example_fields(const std::string& operation) {
     return R"("id": "5b0c1e8e-43f5-4c5e-9d53-0c4f6a1e2b37", "operation": ")" + operation +
@@ -44,33 +53,36 @@ const char* const kResultExample =
     R"({"pm_id": 0, "name": "api", "instance": 0, "ok": true, "outcome": null, "error": null})";
 
 std::vector<Field> execution_fields() {
-    return {required("id", Shape::text("Of this execution.").format(Format::kUuid)),
-            required("operation", Shape::text("The operationId of what was asked.")),
-            required("action", Shape::text("What is done, in a word: to each process, or by a task "
-                                           "on its subject.")),
-            required("subject", Shape::text("What a task is about: a tenant's code. Empty for "
-                                            "changes of processes.")),
-            required("progress", Shape::component("Progress", "Of a task.").nullable()),
-            required("outcome", Shape::map("What a task that succeeded has made or found; the "
-                                           "operation that began it says what.",
-                                           Shape::any("A value."))
-                                    .example(R"({"documents": 12})")
-                                    .nullable()),
-            required("status", Shape::text("`failure` if any part of it failed.")
-                                   .choices({"running", "success", "failure"})),
-            required("started_at", Shape::text("When it was asked for.").format(Format::kTime)),
-            required("ended_at", Shape::text("When the last part of it was over; null while it "
-                                             "runs.")
-                                     .format(Format::kTime)
-                                     .nullable()),
-            required("processes", Shape::integer("How many it is for.")),
-            required("finished", Shape::integer("For how many of them its part is over.")),
-            required("failed", Shape::integer("For how many of these it failed.")),
-            required("warnings", Shape::array("What was odd in the request, for people.",
-                                              Shape::text("One sentence."))),
-            required("error",
-                     Shape::component("PartialFailure", "Why it ended as a whole.").nullable()),
-            required("correlation_id", Shape::text("Of the request that asked for it."))};
+    return {
+        required("id", Shape::text("Of this execution.").format(Format::kUuid)),
+        required("operation", Shape::text("The operationId of what was asked.")),
+        required("action", Shape::text("What is done, in a word: to each process, or by a task "
+                                       "on its subject.")),
+        required("subject", Shape::text("What a task is about: a tenant's code. Empty for "
+                                        "changes of processes.")),
+        required("progress", Shape::component("Progress", "Of a task.").nullable()),
+        required("outcome", Shape::map("What a task that succeeded has made or found; the "
+                                       "operation that began it says what.",
+                                       Shape::any("A value."))
+                                .example(R"({"documents": 12})")
+                                .nullable()),
+        required("status", Shape::text("`waiting`: a task, for its turn; `failure` if any part "
+                                       "of it failed; `cancelled`: a task that somebody has "
+                                       "ended.")
+                               .choices({"waiting", "running", "success", "failure", "cancelled"})),
+        required("started_at", Shape::text("When it was asked for.").format(Format::kTime)),
+        required("ended_at", Shape::text("When the last part of it was over; null while it "
+                                         "runs.")
+                                 .format(Format::kTime)
+                                 .nullable()),
+        required("processes", Shape::integer("How many it is for.")),
+        required("finished", Shape::integer("For how many of them its part is over.")),
+        required("failed", Shape::integer("For how many of these it failed.")),
+        required("warnings", Shape::array("What was odd in the request, for people.",
+                                          Shape::text("One sentence."))),
+        required("error",
+                 Shape::component("PartialFailure", "Why it ended as a whole.").nullable()),
+        required("correlation_id", Shape::text("Of the request that asked for it."))};
 }
 
 Shape progress_shape() {
@@ -106,8 +118,8 @@ ParameterSpec id_parameter() {
 
 std::vector<ErrorSpec> unknown() {
     return {{Code::kNotFound,
-             "No execution has this id: it is one of an earlier life of the daemon, or too many "
-             "have ended since."}};
+             "No execution has this id: a change of processes of an earlier life of the daemon, or "
+             "it was so long ago that it was forgotten."}};
 }
 
 std::vector<LinkSpec> links_from(const std::string& id) {
@@ -120,8 +132,9 @@ Operation list_executions() {
             .tag = Tag::kExecutions,
             .summary = "List executions",
             .description =
-                "Those that run, and the newest 256 of those that have ended, the "
-                "latest first. They end with the daemon; what they did does not.",
+                "Those that have not ended, and the newest 256 of those that have, the latest "
+                "first. Changes of processes are known as long as the daemon lives; tasks, which "
+                "have a subject or an outcome, for 90 days and on every instance.",
             .answers = {{.description = "The executions.",
                          .shape = Shape::array("The latest first.", Shape::component("Execution")),
                          .example = "[" + example_of("startProcesses") + "]",
@@ -165,6 +178,38 @@ Operation follow_execution() {
                          .shape = Shape::text("Nothing."),
                          .media_type = ""}},
             .errors = unknown()};
+}
+
+Operation change_task(std::string what, std::string summary, std::string description,
+                      std::string conflict) {
+    return {.method = net::Method::kPost,
+            .path = "/api/v1/executions/{id}/" + what,
+            .id = what + "Execution",
+            .tag = Tag::kExecutions,
+            .access = Access::kAdmin,
+            .unlicensed = Unlicensed::kServed,
+            .summary = std::move(summary),
+            .description = std::move(description),
+            .parameters = {id_parameter()},
+            .answers = {{.description = "The execution as it is now.",
+                         .shape = Shape::component("Execution"),
+                         .example = example_of("backUpTenant")}},
+            .errors = {{Code::kNotFound, "No execution has this id."},
+                       {Code::kConflict, std::move(conflict)}}};
+}
+
+Operation cancel_execution() {
+    return change_task("cancel", "Cancel a task",
+                       "One that waits has ended; one that runs is told to end, wherever it runs, "
+                       "and goes on until its next step. What it had begun is taken back.",
+                       "It has ended, or is a change of processes.");
+}
+
+Operation retry_execution() {
+    return change_task("retry", "Begin a task once more",
+                       "One that has failed or was cancelled, from its beginning, with what it was "
+                       "asked with.",
+                       "It has not ended, has succeeded, or is a change of processes.");
 }
 
 json::value shown(const std::optional<core::Progress>& progress) {
@@ -271,62 +316,135 @@ std::size_t seen_by(const net::Request& request) {
     return error == std::errc() && end == id.data() + id.size() ? seen : 0;
 }
 
+/// Tells of a task until it has ended. One that another instance does is looked at now and then.
+asio::awaitable<Result<void>> tell(const ExecutionDeps deps, core::Uuid id, net::Subscription news,
+                                   const net::Request& request, net::EventStream& out) {
+    ZONA_CO_TRY_VOID(co_await out.heartbeat());  // the answer begins now
+    json::value told;
+    while (true) {
+        ZONA_CO_TRY(const ExecutionView view, co_await deps.tasks.find(id));
+        if (has_ended(view.status)) co_return co_await send(out, "ended", 1, shown(view, request));
+        const json::value progress = shown(view.progress);
+        if (!progress.is_null() && progress != told) {
+            const std::string text = core::to_json(progress);
+            ZONA_CO_TRY_VOID(
+                co_await out.send({.id = {}, .event = "progress", .data = text, .retry = {}}));
+            told = progress;
+        }
+        const auto until = core::Deadline::after(deps.clock, kLookAgain);
+        auto next = co_await news.next(until);
+        while (next && *next->text != id.to_string())
+            next = co_await news.next(until);
+        if (next) continue;
+        // Too slow, or the end of this zona: a client comes back and goes on.
+        if (next.error().code() != Code::kTimeout) co_return Result<void>();
+        ZONA_CO_TRY_VOID(co_await out.heartbeat());
+    }
+}
+
 class ExecutionRoutes {
   public:
-    ExecutionRoutes(Executions& executions, const core::Clock& clock)
-        : executions_(executions), clock_(clock) {}
+    explicit ExecutionRoutes(ExecutionDeps deps) : deps_(deps) {}
 
     Answer list(Call& call) const {
+        std::vector<ExecutionView> all;
+        for (const ExecutionPtr& execution : deps_.executions.list())
+            all.push_back(execution->view());
+        auto tasks = co_await deps_.tasks.list();
+        // Without the core database there are none to show, and processes are changed all the same.
+        if (!tasks && tasks.error().code() != Code::kUnavailable) co_return tasks.take_error();
+        if (tasks) std::ranges::move(*tasks, std::back_inserter(all));
+        std::ranges::sort(all, std::greater(), &ExecutionView::started_at);
         json::array data;
-        for (const ExecutionPtr& execution : executions_.list())
-            data.push_back(shown(execution->view(), call.request()));
+        for (const ExecutionView& view : all)
+            data.push_back(shown(view, call.request()));
         co_return Response::success(core::to_json(data));
     }
 
     Answer get(Call& call) const {
-        ZONA_CO_TRY(const ExecutionPtr execution, find(call));
-        json::object data = shown(execution->view(), call.request());
+        ZONA_CO_TRY(const core::Uuid id, core::Uuid::parse(call.path("id")));
+        const ExecutionPtr execution = deps_.executions.find(id);
         json::array results;
-        for (const process::OperationResult& result : execution->results(0))
-            results.push_back(shown(result, call.request()));
+        json::object data;
+        if (execution) {
+            data = shown(execution->view(), call.request());
+            for (const process::OperationResult& result : execution->results(0))
+                results.push_back(shown(result, call.request()));
+        } else {
+            ZONA_CO_TRY(const ExecutionView view, co_await find_task(id));
+            data = shown(view, call.request());
+        }
         data["results"] = std::move(results);
         co_return Response::success(core::to_json(data));
     }
 
     Answer follow(Call& call) const {
-        ZONA_CO_TRY(const ExecutionPtr execution, find(call));
+        ZONA_CO_TRY(const core::Uuid id, core::Uuid::parse(call.path("id")));
         const auto executor = co_await asio::this_coro::executor;
         // Before the first look, so that nothing happens unseen in between.
-        auto following =
-            std::make_shared<Following>(Following{.execution = execution,
-                                                  .news = executions_.subscribe(executor),
-                                                  .seen = seen_by(call.request())});
-        const ExecutionView view = execution->view();
-        const bool over = view.status != ExecutionStatus::kRunning;
-        if (over && following->seen == view.finished + 1) {
+        net::Subscription news = deps_.executions.subscribe(executor);
+        const ExecutionPtr execution = deps_.executions.find(id);
+        ExecutionView view;
+        if (execution) {
+            view = execution->view();
+        } else {
+            ZONA_CO_TRY(view, co_await find_task(id));
+        }
+        std::size_t seen = seen_by(call.request());
+        if (has_ended(view.status) && seen == view.finished + 1) {
             Response nothing_more;
             nothing_more.status = 204;
             co_return nothing_more;
         }
-        // A number that this execution has not given is of no use.
-        if (following->seen > view.finished) following->seen = 0;
         const net::Request& request = call.request();
-        co_return net::event_stream([following, &request, &clock = clock_](net::EventStream& out) {
-            return tell(following, clock, request, out);
-        });
+        if (!execution) co_return follow_task(id, std::move(news), request);
+        // A number that this execution has not given is of no use.
+        if (seen > view.finished) seen = 0;
+        auto following = std::make_shared<Following>(
+            Following{.execution = execution, .news = std::move(news), .seen = seen});
+        co_return net::event_stream(
+            [following, &request, &clock = deps_.clock](net::EventStream& out) {
+                return tell(following, clock, request, out);
+            });
     }
 
+    Answer cancel(Call& call) const { return change(call, &Tasks::cancel); }
+    Answer retry(Call& call) const { return change(call, &Tasks::retry); }
+
   private:
-    Result<ExecutionPtr> find(const Call& call) const {
-        ZONA_TRY(const core::Uuid id, core::Uuid::parse(call.path("id")));
-        if (ExecutionPtr found = executions_.find(id)) return found;
-        return core::Error(Code::kNotFound, fmt::format("there is no execution {}", id.to_string()))
-            .detail({"id", "it may have been of an earlier life of the daemon",
+    using Change = asio::awaitable<Result<ExecutionView>> (Tasks::*)(const core::Uuid&) const;
+
+    /// Changes of processes are in no database.
+    asio::awaitable<Result<ExecutionView>> find_task(const core::Uuid id) const {
+        auto found = co_await deps_.tasks.find(id);
+        if (found || found.error().code() != Code::kNotFound) co_return found;
+        co_return core::Error(Code::kNotFound,
+                              fmt::format("there is no execution {}", id.to_string()))
+            .detail({"id",
+                     "it may have been a change of processes of an earlier life of the daemon",
                      "GET /api/v1/processes shows what runs"});
     }
 
-    Executions& executions_;
-    const core::Clock& clock_;
+    Answer change(Call& call, Change change) const {
+        ZONA_CO_TRY(const core::Uuid id, core::Uuid::parse(call.path("id")));
+        if (deps_.executions.find(id)) {
+            co_return core::Error(Code::kConflict,
+                                  "it is a change of processes, which is on the disk already")
+                .detail({"id", "", "stop or start the processes themselves"});
+        }
+        ZONA_CO_TRY(const ExecutionView view, co_await (deps_.tasks.*change)(id));
+        co_return Response::success(core::to_json(shown(view, call.request())));
+    }
+
+    Result<Response> follow_task(const core::Uuid& id, net::Subscription news,
+                                 const net::Request& request) const {
+        auto shared = std::make_shared<net::Subscription>(std::move(news));
+        return net::event_stream([deps = deps_, id, shared, &request](net::EventStream& out) {
+            return tell(deps, id, std::move(*shared), request, out);
+        });
+    }
+
+    ExecutionDeps deps_;
 };
 
 }  // namespace
@@ -361,35 +479,34 @@ Answer execute(Executions& executions, const Call& call, NotWaitedFor asked) {
         executions.begin(std::move(request), std::move(change), std::move(accepted));
     };
     ZONA_CO_TRY(const ExecutionPtr execution, co_await answer_of<ExecutionPtr>(std::move(begin)));
-    co_return accepted(execution, call.request());
+    co_return accepted(execution->view(), call.request());
 }
 
-Result<Response> accepted(const ExecutionPtr& execution, const net::Request& request) {
-    const json::value data = shown(execution->view(), request);
+Result<Response> accepted(const ExecutionView& execution, const net::Request& request) {
+    const json::value data = shown(execution, request);
     Response response = Response::success(core::to_json(data), {}, 202);
-    response.headers.set("Location", "/api/v1/executions/" + execution->id().to_string());
+    response.headers.set("Location", "/api/v1/executions/" + execution.id.to_string());
     return response;
 }
 
-Result<void> add_execution_routes(Service& service, Executions* executions,
-                                  const core::Clock* clock) {
-    service.name("Execution",
-                 Shape::object(execution_fields(), "A change that goes on after its answer."));
+Result<void> add_execution_routes(Service& service, std::optional<ExecutionDeps> deps) {
+    service.name("Execution", Shape::object(execution_fields(),
+                                            "A change or a task that goes on after its answer."));
     std::vector<Field> with_results = execution_fields();
     with_results.push_back(required("results", Shape::array("In the order in which they came.",
                                                             Shape::component("ExecutionResult"))));
-    service.name("ExecutionWithResults",
-                 Shape::object(std::move(with_results),
-                               "A change that goes on after its answer, process by process."));
+    service.name(
+        "ExecutionWithResults",
+        Shape::object(std::move(with_results), "The same, with what became of each process."));
     service.name("ExecutionResult", result_shape());
     service.name("Progress", progress_shape());
-    const auto routes = executions == nullptr
-                            ? nullptr
-                            : std::make_shared<const ExecutionRoutes>(*executions, *clock);
+    const auto routes = deps ? std::make_shared<const ExecutionRoutes>(*deps) : nullptr;
     using Member = Answer (ExecutionRoutes::*)(Call&) const;
     const std::pair<Operation, Member> rows[] = {{list_executions(), &ExecutionRoutes::list},
                                                  {get_execution(), &ExecutionRoutes::get},
-                                                 {follow_execution(), &ExecutionRoutes::follow}};
+                                                 {follow_execution(), &ExecutionRoutes::follow},
+                                                 {cancel_execution(), &ExecutionRoutes::cancel},
+                                                 {retry_execution(), &ExecutionRoutes::retry}};
     return add_members(service, routes, rows);
 }
 

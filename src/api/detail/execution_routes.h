@@ -1,10 +1,11 @@
 // Work whose end nobody waits for: what is declared of it, and the routes that show it.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "api/detail/executions.h"
+#include "api/detail/tasks.h"
 #include "api/service.h"
 
 namespace zona::api {
@@ -27,11 +28,15 @@ net::asio::awaitable<core::Result<net::Response>> execute(Executions& executions
                                                           NotWaitedFor asked);
 
 /// The answer 202 with an execution.
-core::Result<net::Response> accepted(const ExecutionPtr& execution, const net::Request& request);
+core::Result<net::Response> accepted(const ExecutionView& execution, const net::Request& request);
 
-/// Adds the routes of /api/v1/executions, and the shapes that they use. `executions` outlives the
-/// service; null where nobody asks, and so may `clock` be.
-core::Result<void> add_execution_routes(Service& service, Executions* executions,
-                                        const core::Clock* clock);
+/// What the routes of executions work with; all outlive the service.
+struct ExecutionDeps {
+    Executions& executions;
+    const Tasks& tasks;
+    const core::Clock& clock;
+};
+/// Adds the routes of /api/v1/executions, and the shapes that they use. Without `deps` nobody asks.
+core::Result<void> add_execution_routes(Service& service, std::optional<ExecutionDeps> deps);
 
 }  // namespace zona::api

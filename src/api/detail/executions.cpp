@@ -23,12 +23,16 @@ bool failed(const OperationResult& result) {
 
 std::string_view to_string(ExecutionStatus status) {
     switch (status) {
+        case ExecutionStatus::kWaiting:
+            return "waiting";
         case ExecutionStatus::kRunning:
             return "running";
         case ExecutionStatus::kSuccess:
             return "success";
         case ExecutionStatus::kFailure:
             return "failure";
+        case ExecutionStatus::kCancelled:
+            return "cancelled";
     }
     return "running";
 }
@@ -75,7 +79,7 @@ Result<ExecutionPtr> Executions::make(Request request) {
     ExecutionView view{.id = core::Uuid::v4(random_),
                        .operation = std::move(request.operation),
                        .action = std::move(request.action),
-                       .subject = std::move(request.subject),
+                       .subject = {},
                        .correlation_id = std::move(request.correlation_id),
                        .started_at = clock_.system(),
                        .ended_at = {},
@@ -106,32 +110,6 @@ void Executions::begin(Request request, Change change, process::Callback<Executi
     });
 }
 
-Result<ExecutionPtr> Executions::run(Request request, Task task, const Runner& runner) {
-    ZONA_TRY(ExecutionPtr execution, make(std::move(request)));
-    add(execution);
-    runner([self = shared_from_this(), execution, task = std::move(task)]() mutable {
-        auto done = task(self->sink_of(execution));
-        if (!done) return self->end(execution, done.take_error());
-        {
-            const std::lock_guard lock(execution->mutex_);
-            execution->view_.outcome =
-                std::make_shared<const boost::json::object>(*std::move(done));
-        }
-        self->end(execution, Result<void>());
-    });
-    return execution;
-}
-
-core::ProgressSink Executions::sink_of(const ExecutionPtr& execution) {
-    return [self = shared_from_this(), execution](const core::Progress& progress) {
-        {
-            const std::lock_guard lock(execution->mutex_);
-            execution->view_.progress = progress;
-        }
-        self->tell(*execution);
-    };
-}
-
 process::Progress Executions::progress_of(const std::shared_ptr<Beginning>& beginning) {
     process::Progress progress;
     progress.accepted = [self = shared_from_this(), beginning](std::size_t processes) {
@@ -157,7 +135,7 @@ process::Progress Executions::progress_of(const std::shared_ptr<Beginning>& begi
             ++execution.view_.finished;
             if (failed(kept)) ++execution.view_.failed;
         }
-        self->tell(execution);
+        self->note(execution.id());
     };
     return progress;
 }
@@ -176,7 +154,7 @@ void Executions::end(const ExecutionPtr& execution, Result<void> result) {
         --running_;
         forget_oldest();
     }
-    tell(*execution);
+    note(execution->id());
 }
 
 void Executions::add(const ExecutionPtr& execution) {
@@ -199,10 +177,9 @@ void Executions::forget_oldest() {
     std::erase_if(executions_, [](const ExecutionPtr& one) { return one == nullptr; });
 }
 
-void Executions::tell(const Execution& execution) {
+void Executions::note(const core::Uuid& execution) {
     if (news_.subscribers() == 0) return;
-    static const net::SharedText kNothing = net::share({});
-    news_.publish(kNothing, execution.id().to_string());
+    news_.publish(net::share(execution.to_string()), execution.to_string());
 }
 
 ExecutionPtr Executions::find(const core::Uuid& id) const {

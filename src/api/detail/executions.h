@@ -1,9 +1,9 @@
-// Executions: work whose end its client does not wait for, and what has become of it.
+// Executions: changes of processes whose end their client does not wait for, and what has become of
+// them, with a result for each process.
 //
-// Two kinds: a change of processes, which has a result for each of them, and a task, anything that
-// takes long, which has steps, a progress and an outcome. They live as long as the daemon: what
-// they change is on the disk, they themselves are not. The newest of those that have ended are
-// kept, within limits.
+// They live as long as the daemon: what they change is on the disk, they themselves are not. The
+// newest of those that have ended are kept, within limits. What outlives the daemon is a task
+// (tasks.h), which is shown as an execution, too.
 #pragma once
 
 #include <cstddef>
@@ -32,11 +32,13 @@ namespace zona::api {
 
 /// What has become of an execution.
 enum class ExecutionStatus : std::uint8_t {
+    kWaiting,  ///< a task, for its turn
     kRunning,
-    kSuccess,  ///< it has ended, and every part of it did what it should
-    kFailure   ///< it has ended, and at least one part of it did not
+    kSuccess,    ///< it has ended, and every part of it did what it should
+    kFailure,    ///< it has ended, and at least one part of it did not
+    kCancelled,  ///< a task, whose end somebody has asked for
 };
-/// "running", "success", "failure".
+/// "waiting", "running", "success", "failure", "cancelled".
 std::string_view to_string(ExecutionStatus status);
 
 /// What an execution is, at one moment.
@@ -90,12 +92,6 @@ class Executions : public std::enable_shared_from_this<Executions> {
     /// A change: it tells how it comes along, and at its end whether it failed as a whole.
     using Change = std::move_only_function<void(process::Progress, process::Callback<void> ended)>;
 
-    /// A task: it blocks, tells how it comes along from its thread, and gives what has come of it.
-    using Task =
-        std::move_only_function<core::Result<boost::json::object>(const core::ProgressSink&)>;
-    /// Runs what blocks, on another thread.
-    using Runner = std::function<void(std::move_only_function<void()>)>;
-
     /// `clock`, `random` and `metrics` outlive it and whatever it began.
     Executions(const core::Clock& clock, core::Random& random, core::MetricRegistry& metrics,
                Limits limits);
@@ -108,34 +104,31 @@ class Executions : public std::enable_shared_from_this<Executions> {
         std::string action;
         std::string correlation_id;
         std::vector<std::string> warnings{};
-        std::string subject{};
     };
     /// Begins `change` and calls `accepted` once it is on the disk. Errors, given to `accepted`:
     /// kTooManyRequests when too many run; those of the change when it was refused, and then there
     /// is no execution.
     void begin(Request request, Change change, process::Callback<ExecutionPtr> accepted);
 
-    /// Gives `task` to `runner`; it is an execution from now on.
-    /// Errors: kTooManyRequests when too many run.
-    core::Result<ExecutionPtr> run(Request request, Task task, const Runner& runner);
-
     /// Null: it is not known, or not any more.
     ExecutionPtr find(const core::Uuid& id) const;
     /// The latest first.
     std::vector<ExecutionPtr> list() const;
 
-    /// Gets a message, whose text says nothing, after each change of any of them.
+    /// Gets a message, whose text is the execution's id, after each change of any of them, and each
+    /// note().
     net::Subscription subscribe(const net::asio::any_io_executor& executor);
+
+    /// A task is not as it was.
+    void note(const core::Uuid& execution);
 
   private:
     struct Beginning;
     core::Result<ExecutionPtr> make(Request request);
-    core::ProgressSink sink_of(const ExecutionPtr& execution);
     process::Progress progress_of(const std::shared_ptr<Beginning>& beginning);
     void end(const ExecutionPtr& execution, core::Result<void> result);
     void add(const ExecutionPtr& execution);
     void forget_oldest();
-    void tell(const Execution& execution);
 
     const core::Clock& clock_;
     core::Random& random_;

@@ -189,50 +189,5 @@ TEST_F(ExecutionsTest, KeepsOnlySoManyResultsButAlwaysTheLatest) {
     EXPECT_NE(executions->find(giant), nullptr);
 }
 
-TEST_F(ExecutionsTest, TaskTellsItsProgressAndItsOutcome) {
-    const auto executions = make();
-    std::move_only_function<void()> blocking;
-    const auto runner = [&](std::move_only_function<void()> work) { blocking = std::move(work); };
-    ExecutionPtr execution;
-    const auto task = [&](const core::ProgressSink& tell) -> Result<boost::json::object> {
-        tell({.step = "copy", .number = 2, .steps = 2, .done = 5, .total = 10, .unit = "bytes"});
-        EXPECT_EQ(execution->view().progress->percent(), 75U);
-        return boost::json::object{{"documents", 12}};
-    };
-
-    execution = executions
-                    ->run({.operation = "backUpTenant",
-                           .action = "backup",
-                           .correlation_id = "c",
-                           .subject = "acme"},
-                          task, runner)
-                    .value();
-
-    EXPECT_EQ(executions->find(execution->id()), execution);
-    EXPECT_EQ(execution->view().status, ExecutionStatus::kRunning);
-    EXPECT_FALSE(execution->view().progress.has_value());
-    blocking();
-    const ExecutionView view = execution->view();
-    EXPECT_EQ(view.status, ExecutionStatus::kSuccess);
-    EXPECT_EQ(view.subject, "acme");
-    EXPECT_EQ(view.outcome->at("documents").get_int64(), 12);
-}
-
-TEST_F(ExecutionsTest, TaskThatFailsHasItsErrorAndNoOutcome) {
-    const auto executions = make({.running = 1});
-    const auto at_once = [](std::move_only_function<void()> work) { work(); };
-    const auto failing = [](const core::ProgressSink&) -> Result<boost::json::object> {
-        return Error(Code::kResourceExhausted, "the disk is full");
-    };
-    for (int i = 0; i < 3; ++i) {  // each time there is room again
-        const auto execution = executions->run({.action = "backup"}, failing, at_once);
-
-        ASSERT_TRUE(execution.has_value());
-        EXPECT_EQ((*execution)->view().status, ExecutionStatus::kFailure);
-        EXPECT_EQ((*execution)->view().error->code(), Code::kResourceExhausted);
-        EXPECT_EQ((*execution)->view().outcome, nullptr);
-    }
-}
-
 }  // namespace
 }  // namespace zona::api

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/daemon_api.h"
+#include "api/detail/request_body.h"
 #include "api/detail/route_table.h"
 #include "api/service.h"
 #include "identity/access/roles.h"
@@ -58,8 +59,6 @@ ParameterSpec tenant_parameter();
 std::vector<ErrorSpec> identity_errors();
 Shape roles_shape(std::string doc);
 std::vector<std::string> texts_of(const boost::json::value& list);
-/// Of a body; empty if it is not there.
-std::string text_of(const boost::json::object& body, const char* key);
 /// @}
 
 /// @{

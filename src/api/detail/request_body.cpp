@@ -153,6 +153,11 @@ Result<OperationRequest> read_operation(const json::value& body) {
     return out;
 }
 
+std::string text_of(const json::object& body, const char* key) {
+    const json::value* value = body.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
 bool read_flag(const json::value& body, std::string_view key, bool otherwise) {
     return core::JsonReader(body).boolean(key).value_or(otherwise);
 }

@@ -1,6 +1,7 @@
 // The values of request bodies that fit their shapes, and what a shape cannot say about them.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct StartBody {
 
 core::Result<StartBody> read_start(const boost::json::value& body, int cpus);
 core::Result<process::OperationRequest> read_operation(const boost::json::value& body);
+/// An optional text; empty if it is not there.
+std::string text_of(const boost::json::object& body, const char* key);
 /// An optional boolean.
 bool read_flag(const boost::json::value& body, std::string_view key, bool otherwise = false);
 std::vector<std::pair<std::string, core::LogLevel>> read_log_levels(const boost::json::value& body);

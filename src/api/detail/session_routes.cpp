@@ -304,16 +304,6 @@ Operation key_set() {
                      .example = R"({"keys": []})"}}};
 }
 
-}  // namespace
-
-std::string text_of(const json::object& body, const char* key) {
-    const json::value* value = body.if_contains(key);
-    return value == nullptr || !value->is_string() ? std::string()
-                                                   : std::string(value->get_string());
-}
-
-namespace {
-
 json::object shown(const Session& session) {
     return {{"id", session.id.to_string()},
             {"tenant", shown_tenant(session.user.tenant)},

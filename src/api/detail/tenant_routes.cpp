@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "api/detail/await.h"
+#include "api/detail/request_body.h"
 #include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
@@ -340,11 +341,6 @@ json::object shown_plainly(const Tenant& tenant) {
             {"connection_status", to_string(tenant.connection_status)}};
 }
 
-std::string text_in(const json::object& body, std::string_view key) {
-    const json::value* value = body.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-
 bool has_text(const json::object& body, std::string_view key) {
     const json::value* value = body.if_contains(key);
     return value != nullptr && value->is_string();
@@ -352,9 +348,9 @@ bool has_text(const json::object& body, std::string_view key) {
 
 /// The same place for whom `body` names; nobody has no password.
 tenancy::DatabaseAddress with_login(tenancy::DatabaseAddress database, const json::object& body) {
-    if (has_text(body, "db_username")) database.username = text_in(body, "db_username");
+    if (has_text(body, "db_username")) database.username = text_of(body, "db_username");
     if (has_text(body, "db_password")) {
-        database.password = core::Secret(text_in(body, "db_password"));
+        database.password = core::Secret(text_of(body, "db_password"));
     } else if (database.username.empty()) {
         database.password = {};
     }
@@ -377,13 +373,13 @@ class TenantRoutes {
     Answer create(Call& call) const {
         const json::object& body = call.body().get_object();
         tenancy::NewTenant wanted{
-            .code = text_in(body, "code"),
-            .name = text_in(body, "name"),
-            .database = {.host = text_in(body, "db_host"),
-                         .name = text_in(body, "db_name"),
-                         .username = text_in(body, "db_username"),
-                         .password = core::Secret(text_in(body, "db_password"))},
-            .contact_email = text_in(body, "contact_email"),
+            .code = text_of(body, "code"),
+            .name = text_of(body, "name"),
+            .database = {.host = text_of(body, "db_host"),
+                         .name = text_of(body, "db_name"),
+                         .username = text_of(body, "db_username"),
+                         .password = core::Secret(text_of(body, "db_password"))},
+            .contact_email = text_of(body, "contact_email"),
             .configuration = object_in(body, "configuration"),
             .compliance_settings = object_in(body, "compliance_settings")};
         auto begin = [this, wanted = std::move(wanted)](process::Callback<Tenant> done) mutable {
@@ -411,8 +407,8 @@ class TenantRoutes {
         const json::object& body = call.body().get_object();
         tenancy::TenantChange change{.configuration = object_in(body, "configuration"),
                                      .compliance_settings = object_in(body, "compliance_settings")};
-        if (body.contains("name")) change.name = text_in(body, "name");
-        if (body.contains("contact_email")) change.contact_email = text_in(body, "contact_email");
+        if (body.contains("name")) change.name = text_of(body, "name");
+        if (body.contains("contact_email")) change.contact_email = text_of(body, "contact_email");
         if (const auto quotas = object_in(body, "quotas")) {
             change.requests_per_second = quota_in<std::uint32_t>(*quotas, kRequestsPerSecond);
             change.concurrency = quota_in<std::uint32_t>(*quotas, kConcurrentRequests);
@@ -444,7 +440,7 @@ class TenantRoutes {
 
     Answer set_status(Call& call) const {
         ZONA_CO_TRY(const tenancy::TenantStatus status,
-                    tenancy::parse_tenant_status(text_in(call.body().get_object(), "status")));
+                    tenancy::parse_tenant_status(text_of(call.body().get_object(), "status")));
         ZONA_CO_TRY(const Tenant found, co_await find(call));
         auto begin = [this, code = call.path("code"), status](process::Callback<Tenant> done) {
             tenants_.set_status(code, status, std::move(done));

@@ -7,6 +7,7 @@
 
 #include "api/detail/await.h"
 #include "api/detail/execution_routes.h"
+#include "api/detail/request_body.h"
 #include "api/detail/route_table.h"
 #include "core/json.h"
 #include "core/time_format.h"
@@ -171,20 +172,18 @@ json::object shown(const KeyReport& report) {
     return out;
 }
 
-std::string text_in(const json::value& body, std::string_view key) {
-    const json::object* const object = body.if_object();
-    const json::value* const value = object == nullptr ? nullptr : object->if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-
-Result<json::object> rotate_all(const tenancy::KeyRotation::Turn& turn, const std::string& owner,
-                                const core::ProgressSink& tell) {
-    std::vector<std::string> owners = {owner};
-    if (owner.empty()) {
+Result<json::object> rotate_all(const tenancy::KeyRotation::Turn& turn,
+                                const jobs::TaskContext& task) {
+    std::vector<std::string> owners = {task.tenant()};
+    if (task.tenant().empty()) {
         ZONA_TRY(owners, turn.owners());
     }
+    const auto go_on = [stop = task.stop_token()] {
+        if (!stop.stop_requested()) return Result<void>();
+        return Result<void>(core::Error(Code::kCancelled, "it was told to end"));
+    };
     ZONA_TRY(const tenancy::Rotated done,
-             turn.rotate_all(owners, {.age = {}, .go_on = {}, .tell = tell}));
+             turn.rotate_all(owners, {.age = {}, .go_on = go_on, .tell = task.progress()}));
     json::array names(owners.begin(), owners.end());
     return json::object{{"owners", std::move(names)},  {"rotated", done.rotated},
                         {"retired", done.retired},     {"waiting", done.waiting},
@@ -193,8 +192,8 @@ Result<json::object> rotate_all(const tenancy::KeyRotation::Turn& turn, const st
 
 class VaultRoutes {
   public:
-    VaultRoutes(const DaemonApiDeps& deps, Executions& executions)
-        : deps_(deps), executions_(executions), care_(deps.tenants, deps.logging.logger("vault")) {}
+    VaultRoutes(const DaemonApiDeps& deps, const Tasks& tasks)
+        : deps_(deps), tasks_(tasks), care_(deps.tenants, deps.logging.logger("vault")) {}
 
     Answer show(Call&) const {
         auto begin = [this](process::Callback<KeyReport> done) { care_.report(std::move(done)); };
@@ -203,7 +202,7 @@ class VaultRoutes {
     }
 
     Answer rotate(Call& call) const {
-        const std::string owner = text_in(call.body(), "owner");
+        const std::string owner = text_of(call.body().get_object(), "owner");
         auto begin = [this](process::Callback<KeyReport> done) { care_.report(std::move(done)); };
         ZONA_CO_TRY(const KeyReport report, co_await answer_of<KeyReport>(std::move(begin)));
         const bool has_keys = std::ranges::any_of(report.owners, [&](const KeyOwner& one) {
@@ -214,17 +213,11 @@ class VaultRoutes {
                 .detail({"/owner", "", "zona vault keys shows who has some",
                          core::Detail::Place::kPointer});
         }
-        ZONA_CO_TRY(tenancy::KeyRotation::Turn turn, deps_.rotation.begin());
-        Executions::Request request{.operation = call.operation().id,
-                                    .action = "rotate",
-                                    .correlation_id = call.request().correlation_id,
-                                    .subject = owner};
-        auto task = [turn = std::move(turn), owner](const core::ProgressSink& tell) {
-            return rotate_all(turn, owner, tell);
-        };
-        ZONA_CO_TRY(const ExecutionPtr execution,
-                    executions_.run(std::move(request), std::move(task), deps_.run_long));
-        co_return accepted(execution, call.request());
+        {
+            // Who asks while another rotation goes on is told at once.
+            ZONA_CO_TRY(const tenancy::KeyRotation::Turn turn, deps_.rotation.begin());
+        }
+        co_return co_await tasks_.begin(call, owner, {});
     }
 
     Answer rewrap(Call&) const {
@@ -234,8 +227,8 @@ class VaultRoutes {
     }
 
     Answer revoke(Call& call) const {
-        const std::string owner = text_in(call.body(), "owner");
-        if (text_in(call.body(), "confirm") != owner) {
+        const std::string owner = text_of(call.body().get_object(), "owner");
+        if (text_of(call.body().get_object(), "confirm") != owner) {
             co_return core::Error(Code::kInvalidArgument,
                                   "what cannot be undone needs the tenant's code twice")
                 .detail({"/confirm", "is not the same as /owner", "repeat the code exactly",
@@ -250,17 +243,26 @@ class VaultRoutes {
 
   private:
     const DaemonApiDeps& deps_;
-    Executions& executions_;
+    const Tasks& tasks_;
     tenancy::KeyCare care_;
 };
 
 }  // namespace
 
-Result<void> add_vault_routes(Service& service, const DaemonApiDeps* deps, Executions* executions) {
+Result<void> add_vault_routes(Service& service, const DaemonApiDeps* deps, Tasks* tasks) {
     service.name("KeyOwner", key_owner_shape());
     service.name("Vault", vault_shape());
+    if (tasks != nullptr) {
+        tasks->handle({.operation = "rotateDataKeys",
+                       .action = "rotate",
+                       .work = [&rotation = deps->rotation](
+                                   const jobs::TaskContext& task) -> Result<json::object> {
+                           ZONA_TRY(const tenancy::KeyRotation::Turn turn, rotation.begin());
+                           return rotate_all(turn, task);
+                       }});
+    }
     const auto routes =
-        deps == nullptr ? nullptr : std::make_shared<const VaultRoutes>(*deps, *executions);
+        deps == nullptr ? nullptr : std::make_shared<const VaultRoutes>(*deps, *tasks);
     using Member = Answer (VaultRoutes::*)(Call&) const;
     const std::pair<Operation, Member> rows[] = {{get_vault(), &VaultRoutes::show},
                                                  {rotate_keys(), &VaultRoutes::rotate},

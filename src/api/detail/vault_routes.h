@@ -2,13 +2,12 @@
 #pragma once
 
 #include "api/daemon_api.h"
-#include "api/detail/executions.h"
+#include "api/detail/tasks.h"
 #include "api/service.h"
 
 namespace zona::api {
 
 /// Both outlive the service; null where nobody asks.
-core::Result<void> add_vault_routes(Service& service, const DaemonApiDeps* deps,
-                                    Executions* executions);
+core::Result<void> add_vault_routes(Service& service, const DaemonApiDeps* deps, Tasks* tasks);
 
 }  // namespace zona::api

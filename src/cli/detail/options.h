@@ -166,11 +166,11 @@ struct KeyOptions {
     std::string to;                  ///< kImportShares: the file of the key that is made
 };
 
-enum class ExecutionAction : std::uint8_t { kList, kShow, kWait };
+enum class ExecutionAction : std::uint8_t { kList, kShow, kWait, kCancel, kRetry };
 
 struct ExecutionOptions {
     ExecutionAction action = ExecutionAction::kList;
-    std::string id;  ///< kShow, kWait
+    std::string id;  ///< of all but kList
 };
 
 enum class ContextAction : std::uint8_t { kList, kShow, kUse, kAdd, kRemove };

@@ -278,8 +278,9 @@ Result<VerbOptions> vault_options(const RawWords& raw) {
 Result<VerbOptions> execution_options(const RawWords& raw) {
     using Row = std::pair<string_view, ExecutionAction>;
     static constexpr std::array kActions = {
-        Row{"list", ExecutionAction::kList}, Row{"ls", ExecutionAction::kList},
-        Row{"show", ExecutionAction::kShow}, Row{"wait", ExecutionAction::kWait}};
+        Row{"list", ExecutionAction::kList},     Row{"ls", ExecutionAction::kList},
+        Row{"show", ExecutionAction::kShow},     Row{"wait", ExecutionAction::kWait},
+        Row{"cancel", ExecutionAction::kCancel}, Row{"retry", ExecutionAction::kRetry}};
     const vector<string>& words = raw.positionals;
     if (words.empty()) return ExecutionOptions{};
     ZONA_TRY(const auto* const row, row_of(Verb::kExecution, words[0], kActions));

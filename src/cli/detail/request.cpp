@@ -219,6 +219,14 @@ ApiRequest get_executions(std::string_view id) {
     return get(id.empty() ? all : all + '/' + core::percent_encoded(id));
 }
 
+ApiRequest change_execution(std::string_view id, std::string_view change) {
+    ApiRequest request = get_executions(id);
+    request.method = "POST";
+    request.target += '/';
+    request.target += change;
+    return request;
+}
+
 ApiRequest follow_execution(std::string_view id) {
     ApiRequest request = get_executions(id);
     request.target += "/events";

@@ -75,6 +75,8 @@ ApiRequest listen_on(std::string_view address);
 ApiRequest configure(const ConfigOptions& options);
 /// GET /api/v1/executions, of one if `id` is not empty.
 ApiRequest get_executions(std::string_view id);
+/// POST /api/v1/executions/{id}/cancel or retry.
+ApiRequest change_execution(std::string_view id, std::string_view change);
 /// GET /api/v1/executions/{id}/events.
 ApiRequest follow_execution(std::string_view id);
 /// One of the operations on /api/v1/vault.

@@ -166,13 +166,16 @@ std::vector<VerbInfo> look_verbs() {
          {"executions"},
          kLook,
          kNeverStarts,
-         "[list | show ID | wait ID] [OPTIONS]",
+         "[list | show ID | wait ID | cancel ID | retry ID] [OPTIONS]",
          "Follow what was begun with --no-wait",
          "A change with --no-wait goes on as an execution, whose id it prints. `wait` ends with "
-         "it, "
-         "with the exit status that the change itself would have had.",
+         "it, with the exit status that the change itself would have had. Tasks (backups, "
+         "restores, moves and the like) outlive the daemon: one that was under way when it died "
+         "goes on, or has failed and says so. `cancel` ends a task, `retry` begins one that has "
+         "failed or was cancelled once more.",
          {{"zona execution", "those that run, and the latest that have ended"},
-          {"zona execution wait ID", "until it has ended"}}},
+          {"zona execution wait ID", "until it has ended"},
+          {"zona execution cancel ID", "take back what it had begun"}}},
         {kJlist,
          "jlist",
          {},

@@ -65,11 +65,13 @@ Status show(Context& context, const std::string& id) {
     ZONA_TRY(const Answer answer, context.session.ask(get_executions(id)));
     ZONA_TRY(const json::value data, answer.data());
     const Execution execution = read_execution(data);
-    const bool runs = execution.status == "running";
+    const bool runs = execution.status == "running" || execution.status == "waiting";
     if (context.wants_json()) {
         print_body(context, answer);
     } else if (runs) {
-        context.console.out(fmt::format("{} goes on: {} done\n", escape_control(execution.action),
+        const bool waits = execution.status == "waiting";
+        context.console.out(fmt::format("{} {}: {} done\n", escape_control(execution.action),
+                                        waits ? "waits for its turn" : "goes on",
                                         progress_of(execution)));
     }
     if (execution.is_task && !runs) return show_outcome(context, execution);
@@ -183,6 +185,19 @@ Status end_of_task(Context& context, const Answer& begun, Waiting waiting) {
 }
 
 Status executions(Context& context, const ExecutionOptions& options) {
+    if (options.action == ExecutionAction::kCancel || options.action == ExecutionAction::kRetry) {
+        const bool cancels = options.action == ExecutionAction::kCancel;
+        ZONA_TRY(const Answer answer,
+                 context.session.ask(change_execution(options.id, cancels ? "cancel" : "retry")));
+        ZONA_TRY(const auto told, data_to_tell(context, answer));
+        if (!told) return kAllWell;
+        const Execution execution = read_execution(*told);
+        context.console.remark(fmt::format("{}: {}\n", escape_control(execution.action),
+                                           cancels && execution.status == "running"
+                                               ? "it was told to end"
+                                               : escape_control(execution.status)));
+        return kAllWell;
+    }
     if (options.action == ExecutionAction::kWait) ZONA_TRY_VOID(wait_for_end(context, options.id));
     if (options.action != ExecutionAction::kList) return show(context, options.id);
     ZONA_TRY(const Answer answer, context.session.ask(get_executions({})));

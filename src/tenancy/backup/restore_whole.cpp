@@ -227,7 +227,7 @@ class Restorer {
         present_.done = 0;
         present_.number = ++number_;
         present_.unit = "bytes";
-        if (tell_) tell_(present_);
+        tell_(present_);
     }
 
     Result<void> same(const WholeMember& member, const BackupSummary& summary) const {

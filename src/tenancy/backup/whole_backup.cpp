@@ -124,7 +124,8 @@ Result<std::optional<std::string>> latest_whole(const std::string& root) {
     return out;
 }
 
-Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell) {
+Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell,
+                                                  std::optional<core::Uuid> id) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
     if (!parts.instance.empty()) {
         return Error(Code::kUnsupported,
@@ -135,6 +136,11 @@ Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell
                  "of the core database (docs/guides/several-hosts.md)"});
     }
     ZONA_TRY(const Busy busy, occupy(std::string(kAll)));
+    if (id) {
+        ZONA_TRY(const auto made, whole_backups());
+        const auto there = std::ranges::find(made, *id, &WholeBackup::uuid);
+        if (there != made.end()) return *there;
+    }
     auto lock = log_turn();
     // So that there is no gap between the log of the one before and this.
     if (options_.log == Log::kOn) {
@@ -142,7 +148,8 @@ Result<WholeBackup> TenantOperations::back_up_all(const core::ProgressSink& tell
             deps_.log.report("the log before a whole backup has a gap", logged.error());
     }
     const auto now = std::chrono::floor<std::chrono::milliseconds>(deps_.clock.system());
-    WholeBackup whole{.uuid = core::Uuid::v4(deps_.random), .made_at = now, .zona = options_.zona};
+    WholeBackup whole{
+        .uuid = id ? *id : core::Uuid::v4(deps_.random), .made_at = now, .zona = options_.zona};
     const std::string final_name = path_of(fmt::format("{}/{}", kAll, whole.uuid.to_string()));
     whole.directory = final_name + ".tmp";
     // Those above one are made for everybody else.

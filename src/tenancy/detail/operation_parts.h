@@ -38,9 +38,11 @@ class TenantOperations::Steps {
         next_ = 0;
         tell();
     }
-    /// So much of the step is done. Errors: kCancelled when zona stops.
+    /// So much of the step is done. Errors: kCancelled when zona stops, or somebody asks for it.
     core::Result<void> at(std::uint64_t done) {
         if (stopping_) return core::Error(core::Code::kCancelled, "zona is stopping");
+        if (tell_.stop_requested())
+            return core::Error(core::Code::kCancelled, "it was told to end");
         present_.done = done;
         if (done >= next_) tell();
         return {};
@@ -49,7 +51,7 @@ class TenantOperations::Steps {
   private:
     void tell() {
         next_ = present_.done + std::max<std::uint64_t>(present_.total / 100, 64);
-        if (tell_) tell_(present_);
+        tell_(present_);
     }
 
     const core::ProgressSink& tell_;

@@ -8,6 +8,7 @@
 #include "audit/collections.h"
 #include "core/fault.h"
 #include "identity/users/collections.h"
+#include "jobs/collections.h"
 #include "store/blocking.h"
 #include "tenancy/core_collections.h"
 #include "tenancy/detail/wait.h"
@@ -61,8 +62,7 @@ struct Owner {
         return go_on();
     }
     void tell(std::string step, std::uint64_t amount, std::string_view unit) const {
-        if (!plan.tell) return;
-        plan.tell({.step = std::move(step), .done = amount, .unit = unit});
+        plan.tell({.step = std::move(step), .done = amount, .unit = std::string(unit)});
     }
 };
 
@@ -192,7 +192,9 @@ Result<void> seal_record_anew(const Owner& owner) {
     // Lives as long as the files, which outlive the rotation.
     const SealedFields fields{.sealer = {std::shared_ptr<void>(), &owner.files.core_fields()},
                               .log = owner.deps.log};
-    for (const store::CollectionSpec* spec : audit::core_collections()) {
+    std::vector<const store::CollectionSpec*> specs = audit::core_collections();
+    specs.push_back(&jobs::tasks_spec());
+    for (const store::CollectionSpec* spec : specs) {
         if (!store::has_encrypted_fields(*spec)) continue;
         const Collection collection(*spec, store::Scope::core());
         Resealed page;
@@ -377,14 +379,12 @@ Result<Rotated> KeyRotation::Turn::rotate_all(const std::vector<std::string>& ow
     std::optional<Error> first;
     std::size_t failed = 0;
     std::size_t number = 0;
-    RotationPlan each{.age = plan.age, .go_on = plan.go_on};
-    if (plan.tell) {
-        each.tell = [&](core::Progress progress) {
-            progress.number = number;
-            progress.steps = owners.size();
-            plan.tell(progress);
-        };
-    }
+    const auto tell_of_one = [&](core::Progress progress) {
+        progress.number = number;
+        progress.steps = owners.size();
+        plan.tell(progress);
+    };
+    const RotationPlan each{.age = plan.age, .go_on = plan.go_on, .tell = tell_of_one};
     for (const std::string& owner : owners) {
         ++number;
         auto rotated = rotate(owner, each);

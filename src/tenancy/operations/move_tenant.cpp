@@ -285,12 +285,13 @@ Result<MigrationReport> TenantOperations::migrate(const DatabaseAddress& to,
             ++report.there;
             continue;
         }
-        const core::ProgressSink told = [&](core::Progress progress) {
+        const auto tell_of_one = [&](core::Progress progress) {
             progress.step = fmt::format("{}: {}", tenant.code, progress.step);
             progress.number = i + 1;
             progress.steps = all->size();
-            if (tell) tell(progress);
+            tell(progress);
         };
+        const core::ProgressSink told(tell_of_one, tell.stop_token());
         auto moved = move({.tenant = tenant.code, .to = std::move(target)}, told);
         if (!moved && moved.error().code() == Code::kCancelled) return moved.take_error();
         if (!moved) {

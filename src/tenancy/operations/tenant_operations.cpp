@@ -184,15 +184,21 @@ Result<void> check_key(const Tenants::Parts& parts, const std::string& owner, va
 }  // namespace
 
 Result<BackupRecord> TenantOperations::back_up_tenant(const std::string& code,
-                                                      const core::ProgressSink& tell) {
+                                                      const core::ProgressSink& tell,
+                                                      std::optional<core::Uuid> id) {
     ZONA_TRY(const Tenants::Parts parts, deps_.tenants.parts());
     ZONA_TRY(const Tenant tenant, tenant_of(parts, code));
     ZONA_TRY(const Busy busy, occupy(tenant.code));
+    if (id) {
+        ZONA_TRY(const auto made, backups(tenant.code));
+        const auto there = std::ranges::find(made, *id, &BackupRecord::uuid);
+        if (there != made.end()) return *there;
+    }
     if (tenant.erased_at)
         return Error(Code::kConflict, fmt::format("the tenant {} was erased", tenant.code));
     ZONA_TRY_VOID(os::make_directories(options_.backups, 0700));
     Steps steps(tell, 1, stopping_);
-    BackupRecord record{.uuid = core::Uuid::v4(deps_.random),
+    BackupRecord record{.uuid = id ? *id : core::Uuid::v4(deps_.random),
                         .tenant = tenant.code,
                         .name = tenant.name,
                         .status = tenant.status,

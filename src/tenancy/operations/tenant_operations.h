@@ -85,9 +85,12 @@ class TenantOperations {
     void stop();
 
     /// Makes a backup while the tenant is served: all that was acknowledged before. Then the oldest
-    /// over the limit are deleted. Errors: kResourceExhausted: a full disk; nothing is left of it.
+    /// over the limit are deleted. With `id`, that is its uuid: one that is there is given as it
+    /// is, so whoever does not know whether it was made may ask once more. Errors:
+    /// kResourceExhausted: a full disk; nothing is left of it.
     core::Result<BackupRecord> back_up_tenant(const std::string& code,
-                                              const core::ProgressSink& tell = {});
+                                              const core::ProgressSink& tell = {},
+                                              std::optional<core::Uuid> id = {});
     /// Reads the whole file and holds it against what it says of itself; restores nothing.
     /// `backup`: a uuid, or an absolute path. Errors: kConflict: it is damaged, or of another
     /// tenant. kNotFound: no such backup or file, or its keys are not here.
@@ -148,10 +151,11 @@ class TenantOperations {
     /// Makes a backup of the core database, all tenants and the ring. A tenant whose database
     /// cannot be read, or that another operation works on, is left out and named in `missing`. Of
     /// more than `keep` the oldest are deleted, but none that holds what all newer ones miss; what
-    /// hinders that is logged.
+    /// hinders that is logged. `id` as back_up_tenant().
     /// Errors: kResourceExhausted: a full disk; those of the core database. Nothing is left of it
     /// then.
-    core::Result<WholeBackup> back_up_all(const core::ProgressSink& tell = {});
+    core::Result<WholeBackup> back_up_all(const core::ProgressSink& tell = {},
+                                          std::optional<core::Uuid> id = {});
     /// Writes what has changed since this was called last, or since the latest whole backup, beside
     /// that: a link for each database file that has changed (backup_log.h). A tenant that is new
     /// since then gets an image there. Nobody waits for it. Does nothing without a whole backup;
