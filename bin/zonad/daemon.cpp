@@ -285,6 +285,7 @@ void Daemon::begin_shutdown(process::Supervisor::Shutdown how,
     supervisor_->shutdown(how, std::move(begun), [this] {
         // On the supervision thread: all is at rest. Answers may still be on their way, and a
         // client may ask once more; supervision answers until the last connection has ended.
+        end_.request_stop();
         if (!servers_) return supervision_.stop();
         servers_->drain(core::Deadline::after(clock_, settings_.api.drain_timeout));
         // The keeper has these sockets, too, and would let who comes now wait for its own end.
@@ -374,6 +375,7 @@ core::Result<void> Daemon::run() {
 
 /// In the reverse order.
 void Daemon::end() {
+    end_.request_stop();
     if (loops_) loops_->stop();
     if (servers_) servers_->join();
     if (firewall_) firewall_->stop();

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -197,6 +198,7 @@ class Daemon {
     std::optional<asio::thread_pool> long_;      ///< for what takes seconds and more
     std::optional<asio::thread_pool> calling_;   ///< for calls of identity providers
     std::optional<asio::thread_pool> hashing_;   ///< for passwords, which nothing else waits behind
+    std::stop_source end_;                       ///< of MongoOptions::ending
     store::MongoOptions core_;                   ///< the core database, unless it is a file
     std::string instance_;  ///< what tells this host from others on the same core database
     std::unique_ptr<vault::RootKeyProvider> root_keys_;

@@ -37,7 +37,7 @@ core::Result<void> Daemon::build_tenants() {
                                                         .name = {},
                                                         .username = settings_.mongo.username,
                                                         .password = settings_.mongo.password}));
-    ZONA_TRY(core_, core_options(settings_, random_));
+    ZONA_TRY(core_, core_options(settings_, random_, end_));
     ZONA_TRY(instance_, instance_of(home_, random_));
     admission_.hold();
     ZONA_TRY_VOID(build_licensing());
@@ -47,7 +47,7 @@ core::Result<void> Daemon::build_tenants() {
                                              .build_type = type,
                                              .storage_quota = static_cast<std::uint64_t>(
                                                  settings_.tenant_storage.bytes()),
-                                             .mongo = mongo_options(settings_.mongo, random_),
+                                             .mongo = mongo_options(settings_.mongo, random_, end_),
                                              .placement = std::move(placement),
                                              .core = core_,
                                              .instance = instance_,

@@ -68,7 +68,8 @@ tenancy::CopyOptions copy_options(const core::Settings& settings, const std::str
     return out;
 }
 
-store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Random& random) {
+store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Random& random,
+                                  const std::stop_source& end) {
     return {.uri = mongo.uri,
             .database = mongo.database,
             .username = mongo.username,
@@ -83,17 +84,18 @@ store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Rand
             .connect_timeout = mongo.connect_timeout,
             .selection_timeout = mongo.selection_timeout,
             .max_waiting_reads = static_cast<std::size_t>(mongo.max_waiting),
-            .max_waiting_writes = static_cast<std::size_t>(mongo.max_waiting)};
+            .max_waiting_writes = static_cast<std::size_t>(mongo.max_waiting),
+            .ending = end.get_token()};
 }
 
-core::Result<store::MongoOptions> core_options(const core::Settings& settings,
-                                               core::Random& random) {
+core::Result<store::MongoOptions> core_options(const core::Settings& settings, core::Random& random,
+                                               const std::stop_source& end) {
     const auto wrong = [](std::string_view setting, std::string_view problem,
                           std::string_view hint) {
         return core::Error(core::Code::kInvalidArgument, fmt::format("{}: {}", setting, problem))
             .detail({std::string(setting), "", std::string(hint)});
     };
-    store::MongoOptions out = mongo_options(settings.mongo, random);
+    store::MongoOptions out = mongo_options(settings.mongo, random, end);
     out.uri.clear();
     if (settings.core_host == tenancy::kEmbedded) return out;
     if (!tenancy::is_mongo_host(settings.core_host) || settings.core_host.contains('@')) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "core/random.h"
@@ -29,13 +30,15 @@ std::string search_path();
 /// Where backups are copied to; `home` is zona's.
 tenancy::CopyOptions copy_options(const core::Settings& settings, const std::string& home);
 
-/// What all databases in MongoDB have in common, and where the shared one is.
-store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Random& random);
+/// What all databases in MongoDB have in common, and where the shared one is; `end` is asked to
+/// stop when zona ends.
+store::MongoOptions mongo_options(const core::Settings::Mongo& mongo, core::Random& random,
+                                  const std::stop_source& end);
 
 /// Where the core database is in MongoDB; without a URI it is a file. Errors: kInvalidArgument,
 /// naming the setting that does not go with it.
-core::Result<store::MongoOptions> core_options(const core::Settings& settings,
-                                               core::Random& random);
+core::Result<store::MongoOptions> core_options(const core::Settings& settings, core::Random& random,
+                                               const std::stop_source& end);
 
 /// The provider that is set, then those that the keys may still lie under; `random` outlives it.
 std::unique_ptr<vault::RootKeyProvider> root_key_providers(const core::Settings::RootKey& wanted,

@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,10 @@ struct MongoOptions {
     std::size_t max_waiting_reads = 4096;                 ///< more are refused
     std::size_t max_waiting_writes = 4096;                ///< more are refused
     std::size_t max_examined = 100000;  ///< documents of one operation that come back
+    /// Once it is asked to stop, no server is waited for that is away: it is looked for once, for a
+    /// second at most, and what comes after that is refused as kCancelled. A server that is there
+    /// goes on answering. What has begun before takes as long as it would have.
+    std::stop_token ending{};
 };
 
 /// What it has done since it was opened, and is doing.

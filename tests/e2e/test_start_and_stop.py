@@ -101,6 +101,36 @@ class Writer(threading.Thread):
             self.acknowledged += 1
 
 
+# BG-06, REL-13, TEN-24
+@pytest.mark.parametrize('core', ['embedded', 'in MongoDB'])
+def test_the_end_waits_for_no_server_that_is_away_and_loses_nothing(new_zona, mongo, tmp_path, core):
+    """Whatever is waited for takes a minute here, and one thing that waits must not wait for another."""
+    env = {'ZONA_MONGO_SELECTION_TIMEOUT': '1m'}
+    if core != 'embedded':
+        env |= {'ZONA_TENANCY_CORE_HOST': mongo.uri, 'ZONA_TENANCY_ROOT_KEY_FILE': str(tmp_path / 'root-key')}
+    zona, tenants = new_zona(env=env), ['acme', 'globex', 'initech']
+    zona.home.mkdir(parents=True)
+    keeper = subprocess.Popen([str(BIN / 'zona-keeper'), '--home', str(zona.home)], env=zona.environment())
+    api = Api(zona)
+    wait_until(lambda: api('GET', '/readyz')[0] == 200, timeout=30)
+    for code in tenants:
+        zona.run('tenant', 'create', code, '--db-host', mongo.uri)
+    daemon = zona.daemon_pid()
+    for code in tenants:
+        assert api('PUT', f'/api/v1/tenants/{code}/settings/theme', {'value': code})[0] == 200
+    mongo.kill()
+    os.kill(daemon, signal.SIGTERM)
+
+    assert keeper.wait(170) == 0
+    assert log_of(zona)[-1]['message'] == 'stopped'
+    mongo.start()
+    zona.run('save', '--force')
+    for code in tenants:
+        wait_until(lambda: api('GET', f'/api/v1/tenants/{code}/settings/theme')[1]['data']['value'] == code, timeout=30)
+        # Where it waited for the database, for some of them.
+        wait_until(lambda: [entry['action'] for entry in zona.run('audit', 'list', '--tenant', code, '--json').data] == ['putTenantSetting'], timeout=30)
+
+
 # BG-06
 def test_sigterm_under_load_finishes_what_was_begun_and_loses_nothing(new_zona):
     zona = new_zona(env={'ZONA_API_LISTEN': '127.0.0.1:0', 'ZONA_METRICS_INTERVAL': '100ms'})

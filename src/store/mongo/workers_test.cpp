@@ -160,6 +160,37 @@ TEST_F(MongoWorkers, RefusesOptionsThatMakeNoSense) {
     EXPECT_TRUE(refused([](MongoOptions& o) { o.uri = "http://localhost"; }));
 }
 
+// TEN-24, REL-13. Without it the test would take an hour for each answer.
+TEST_F(MongoWorkers, AtTheEndOnlyAServerThatIsThereIsAsked) {
+    const auto server = MongoServer::own_ferretdb();
+    if (server->uri().empty()) GTEST_SKIP() << server->why_not();
+    MongoHome home(*server);
+    std::stop_source ending;
+    MongoOptions options = home.options();
+    options.selection_timeout = std::chrono::hours(1);
+    options.ending = ending.get_token();
+    const auto database = home.open(options).value();
+    const auto count = [&] {
+        return read_and_wait(*database, [&](Reader& r) { return r.count(tasks_, {}); });
+    };
+    const auto insert = [&](const char* id) {
+        return write_and_wait(*database,
+                              [&](Writer& w) { return w.insert(tasks_, id, task("open")); });
+    };
+    ASSERT_TRUE(insert("before").has_value());
+
+    ending.request_stop();
+    EXPECT_TRUE(insert("after").has_value()) << "what is there goes on";
+    EXPECT_EQ(count().value(), 2U);
+    server->kill();
+    EXPECT_FALSE(count().has_value());
+    EXPECT_FALSE(insert("lost").has_value());
+    EXPECT_EQ(count().error().code(), Code::kCancelled) << "nobody looks again";
+    EXPECT_FALSE(mongo::probe_here(options).has_value());
+    EXPECT_FALSE(home.open(options).has_value());
+    server->start_again();
+}
+
 // TEN-17, TEN-24
 TEST_F(MongoWorkers, ConnectionsAreReplacedForAnotherUserAndKeptForTheSame) {
     const auto server = MongoServer::ferretdb_with_users();

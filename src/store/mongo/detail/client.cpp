@@ -22,6 +22,8 @@ constexpr std::size_t kBatchBytes = std::size_t{8} << 20U;
 constexpr std::size_t kBatchParts = 1000;
 // How often a commit with unknown outcome is asked for again.
 constexpr int kCommitTries = 5;
+// Of whoever looks for a server at the end of zona: near ones answer in a few milliseconds.
+constexpr std::chrono::seconds kLastLook(1);
 
 void begin_library() {
     static std::once_flag once;
@@ -95,6 +97,14 @@ void set_options(mongoc_uri_t* uri, const MongoOptions& options) {
     if (options.tls == Tls::kOn) mongoc_uri_set_option_as_bool(uri, MONGOC_URI_TLS, true);
 }
 
+/// Its servers are looked at once.
+void wait_for_none(mongoc_uri_t* uri) {
+    const std::int32_t usual = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, 1);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS,
+                                   std::min(usual, milliseconds(kLastLook)));
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, true);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ClientFactory>> ClientFactory::make(const MongoOptions& options) {
@@ -117,6 +127,7 @@ Result<std::unique_ptr<ClientFactory>> ClientFactory::make(const MongoOptions& o
     made->tls_ = mongoc_uri_get_tls(made->uri_.get());
     made->ca_file_ = options.tls_ca_file;
     made->client_file_ = options.tls_client_file;
+    made->ending_ = options.ending;
     return made;
 }
 
@@ -141,6 +152,7 @@ mongoc_client_t* ClientFactory::make_client(const Login& login) const {
         mongoc_uri_set_password(uri.get(), std::string(login.password.reveal()).c_str());
         mongoc_uri_set_auth_source(uri.get(), auth_source_.c_str());
     }
+    if (is_ending()) wait_for_none(uri.get());
     mongoc_client_t* client = mongoc_client_new_from_uri(uri.get());
     if (client == nullptr) return nullptr;
     mongoc_client_set_error_api(client, MONGOC_ERROR_API_VERSION_2);
@@ -166,26 +178,39 @@ Result<const bson_t*> Cursor::next() {
 }
 
 Client::Client(const ClientFactory& factory)
-    : factory_(factory), login_(factory.login()), client_(factory.make_client(login_)) {}
+    : factory_(factory),
+      login_(factory.login()),
+      is_hurried_(factory.is_ending()),
+      client_(factory.make_client(login_)) {}
 
 Client::~Client() {
+    drop();
+}
+
+void Client::drop() {
     abort();
-    if (client_ != nullptr) mongoc_client_destroy(client_);
+    if (client_ == nullptr) return;
+    // It would tell the server which sessions are over, and wait for an answer; there they end by
+    // themselves in half an hour.
+    if (factory_.is_ending() && !is_hurried_) mongoc_client_reset(client_);
+    mongoc_client_destroy(client_);
 }
 
 void Client::renew_if_needed() {
     const bool is_broken =
         failure_.kind == Failure::Kind::kNetwork || failure_.kind == Failure::Kind::kNoServer;
-    if (!is_broken && !factory_.has_replaced(login_)) return;
-    abort();
-    if (client_ != nullptr) mongoc_client_destroy(client_);
+    const bool must_hurry = factory_.is_ending() && !is_hurried_;
+    if (!is_broken && !must_hurry && !factory_.has_replaced(login_)) return;
+    drop();
     login_ = factory_.login();
+    is_hurried_ = factory_.is_ending();
     client_ = factory_.make_client(login_);
     failure_ = {};
 }
 
 Error Client::failed(const bson_error_t& error, const bson_t* reply) {
     failure_ = failure_of(error, reply);
+    if (failure_.kind == Failure::Kind::kNoServer && factory_.is_ending()) factory_.give_up();
     return error_of(error, failure_, scrub(error.message, login_.password.reveal()));
 }
 

@@ -59,8 +59,15 @@ class ClientFactory {
     ClientFactory& operator=(const ClientFactory&) = delete;
     ~ClientFactory();
 
-    /// A client that connects with its first command.
+    /// A client that connects with its first command; it waits for no server if is_ending().
     mongoc_client_t* make_client(const Login& login) const;
+    /// @{
+    /// MongoOptions::ending: whether it was asked to stop, and whether a server was looked for in
+    /// vain since.
+    bool is_ending() const { return ending_.stop_requested(); }
+    bool has_given_up() const { return given_up_; }
+    void give_up() const { given_up_ = true; }
+    /// @}
     /// As MongoDatabase::set_login().
     void set_login(const std::string& username, const core::Secret& password);
     Login login() const;
@@ -87,6 +94,8 @@ class ClientFactory {
     std::string client_file_;
     bool tls_ = false;
     std::string auth_source_;
+    std::stop_token ending_;
+    mutable std::atomic<bool> given_up_ = false;
     std::atomic<std::uint64_t> login_number_ = 0;
     mutable std::mutex mutex_;
     Login login_;  // guarded by mutex_
@@ -164,15 +173,16 @@ class Client {
     /// Every update is a command of its own from now on: FerretDB stands still at the twentieth of
     /// one.
     void update_one_by_one() { updates_at_once_ = 1; }
-    /// Connects anew if the last command found no server, or as another user if there is one now. A
-    /// client that has failed to connect does not try again for five seconds, however often it is
-    /// asked.
+    /// Connects anew if the last command found no server, as another user if there is one now, or
+    /// without waiting for a server if zona has begun to end. A client that has failed to connect
+    /// does not try again for five seconds, however often it is asked.
     void renew_if_needed();
     mongoc_client_t* get() { return client_; }
     /// Of any reply or library call.
     core::Error failed(const bson_error_t& error, const bson_t* reply);
 
   private:
+    void drop();
     core::Result<Bson> run(bool writes, const Bson& command);
     core::Result<void> check_reply(const Bson& reply);
     core::Result<std::int64_t> batch(const char* command, const std::string& collection,
@@ -182,6 +192,7 @@ class Client {
 
     const ClientFactory& factory_;
     Login login_;
+    bool is_hurried_;  ///< client_ waits for no server
     mongoc_client_t* client_;
     mongoc_client_session_t* session_ = nullptr;  // in a transaction
     Failure failure_;

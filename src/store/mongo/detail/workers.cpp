@@ -162,6 +162,10 @@ void Workers::run(Worker& self) {
 }
 
 void Workers::serve(std::unique_ptr<Client>& client, Work& work) {
+    if (factory_.has_given_up()) {
+        work(Error(Code::kCancelled, "zona is ending, and the database's server is away"));
+        return;
+    }
     if (client == nullptr) {
         client = std::make_unique<Client>(factory_);
         const std::lock_guard lock(mutex_);
