@@ -305,7 +305,8 @@ core::Result<void> Daemon::build_servers() {
          .metrics = metrics_,
          .log = logging_.logger("security"),
          .methods = methods_,
-         .closed_routes = std::move(closed)});
+         .closed_routes = std::move(closed),
+         .keys = keys_.get()});
     ZONA_TRY(const net::NetworkPolicy policy, network_policy(settings_.api, rate_));
     const net::ApplicationDeps deps{.clock = clock_,
                                     .random = random_,

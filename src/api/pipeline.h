@@ -9,8 +9,10 @@
 /// | close_routes | UNAUTHENTICATED: nobody is known, and the open route was closed |
 /// | resolve_tenant | INVALID_TENANT; ACCESS_DENIED for what is about all of zona |
 /// | select_session | INVALID_TENANT, TENANT_INACTIVE, SESSION_ERROR: the tenant of the sender |
+/// | identity::limit_keys | TOO_MANY_REQUESTS: a key oftener than its rate allows |
 /// | check_csrf | CSRF_TOKEN_INVALID: a browser's session, and no proof that its page asks |
 /// | require_methods | UNAUTHENTICATED: one method was shown, and two are asked for |
+/// | identity::refuse_viewers | ACCESS_DENIED: a viewer's key, and no method that reads |
 /// | authorise | ACCESS_DENIED, INVALID_TENANT: what roles or a key do not allow |
 /// | check_license | LICENSE_REQUIRED: what the tenant's licence turns off, or not any more allows |
 /// | admit_tenant | TOO_MANY_REQUESTS, when the tenant's quota is used up |
@@ -37,6 +39,7 @@ class MetricRegistry;
 }  // namespace zona::core
 
 namespace zona::identity {
+class ApiKeys;
 class MethodPolicies;
 }  // namespace zona::identity
 
@@ -115,6 +118,7 @@ struct PipelineDeps {
     core::Logger log;  ///< category `security`
     const identity::MethodPolicies& methods;
     OperationNames closed_routes{};
+    identity::ApiKeys* keys = nullptr;  ///< null: nobody asks with one
 };
 
 /// All of them behind `authenticate`, in order.

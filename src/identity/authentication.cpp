@@ -33,7 +33,6 @@ namespace {
 namespace asio = boost::asio;
 using core::Code;
 using core::Error;
-using net::Method;
 using net::Request;
 using net::Response;
 
@@ -98,10 +97,6 @@ Shown shown_by(const Request& request, const std::vector<std::string>& offered) 
         out.as_bearer = false;
     }
     return out;
-}
-
-bool reads_only(Method method) {
-    return method == Method::kGet || method == Method::kHead || method == Method::kOptions;
 }
 
 bool is_open(const Request& request) {
@@ -351,8 +346,8 @@ class Authenticate {
                     authorities_.permissions->find(holder->who.tenant, holder->who.roles);
             }
             if (holder->permissions) {
-                auto refused = admit(request, key, *holder);
-                return refused ? net::answer_with(*std::move(refused)) : net::Decision();
+                take_in(request, key, *holder);
+                return {};
             }
         }
         return look_up_key(request, std::move(key), std::move(found));
@@ -396,29 +391,14 @@ class Authenticate {
             if (!permissions) co_return Response::failed(permissions.take_error());
             holder.permissions = std::move(*permissions);
         }
-        co_return admit(request, key, holder);
+        take_in(request, key, holder);
+        co_return std::nullopt;
     }
 
-    /// Nothing: the key may go on.
-    std::optional<Response> admit(Request& request, const Text& key, KeyHolder& holder) const {
+    void take_in(Request& request, const Text& key, KeyHolder& holder) const {
         set_key(request, holder.who, std::move(holder.permissions),
                 key ? identity::Method::kKey : identity::Method::kCertificate);
         if (key) count_certificate(request);
-        if (holder.wait) {
-            Response refused = Response::failed(
-                Error(Code::kTooManyRequests,
-                      fmt::format("more than {} requests per second came with the key '{}' ({} at "
-                                  "once)",
-                                  holder.rate.per_second, holder.who.name, holder.rate.burst)));
-            const auto wait = std::chrono::ceil<std::chrono::seconds>(*holder.wait);
-            refused.headers.set("Retry-After", std::to_string(wait.count()));
-            return refused;
-        }
-        if (holder.who.scope != Scope::kViewer || reads_only(request.method) || is_open(request))
-            return std::nullopt;
-        return Response::failed(
-            Error(Code::kAccessDenied,
-                  fmt::format("the key '{}' is a viewer's, which may only read", holder.who.name)));
     }
 
     /// Beside a key or token of the same tenant.

@@ -57,7 +57,6 @@ struct Authorities {
 /// | without a key or token | 401 UNAUTHENTICATED, naming the forms |
 /// | a key that is malformed, unknown or expired | 401 UNAUTHENTICATED, after a delay |
 /// | a key while the core database is away | 503 UNAVAILABLE; while it is opened, waits |
-/// | a key oftener than its rate allows | 429 TOO_MANY_REQUESTS, with Retry-After |
 /// | a token that is none, or not signed here | 401 INVALID_TOKEN, after a delay |
 /// | a token without a session | 401 UNKNOWN_TOKEN, after a delay |
 /// | a token whose time is over | 401 TOKEN_EXPIRED, once; then it is unknown |
@@ -66,7 +65,6 @@ struct Authorities {
 /// | two different ones | 400 INVALID_ARGUMENT |
 /// | a key or token in the path or the query, where proxies log it | 400 INVALID_ARGUMENT |
 /// | a token in the path of the one route that takes it (kTokenPath) | as without |
-/// | a viewer's key, another method than GET, HEAD, OPTIONS | 403 ACCESS_DENIED |
 /// | neither key nor token, a client certificate that is registered as a key | as with this key |
 /// | the same, one that is not, where the route is not open | 401 UNAUTHENTICATED, after a delay |
 /// | a client certificate that is not good any more, whatever else | 401, after a delay |
@@ -83,6 +81,8 @@ struct Authorities {
 /// zona_authentication_failures_total{reason}, and logged with the address, the first and then ever
 /// rarer; the text that was shown goes nowhere. A path with a key in it stays in the request:
 /// whoever logs it asks is_secret_path().
+///
+/// What a key may at all is asked later, in its place (keys/key_bounds.h).
 ///
 /// Beside a key or a token a certificate is a second method (methods.h), if it is registered for
 /// the same tenant: it says that the request comes from where the tenant lets it come from, and the

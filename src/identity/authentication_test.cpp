@@ -14,6 +14,7 @@
 
 #include "core/testing/fake_clock.h"
 #include "core/testing/memory_log.h"
+#include "identity/keys/key_bounds.h"
 #include "identity/secret_text.h"
 #include "identity/testing/keys_fixture.h"
 
@@ -43,6 +44,8 @@ class AuthenticationTest : public testing::Test {
             std::vector<net::Middleware> one;
             one.push_back(
                 authenticate({*keys_.keys}, options_, clock_, log_.logger("auth"), metrics_));
+            one.push_back(limit_keys(*keys_.keys));
+            one.push_back(refuse_viewers(*keys_.keys));
             chain_.emplace(std::move(one),
                            [this](net::Request&) { return handler(handled_, response_); });
         }

@@ -37,7 +37,9 @@ def ask(zona, path, address, method='PUT', key=None, token=None, body=None, kind
 # AUTH-12, HTTP-03, HTTP-09, SEC-14
 def test_of_many_reasons_to_refuse_the_first_in_the_specified_order_decides(zona):
     """Each request has all the faults of those after it and one fewer than the one before."""
-    viewer, admin = (zona.run('key', 'create', scope, '--tenant', 'acme', '--scope', scope, '--json').data['key'] for scope in ('viewer', 'admin'))
+    def key(name, *words):
+        return zona.run('key', 'create', name, '--tenant', 'acme', *words, '--json').data['key']
+    viewer, admin, busy = key('viewer', '--scope', 'viewer'), key('admin', '--scope', 'admin'), key('busy', '--scope', 'viewer', '--rate', '1', '--burst', '1')
     zona.run('tenant', 'suspend', 'acme')
     own, foreign, nowhere = '/api/v1/tenants/acme/settings/motd', '/api/v1/tenants/globex/settings/motd', '/api/v1/nowhere'
     bad = {'body': '[', 'kind': 'application/soap+xml'}
@@ -54,7 +56,13 @@ def test_of_many_reasons_to_refuse_the_first_in_the_specified_order_decides(zona
             ask(zona, foreign, next(clients), token='no.token', **bad),
             ask(zona, foreign, next(clients), key=admin, **bad),
             ask(zona, own, next(clients), key=admin, **bad)]
+    # What bounds a key is asked when its tenant is served.
+    for _ in range(3):
+        assert ask(zona, foreign, next(clients), key=busy, **bad) == (403, 'INVALID_TENANT')
+        assert ask(zona, own, next(clients), key=busy, **bad) == (403, 'TENANT_INACTIVE')
     zona.run('tenant', 'activate', 'acme')
+    zona.wait_until(lambda: ask(zona, own, next(clients), key=busy, **bad) == (429, 'TOO_MANY_REQUESTS'))
+    assert ask(zona, foreign, next(clients), key=busy, **bad) == (403, 'INVALID_TENANT')
     seen += [ask(zona, own, next(clients), key=viewer, **bad),
              ask(zona, own, next(clients), key=admin, **bad),
              ask(zona, own, next(clients), key=admin, body='{"value": "hello", "nonsense": 1}'),

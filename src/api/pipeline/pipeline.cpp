@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "identity/keys/key_bounds.h"
+
 namespace zona::api {
 
 namespace {
@@ -25,8 +27,10 @@ std::vector<net::Middleware> pipeline(std::vector<net::Middleware> authenticate,
     if (!deps.closed_routes.empty()) all.push_back(close_routes(deps.closed_routes));
     all.push_back(resolve_tenant());
     all.push_back(select_session(deps.check_tenant));
+    if (deps.keys != nullptr) all.push_back(identity::limit_keys(*deps.keys));
     all.push_back(check_csrf());
     all.push_back(require_methods(deps.methods));
+    if (deps.keys != nullptr) all.push_back(identity::refuse_viewers(*deps.keys));
     all.push_back(authorise(deps.clock, deps.log, deps.metrics));
     all.push_back(check_license(deps.licensing));
     all.push_back(admit_tenant(deps.admission));

@@ -471,9 +471,7 @@ std::variant<KeyHolder, KeyRefusal> ApiKeys::Body::verify(const crypto::Digest& 
                           .key_id = found.key.id,
                           .tenant = found.key.tenant,
                           .roles = found.key.roles},
-                  .permissions = found.permissions,
-                  .rate = found.key.rate};
-    if (out.rate.per_second > 0) out.wait = found.meter->take(out.rate, deps.clock.steady());
+                  .permissions = found.permissions};
     lock.unlock();
     if (!has_new_uses && !has_new_uses.exchange(true) && deps.used) deps.used();
     return out;
@@ -534,6 +532,24 @@ std::vector<std::string> ApiKeys::due() const {
     std::ranges::sort(out);
     body_->due.set(static_cast<double>(out.size()));
     return out;
+}
+
+std::optional<KeyExcess> ApiKeys::take_turn(const core::Uuid& id) {
+    const std::shared_lock lock(body_->mutex);
+    const auto at = body_->by_id.find(id);
+    if (at == body_->by_id.end()) return std::nullopt;
+    const ApiKey& key = at->second->key;
+    if (key.rate.per_second == 0) return std::nullopt;
+    const auto wait = at->second->meter->take(key.rate, body_->deps.clock.steady());
+    if (!wait) return std::nullopt;
+    return KeyExcess{.name = key.name, .rate = key.rate, .wait = *wait};
+}
+
+std::optional<Scope> ApiKeys::scope_of(const core::Uuid& id) const {
+    const std::shared_lock lock(body_->mutex);
+    const auto at = body_->by_id.find(id);
+    if (at == body_->by_id.end()) return std::nullopt;
+    return at->second->key.scope;
 }
 
 void ApiKeys::note_refusal(const core::Uuid& id) {

@@ -54,9 +54,13 @@ struct KeyHolder {
     Principal who;
     /// What they may do; null: what Principal::roles add up to has to be asked.
     std::shared_ptr<const Permissions> permissions;
-    net::RateLimit rate{};
-    /// They ask more often than they may: how long until they may again.
-    std::optional<std::chrono::nanoseconds> wait{};
+};
+
+/// Who asks more often than the key may.
+struct KeyExcess {
+    std::string name;  ///< of the key
+    net::RateLimit rate;
+    std::chrono::nanoseconds wait;  ///< until it may again
 };
 
 /// Who else uses the core database.
@@ -135,6 +139,11 @@ class ApiKeys {
     /// Names of good keys of which a successor is due, as far as is known, in order. Also tells the
     /// metrics how many there are.
     std::vector<std::string> due() const;
+    /// One request more with the key of this id. Nothing: it may go on, or the key is not known
+    /// any more. Source: AUTH-28.
+    std::optional<KeyExcess> take_turn(const core::Uuid& id);
+    /// nullopt: the key of this id is not known any more.
+    std::optional<Scope> scope_of(const core::Uuid& id) const;
     /// A request with this key was refused, for what it may not do or for its rate.
     void note_refusal(const core::Uuid& id);
 
