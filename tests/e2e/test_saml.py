@@ -87,6 +87,7 @@ def changed(fields, change):
 def test_a_user_signs_in_by_saml(zona, saml):
     shown = set_up(zona, saml)
     assert shown['issuer'] == saml.url + '/metadata' and 'encryption_key' not in shown
+    assert shown['client_id'] == '' and None not in shown.values()
     tokens = sign_in(zona, saml)
     assert tokens.status_code == 201, tokens.text
     tokens = tokens.json()['data']

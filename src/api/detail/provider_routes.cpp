@@ -34,55 +34,63 @@ constexpr std::size_t kLongestText = 512;
 constexpr std::size_t kLongestAnswer = 4096;
 constexpr std::size_t kLongestEntity = 1024;
 
-Shape claims_shape() {
+using MakeField = Field (*)(std::string, Shape);
+
+/// Each a field as `field` makes it: what is written may be left out or null; what is answered is
+/// always there, and empty where the kind of provider has nothing to say.
+Shape claims_shape(MakeField field) {
     return Shape::object(
-        {optional("name", Shape::text("Names the user here; by SAML an attribute, or `NameID`, "
-                                      "which is who it is about.")
-                              .default_value("\"preferred_username\"")),
-         optional("email", Shape::text("Of a user that is made.").default_value("\"email\"")),
-         optional("groups", Shape::text("What `roles` maps; with dots into objects, as in "
-                                        "`realm_access.roles`.")
-                                .default_value("\"groups\""))},
+        {field("name", Shape::text("Names the user here; by SAML an attribute, or `NameID`, "
+                                   "which is who it is about.")
+                           .default_value("\"preferred_username\"")),
+         field("email", Shape::text("Of a user that is made.").default_value("\"email\"")),
+         field("groups", Shape::text("What `roles` maps; with dots into objects, as in "
+                                     "`realm_access.roles`.")
+                             .default_value("\"groups\""))},
         "Which claims of the provider's ID token, or attributes of its assertion, say who somebody "
         "is.");
 }
 
-std::vector<Field> written_fields() {
+std::vector<Field> fields_by(MakeField field) {
     return {
-        optional("kind", Shape::text("`openid`: OpenID Connect; `saml`: SAML 2.0.")
-                             .choices({"openid", "saml"})
-                             .default_value("\"openid\"")),
-        optional("display_name", Shape::text("For people.").length(0, kLongestText)),
-        optional("issuer", Shape::text("As the provider writes it: an https URL, below which is "
-                                       "`/.well-known/openid-configuration`. By SAML its entity "
-                                       "id, which its metadata name.")
-                               .length(0, kLongestEntity)
-                               .example("\"https://login.example/realms/corp\"")),
-        optional("metadata", Shape::text("By SAML: an EntityDescriptor, XML, as the provider gives "
-                                         "it. This, or `metadata_url`.")
-                                 .length(0, identity::kMostSamlMetadata)),
-        optional("metadata_url", Shape::text("By SAML: where it is, over https; asked for again "
-                                             "after ten minutes.")
-                                     .length(0, kLongestText)),
-        optional("client_id", Shape::text("As which zona is known there, by OpenID Connect.")
-                                  .length(0, kLongestText)
-                                  .example("\"zona\"")),
-        optional("scopes",
-                 Shape::array("What is asked for.", Shape::text("A scope.").example("\"openid\""))
-                     .default_value(R"(["openid", "profile", "email"])")),
-        optional("claims", claims_shape()),
-        optional("roles", Shape::map("Group and role: who is in the group has the role. None, and "
-                                     "no default roles: roles are given here.",
-                                     Shape::text("A role's name."))
-                              .example(R"({"soc": "creator"})")),
-        optional("default_roles", roles_shape("Roles of everybody who comes from there.")),
-        optional("newcomers",
-                 Shape::text("`existing`: only users that were made here get in, and are linked by "
-                             "their name; `create`: a user is made for everybody.")
-                     .choices({"existing", "create"})
-                     .default_value("\"existing\"")),
-        optional("enabled",
-                 Shape::boolean("Whether people can sign in by it.").default_value("true"))};
+        field("kind", Shape::text("`openid`: OpenID Connect; `saml`: SAML 2.0.")
+                          .choices({"openid", "saml"})
+                          .default_value("\"openid\"")),
+        field("display_name", Shape::text("For people.").length(0, kLongestText)),
+        field("issuer", Shape::text("As the provider writes it: an https URL, below which is "
+                                    "`/.well-known/openid-configuration`. By SAML its entity "
+                                    "id, which its metadata name.")
+                            .length(0, kLongestEntity)
+                            .example("\"https://login.example/realms/corp\"")),
+        field("metadata", Shape::text("By SAML: an EntityDescriptor, XML, as the provider gives "
+                                      "it. This, or `metadata_url`.")
+                              .length(0, identity::kMostSamlMetadata)),
+        field("metadata_url", Shape::text("By SAML: where it is, over https; asked for again "
+                                          "after ten minutes.")
+                                  .length(0, kLongestText)),
+        field("client_id", Shape::text("As which zona is known there, by OpenID Connect.")
+                               .length(0, kLongestText)
+                               .example("\"zona\"")),
+        field("scopes",
+              Shape::array("What is asked for.", Shape::text("A scope.").example("\"openid\""))
+                  .default_value(R"(["openid", "profile", "email"])")),
+        field("claims", claims_shape(field)),
+        field("roles", Shape::map("Group and role: who is in the group has the role. None, and "
+                                  "no default roles: roles are given here.",
+                                  Shape::text("A role's name."))
+                           .example(R"({"soc": "creator"})")),
+        field("default_roles", roles_shape("Roles of everybody who comes from there.")),
+        field("newcomers",
+              Shape::text("`existing`: only users that were made here get in, and are linked by "
+                          "their name; `create`: a user is made for everybody.")
+                  .choices({"existing", "create"})
+                  .default_value("\"existing\"")),
+        field("enabled",
+              Shape::boolean("Whether people can sign in by it.").default_value("true"))};
+}
+
+std::vector<Field> written_fields() {
+    return fields_by(optional);
 }
 
 std::vector<Field> with_secret(std::vector<Field> fields) {
@@ -95,9 +103,7 @@ std::vector<Field> with_secret(std::vector<Field> fields) {
 }
 
 Shape provider_shape() {
-    std::vector<Field> fields = written_fields();
-    for (Field& field : fields)
-        field.presence = Presence::kRequired;
+    std::vector<Field> fields = fields_by(required);
     fields.insert(fields.begin(), required("name", Shape::text("What it is called.")));
     fields.push_back(required("tenant", Shape::text("The code of its tenant.")));
     fields.push_back(required("has_secret", Shape::boolean("Whether zona has a password there.")));
