@@ -153,7 +153,10 @@ core::Result<ClientResponse> HttpClient::exchange(const ClientRequest& request,
     core::Result<ClientResponse> answer =
         may_answer ? receive(request.method, sink, deadline) : sent.error();
     if (!answer.has_value()) transport_->close();
-    if (!answer.has_value() && !sent.has_value()) return sent.take_error();
+    // Why it takes nothing goes before that it does.
+    const bool is_told =
+        !answer.has_value() && answer.error().code() == core::Code::kUnauthenticated;
+    if (!answer.has_value() && !sent.has_value() && !is_told) return sent.take_error();
     return answer;
 }
 

@@ -14,6 +14,7 @@
 #include "net/detail/tls_certificate.h"
 #include "net/detail/tls_clients.h"
 #include "net/detail/tls_error.h"
+#include "net/detail/tls_own.h"
 #include "os/fd.h"
 
 namespace zona::net {
@@ -28,28 +29,6 @@ constexpr const char* kSuites =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 /// The one protocol spoken here, as ALPN writes it: its length, its name.
 constexpr std::string_view kProtocols = "\x08http/1.1";
-
-using Key = std::unique_ptr<EVP_PKEY, decltype([](EVP_PKEY* key) { EVP_PKEY_free(key); })>;
-
-/// A key that is encrypted has nobody here who knows its password.
-int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked) {
-    *static_cast<bool*>(asked) = true;
-    return -1;
-}
-
-core::Result<Key> parse_key(const std::string& text, const std::string& path) {
-    bool encrypted = false;
-    const detail::Bio bio = detail::bio_over(text);
-    Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, &encrypted));
-    if (key) return key;
-    ERR_clear_error();
-    return Error(Code::kInvalidArgument,
-                 encrypted
-                     ? fmt::format("the TLS key {} is encrypted; store it without a password: "
-                                   "openssl pkey -in {} -out NEW",
-                                   path, path)
-                     : fmt::format("the TLS key {} holds no private key in PEM", path));
-}
 
 int select_protocol(SSL* /*session*/, const unsigned char** chosen, unsigned char* length,
                     const unsigned char* offered, unsigned int offered_length, void* /*unused*/) {
@@ -81,28 +60,6 @@ core::Result<std::shared_ptr<SSL_CTX>> make_context() {
     return context;
 }
 
-core::Result<void> use_certificates(SSL_CTX* context, const std::vector<Certificate>& chain,
-                                    const std::string& path) {
-    bool taken = SSL_CTX_use_certificate(context, chain.front().get()) == 1;
-    for (std::size_t i = 1; taken && i < chain.size(); ++i)
-        taken = SSL_CTX_add1_chain_cert(context, chain[i].get()) == 1;
-    if (taken) return {};
-    return Error(Code::kInvalidArgument, fmt::format("the TLS certificate {} cannot be used: {}",
-                                                     path, detail::last_tls_error()));
-}
-
-core::Result<void> use_key(SSL_CTX* context, EVP_PKEY* key, const TlsFiles& files) {
-    if (X509_check_private_key(SSL_CTX_get0_certificate(context), key) != 1) {
-        ERR_clear_error();
-        return Error(Code::kInvalidArgument,
-                     fmt::format("the TLS key {} is not the key of the certificate {}", files.key,
-                                 files.certificates));
-    }
-    if (SSL_CTX_use_PrivateKey(context, key) == 1) return {};
-    return Error(Code::kInvalidArgument, fmt::format("the TLS key {} cannot be used: {}", files.key,
-                                                     detail::last_tls_error()));
-}
-
 std::string key_warning(const std::string& path) {
     const core::Result<std::optional<os::FileStat>> facts = os::stat_path(path);
     constexpr mode_t kOthers = S_IROTH | S_IWOTH;
@@ -118,23 +75,11 @@ TlsContext::TlsContext(TlsFiles files, const core::Clock& clock)
     : files_(std::move(files)), clock_(clock) {}
 
 core::Result<TlsContext::Loaded> TlsContext::read(const TlsFiles& files) {
-    ZONA_TRY(const std::string certificates,
-             detail::read_pem(files.certificates, "the TLS certificate"));
-    ZONA_TRY(const std::string key_text, detail::read_pem(files.key, "the TLS key"));
-    core::Result<std::vector<Certificate>> parsed = detail::parse_certificates(certificates);
-    if (!parsed) return parsed.take_error().context("the TLS certificate " + files.certificates);
-    const std::vector<Certificate> chain = std::move(*parsed);
-    if (chain.empty()) {
-        return Error(
-            Code::kInvalidArgument,
-            fmt::format("the TLS certificate {} holds no certificate in PEM", files.certificates));
-    }
-    ZONA_TRY(const Key key, parse_key(key_text, files.key));
     Loaded out;
     ZONA_TRY(out.context, make_context());
-    ZONA_TRY_VOID(use_certificates(out.context.get(), chain, files.certificates));
-    ZONA_TRY_VOID(use_key(out.context.get(), key.get(), files));
-    out.certificate = detail::describe(chain.front().get());
+    ZONA_TRY(const Certificate own,
+             detail::show_certificate(out.context.get(), files.certificates, files.key));
+    out.certificate = detail::describe(own.get());
     out.key_warning = key_warning(files.key);
     if (!files.authorities.empty()) {
         ZONA_TRY(out.revocations, detail::ask_clients(out.context.get(), files));

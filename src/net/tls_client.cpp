@@ -12,6 +12,7 @@
 #include "net/detail/tcp_connect.h"
 #include "net/detail/tls_certificate.h"
 #include "net/detail/tls_error.h"
+#include "net/detail/tls_own.h"
 #include "net/detail/tls_session.h"
 #include "os/fd.h"
 #include "os/socket_io.h"
@@ -74,6 +75,22 @@ core::Result<std::shared_ptr<SSL_CTX>> make_context(const TlsTrust& trust) {
     return context;
 }
 
+/// Whether a server ends a connection so for what the client shows.
+bool is_about_certificate(int alert) {
+    switch (alert) {
+        case SSL_AD_BAD_CERTIFICATE:
+        case SSL_AD_UNSUPPORTED_CERTIFICATE:
+        case SSL_AD_CERTIFICATE_REVOKED:
+        case SSL_AD_CERTIFICATE_EXPIRED:
+        case SSL_AD_CERTIFICATE_UNKNOWN:
+        case SSL_AD_UNKNOWN_CA:
+        case SSL_AD_ACCESS_DENIED:
+            return true;
+        default:
+            return false;
+    }
+}
+
 class TlsTransport final : public ClientTransport {
   public:
     TlsTransport(RemoteEndpoint endpoint, std::string fingerprint, std::shared_ptr<SSL_CTX> context)
@@ -124,7 +141,7 @@ class TlsTransport final : public ClientTransport {
         const TlsProgress progress = session_->read(into);
         if (progress.step == TlsStep::kDone) return std::optional(progress.count);
         if (progress.step == TlsStep::kEnd) return std::optional<std::size_t>(0);
-        if (progress.step == TlsStep::kFailed) return session_->error();
+        if (progress.step == TlsStep::kFailed) return why_it_ended();
         return std::optional<std::size_t>();
     }
 
@@ -187,6 +204,18 @@ class TlsTransport final : public ClientTransport {
         return std::move(error).context(host_);
     }
 
+    /// What the server says of the client's certificate comes when the client's handshake is over.
+    Error why_it_ended() const {
+        const int alert = session_->alert();
+        if (alert == SSL_AD_CERTIFICATE_REQUIRED) {
+            return {Code::kUnauthenticated,
+                    host_ + " asks for a client certificate, and none was shown"};
+        }
+        if (!is_about_certificate(alert)) return session_->error();
+        return {Code::kUnauthenticated, fmt::format("{} does not take the client's certificate: {}",
+                                                    host_, SSL_alert_desc_string_long(alert))};
+    }
+
     Error distrust(std::string_view reason, const TlsCertificate& shown) const {
         return {Code::kUnauthenticated,
                 fmt::format("the certificate of {} is not trusted: {} ({}, valid from {} to {}, "
@@ -215,12 +244,17 @@ class TlsTransport final : public ClientTransport {
 }  // namespace
 
 core::Result<std::unique_ptr<ClientTransport>> tls_transport(const RemoteEndpoint& endpoint,
-                                                             const TlsTrust& trust) {
+                                                             const TlsTrust& trust,
+                                                             const TlsOwn& own) {
     std::string fingerprint;
     if (!trust.fingerprint.empty()) {
         ZONA_TRY(fingerprint, parse_fingerprint(trust.fingerprint));
     }
     ZONA_TRY(std::shared_ptr<SSL_CTX> context, make_context(trust));
+    if (!own.certificates.empty()) {
+        ZONA_TRY_VOID(detail::show_certificate(context.get(), own.certificates,
+                                               own.key.empty() ? own.certificates : own.key));
+    }
     return std::unique_ptr<ClientTransport>(
         std::make_unique<TlsTransport>(endpoint, std::move(fingerprint), std::move(context)));
 }

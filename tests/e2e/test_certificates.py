@@ -1,5 +1,6 @@
 """Client certificates: who gets in by one, who does not, and what a policy asks for beside it."""
 import json
+import subprocess
 
 import pytest
 import requests
@@ -139,6 +140,56 @@ def test_without_a_certificate_nobody_gets_in_where_one_is_required(start, autho
     register(zona, robot[0])
     assert code(ask(zona, cert=robot)) == 'ok'
     assert refused_in_handshake(lambda: ask(zona, '/livez'))
+
+
+# AUTH-30, PM-69
+def test_the_command_shows_a_certificate_to_another_host(start, authority, tool, tmp_path):
+    zona = start(ZONA_API_TLS_CLIENT_CERTIFICATES='required')
+    openssl = tool('openssl')
+    robot, fallen, guest = (authority.issue(name) for name in ('robot', 'fallen', 'guest'))
+    foreign = Authority(openssl, tmp_path / 'other', 'other').issue('foreign')
+    for certificate, name in ((robot, 'robot'), (fallen, 'fallen'), (foreign, 'foreign')):
+        register(zona, certificate[0], name)
+
+    def users(*flags, host=zona.url, **env):
+        trust = ('--ca-file', str(authority.ca)) if host.startswith('https') else ()
+        return zona.run('--host', host, *trust, *flags, 'user', 'list', '--tenant', 'acme', check=False, env=env)
+
+    def shown(certificate, key):
+        return '--client-cert', certificate, '--client-key', key
+
+    def is_refused(answer, status, *words):
+        assert answer.returncode == status and all(word in answer.stderr for word in words), (words, answer)
+    both = zona.write('both.pem', open(robot[0]).read() + open(robot[1]).read(), 0o600)
+    assert users(*shown(*robot)).returncode == 0
+    assert users('--client-cert', str(both)).returncode == 0
+    assert users(ZONA_CLIENT_CERT=robot[0], ZONA_CLIENT_KEY=robot[1]).returncode == 0
+    zona.run('context', 'add', 'far', '--host', zona.url, '--ca-file', str(authority.ca), *shown(*robot))
+    assert zona.run('--context', 'far', 'user', 'list', '--tenant', 'acme').returncode == 0
+    assert zona.run('--context', 'far', 'whoami', env={'ZONA_CLIENT_CERT': foreign[0], 'ZONA_CLIENT_KEY': foreign[1]}).returncode == 0
+    shown_there = zona.run('context', 'list', '--json').data[-1]
+    assert (shown_there['client_cert'], shown_there['client_key']) == robot
+
+    is_refused(users(), 5, 'asks for a client certificate', '--client-cert')
+    is_refused(users(*shown(*foreign)), 5, 'does not take the client', 'unknown CA')
+    is_refused(users(*shown(*guest)), 5, 'does not take the certificate of', guest[0], 'registered for nobody')
+    authority.revoke('fallen')
+    zona.run('config', 'reload')
+    zona.wait_until(lambda: 'certificate revoked' in users(*shown(*fallen)).stderr)
+    assert users(*shown(*robot)).returncode == 0
+
+    secret = tmp_path / 'secret.key'
+    subprocess.run([openssl, 'pkey', '-in', robot[1], '-aes256', '-passout', 'pass:wool-41', '-out', secret], check=True, capture_output=True)
+    open_key = zona.write('open.key', open(robot[1]).read(), 0o644)
+    is_refused(users(*shown(str(tmp_path / 'absent.pem'), robot[1])), 3, 'absent.pem')
+    is_refused(users(*shown(robot[0], str(tmp_path / 'absent.key'))), 3, 'absent.key')
+    is_refused(users(*shown(robot[0], guest[1])), 2, 'is not the key of the certificate', guest[1])
+    is_refused(users(*shown(robot[0], str(secret))), 2, 'is encrypted')
+    is_refused(users('--client-cert', robot[0]), 2, 'no private key')
+    is_refused(users('--client-key', robot[1]), 2, '--client-cert')
+    is_refused(users(*shown(*robot), host='http://127.0.0.1:1'), 2, '--client-cert', 'https')
+    is_refused(zona.run(*shown(*robot), 'list', check=False), 2, '--client-cert is for another zona')
+    is_refused(users(*shown(robot[0], str(open_key))), 0, 'others can read the key of the certificate')
 
 
 # AUTH-31

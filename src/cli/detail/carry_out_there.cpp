@@ -27,8 +27,8 @@ constexpr std::string_view kUsualPath =
 
 /// Variables that are about reaching other zonas: none of a process's business.
 bool is_ours(std::string_view entry) {
-    for (const std::string_view name :
-         {"ZONA_API_KEY=", "ZONA_KEY_FILE=", "ZONA_HOST=", "ZONA_CONTEXT="}) {
+    for (const std::string_view name : {"ZONA_API_KEY=", "ZONA_KEY_FILE=", "ZONA_HOST=",
+                                        "ZONA_CONTEXT=", "ZONA_CLIENT_CERT=", "ZONA_CLIENT_KEY="}) {
         if (entry.starts_with(name)) return true;
     }
     return false;
@@ -61,7 +61,10 @@ std::string origin_of_key(const Remote& remote, std::span<const std::string> env
 }
 
 Error without_access(Error error, const Remote& remote, const std::string& key_origin) {
-    if (key_origin.empty()) {
+    std::string shown = key_origin;
+    if (shown.empty() && !remote.client_cert.empty())
+        shown = fmt::format("the certificate of {}", escape_control(remote.client_cert));
+    if (shown.empty()) {
         return Error(
                    Code::kUnauthenticated,
                    fmt::format("{} wants an API key, or a user who has signed in", remote.label()))
@@ -71,7 +74,7 @@ Error without_access(Error error, const Remote& remote, const std::string& key_o
                                  "api-key of the home over there",
                                  remote.flags())});
     }
-    return std::move(error).context(fmt::format("{} does not take {}", remote.label(), key_origin));
+    return std::move(error).context(fmt::format("{} does not take {}", remote.label(), shown));
 }
 
 /// Verbs that show name and password themselves.
@@ -176,6 +179,11 @@ Status carry_out_there(const Surroundings& surroundings, const Command& command,
     ZONA_TRY(Caller caller, caller_there(surroundings, command, remote));
     ZONA_TRY(const core::Secret key,
              read_key(remote, surroundings.environment, surroundings.cwd, console));
+    if (!remote.client_cert.empty()) {
+        const std::string& file =
+            remote.client_key.empty() ? remote.client_cert : remote.client_key;
+        warn_of_readers(file, "key of the certificate", console);
+    }
     const core::RealClock clock;
     SignalInterrupts signals;
     NoInterrupts none;

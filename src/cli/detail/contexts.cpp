@@ -39,6 +39,8 @@ Result<Remote> read_remote(const json::value& value) {
     if (const std::string text = text_of(object, "fingerprint"); !text.empty()) {
         ZONA_TRY(remote.fingerprint, parse_fingerprint(text));
     }
+    remote.client_cert = text_of(object, "client_cert");
+    remote.client_key = text_of(object, "client_key");
     const json::value* insecure = object.if_contains("insecure");
     if (insecure != nullptr && insecure->is_bool() && insecure->get_bool())
         remote.unprotected = Unprotected::kAllowed;
@@ -51,6 +53,8 @@ json::object object_of(const Remote& remote) {
     if (!remote.key_file.empty()) object["key_file"] = remote.key_file;
     if (!remote.ca_file.empty()) object["ca_file"] = remote.ca_file;
     if (!remote.fingerprint.empty()) object["fingerprint"] = remote.fingerprint;
+    if (!remote.client_cert.empty()) object["client_cert"] = remote.client_cert;
+    if (!remote.client_key.empty()) object["client_key"] = remote.client_key;
     if (remote.unprotected == Unprotected::kAllowed) object["insecure"] = true;
     return object;
 }

@@ -2,7 +2,7 @@
 /// The named contexts: which other zonas this user knows, and which one commands are for.
 ///
 /// One small JSON file, ${XDG_CONFIG_HOME:-~/.config}/zona/contexts.json, mode 0600. It names files
-/// of keys and never holds a key.
+/// of keys and certificates and never holds a key.
 #pragma once
 
 #include <span>

@@ -29,8 +29,9 @@ constexpr std::size_t kLongestLine = 64U << 10U;
 bool is_passed_on(std::string_view name) {
     constexpr std::array<std::string_view, 5> kNames = {"PATH", "HOME", "LANG", "TZ", "USER"};
     // About reaching other zonas: the command's alone, and one is a secret.
-    constexpr std::array<std::string_view, 4> kNotThese = {"ZONA_API_KEY", "ZONA_KEY_FILE",
-                                                           "ZONA_HOST", "ZONA_CONTEXT"};
+    constexpr std::array<std::string_view, 6> kNotThese = {"ZONA_API_KEY",     "ZONA_KEY_FILE",
+                                                           "ZONA_HOST",        "ZONA_CONTEXT",
+                                                           "ZONA_CLIENT_CERT", "ZONA_CLIENT_KEY"};
     if (std::ranges::find(kNotThese, name) != kNotThese.end()) return false;
     return std::ranges::find(kNames, name) != kNames.end() || name.starts_with("LC_") ||
            name.starts_with("ZONA_");

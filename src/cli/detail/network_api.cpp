@@ -54,7 +54,8 @@ Result<std::unique_ptr<NetworkApi>> NetworkApi::make(const Remote& remote, const
 Result<std::unique_ptr<net::ClientTransport>> NetworkApi::make_way() {
     if (remote_.endpoint.scheme == net::RemoteEndpoint::Scheme::kHttp)
         return net::tcp_transport(remote_.endpoint);
-    return net::tls_transport(remote_.endpoint, {remote_.ca_file, remote_.fingerprint});
+    return net::tls_transport(remote_.endpoint, {remote_.ca_file, remote_.fingerprint},
+                              {remote_.client_cert, remote_.client_key});
 }
 
 Result<void> NetworkApi::prepare(net::ClientTransport& way, core::Deadline deadline) {
@@ -82,6 +83,12 @@ Result<void> NetworkApi::reach(core::Deadline deadline) {
 
 Error NetworkApi::told(Error error) const {
     const bool plain = remote_.endpoint.scheme == net::RemoteEndpoint::Scheme::kHttp;
+    if (error.code() == Code::kUnauthenticated) {
+        return std::move(error).detail(
+            {"", "",
+             "--client-cert FILE and --client-key FILE show a certificate of an authority that is "
+             "known there"});
+    }
     if (error.code() != Code::kInternal) return error;
     return std::move(error)
         .context(remote_.label())

@@ -41,6 +41,8 @@ struct GlobalOptions {
     std::optional<std::string> key_file;
     std::optional<std::string> ca_file;
     std::optional<std::string> fingerprint;
+    std::optional<std::string> client_cert;
+    std::optional<std::string> client_key;
     Unprotected unprotected = Unprotected::kRefused;
 };
 

@@ -243,7 +243,8 @@ Result<void> read_place(const RawWords& raw, GlobalOptions& global) {
     for (const auto& [flag, value] :
          {Row{"--host", &raw.host}, Row{"--context", &raw.context},
           Row{"--key-file", &raw.key_file}, Row{"--ca-file", &raw.ca_file},
-          Row{"--fingerprint", &raw.fingerprint}}) {
+          Row{"--fingerprint", &raw.fingerprint}, Row{"--client-cert", &raw.client_cert},
+          Row{"--client-key", &raw.client_key}}) {
         if (*value && (*value)->empty())
             return wrong(fmt::format("{} is given an empty text", flag));
     }
@@ -252,6 +253,8 @@ Result<void> read_place(const RawWords& raw, GlobalOptions& global) {
     global.key_file = raw.key_file;
     global.ca_file = raw.ca_file;
     global.fingerprint = raw.fingerprint;
+    global.client_cert = raw.client_cert;
+    global.client_key = raw.client_key;
     if (raw.insecure) global.unprotected = Unprotected::kAllowed;
     return {};
 }
@@ -289,10 +292,11 @@ Result<GlobalOptions> global_options(Verb verb, const RawWords& raw) {
 }
 
 bool takes_value(string_view word) {
-    constexpr std::array kFlags = {string_view("--home"),    string_view("--timeout"),
-                                   string_view("--set"),     string_view("--host"),
-                                   string_view("--context"), string_view("--key-file"),
-                                   string_view("--ca-file"), string_view("--fingerprint")};
+    constexpr std::array kFlags = {string_view("--home"),        string_view("--timeout"),
+                                   string_view("--set"),         string_view("--host"),
+                                   string_view("--context"),     string_view("--key-file"),
+                                   string_view("--ca-file"),     string_view("--fingerprint"),
+                                   string_view("--client-cert"), string_view("--client-key")};
     return std::ranges::find(kFlags, word) != kFlags.end();
 }
 

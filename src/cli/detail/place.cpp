@@ -16,6 +16,8 @@ std::string_view remote_flag(const GlobalOptions& global) {
     if (global.key_file) return "--key-file";
     if (global.ca_file) return "--ca-file";
     if (global.fingerprint) return "--fingerprint";
+    if (global.client_cert) return "--client-cert";
+    if (global.client_key) return "--client-key";
     return global.unprotected == Unprotected::kAllowed ? "--insecure" : "";
 }
 
@@ -50,6 +52,18 @@ Said what_is_said(const GlobalOptions& global, std::span<const std::string> envi
     return {};
 }
 
+/// What neither a flag nor a context says.
+void apply_variables(std::span<const std::string> environment, std::string_view cwd,
+                     Remote& remote) {
+    const bool is_plain = remote.endpoint.scheme == net::RemoteEndpoint::Scheme::kHttp;
+    const auto certificate = variable(environment, "ZONA_CLIENT_CERT");
+    if (is_plain || certificate.empty() || !remote.client_cert.empty()) return;
+    remote.client_cert = absolute_path(cwd, std::string(certificate));
+    const auto key = variable(environment, "ZONA_CLIENT_KEY");
+    if (!key.empty() && remote.client_key.empty())
+        remote.client_key = absolute_path(cwd, std::string(key));
+}
+
 }  // namespace
 
 std::string_view to_string(PlaceSource source) {
@@ -78,6 +92,12 @@ Result<void> apply_flags(const GlobalOptions& global, std::string_view cwd, Remo
     if (global.fingerprint) {
         ZONA_TRY(remote.fingerprint, parse_fingerprint(*global.fingerprint));
     }
+    // Another certificate has another key.
+    if (global.client_cert) {
+        remote.client_cert = absolute_path(cwd, *global.client_cert);
+        remote.client_key.clear();
+    }
+    if (global.client_key) remote.client_key = absolute_path(cwd, *global.client_key);
     if (global.unprotected == Unprotected::kAllowed) remote.unprotected = Unprotected::kAllowed;
     return {};
 }
@@ -115,6 +135,7 @@ Result<Place> find_place(const GlobalOptions& global, std::span<const std::strin
             .detail({"", "", "give --host URL or --context NAME"});
     }
     ZONA_TRY_VOID(apply_flags(global, cwd, *place.remote));
+    apply_variables(environment, cwd, *place.remote);
     ZONA_TRY_VOID(check(*place.remote));
     if (!global.settings.empty()) {
         return Error(

@@ -36,8 +36,9 @@ struct Place {
 /// Where a command line that was typed in `environment` is for. Reads the contexts' file only when
 /// neither a flag nor ZONA_HOST says it.
 ///
-/// --key-file, --ca-file, --fingerprint and --insecure go before what the context says; relative
-/// names of files start from `cwd`.
+/// --key-file, --ca-file, --fingerprint, --client-cert, --client-key and --insecure go before what
+/// the context says, and that before ZONA_CLIENT_CERT and ZONA_CLIENT_KEY, which are for https;
+/// relative names of files start from `cwd`.
 /// Errors: kInvalidArgument: flags that exclude each other or lead nowhere, a URL of another form,
 /// what check() refuses; kNotFound: no such context; those of read_contexts().
 core::Result<Place> find_place(const GlobalOptions& global,

@@ -56,11 +56,7 @@ Result<core::Secret> key_of_file(const std::string& path, Console& console) {
     if (!content) {
         return Error(content.error()).context("the API key cannot be read");
     }
-    const auto found = os::stat_path(path);
-    if (found && found->has_value() && ((*found)->mode & kReadableByOthers) != 0) {
-        console.error(fmt::format(
-            "zona: warning: others can read the API key in {}: chmod 600 {}\n", shown, shown));
-    }
+    warn_of_readers(path, "API key", console);
     return key_of(*content, shown);
 }
 
@@ -103,10 +99,15 @@ Result<std::string> parse_fingerprint(std::string_view text) {
 }
 
 Result<void> check(const Remote& remote) {
-    if (remote.endpoint.scheme == RemoteEndpoint::Scheme::kHttps) return {};
-    if (!remote.ca_file.empty() || !remote.fingerprint.empty()) {
+    if (remote.client_cert.empty() && !remote.client_key.empty()) {
         return Error(Code::kInvalidArgument,
-                     fmt::format("{} has no certificate: --ca-file and --fingerprint are for https",
+                     "--client-key is the key of a certificate, and no --client-cert is given");
+    }
+    if (remote.endpoint.scheme == RemoteEndpoint::Scheme::kHttps) return {};
+    if (!remote.ca_file.empty() || !remote.fingerprint.empty() || !remote.client_cert.empty()) {
+        return Error(Code::kInvalidArgument,
+                     fmt::format("{} knows no certificates: --ca-file, --fingerprint and "
+                                 "--client-cert are for https",
                                  remote.url()));
     }
     if (remote.endpoint.is_loopback() || remote.unprotected == Unprotected::kAllowed) return {};
@@ -127,6 +128,14 @@ Result<core::Secret> read_key(const Remote& remote, std::span<const std::string>
     const std::string_view key = variable(environment, "ZONA_API_KEY");
     if (key.empty()) return core::Secret();
     return key_of(key, "ZONA_API_KEY");
+}
+
+void warn_of_readers(const std::string& path, std::string_view what, Console& console) {
+    const auto found = os::stat_path(path);
+    if (!found || !found->has_value() || ((*found)->mode & kReadableByOthers) == 0) return;
+    const std::string shown = escape_control(path);
+    console.error(fmt::format("zona: warning: others can read the {} in {}: chmod 600 {}\n", what,
+                              shown, shown));
 }
 
 std::string_view variable(std::span<const std::string> environment, std::string_view name) {

@@ -22,6 +22,8 @@ struct Remote {
     std::string key_file;     ///< empty: the environment has it, or there is none
     std::string ca_file;      ///< empty: the host's own authorities
     std::string fingerprint;  ///< SHA-256, 64 digits in hex; empty: none is pinned
+    std::string client_cert;  ///< a file in PEM; empty: no certificate is shown
+    std::string client_key;   ///< its key; empty: in the same file
     Unprotected unprotected = Unprotected::kRefused;
 
     /// "https://zona.example:8063".
@@ -41,7 +43,8 @@ core::Result<net::RemoteEndpoint> parse_host(std::string_view text);
 core::Result<std::string> parse_fingerprint(std::string_view text);
 
 /// Whether what was said fits together. Errors, kInvalidArgument: http beyond this host without
-/// permission; an authority or a fingerprint for http.
+/// permission; an authority, a fingerprint or a client's certificate for http; a client's key
+/// without its certificate.
 core::Result<void> check(const Remote& remote);
 
 /// The key for `remote`: of its file, else of the file that ZONA_KEY_FILE names, else ZONA_API_KEY;
@@ -50,6 +53,9 @@ core::Result<void> check(const Remote& remote);
 /// when it does not hold one key.
 core::Result<core::Secret> read_key(const Remote& remote, std::span<const std::string> environment,
                                     std::string_view cwd, Console& console);
+
+/// Warns of a private file that others may read; `what` is in it.
+void warn_of_readers(const std::string& path, std::string_view what, Console& console);
 
 /// The value of a variable; empty when it is not set.
 std::string_view variable(std::span<const std::string> environment, std::string_view name);

@@ -16,7 +16,7 @@ using Scheme = net::RemoteEndpoint::Scheme;
 
 std::string url_of(std::string_view text) {
     const auto endpoint = parse_host(text);
-    return endpoint ? Remote{"", *endpoint, {}, {}, {}, {}}.url() : endpoint.error().message();
+    return endpoint ? Remote{.name = {}, .endpoint = *endpoint}.url() : endpoint.error().message();
 }
 
 Remote remote_at(std::string_view text) {

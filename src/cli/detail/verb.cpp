@@ -668,6 +668,8 @@ std::string general_help() {
         "  --key-file FILE    holds its API key (else ZONA_KEY_FILE, else ZONA_API_KEY)\n"
         "  --ca-file FILE     trust these authorities (PEM), no others\n"
         "  --fingerprint HEX  trust the certificate with this SHA-256, no other\n"
+        "  --client-cert FILE show this certificate (PEM) there (else ZONA_CLIENT_CERT)\n"
+        "  --client-key FILE  its key, if not in the same file (else ZONA_CLIENT_KEY)\n"
         "  --insecure         let the key go over the network unencrypted (http://)\n"
         "  --json             print the answer as JSON, and nothing else\n"
         "  --no-color         no colours (NO_COLOR does the same)\n"

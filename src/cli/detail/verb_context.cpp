@@ -61,6 +61,8 @@ class ContextCommand {
         object["key_file"] = remote->key_file;
         object["ca_file"] = remote->ca_file;
         object["fingerprint"] = remote->fingerprint;
+        object["client_cert"] = remote->client_cert;
+        object["client_key"] = remote->client_key;
         object["insecure"] = remote->unprotected == Unprotected::kAllowed;
         return object;
     }
@@ -120,8 +122,9 @@ class ContextCommand {
                                  remote == nullptr ? "local: this host" : remote->label(),
                                  to_string(place.source)));
         if (remote == nullptr) return kAllWell;
-        console_.out(fmt::format("key file  {}\ntrust     {}\n", or_dash(remote->key_file),
-                                 trust_of(*remote)));
+        console_.out(fmt::format("key file  {}\ntrust     {}\nshown     {}\n",
+                                 or_dash(remote->key_file), trust_of(*remote),
+                                 or_dash(remote->client_cert)));
         return kAllWell;
     }
 
@@ -161,7 +164,8 @@ class ContextCommand {
         ZONA_TRY(remote.endpoint, parse_host(*global_.host));
         ZONA_TRY_VOID(apply_flags(global_, caller_.cwd, remote));
         ZONA_TRY_VOID(check(remote));
-        for (const std::string& file : {remote.key_file, remote.ca_file}) {
+        for (const std::string& file :
+             {remote.key_file, remote.ca_file, remote.client_cert, remote.client_key}) {
             const auto found = os::stat_path(file);
             if (file.empty() || (found && found->has_value())) continue;
             console_.error(

@@ -355,6 +355,8 @@ class VerbParser {
         text_flag("--key-file", raw_.key_file, "FILE", "holds the API key for it");
         text_flag("--ca-file", raw_.ca_file, "FILE", "trust these authorities (PEM), no others");
         text_flag("--fingerprint", raw_.fingerprint, "SHA256", "trust this certificate, no other");
+        text_flag("--client-cert", raw_.client_cert, "FILE", "show this certificate (PEM) there");
+        text_flag("--client-key", raw_.client_key, "FILE", "its key, if not in the same file");
         app_.add_flag("--insecure", raw_.insecure, "let the key go over the network unencrypted");
         app_.add_flag("--json", raw_.json, "print the answer as JSON, and nothing else");
         app_.add_flag("--no-color,--no-colors", raw_.no_color, "no colours");

@@ -87,6 +87,8 @@ struct RawWords {
     std::optional<std::string> key_file;
     std::optional<std::string> ca_file;
     std::optional<std::string> fingerprint;
+    std::optional<std::string> client_cert;
+    std::optional<std::string> client_key;
     bool insecure = false;
     std::string entity;  ///< of `cache`, as the following
     std::string pattern;

@@ -106,6 +106,7 @@ TlsProgress TlsSession::judge(int result, std::size_t count) {
             break;
     }
     const int reason = ERR_GET_REASON(ERR_peek_error());
+    if (reason > SSL_AD_REASON_OFFSET) alert_ = reason - SSL_AD_REASON_OFFSET;
     if (pipe_.number != 0 || pipe_.ended || reason == 0) {
         failure_ = TlsFailure::kBroken;
     } else if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_WRONG_VERSION_NUMBER ||

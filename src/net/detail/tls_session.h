@@ -62,6 +62,8 @@ class TlsSession {
     /// Whether read() would bring something without the socket.
     bool has_pending() const;
     TlsFailure failure() const { return failure_; }
+    /// The alert by which the peer has ended it, as RFC 8446 section 6 numbers them; 0: none.
+    int alert() const { return alert_; }
     /// In words.
     core::Error error() const;
     /// OpenSSL's SSL, for what is set before the handshake and looked at after it. Null: no memory.
@@ -83,6 +85,7 @@ class TlsSession {
     std::unique_ptr<ssl_st, void (*)(ssl_st*)> session_;
     bool established_ = false;
     TlsFailure failure_ = TlsFailure::kNone;
+    int alert_ = 0;
     std::string reason_;
 };
 
