@@ -80,6 +80,22 @@ def test_a_session_begins_in_cookies_and_ends_with_the_page(zona, browser):
     assert browser.get('/account').headers['Location'] == '/login?next=%2Faccount'
 
 
+# AUTH-12, SEC-13
+def test_a_page_is_asked_for_its_token_when_its_tenant_is_served_and_before_what_it_may(zona, browser):
+    make_user(zona, 'carl', roles=['user'])
+    assert browser.sign_in('carl').status_code == 303
+
+    def put(tenant):
+        return code_of(browser.session.put(f'{zona.url}/api/v1/tenants/{tenant}/settings/motd', json={'value': 'x'}, timeout=30))
+    zona.run('tenant', 'suspend', 'acme')
+    assert put('globex') == (403, 'INVALID_TENANT')
+    assert put('acme') == (403, 'TENANT_INACTIVE')
+    zona.run('tenant', 'activate', 'acme')
+    assert put('acme') == (403, 'CSRF_TOKEN_INVALID')
+    browser.session.headers['X-CSRF-Token'] = browser.cookies()['zona_csrf'].value
+    assert put('acme') == (403, 'ACCESS_DENIED')
+
+
 # SEC-13, SEC-31
 def test_what_a_cookie_changes_shows_the_sessions_token(zona, browser):
     browser.sign_in()
