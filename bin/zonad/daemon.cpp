@@ -221,6 +221,7 @@ core::Result<void> Daemon::build_api() {
          .rotation = *rotation_,
          .cache = *cache_,
          .audit = *recorder_,
+         .archives = *archives_,
          .licensing = *licensing_,
          .run_long =
              [this](std::move_only_function<void()> work) { asio::post(*long_, std::move(work)); },

@@ -58,6 +58,7 @@
 #include "process/supervisor.h"
 #include "process/table.h"
 #include "store/sqlite_process.h"
+#include "tenancy/audit_archives.h"
 #include "tenancy/audit_books.h"
 #include "tenancy/backup/backup_copies.h"
 #include "tenancy/keys/encrypted_files.h"
@@ -226,6 +227,7 @@ class Daemon {
     std::optional<identity::Users> users_;
     std::optional<identity::Invitations> invitations_;
     std::optional<tenancy::AuditBooks> books_;
+    std::optional<tenancy::AuditArchives> archives_;
     std::optional<tenancy::AuditTurn> turn_;
     std::optional<audit::Recorder> recorder_;  ///< uses both
     std::optional<audit::Alerts> alerts_;      ///< tells the recorder

@@ -202,13 +202,14 @@ core::Result<void> Daemon::build_operations() {
                                 .random = random_,
                                 .log = logging_.logger("tenancy"),
                                 .copies = copies_.get()});
-    rotation_.emplace(
-        tenancy::KeyRotationDeps{.tenants = *tenants_,
-                                 .clock = clock_,
-                                 .log = logging_.logger("vault"),
-                                 .needs_key = [this](const std::string& owner, vault::KeyId) {
-                                     return has_backups(owner);
-                                 }});
+    rotation_.emplace(tenancy::KeyRotationDeps{
+        .tenants = *tenants_,
+        .clock = clock_,
+        .log = logging_.logger("vault"),
+        .needs_key = [this](const std::string& owner, vault::KeyId key) {
+            auto is_needed = archives_->needs_key(owner, key);
+            return is_needed && !*is_needed ? has_backups(owner) : is_needed;
+        }});
     return {};
 }
 
@@ -218,6 +219,7 @@ core::Result<void> Daemon::build_audit() {
     ZONA_TRY(std::unique_ptr<audit::Spool> spool,
              audit::Spool::open({.directory = home_ + "/state/audit-spool"}, random_, log));
     books_.emplace(*tenants_, log);
+    archives_.emplace(home_ + "/state/audit", *tenants_, random_);
     turn_.emplace(*tenants_, clock_, random_, instance_);
     recorder_.emplace(
         std::move(spool),
@@ -298,12 +300,16 @@ core::Result<void> Daemon::build_jobs() {
         wanted_backups.schedule.reset();
         wanted_backups.log_interval = wanted_backups.check_interval = std::chrono::milliseconds(0);
     }
-    std::vector<jobs::Definition> definitions = tenancy::tenant_jobs(
-        {.purge_interval = wanted.purge_interval,
-         .key_age = wanted.key_age,
-         .check_interval = wanted.check_interval,
-         .health_interval = wanted.health_interval},
-        {.tenants = *tenants_, .clock = clock_, .metrics = metrics_, .rotation = *rotation_});
+    std::vector<jobs::Definition> definitions =
+        tenancy::tenant_jobs({.purge_interval = wanted.purge_interval,
+                              .key_age = wanted.key_age,
+                              .check_interval = wanted.check_interval,
+                              .health_interval = wanted.health_interval},
+                             {.tenants = *tenants_,
+                              .clock = clock_,
+                              .metrics = metrics_,
+                              .rotation = *rotation_,
+                              .recorder = *recorder_});
     std::ranges::move(tenancy::backup_jobs(wanted_backups, {.tenants = *tenants_,
                                                             .operations = *operations_,
                                                             .copies = copies_.get(),
@@ -314,11 +320,11 @@ core::Result<void> Daemon::build_jobs() {
     definitions.push_back(signing_key_rotation());
     definitions.push_back(tenancy::license_check(*licensing_, settings_.license.check_interval));
     definitions.push_back(api_key_check());
-    definitions.push_back(tenancy::audit_retention(home_ + "/state/audit", {.tenants = *tenants_,
-                                                                            .books = *books_,
-                                                                            .recorder = *recorder_,
-                                                                            .clock = clock_,
-                                                                            .random = random_}));
+    definitions.push_back(tenancy::audit_retention({.tenants = *tenants_,
+                                                    .books = *books_,
+                                                    .recorder = *recorder_,
+                                                    .random = random_,
+                                                    .archives = *archives_}));
     jobs_.emplace(
         jobs::SchedulerOptions{.instance = instance_,
                                .keep_runs = static_cast<std::size_t>(wanted.history_runs)},

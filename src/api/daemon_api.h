@@ -51,6 +51,7 @@ class Scheduler;
 }  // namespace zona::jobs
 
 namespace zona::tenancy {
+class AuditArchives;
 class KeyRotation;
 class Licensing;
 class TenantOperations;
@@ -119,6 +120,7 @@ struct DaemonApiDeps {
     tenancy::KeyRotation& rotation;
     cache::Cache& cache;
     audit::Recorder& audit;
+    const tenancy::AuditArchives& archives;  ///< of records
     tenancy::Licensing& licensing;
     /// Runs what takes seconds or more on a thread for that, which `operations` may block.
     std::function<void(std::move_only_function<void()>)> run_long;

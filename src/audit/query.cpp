@@ -76,6 +76,19 @@ std::string cell(const json::value* value) {
 
 }  // namespace
 
+bool matches(const Wanted& wanted, const Recorded& recorded) {
+    const Entry& entry = recorded.entry;
+    const auto is = [](const std::string& asked, const std::string& found) {
+        return asked.empty() || asked == found;
+    };
+    return is(wanted.actor, entry.actor.subject()) && is(wanted.action, entry.action) &&
+           is(wanted.resource, entry.resource) && is(wanted.subject, entry.subject) &&
+           (!wanted.category || *wanted.category == entry.category) &&
+           (!wanted.outcome || *wanted.outcome == entry.outcome) &&
+           (!wanted.seq || *wanted.seq == recorded.seq) &&
+           (!wanted.from || entry.at >= *wanted.from) && (!wanted.to || entry.at < *wanted.to);
+}
+
 Result<EntryPage> find_entries(store::Reader& reader, const store::Scope& scope,
                                const Wanted& wanted, const store::PageRequest& page) {
     const store::Query query{.filter = filter_of(wanted),

@@ -30,6 +30,9 @@ struct Wanted {
     store::Direction direction = store::Direction::kDescending;
 };
 
+/// Whether an entry is one of them, which find_entries() asks the database.
+bool matches(const Wanted& wanted, const Recorded& recorded);
+
 /// A part of an answer.
 struct EntryPage {
     std::vector<Recorded> entries;

@@ -20,14 +20,20 @@ void count(Report& in, const Recorded& one) {
     count(in.actions, one.entry.action);
     count(in.actors, one.entry.actor.subject());
     if (one.erased) ++in.erased;
+    in.retention.count(one);
 }
 
 }  // namespace
 
 Result<Report> make_report(Books& books, const store::Scope& scope, core::SystemTime from,
                            core::SystemTime to, const std::function<Result<void>()>& go_on) {
-    Report out{
-        .from = from, .to = to, .categories = {}, .outcomes = {}, .actions = {}, .actors = {}};
+    Report out{.from = from,
+               .to = to,
+               .categories = {},
+               .outcomes = {},
+               .actions = {},
+               .actors = {},
+               .retention = {}};
     const Wanted wanted{.from = from, .to = to, .direction = store::Direction::kAscending};
     std::string token;
     do {
@@ -43,6 +49,7 @@ Result<Report> make_report(Books& books, const store::Scope& scope, core::System
         token = std::move(page.next);
     } while (!token.empty());
     ZONA_TRY(const PublicKeys keys, public_keys(books));
+    ZONA_TRY_VOID(count_archives(out.retention, books, scope, from, to, keys));
     ZONA_TRY(out.verification, verify(books, scope, keys, {}, go_on));
     return out;
 }

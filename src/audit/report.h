@@ -10,6 +10,7 @@
 
 #include "audit/books.h"
 #include "audit/query.h"
+#include "audit/retention.h"
 #include "audit/verify.h"
 #include "core/clock.h"
 #include "core/result.h"
@@ -20,7 +21,7 @@ namespace zona::audit {
 /// "(others)".
 inline constexpr std::size_t kMostNamed = 200;
 
-/// How much of what, by whom, in a period. Source: AUDIT-09.
+/// How much of what, by whom, in a period, and what retention did. Source: AUDIT-09, AUDIT-12.
 struct Report {
     core::SystemTime from{};
     core::SystemTime to{};
@@ -30,6 +31,7 @@ struct Report {
     std::map<std::string, std::uint64_t> actions;
     std::map<std::string, std::uint64_t> actors;
     std::uint64_t erased = 0;     ///< entries with data of subjects that were erased
+    RetentionReport retention;    ///< of the period
     Verification verification{};  ///< of the whole record, not of the period alone
 };
 

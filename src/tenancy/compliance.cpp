@@ -137,6 +137,12 @@ Result<Compliance> Compliance::parse(const store::Document& settings) {
     return out;
 }
 
+std::optional<std::chrono::seconds> Compliance::keeps(const store::CollectionSpec& of) const {
+    if (const auto own = retention.find(of.name); own != retention.end()) return own->second;
+    if (of.retention) return of.retention->keep;
+    return std::nullopt;
+}
+
 void Compliance::mask(std::string_view collection, store::Document& document) const {
     const auto found = masked.find(collection);
     if (found == masked.end()) return;

@@ -25,6 +25,7 @@
 #include "core/cron.h"
 #include "core/result.h"
 #include "identity/access/methods.h"
+#include "store/collection.h"
 #include "store/value.h"
 
 namespace zona::tenancy {
@@ -42,6 +43,9 @@ struct Compliance {
     /// that there is not or that is not kept by age.
     static core::Result<Compliance> parse(const store::Document& settings);
 
+    /// For how long documents of the collection `of` are kept: what the tenant says, else the
+    /// collection itself; none: for ever.
+    std::optional<std::chrono::seconds> keeps(const store::CollectionSpec& of) const;
     /// Replaces what is masked in a document of `collection` by kMask (sealed_fields.h).
     void mask(std::string_view collection, store::Document& document) const;
 };

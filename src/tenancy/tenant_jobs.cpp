@@ -49,11 +49,12 @@ Definition retry(const TenantJobsDeps& deps) {
 }
 
 Definition purge(const TenantJobsOptions& options, const TenantJobsDeps& deps) {
-    Tenants* const tenants = &deps.tenants;
     return {.name = "purge",
             .summary = "Removes documents that are older than their collection keeps them.",
             .schedule = Schedule::every(options.purge_interval),
-            .work = [tenants](Context& context) { return detail::purge_all(context, *tenants); }};
+            .work = [&tenants = deps.tenants, &recorder = deps.recorder](Context& context) {
+                return detail::purge_all(context, tenants, recorder);
+            }};
 }
 
 Result<void> rotate_keys(const Context& context, KeyRotation& rotation,

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <vector>
 
+#include "audit/recorder.h"
 #include "core/clock.h"
 #include "core/metrics.h"
 #include "core/result.h"
@@ -39,6 +40,7 @@ struct TenantJobsDeps {
     const core::Clock& clock;
     core::MetricRegistry& metrics;
     KeyRotation& rotation;
+    audit::Recorder& recorder;  ///< what the purge removes, and cannot, is on record
 };
 
 /// All of them.

@@ -77,7 +77,8 @@ class TenantJobsTest : public testing::TestWithParam<BuildType> {
                                              tenant_jobs({}, {.tenants = *tenants_,
                                                               .clock = clock_,
                                                               .metrics = metrics_,
-                                                              .rotation = *rotation_}));
+                                                              .rotation = *rotation_,
+                                                              .recorder = recorder_}));
     }
     void close() {
         node_.reset();
@@ -134,6 +135,9 @@ class TenantJobsTest : public testing::TestWithParam<BuildType> {
     core::FakeClock clock_;
     core::SystemRandom random_;
     core::MetricRegistry metrics_;
+    audit::Recorder recorder_{
+        audit::Spool::open({.directory = folder_.path() + "/spool"}, random_, {}).value(),
+        {.clock = clock_, .random = random_, .log = {}, .metrics = metrics_}};
     asio::thread_pool blocking_{2};
     std::unique_ptr<vault::RootKeyProvider> root_keys_ =
         vault::make_file_provider(folder_.path() + "/root-key", random_);
@@ -428,7 +432,10 @@ class PurgeTest : public jobs::SchedulerFixture {
         jobs::Definition purge = counting("purge", jobs::Schedule::every(hours(1), 0));
         purge.work = [this](jobs::Context& context) {
             return detail::purge_collection(
-                context, notes_, [&](Writer& w) { return context.fence().admit(w, fences_); },
+                context, notes_,
+                [&](Writer& w, const store::Collection&, std::uint64_t) {
+                    return context.fence().admit(w, fences_);
+                },
                 [this](auto body) {
                     ++transactions_;
                     if (interrupt_) interrupt_();

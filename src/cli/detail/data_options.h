@@ -203,7 +203,15 @@ struct CacheOptions {
 };
 
 /// What `zona audit` does.
-enum class AuditAction : std::uint8_t { kList, kExport, kVerify, kReport, kErase, kUnmask };
+enum class AuditAction : std::uint8_t {
+    kList,
+    kExport,
+    kVerify,
+    kReport,
+    kErase,
+    kUnmask,
+    kArchives
+};
 
 /// Texts as typed: the API checks them.
 struct AuditOptions {
@@ -216,6 +224,7 @@ struct AuditOptions {
     std::string hash;  ///< with it
     std::vector<std::string> entries{};  ///< kUnmask: their numbers
     std::string reason{};                ///< kUnmask
+    bool archives = false;               ///< kVerify, kExport: what has left the record, too
 };
 
 enum class LicenseAction : std::uint8_t { kShow, kInstall, kReport };

@@ -124,7 +124,7 @@ Result<VerbOptions> audit_options(const RawWords& raw) {
         Row{"list", AuditAction::kList},     Row{"ls", AuditAction::kList},
         Row{"export", AuditAction::kExport}, Row{"verify", AuditAction::kVerify},
         Row{"report", AuditAction::kReport}, Row{"erase", AuditAction::kErase},
-        Row{"unmask", AuditAction::kUnmask}};
+        Row{"unmask", AuditAction::kUnmask}, Row{"archives", AuditAction::kArchives}};
     const vector<string>& words = raw.positionals;
     AuditOptions out{.tenant = raw.tenant, .subject = {}, .query = {}, .seq = {}, .hash = {}};
     if (!words.empty()) {
@@ -145,6 +145,9 @@ Result<VerbOptions> audit_options(const RawWords& raw) {
         return wrong(
             "zona audit unmask needs --reason TEXT, which is put on record, and nothing "
             "else takes it");
+    out.archives = raw.archives;
+    if (out.archives && out.action != AuditAction::kVerify && out.action != AuditAction::kExport)
+        return wrong("--archives belongs to zona audit verify and export");
     const std::pair<const char*, const string*> query[] = {{"actor", &raw.actor},
                                                            {"action", &raw.action},
                                                            {"resource", &raw.resource},
@@ -158,6 +161,8 @@ Result<VerbOptions> audit_options(const RawWords& raw) {
     for (const auto& [name, value] : query) {
         if (!value->empty()) out.query.emplace_back(name, *value);
     }
+    if (out.archives && out.action == AuditAction::kExport)
+        out.query.emplace_back("archives", "true");
     if (raw.head.empty()) return out;
     const std::size_t colon = raw.head.find(':');
     if (out.action != AuditAction::kVerify || colon == string::npos)

@@ -598,6 +598,8 @@ ApiRequest ask_record(const AuditOptions& options) {
     switch (options.action) {
         case AuditAction::kExport:
             return get(all + "/export" + query);
+        case AuditAction::kArchives:
+            return get(all + "/archives" + query);
         case AuditAction::kReport:
             return get(all + "/report" + query);
         case AuditAction::kErase:
@@ -606,6 +608,7 @@ ApiRequest ask_record(const AuditOptions& options) {
             json::object body;
             if (const auto seq = core::parse_integer(options.seq)) body["seq"] = *seq;
             if (!options.hash.empty()) body["hash"] = options.hash;
+            if (options.archives) body["archives"] = true;
             return post(all + "/verify", body);
         }
         case AuditAction::kUnmask: {

@@ -466,18 +466,22 @@ std::vector<VerbInfo> zona_verbs() {
          {},
          kZona,
          kStartsIt,
-         "[list | export | verify | report | erase SUBJECT | unmask SEQ... --reason TEXT] "
+         "[list | export | archives | verify | report | erase SUBJECT | unmask SEQ... --reason "
+         "TEXT] "
          "[--tenant CODE] [OPTIONS]",
          "See what was done, by whom, and that the record of it is whole",
          "Everything that changes something and every refusal is on record, for each tenant in a "
          "chain of hashes whose heads are signed. `verify` names the first entry that is not as it "
          "was written; `erase` makes what is personal of a subject unreadable for good, and the "
          "chain stays right. `unmask` shows entries in clear to who may see what is personal for a "
-         "reason alone, and the reason is put on record.",
+         "reason alone, and the reason is put on record. What a tenant's retention has archived is "
+         "listed by `archives`, and with --archives verified and exported like the rest.",
          {{"zona audit list --outcome refused --from 24h", "who was not let in"},
           {"zona audit list --tenant acme --actor key:ci", "what this key did to acme"},
           {"zona audit export --tenant acme --format csv", "all of it, the oldest first"},
           {"zona audit verify --tenant acme", "is it as it was written?"},
+          {"zona audit verify --tenant acme --archives",
+           "and what has left it, from the first entry?"},
           {"zona audit unmask 17 18 --tenant acme --reason 'case 4711'", "who was it?"},
           {"zona audit report --from 720h", "a month in numbers"}}},
         {kLicense,

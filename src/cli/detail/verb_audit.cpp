@@ -45,6 +45,25 @@ std::string entries_text(const json::value& data, const Screen& screen) {
     return layout(table, screen);
 }
 
+std::string archives_text(const json::value& data, const Screen& screen) {
+    Table table;
+    table.columns = {{"first", Align::kRight, 0, 0},
+                     {"last", Align::kRight, 0, 0},
+                     {"left (UTC)", Align::kLeft, 0, 10},
+                     {"file", Align::kLeft, 0, 0},
+                     {"hash", Align::kLeft, 2, 8}};
+    for (const json::object& archive : objects_in(data)) {
+        std::string time = shown(archive, "archived_at").substr(0, 19);
+        if (time.size() > 10) time[10] = ' ';
+        table.rows.push_back({{fmt::format("{}", number_in(archive, "first"))},
+                              {fmt::format("{}", number_in(archive, "last"))},
+                              {std::move(time)},
+                              {shown(archive, "file")},
+                              {shown(archive, "hash")}});
+    }
+    return layout(table, screen);
+}
+
 const json::object& object_in(const json::value& data, std::string_view field) {
     static const json::object none;
     const json::value* value = data.is_object() ? data.get_object().if_contains(field) : nullptr;
@@ -60,12 +79,35 @@ Status tell(Context& context, const json::object& done) {
             "the record of {} is whole: {} entries, {} to {}, signed up to {}\nhash {}\n",
             shown(done, "scope"), number_in(done, "entries"), number_in(done, "first"),
             number_in(done, "last"), number_in(done, "signed"), shown(done, "hash")));
+        if (const json::object& before = object_in(whole, "archives"); !before.empty()) {
+            context.console.out(fmt::format("archives: {}, {} entries, which it goes on from\n",
+                                            number_in(before, "archives"),
+                                            number_in(before, "entries")));
+        }
         return kAllWell;
     }
     context.console.out(fmt::format("the record of {} is NOT whole: entry {}: {}\n",
                                     shown(done, "scope"), number_in(flaw, "seq"),
                                     shown(flaw, "problem")));
     return core::info(core::Code::kConflict).exit_status;
+}
+
+/// What retention did, and each thing that it could not do.
+std::string retention_text(const json::object& done) {
+    std::string out = fmt::format("retention:\n  archived {:>18} entries in {} archives\n",
+                                  number_in(done, "archived"), number_in(done, "archives"));
+    for (const auto& [name, count] : done.at("purged").as_object())
+        out += fmt::format("  purged {:<17} {}\n", escape_control(name), json::serialize(count));
+    out += fmt::format("  failed {:>20} times\n", number_in(done, "failed"));
+    for (const json::object& one : objects_in(done.at("failures"))) {
+        out += fmt::format("    {} {}: {}\n", shown(one, "time"), shown(one, "action"),
+                           shown(one, "problem"));
+    }
+    for (const json::object& one : objects_in(done.at("overdue"))) {
+        out += fmt::format("  overdue: {} has documents of {} that were to be gone by {}\n",
+                           shown(one, "collection"), shown(one, "oldest"), shown(one, "due"));
+    }
+    return out;
 }
 
 std::string report_text(const json::value& data) {
@@ -77,7 +119,7 @@ std::string report_text(const json::value& data) {
         for (const auto& [name, count] : object_in(data, part))
             out += fmt::format("  {:<24} {}\n", escape_control(name), json::serialize(count));
     }
-    return out;
+    return out + retention_text(object_in(data, "retention"));
 }
 
 }  // namespace
@@ -112,6 +154,9 @@ Status audit(Context& context, const AuditOptions& options) {
             break;
         case AuditAction::kList:
             if (!is_told) context.console.out(entries_text(data, context.console.screen()));
+            break;
+        case AuditAction::kArchives:
+            if (!is_told) context.console.out(archives_text(data, context.console.screen()));
             break;
         case AuditAction::kExport:
             break;

@@ -292,6 +292,8 @@ class VerbParser {
         text_flag("--format", raw_.format, "FORM", "export: jsonl (else) or csv");
         text_flag("--head", raw_.head, "SEQ:HASH", "verify: a head that was kept elsewhere");
         text_flag("--reason", raw_.reason, "TEXT", "unmask: what for, put on record");
+        app_.add_flag("--archives", raw_.archives,
+                      "verify, export: what has left the record into archives, too");
     }
 
     void add_vault_flags() {

@@ -138,6 +138,7 @@ struct RawWords {
     std::string networks;
     std::string confirm;
     bool all = false;
+    bool archives = false;
     std::string email;
     std::string user;  ///< of `login`, `passwd` and `session`, as the following
     std::string session;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "audit/collections.h"
+#include "audit/retention.h"
 #include "jobs/collections.h"
 #include "store/blocking.h"
 #include "tenancy/compliance.h"
@@ -41,19 +42,29 @@ Result<std::uint64_t> remove_some(Writer& writer, const Collection& collection,
     return removed;
 }
 
-Result<void> purge_core(const jobs::Context& context, Tenants& tenants) {
+/// Puts on record what the transaction has removed.
+Result<void> note(Writer& writer, const Collection& from, std::uint64_t removed,
+                  const audit::Recorder& recorder) {
+    return audit::append(writer, from.scope(),
+                         audit::purged_entry(recorder.begin(), from.spec().name, removed));
+}
+
+Result<void> purge_core(const jobs::Context& context, Tenants& tenants, audit::Recorder& recorder) {
     const auto core = tenants.core();
     if (!core) return Error(Code::kUnavailable, "the core database is not open");
     const auto write = [&core](auto body) { return store::write_and_wait(*core, std::move(body)); };
-    const Permit permit = [&context](Writer& writer) { return context.fence().check(writer); };
-    for (const CollectionSpec* spec : core_collections()) {
-        ZONA_TRY_VOID(
-            purge_collection(context, Collection(*spec, store::Scope::core()), permit, write));
-    }
+    const Removed told = [&](Writer& writer, const Collection& from, std::uint64_t removed) {
+        auto admitted = context.fence().check(writer);
+        return admitted ? note(writer, from, removed, recorder) : admitted;
+    };
+    const store::Scope scope = store::Scope::core();
+    for (const CollectionSpec* spec : core_collections())
+        ZONA_TRY_VOID(purge_collection(context, Collection(*spec, scope), told, write));
     return {};
 }
 
-Result<void> purge_tenant(const jobs::Context& context, Tenants& tenants, const std::string& code) {
+Result<void> purge_tenant(const jobs::Context& context, Tenants& tenants, audit::Recorder& recorder,
+                          const std::string& code) {
     ZONA_TRY(const TenantData found,
              wait_for<TenantData>([&](auto done) { tenants.data_of(code, std::move(done)); }));
     // What over a quota is wanted most.
@@ -62,8 +73,9 @@ Result<void> purge_tenant(const jobs::Context& context, Tenants& tenants, const 
         return wait_for<std::uint64_t>(
             [&](auto done) { data.write(std::move(body), std::move(done)); });
     };
-    const Permit permit = [&](Writer& writer) {
-        return context.fence().admit(writer, data.collection(jobs::job_fences_spec()));
+    const Removed told = [&](Writer& writer, const Collection& from, std::uint64_t removed) {
+        auto admitted = context.fence().admit(writer, data.collection(jobs::job_fences_spec()));
+        return admitted ? note(writer, from, removed, recorder) : admitted;
     };
     ZONA_TRY(const Tenant tenant,
              wait_for<Tenant>([&](auto done) { tenants.find(code, std::move(done)); }));
@@ -72,10 +84,8 @@ Result<void> purge_tenant(const jobs::Context& context, Tenants& tenants, const 
     for (const CollectionSpec* spec : tenant_collections()) {
         // Nothing is taken out of a record; what leaves it is archived (audit_retention.h).
         if (std::ranges::find(record, spec) != record.end()) continue;
-        std::optional<std::chrono::seconds> own;
-        if (const auto kept = wanted.retention.find(spec->name); kept != wanted.retention.end())
-            own = kept->second;
-        ZONA_TRY_VOID(purge_collection(context, data.collection(*spec), permit, write, own));
+        ZONA_TRY_VOID(
+            purge_collection(context, data.collection(*spec), told, write, wanted.keeps(*spec)));
     }
     return {};
 }
@@ -83,7 +93,7 @@ Result<void> purge_tenant(const jobs::Context& context, Tenants& tenants, const 
 }  // namespace
 
 Result<void> purge_collection(const jobs::Context& context, const Collection& collection,
-                              const Permit& permit, const WriteAndWait& write,
+                              const Removed& told, const WriteAndWait& write,
                               std::optional<std::chrono::seconds> own) {
     const CollectionSpec& spec = collection.spec();
     if (!own && spec.retention) own = spec.retention->keep;
@@ -100,7 +110,7 @@ Result<void> purge_collection(const jobs::Context& context, const Collection& co
         ZONA_TRY(const std::uint64_t removed, write([&](Writer& writer) -> Result<std::uint64_t> {
                      ZONA_TRY(const std::uint64_t some, remove_some(writer, collection, before));
                      // Nothing is written where nothing is to be removed.
-                     if (some > 0) ZONA_TRY_VOID(permit(writer));
+                     if (some > 0) ZONA_TRY_VOID(told(writer, collection, some));
                      return some;
                  }));
         context.count("documents", static_cast<std::int64_t>(removed));
@@ -109,13 +119,20 @@ Result<void> purge_collection(const jobs::Context& context, const Collection& co
     }
 }
 
-Result<void> purge_all(const jobs::Context& context, Tenants& tenants) {
+Result<void> purge_all(const jobs::Context& context, Tenants& tenants, audit::Recorder& recorder) {
     ZONA_TRY(std::vector<std::string> parts, tenants.active());
     // No tenant can be called so.
     parts.insert(parts.begin(), std::string(kCoreOwner));
     return jobs::for_each_part(context, parts, [&](const std::string& part) {
-        return part == kCoreOwner ? purge_core(context, tenants)
-                                  : purge_tenant(context, tenants, part);
+        auto done = part == kCoreOwner ? purge_core(context, tenants, recorder)
+                                       : purge_tenant(context, tenants, recorder, part);
+        auto scope = part == kCoreOwner ? Result<store::Scope>(store::Scope::core())
+                                        : store::Scope::tenant(part);
+        if (scope) recorder.appended(*scope);
+        if (!done && done.error().code() != Code::kCancelled)
+            recorder.record(
+                part, audit::failed_entry(recorder.begin(), audit::kPurgeAction, done.error()));
+        return done;
     });
 }
 
