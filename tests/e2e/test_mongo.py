@@ -4,7 +4,6 @@ import os
 import re
 import signal
 
-import ferretdb
 import pytest
 import requests
 
@@ -53,15 +52,6 @@ def test_a_tenant_in_mongodb_over_its_storage_quota_does_not_grow(zona, mongo):
     assert put(zona, 'acme', 'b', 'x' * 5000).status_code == 507 and used() == before
     assert put(zona, 'acme', 'a', 'x').status_code == 200   # it shrinks
     assert put(zona, 'acme', 'b', 'x' * 5000).status_code == 200 and used()['documents'] == 2
-
-
-@pytest.fixture
-def guarded():
-    if reason := ferretdb.reason_for_none():
-        pytest.skip(reason)
-    server = ferretdb.FerretDb(login=('first', 's3cret-one'))
-    yield server
-    server.close()
 
 
 # TEN-17, TEN-26, TEN-37, SEC-03, SEC-07

@@ -70,6 +70,16 @@ def mongo():
 
 
 @pytest.fixture
+def guarded():
+    """The same, which asks who comes and knows one user alone: `first`, whose password is `s3cret-one`."""
+    if reason := ferretdb.reason_for_none():
+        pytest.skip(reason)
+    server = ferretdb.FerretDb(login=('first', 's3cret-one'))
+    yield server
+    server.close()
+
+
+@pytest.fixture
 def redis():
     """A redis-server of its own."""
     it = Redis()
