@@ -298,6 +298,57 @@ class RenderErrors {
     SecretTest is_secret_;
 };
 
+/// Counts what is rendered by its code.
+Middleware counting_errors(Middleware rendering, core::MetricRegistry& metrics) {
+    rendering.after = [render = std::move(rendering.after), registry = &metrics](
+                          Request& request, Response& response) {
+        if (response.failure) {
+            registry
+                ->counter("zona_http_errors_total", "Requests that were answered by an error.",
+                          {{"code", std::string(core::info(response.failure->error.code()).name)}})
+                .add();
+        }
+        render(request, response);
+    };
+    return rendering;
+}
+
+/// The router's handlers, measured. One executor, as the chain around it.
+class Handling {
+  public:
+    Handling(const Router& router, const ApplicationDeps& deps)
+        : router_(&router), clock_(&deps.clock), registry_(&deps.metrics) {}
+
+    asio::awaitable<core::Result<Response>> operator()(Request& request) {
+        core::Histogram& taken = series(request);
+        const core::SteadyTime begun = clock_->steady();
+        core::Result<Response> answer = co_await router_->dispatch(request);
+        taken.observe(std::chrono::duration<double>(clock_->steady() - begun).count());
+        co_return answer;
+    }
+
+  private:
+    using Key = std::tuple<Method, std::string>;
+
+    core::Histogram& series(const Request& request) {
+        const std::tuple<Method, std::string_view> wanted(request.method, request.route);
+        if (const auto found = known_.find(wanted); found != known_.end()) return found->second;
+        core::Histogram& made = registry_->histogram(
+            "zona_http_handler_duration_seconds",
+            "Time that the operation itself took: without what every request passes before it and "
+            "its answer after it.",
+            core::Histogram::latency_bounds(),
+            {{"method", std::string(to_string(request.method))}, {"route", request.route}});
+        known_.emplace(Key(request.method, request.route), made);
+        return made;
+    }
+
+    const Router* router_;
+    const core::Clock* clock_;
+    core::MetricRegistry* registry_;
+    std::map<Key, core::Histogram&, std::less<>> known_;
+};
+
 asio::awaitable<std::optional<Response>> answered(Response response) {
     co_return response;
 }
@@ -402,13 +453,16 @@ Application make_application(const Router& router, const ApplicationDeps& deps,
     all.push_back(record_metrics(deps.metrics, deps.clock));
     all.push_back(security_headers());
     std::ranges::move(outer, std::back_inserter(all));
-    all.push_back(render_errors(deps.log, deps.error_form, deps.is_secret));
+    all.push_back(
+        counting_errors(render_errors(deps.log, deps.error_form, deps.is_secret), deps.metrics));
     all.push_back(refuse_faults());
     all.push_back(negotiate_websocket());
     all.push_back(refuse_unrouted(router));
     std::ranges::move(inner, std::back_inserter(all));
     const Router* routes = &router;
-    return {Chain(std::move(all), [routes](Request& request) { return routes->dispatch(request); }),
+    // A function is copied with what it owns: its series are shared.
+    const auto handling = std::make_shared<Handling>(router, deps);
+    return {Chain(std::move(all), [handling](Request& request) { return (*handling)(request); }),
             [routes](Request& head) { return routes->match(head); }};
 }
 
