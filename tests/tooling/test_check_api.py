@@ -3,6 +3,7 @@ import copy
 import importlib.machinery
 import importlib.util
 import json
+import re
 
 import pytest
 
@@ -40,7 +41,20 @@ def put(value, *keys):
     return lambda document: at(document, *keys[:-1]).__setitem__(keys[-1], value)
 
 
-# UX-06
+# Whose paths are given by others: probes, scrapers, browsers, earlier clients, and standards.
+UNVERSIONED = {'/metrics', '/livez', '/readyz', '/openapi.json', '/docs', '/', '/.well-known/jwks.json',
+               '/tenant/list', '/updateUserSessionExpiretime/{accesstoken}/{exiprytime}/'}
+
+
+# ARCH-07
+def test_every_contract_of_zonas_own_is_under_its_version(kept):
+    paths = {path for path, operations in kept['paths'].items()
+             for operation in operations.values() if isinstance(operation, dict) and not {'pages', 'pmdaemon'} & set(operation.get('tags', []))}
+    assert {path for path in paths if not path.startswith('/api/v1/')} == UNVERSIONED
+    assert re.fullmatch(r'\d+\.\d+\.\d+', kept['info']['version'])
+
+
+# UX-06, ARCH-07
 @pytest.mark.parametrize('change, said', [
     (drop('paths', '/api/v1/logs'), 'GET /api/v1/logs is gone'),
     (drop(*START), 'POST /api/v1/processes is gone'),

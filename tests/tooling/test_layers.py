@@ -1,4 +1,5 @@
 """The include graph: clean in this tree, and every kind of violation is seen."""
+import re
 import subprocess
 
 import pytest
@@ -70,6 +71,25 @@ def test_violation_is_reported_with_its_place(root, tree, path, line, message):
     assert done.returncode == 1
     assert f'{path}:{number}: ' in done.stdout
     assert message in done.stdout
+
+
+# ARCH-04
+def test_one_library_is_below_every_module_and_program(root):
+    modules = {}
+    for file in (root / 'src').glob('**/CMakeLists.txt'):
+        for name, text in re.findall(r'zona_add_module\(NAME (\w+)(.*?)^\S*\)', file.read_text() + '\n)', re.S | re.M):
+            modules[name] = set(re.search(r'DEPENDS ([\w ]+)', text).group(1).split()) if 'DEPENDS' in text else set()
+    assert len(modules) > 10
+    assert [name for name, depends in modules.items() if name != 'core' and 'core' not in depends] == []
+
+    # What all have in common is there once: no module logs, counts or is configured in a way of its own.
+    common = {'Logger', 'Config', 'MetricRegistry', 'Result', 'Error', 'Clock', 'Random'}
+    defined = {(name, path.relative_to(root).parts[1]) for path in (root / 'src').rglob('*.h') if 'testing' not in path.parts
+               for name in re.findall(r'^class (?:\[\[nodiscard\]\] )?(\w+)[^;]*{', path.read_text(), re.M) if name in common}
+    assert defined == {(name, 'core') for name in common}
+    for program in ('zona', 'zona-remote', 'zonad'):
+        linked = set(re.findall(r'zona_(\w+)', (root / f'bin/{program}/CMakeLists.txt').read_text()))
+        assert linked & modules.keys(), f'{program} links none of them'
 
 
 # PM-61(part): a rule that one could comment away would be no rule, one that reads comments a nuisance.

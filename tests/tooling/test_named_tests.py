@@ -26,6 +26,20 @@ def test_every_line_of_the_table_of_outages_names_tests_that_exist(root):
             assert not test or re.search(rf'^def {test}\(|^TEST\w*\(\w+, {test}\)', source, re.M), f'{path} has no test {test}'
 
 
+# ARCH-08
+def test_every_pattern_of_the_specifications_has_its_place_and_that_exists(root):
+    section = (root / 'docs/ARCHITECTURE.md').read_text().split('## Patterns\n')[1].split('\n## ')[0]
+    rows = dict(re.findall(r'^\| (\w+) \| (.*) \|$', section, re.M))
+    assert set(rows) - {'Pattern'} == {'Builder', 'Repository', 'Middleware', 'Factory', 'Singleton', 'Observer'}
+
+    for pattern, text in rows.items():
+        named = re.findall(r'`((?:src|bin)/[\w/]+\.h)` `(\w+)`', text)
+        assert named or pattern == 'Pattern', f'{pattern} has no place'
+        for path, symbol in named:
+            declared = re.search(rf'^(?:class|struct) {symbol}\b[^;]*{{|^[\w:<>]+ {symbol}\(', (root / path).read_text(), re.M)
+            assert declared, f'{path} declares no {symbol}'
+
+
 @pytest.mark.parametrize('page', ['README.md'])
 def test_every_test_that_a_page_names_exists(root, page):
     there = {name for path in (root / 'tests').rglob('test_*.py') for name in re.findall(r'^def (test_\w+)', path.read_text(), re.M)}
