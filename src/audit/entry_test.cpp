@@ -81,6 +81,9 @@ TEST_F(EntryTest, ReadsBackAsItWasWritten) {
     EXPECT_EQ(to_json_text(back), text);
     EXPECT_EQ(back.actor, entry.actor);
     EXPECT_EQ(back.at, entry.at);
+    json::object other = object(text);
+    other["timestamp"] = INT64_MAX;
+    EXPECT_GT(entry_from_json(json::serialize(other)).value().at, back.at) << "no clock has it";
     EXPECT_FALSE(entry_from_json("[]"));
     EXPECT_FALSE(entry_from_json("{\"category\": \"other\"}"));
 }

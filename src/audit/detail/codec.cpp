@@ -86,7 +86,11 @@ std::int64_t to_field(core::SystemTime moment) {
 }
 
 core::SystemTime time_of(std::int64_t field) {
-    return core::SystemTime(std::chrono::microseconds(field));
+    using Duration = core::SystemTime::duration;
+    constexpr auto kFirst = std::chrono::ceil<std::chrono::microseconds>(Duration::min());
+    constexpr auto kLast = std::chrono::floor<std::chrono::microseconds>(Duration::max());
+    return core::SystemTime(
+        std::clamp<std::chrono::microseconds>(std::chrono::microseconds(field), kFirst, kLast));
 }
 
 json::object person_of(const Actor& actor) {

@@ -28,7 +28,8 @@ std::int64_t whole_in(const boost::json::object& from, std::string_view key);
 std::shared_ptr<const boost::json::object> object_in(const boost::json::object& from,
                                                      std::string_view key);
 
-/// Moments are kept in microseconds since 1970.
+/// Moments are kept in microseconds since 1970. A field that is none that a clock has, which
+/// somebody else must have written, is the first or last one.
 std::int64_t to_field(core::SystemTime moment);
 core::SystemTime time_of(std::int64_t field);
 
