@@ -206,9 +206,11 @@ core::Result<void> Daemon::build_operations() {
         .tenants = *tenants_,
         .clock = clock_,
         .log = logging_.logger("vault"),
-        .needs_key = [this](const std::string& owner, vault::KeyId key) {
-            auto is_needed = archives_->needs_key(owner, key);
-            return is_needed && !*is_needed ? has_backups(owner) : is_needed;
+        .needs_key = [this](const std::string& owner, vault::KeyId key) -> core::Result<bool> {
+            ZONA_TRY(const bool is_needed, has_backups(owner));
+            if (is_needed || owner == tenancy::kCoreOwner) return is_needed;
+            ZONA_TRY(const auto scope, store::Scope::tenant(owner));
+            return archives_->needs_key(*books_, scope, key);
         }});
     return {};
 }

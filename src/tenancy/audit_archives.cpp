@@ -5,6 +5,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -22,7 +23,6 @@ using core::Result;
 namespace {
 
 constexpr std::size_t kMostArchive = 2 * audit::kMostArchivedText;
-constexpr std::string_view kSuffix = ".zaa";
 
 std::string purpose_of(const std::string& code, const std::string& name) {
     return fmt::format("audit archive|{}|{}", code, name);
@@ -69,7 +69,7 @@ bool is_same(const audit::ArchivedSpan& one, const audit::ArchivedSpan& other) {
 Result<std::string> AuditArchives::store(const audit::ArchivedSpan& span,
                                          const std::string& archive) const {
     ZONA_TRY(const auto keys, keys_of(tenants_, span.scope));
-    const std::string name = fmt::format("{:012}-{:012}{}", span.first, span.last, kSuffix);
+    const std::string name = fmt::format("{:012}-{:012}.zaa", span.first, span.last);
     const auto written = write_sealed(directory_ + "/" + span.scope, name, archive, *keys,
                                       purpose_of(span.scope, name), random_);
     if (!written) return told(written.error(), name);
@@ -112,18 +112,33 @@ Result<audit::Archive> AuditArchives::read(const audit::ArchivedSpan& span,
                              span.file, span.scope, span.first, span.last));
 }
 
-Result<bool> AuditArchives::needs_key(const std::string& code, vault::KeyId key) const {
-    const std::string folder = directory_ + "/" + code;
-    ZONA_TRY(const auto there, os::stat_path(folder));
-    if (!there) return false;
-    ZONA_TRY(const auto keys, keys_of(tenants_, code));
-    ZONA_TRY(const auto names, os::list_directory(folder));
-    for (const std::string& name : names) {
-        if (!name.ends_with(kSuffix)) continue;
-        ZONA_TRY(const os::UniqueFd fd, os::open_file(folder + "/" + name, O_RDONLY));
-        const auto reader = vault::SealedReader::open(fd.get(), *keys, purpose_of(code, name));
-        if (reader && reader->key() == key) return true;
-    }
+Result<bool> AuditArchives::may_be_under(const audit::ArchivedSpan& span, vault::KeyId key) const {
+    ZONA_TRY(const auto keys, keys_of(tenants_, span.scope));
+    const std::string path = directory_ + "/" + span.scope + "/" + span.file;
+    ZONA_TRY(const auto here, os::stat_path(path));
+    if (!here) return true;
+    ZONA_TRY(const os::UniqueFd fd, os::open_file(path, O_RDONLY));
+    const auto reader =
+        vault::SealedReader::open(fd.get(), *keys, purpose_of(span.scope, span.file));
+    // What has no header, or whose key is gone already, no key opens.
+    return reader && reader->key() == key;
+}
+
+Result<bool> AuditArchives::needs_key(audit::Books& books, const store::Scope& scope,
+                                      vault::KeyId key) const {
+    constexpr std::size_t kPage = 100;
+    std::vector<audit::ArchivedSpan> spans;
+    do {
+        const std::int64_t next = spans.empty() ? 0 : spans.back().last + 1;
+        ZONA_TRY_VOID(books.read(store::Scope::core(), [&](store::Reader& core) -> Result<void> {
+            ZONA_TRY(spans, audit::archived_spans(core, scope, next, kPage));
+            return {};
+        }));
+        for (const audit::ArchivedSpan& span : spans) {
+            ZONA_TRY(const bool is_needed, may_be_under(span, key));
+            if (is_needed) return true;
+        }
+    } while (spans.size() == kPage);
     return false;
 }
 

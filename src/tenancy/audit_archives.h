@@ -6,6 +6,7 @@
 #include <string>
 
 #include "audit/archive.h"
+#include "audit/books.h"
 #include "audit/notary.h"
 #include "core/random.h"
 #include "core/result.h"
@@ -30,11 +31,14 @@ class AuditArchives {
     /// another's or of another span, or `known` has signed none of it; those of reading.
     core::Result<audit::Archive> read(const audit::ArchivedSpan& span,
                                       const audit::PublicKeys& known) const;
-    /// Whether an archive of the tenant is sealed under this key: it must not be forgotten then.
-    /// Errors: those of reading.
-    core::Result<bool> needs_key(const std::string& code, vault::KeyId key) const;
+    /// Whether an archive of the record of `scope` is sealed under this key, or may be, because it
+    /// is not here but elsewhere: with another host, or in a copy. It must not be forgotten then.
+    /// Errors: those of the core database and of reading.
+    core::Result<bool> needs_key(audit::Books& books, const store::Scope& scope,
+                                 vault::KeyId key) const;
 
   private:
+    core::Result<bool> may_be_under(const audit::ArchivedSpan& span, vault::KeyId key) const;
     core::Result<std::string> unsealed(const audit::ArchivedSpan& span) const;
 
     const std::string directory_;

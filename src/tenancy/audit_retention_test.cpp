@@ -263,12 +263,22 @@ TEST_P(AuditRetentionTest, KeyThatAnArchiveIsSealedUnderIsNeeded) {
     const audit::ArchivedSpan span = archive_some();
     const auto keys = platform_.tenants().files()->keys("acme").value();
     const vault::KeyId used = keys->current().value();
-    EXPECT_TRUE(archives().needs_key("acme", used).value());
-    EXPECT_FALSE(
-        archives().needs_key("acme", vault::KeyId{static_cast<std::uint32_t>(used) + 1}).value());
-    EXPECT_FALSE(archives().needs_key("globex", used).value());
-    fs::remove(file_of(span));
-    EXPECT_FALSE(archives().needs_key("acme", used).value());
+    const vault::KeyId other{static_cast<std::uint32_t>(used) + 1};
+    const auto is_needed = [&](const char* code, vault::KeyId key) {
+        return archives().needs_key(books_, Scope::tenant(code).value(), key).value();
+    };
+    EXPECT_TRUE(is_needed("acme", used));
+    EXPECT_FALSE(is_needed("acme", other));
+    EXPECT_FALSE(is_needed("globex", used));
+    EXPECT_FALSE(archives().needs_key(books_, Scope::core(), used).value());
+    const fs::path file = file_of(span);
+    const std::string good = content_of(file);
+    std::ofstream(file) << "damaged";
+    EXPECT_FALSE(is_needed("acme", used)) << "no key opens it";
+    fs::remove(file);
+    EXPECT_TRUE(is_needed("acme", other)) << "it may be elsewhere, under any key";
+    std::ofstream(file, std::ios::binary) << good;
+    EXPECT_FALSE(is_needed("acme", other));
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, AuditRetentionTest,

@@ -34,8 +34,10 @@ def verified(zona, *flags):
 
 
 @pytest.fixture
-def archived(zona):
-    """Six entries of acme are in an archive, since three days have passed and two were enough; what was done later is not."""
+def archived(new_zona):
+    """Six entries of acme are in an archive, since three days have passed and two were enough; what was done later is not. No backup, which keeps keys, is
+    made meanwhile."""
+    zona = new_zona(env={'ZONA_BACKUP_SCHEDULE': '0 0 29 2 *'})
     zona.run('tenant', 'create', 'acme')
     zona.run('tenant', 'create', 'blue')
     api = Api(zona)
