@@ -37,7 +37,7 @@ def test_without_redis_the_cache_is_of_this_process(zona):
     assert 'cache' not in [(t / 'comm').read_text().strip() for t in pathlib.Path(f'/proc/{zona.daemon_pid()}/task').iterdir()]
 
 
-# CACHE-09, BG-02, CACHE-20
+# CACHE-09, BG-02, CACHE-20, REL-13(part)
 def test_zona_works_without_redis_says_so_and_goes_on_when_it_is_back(new_zona, redis):
     zona = new_zona(env=cached_by(redis))
     zona.run('save', '--force')

@@ -51,7 +51,7 @@ def test_on_a_full_disk_tenants_read_and_write_again_when_there_is_room(disk):
     assert keys(disk)[:2] == ['after', 'before']
 
 
-# REL-24
+# REL-24, REL-13(part)
 def test_one_tenants_outage_is_no_error_of_another(open_zona):
     zona = open_zona()
     for code in ('acme', 'globex'):
