@@ -114,6 +114,7 @@ class Daemon {
     void open_keys();
     core::Result<bool> has_backups(const std::string& owner);
     core::Result<void> build_tenants();
+    void begin_with_core(std::shared_ptr<store::Database> core);
     core::Result<void> build_operations();
     void build_identity();
     void note_methods(const tenancy::Tenant& tenant);

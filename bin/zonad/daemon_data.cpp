@@ -78,16 +78,21 @@ core::Result<void> Daemon::build_tenants() {
                          .changed = [this] { jobs_->poke(); },
                          .watch =
                              [this](std::shared_ptr<store::Database> core) {
-                                 begin_sessions(core);
-                                 licensing_->start(core);
-                                 tasks_->start(core);
-                                 jobs_->start(std::move(core));
+                                 begin_with_core(std::move(core));
                              }});
     tenants_->set_slow_query(settings_.slow_query);
     ZONA_TRY_VOID(build_operations());
     build_identity();
     ZONA_TRY_VOID(build_audit());
     return build_jobs();
+}
+
+/// What works with the core database alone.
+void Daemon::begin_with_core(std::shared_ptr<store::Database> core) {
+    begin_sessions(core);
+    licensing_->start(core);
+    tasks_->start(core);
+    jobs_->start(std::move(core));
 }
 
 /// What a newer zona has written there and this one does not know nobody can show.

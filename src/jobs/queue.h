@@ -76,6 +76,7 @@ struct QueueDeps {
 /// start() and after stop(); those of the core database.
 class Queue {
   public:
+    /// Does nothing yet.
     Queue(QueueOptions options, QueueDeps deps);
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;

@@ -51,8 +51,7 @@ TEST_F(QueueInstancesTest, AnotherDoesWhatOneWasAskedFor) {
 // ARCH-10
 TEST_F(QueueInstancesTest, WhatIsAboutOneHostsFilesIsDoneThere) {
     const core::Uuid id =
-        ask(*a_,
-            {.kind = "note", .tenant = "acme", .input = {{"what", "x"}}, .place = Place::kHere})
+        ask(*a_, {.kind = "note", .tenant = "acme", .input = input("x"), .place = Place::kHere})
             ->id;
     b_->settle();
     EXPECT_TRUE(done_.empty());

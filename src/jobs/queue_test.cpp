@@ -33,8 +33,8 @@ TaskKind failing(Code code, int times, Retries retries) {
 // ARCH-10
 TEST_F(QueueTest, WhatIsAskedForIsDoneAndItsOutcomeKept) {
     const auto a = node({noting()});
-    const auto asked = ask(
-        *a, {.kind = "note", .tenant = "acme", .input = {{"what", "x"}}, .correlation_id = "c-1"});
+    const auto asked =
+        ask(*a, {.kind = "note", .tenant = "acme", .input = input("x"), .correlation_id = "c-1"});
     ASSERT_TRUE(asked);
     EXPECT_EQ(asked->state, TaskState::kWaiting);
     a->settle();
@@ -168,7 +168,7 @@ TEST_F(QueueTest, WhatHasFailedForGoodStaysAndIsBegunOnceMoreWhenSomebodyAsks) {
 // ARCH-10
 TEST_F(QueueTest, ATaskThatIsAskedForTwiceWithOneKeyIsOne) {
     const auto a = node({noting()});
-    const NewTask wanted{.kind = "note", .tenant = "acme", .input = {{"what", "x"}}, .key = "k"};
+    const NewTask wanted{.kind = "note", .tenant = "acme", .input = input("x"), .key = "k"};
     const auto first = ask(*a, wanted);
     a->settle();
     const auto again = ask(*a, wanted);
@@ -179,7 +179,7 @@ TEST_F(QueueTest, ATaskThatIsAskedForTwiceWithOneKeyIsOne) {
     EXPECT_EQ(done_.size(), 1U);
 
     NewTask other = wanted;
-    other.input = {{"what", "y"}};
+    other.input = input("y");
     EXPECT_EQ(ask(*a, other).error().code(), Code::kConflict);
     other.tenant = "blue";
     EXPECT_TRUE(ask(*a, other));  // its keys are its own

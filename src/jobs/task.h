@@ -14,8 +14,6 @@
 #include <string>
 #include <string_view>
 
-#include <boost/json/object.hpp>
-
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/progress.h"
@@ -74,7 +72,7 @@ struct Task {
 struct NewTask {
     std::string kind;
     std::string tenant{};
-    store::Document input{};
+    std::shared_ptr<const store::Document> input{};  ///< null: an empty one
     std::string correlation_id{};
     Place place = Place::kAnywhere;
     /// Of the one who asks, who gives it again when an answer was lost: then there is one task.
@@ -97,9 +95,9 @@ class TaskContext {
     explicit TaskContext(std::shared_ptr<detail::TaskRun> run) : run_(std::move(run)) {}
 
     const core::Uuid& id() const;  ///< the same in each attempt: what is made can be named by it
-    const std::string& tenant() const;
-    const store::Document& input() const;
-    int attempt() const;  ///< from 1
+    const std::string& tenant() const;     ///< Task::tenant
+    const store::Document& input() const;  ///< NewTask::input
+    int attempt() const;                   ///< from 1
     /// To be told how far it is; says when the work should end, as stop_token().
     core::ProgressSink progress() const;
     /// The work should end, with kCancelled: somebody asks for it, another instance has taken over,

@@ -138,6 +138,7 @@ struct Request {
     std::string token;
     std::string correlation_id;
     core::SteadyTime received;  ///< when its first byte was read
+    core::SteadyTime passed;    ///< when it had passed all that stands before its handler
     core::Deadline deadline =
         core::Deadline::never();  ///< when 504 is answered in the handler's place
     core::ByteCount bytes_in;     ///< head and body as read

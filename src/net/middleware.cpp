@@ -313,18 +313,16 @@ Middleware counting_errors(Middleware rendering, core::MetricRegistry& metrics) 
     return rendering;
 }
 
-/// The router's handlers, measured. One executor, as the chain around it.
-class Handling {
+/// Measures the router's handlers: the last of all. One executor, as the chain.
+class MeasureHandlers {
   public:
-    Handling(const Router& router, const ApplicationDeps& deps)
-        : router_(&router), clock_(&deps.clock), registry_(&deps.metrics) {}
+    MeasureHandlers(const core::Clock& clock, core::MetricRegistry& registry)
+        : clock_(clock), registry_(registry) {}
 
-    asio::awaitable<core::Result<Response>> operator()(Request& request) {
-        core::Histogram& taken = series(request);
-        const core::SteadyTime begun = clock_->steady();
-        core::Result<Response> answer = co_await router_->dispatch(request);
-        taken.observe(std::chrono::duration<double>(clock_->steady() - begun).count());
-        co_return answer;
+    void begin(Request& request) const { request.passed = clock_.steady(); }
+    void end(const Request& request) {
+        const std::chrono::duration<double> taken = clock_.steady() - request.passed;
+        series(request).observe(taken.count());
     }
 
   private:
@@ -333,7 +331,7 @@ class Handling {
     core::Histogram& series(const Request& request) {
         const std::tuple<Method, std::string_view> wanted(request.method, request.route);
         if (const auto found = known_.find(wanted); found != known_.end()) return found->second;
-        core::Histogram& made = registry_->histogram(
+        core::Histogram& made = registry_.histogram(
             "zona_http_handler_duration_seconds",
             "Time that the operation itself took: without what every request passes before it and "
             "its answer after it.",
@@ -343,11 +341,20 @@ class Handling {
         return made;
     }
 
-    const Router* router_;
-    const core::Clock* clock_;
-    core::MetricRegistry* registry_;
+    const core::Clock& clock_;
+    core::MetricRegistry& registry_;
     std::map<Key, core::Histogram&, std::less<>> known_;
 };
+
+Middleware measure_handlers(const ApplicationDeps& deps) {
+    // A function is copied with what it owns: its series are shared.
+    const auto measure = std::make_shared<MeasureHandlers>(deps.clock, deps.metrics);
+    return {[measure](Request& request) -> Decision {
+                measure->begin(request);
+                return {};
+            },
+            [measure](Request& request, Response&) { measure->end(request); }};
+}
 
 asio::awaitable<std::optional<Response>> answered(Response response) {
     co_return response;
@@ -459,10 +466,9 @@ Application make_application(const Router& router, const ApplicationDeps& deps,
     all.push_back(negotiate_websocket());
     all.push_back(refuse_unrouted(router));
     std::ranges::move(inner, std::back_inserter(all));
+    all.push_back(measure_handlers(deps));
     const Router* routes = &router;
-    // A function is copied with what it owns: its series are shared.
-    const auto handling = std::make_shared<Handling>(router, deps);
-    return {Chain(std::move(all), [handling](Request& request) { return (*handling)(request); }),
+    return {Chain(std::move(all), [routes](Request& request) { return routes->dispatch(request); }),
             [routes](Request& head) { return routes->match(head); }};
 }
 

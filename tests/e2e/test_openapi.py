@@ -195,7 +195,7 @@ def test_every_example_of_the_document_is_sent_and_answered_as_it_says(client):
     begun = client.data('startProcesses', {'apps': [{'name': 'api', 'script': '/bin/sleep', 'args': ['1000'], 'stdin': 'pipe'}],
                                            'cwd': '/tmp', 'wait': False})
     assert client.ask('followExecution', path={'id': begun['id']})[0] == 200   # to its end
-    ids = {'getExecution': begun['id'], 'followExecution': begun['id']}
+    ids = dict.fromkeys(('getExecution', 'followExecution', 'cancelExecution', 'retryExecution'), begun['id'])   # a change of processes
     asked = set()
     # What ends processes comes last: the examples are one sequence.
     finite = [name for name in client.operations if name not in ENDLESS | STATEFUL]
@@ -211,7 +211,7 @@ def test_every_example_of_the_document_is_sent_and_answered_as_it_says(client):
         for body in bodies or [None]:
             status, answer = client.ask(name, body, path, query)
             # One app is there already; without the network no keys are known, so nothing more is listened on.
-            assert status < 400 or (name, status) in [('startProcesses', 409), ('addListener', 409), ('getJobRun', 404), ('cancelJob', 409), ('acceptInvitation', 401),
+            assert status < 400 or (name, status) in [('startProcesses', 409), ('addListener', 409), ('getJobRun', 404), ('cancelJob', 409), ('cancelExecution', 409), ('retryExecution', 409), ('acceptInvitation', 401),
                                                        ('renewSession', 401), ('beginSecondFactor', 409), ('confirmSecondFactor', 409), ('removeOwnSecondFactor', 409), ('renewOwnKey', 401), ('endSession', 409), ('listOwnSessions', 409), ('beginSignIn', 404), ('updateUserSessionExpiretime', 404), ('moveSessionEnd', 404), ('finishSignIn', 401), ('getServiceProvider', 404)], (name, body, answer)
         asked.add(name)
 
@@ -351,7 +351,7 @@ def test_every_sample_of_the_page_runs_as_it_stands(open_zona, title, command):
         free = probe.getsockname()[1]
     for name, text in ran:
         # Of jobs nothing runs, and no token nor a key that is due can stand on a page; test_users.py, test_sessions.py and test_keys.py have some.
-        if name in ENDLESS | STATEFUL | {'cancelJob', 'acceptInvitation', 'renewSession', 'beginSecondFactor', 'confirmSecondFactor', 'removeOwnSecondFactor', 'renewOwnKey', 'endSession', 'listOwnSessions', 'beginSignIn', 'updateUserSessionExpiretime', 'moveSessionEnd', 'finishSignIn', 'getServiceProvider'}:
+        if name in ENDLESS | STATEFUL | {'cancelJob', 'cancelExecution', 'retryExecution', 'acceptInvitation', 'renewSession', 'beginSecondFactor', 'confirmSecondFactor', 'removeOwnSecondFactor', 'renewOwnKey', 'endSession', 'listOwnSessions', 'beginSignIn', 'updateUserSessionExpiretime', 'moveSessionEnd', 'finishSignIn', 'getServiceProvider'}:
             continue
         text = text.replace(example, begun).replace('/runs/17', f'/runs/{number}')
         text = text.replace('curl ', 'curl -sS --fail-with-body ', 1).replace('http://127.0.0.1:8063', zona.url)

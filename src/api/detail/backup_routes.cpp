@@ -454,12 +454,14 @@ class BackupRoutes {
 
     Answer back_up(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
-        co_return co_await tasks_.begin(call, tenant.code, {});
+        co_return co_await tasks_.begin(call, tenant.code, json::object());
     }
 
     Answer verify(Call& call) const {
         ZONA_CO_TRY(const Tenant tenant, co_await find(call));
-        co_return co_await tasks_.begin(call, tenant.code, {{"id", call.path("id")}});
+        json::object input;
+        input["id"] = call.path("id");
+        co_return co_await tasks_.begin(call, tenant.code, std::move(input));
     }
 
     Answer remove(Call& call) const {
@@ -527,7 +529,7 @@ class BackupRoutes {
         co_return Response::success(core::to_json(data));
     }
 
-    Answer back_up_all(Call& call) const { return tasks_.begin(call, "", {}); }
+    Answer back_up_all(Call& call) const { return tasks_.begin(call, "", json::object()); }
 
     Answer verify_whole(Call& call) const {
         return tasks_.begin(call, "", {{"id", call.path("id")}});
@@ -540,7 +542,7 @@ class BackupRoutes {
         co_return Response::success(core::to_json(json::object{{"uuid", id}}));
     }
 
-    Answer check(Call& call) const { return tasks_.begin(call, "", {}); }
+    Answer check(Call& call) const { return tasks_.begin(call, "", json::object()); }
 
   private:
     asio::awaitable<Result<Tenant>> find(const Call& call) const {

@@ -327,8 +327,8 @@ asio::awaitable<Result<void>> tell(const ExecutionDeps deps, core::Uuid id, net:
         const json::value progress = shown(view.progress);
         if (!progress.is_null() && progress != told) {
             const std::string text = core::to_json(progress);
-            ZONA_CO_TRY_VOID(
-                co_await out.send({.id = {}, .event = "progress", .data = text, .retry = {}}));
+            const net::ServerEvent event{.id = {}, .event = "progress", .data = text, .retry = {}};
+            ZONA_CO_TRY_VOID(co_await out.send(event));
             told = progress;
         }
         const auto until = core::Deadline::after(deps.clock, kLookAgain);

@@ -61,7 +61,7 @@ Answer Tasks::begin(const Call& call, std::string tenant, boost::json::object in
     jobs::NewTask wanted{
         .kind = call.operation().id,
         .tenant = std::move(tenant),
-        .input = std::move(input),
+        .input = std::make_shared<const boost::json::object>(std::move(input)),
         .correlation_id = call.request().correlation_id,
         .place = jobs::Place::kHere,
         .key = std::string(call.request().headers.find("Idempotency-Key").value_or(""))};

@@ -217,7 +217,7 @@ class VaultRoutes {
             // Who asks while another rotation goes on is told at once.
             ZONA_CO_TRY(const tenancy::KeyRotation::Turn turn, deps_.rotation.begin());
         }
-        co_return co_await tasks_.begin(call, owner, {});
+        co_return co_await tasks_.begin(call, owner, json::object());
     }
 
     Answer rewrap(Call&) const {

@@ -54,6 +54,10 @@ Filter has_not_ended() {
         "state", {text(TaskState::kWaiting), text(TaskState::kDelayed), text(TaskState::kRunning)});
 }
 
+Document given_to(const NewTask& task) {
+    return task.input ? *task.input : Document();
+}
+
 /// Over all kinds and tenants.
 std::string whole_key(const NewTask& task) {
     if (task.key.empty()) return {};
@@ -155,7 +159,7 @@ Result<Task> TaskLedger::ask(Writer& writer, const core::Uuid& id, const NewTask
     ZONA_TRY(const auto known, with_key(writer, key));
     if (!known) return add(writer, id, task, key);
     ZONA_TRY(const Document input, input_of(*known));
-    if (input == task.input) return task_of(*known);
+    if (input == given_to(task)) return task_of(*known);
     return Error(Code::kConflict, "the key was given before, with something else to do")
         .detail({"Idempotency-Key", "", "take a new key for each new task"});
 }
@@ -174,7 +178,7 @@ Result<Task> TaskLedger::add(Writer& writer, const core::Uuid& id, const NewTask
     const std::string name = id.to_string();
     ZONA_TRY(const auto sealer, deps_.fields());
     ZONA_TRY(const std::string sealed,
-             sealer->seal(place_of(bound(name)), core::to_json(Value(task.input))));
+             sealer->seal(place_of(bound(name)), core::to_json(Value(given_to(task)))));
     Document document = document_of(plan);
     document[kInput] = sealed;
     ZONA_TRY(const Record stored, writer.insert(tasks(), name, document));

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/json/object.hpp>
+
 #include "core/clock.h"
 #include "core/random.h"
 #include "core/result.h"

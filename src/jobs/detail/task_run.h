@@ -10,6 +10,8 @@
 #include <stop_token>
 #include <string>
 
+#include <boost/json/object.hpp>
+
 #include "core/clock.h"
 #include "core/progress.h"
 #include "core/random.h"

@@ -113,7 +113,7 @@ class QueueFixture : public testing::Test {
     }
     core::Result<Task> ask(QueueNode& node, const std::string& tenant, const std::string& what,
                            std::string kind = "note") {
-        return ask(node, {.kind = std::move(kind), .tenant = tenant, .input = {{"what", what}}});
+        return ask(node, {.kind = std::move(kind), .tenant = tenant, .input = input(what)});
     }
     static Task find(QueueNode& node, const core::Uuid& id) {
         return answer<Task>([&](auto done) { node.queue.find(id, std::move(done)); }).value();
@@ -123,6 +123,9 @@ class QueueFixture : public testing::Test {
     }
     static core::Result<Task> retry(QueueNode& node, const core::Uuid& id) {
         return answer<Task>([&](auto done) { node.queue.retry(id, std::move(done)); });
+    }
+    static std::shared_ptr<const store::Document> input(const std::string& what) {
+        return std::make_shared<const store::Document>(store::Document{{"what", what}});
     }
     static std::string text_in(const store::Document& input) {
         const auto* what = input.if_contains("what");
