@@ -47,6 +47,7 @@ class QueueBell;
 struct Attempt;
 struct ClaimedTask;
 struct TaskEnd;
+class TaskLedger;
 }  // namespace detail
 /// @endcond
 
@@ -143,7 +144,8 @@ class Queue {
     void forget(detail::Attempt& attempt);
     void end_all();
     void trouble(std::string_view what, const core::Error& error);
-    store::Callback<Task> and_ring(store::Callback<Task> done) const;
+    store::Callback<Task> and_ring(std::shared_ptr<detail::TaskLedger> ledger,
+                                   store::Callback<Task> done) const;
     static Task with_progress(const detail::QueueBell& bell, Task task);
 
     const QueueOptions options_;

@@ -19,9 +19,12 @@ Error not_open() {
 
 }  // namespace
 
-/// Whoever waits for the answer learns it first.
-store::Callback<Task> Queue::and_ring(store::Callback<Task> done) const {
-    return [bell = bell_, done = std::move(done)](Result<Task> task) mutable {
+/// Whoever waits for the answer learns it first. Until then the ledger lives, which may be asked
+/// for something when the queue is stopped.
+store::Callback<Task> Queue::and_ring(std::shared_ptr<detail::TaskLedger> ledger,
+                                      store::Callback<Task> done) const {
+    return [bell = bell_, ledger = std::move(ledger),
+            done = std::move(done)](Result<Task> task) mutable {
         std::optional<core::Uuid> changed;
         if (task) changed = task->id;
         done(std::move(task));
@@ -50,7 +53,7 @@ void Queue::ask(NewTask task, store::Callback<Task> done) {
         return done(Error(Code::kInvalidArgument,
                           fmt::format("the key of a task has at most {} bytes", kMostKey)));
     }
-    ledger->ask(std::move(task), and_ring(std::move(done)));
+    ledger->ask(std::move(task), and_ring(ledger, std::move(done)));
 }
 
 void Queue::find(const core::Uuid& id, store::Callback<Task> done) const {
@@ -78,19 +81,20 @@ void Queue::list(std::size_t most, store::Callback<std::vector<Task>> done) cons
 void Queue::cancel(const core::Uuid& id, store::Callback<Task> done) {
     const auto ledger = bell_->ledger();
     if (!ledger) return done(not_open());
-    ledger->cancel(id, [bell = bell_, done = and_ring(std::move(done))](Result<Task> task) mutable {
-        if (task) {
-            if (const auto run = bell->find(task->id.to_string()))
-                run->stop(detail::Ending::kCancelled);
-        }
-        done(std::move(task));
-    });
+    ledger->cancel(
+        id, [bell = bell_, done = and_ring(ledger, std::move(done))](Result<Task> task) mutable {
+            if (task) {
+                if (const auto run = bell->find(task->id.to_string()))
+                    run->stop(detail::Ending::kCancelled);
+            }
+            done(std::move(task));
+        });
 }
 
 void Queue::retry(const core::Uuid& id, store::Callback<Task> done) {
     const auto ledger = bell_->ledger();
     if (!ledger) return done(not_open());
-    ledger->retry(id, and_ring(std::move(done)));
+    ledger->retry(id, and_ring(ledger, std::move(done)));
 }
 
 }  // namespace zona::jobs

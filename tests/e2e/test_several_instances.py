@@ -81,8 +81,11 @@ def test_any_instance_serves_any_request_and_what_ends_on_one_ends_on_all(instal
     # Each step by another instance.
     for step, zona in enumerate(zonas * 2):
         assert ask(zona.url, 'PUT', '/api/v1/tenants/acme/settings/theme', token, json={'value': step}).status_code in (200, 201)
+        def value(reader):
+            return ask(reader.url, 'GET', '/api/v1/tenants/acme/settings/theme', token).json()['data']['value']
+        assert value(zona) == step   # where it was written; the others hear of it
         for reader in zonas:
-            assert ask(reader.url, 'GET', '/api/v1/tenants/acme/settings/theme', token).json()['data']['value'] == step
+            wait_until(lambda reader=reader, value=value, step=step: value(reader) == step)
     assert ask(zonas[1].url, 'DELETE', '/api/v1/sessions/current', token).json()['data'] == {'ended': 1}
     for zona in zonas:
         wait_until(lambda zona=zona: ask(zona.url, 'GET', '/api/v1/whoami', token).status_code == 401)

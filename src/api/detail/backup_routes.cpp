@@ -143,7 +143,10 @@ std::vector<ErrorSpec> no_backup() {
 
 AnswerSpec begun(const std::string& operation) {
     AnswerSpec out = not_waited_for(operation);
-    out.description = "It goes on as an execution, whose path the header Location names.";
+    out.description =
+        "It goes on as an execution, whose path the header Location names, when its turn has come: "
+        "of a tenant one at a time. Whoever sends a header Idempotency-Key, at most 128 bytes, may "
+        "ask again: the same key with the same body is the same execution.";
     return out;
 }
 

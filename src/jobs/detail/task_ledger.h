@@ -55,7 +55,8 @@ struct HeldTask {
     LeaseState lease;  ///< free: whoever had it is past its end, or the document is damaged
 };
 
-/// All members but those with a callback block. Errors: those of the core database.
+/// All members but those with a callback block; it lives until that was called. Errors: those of
+/// the core database.
 class TaskLedger {
   public:
     using Fields = std::function<core::Result<std::shared_ptr<const vault::FieldSealer>>()>;
