@@ -119,8 +119,10 @@ TEST_F(QueueTest, OneThatTakesItsDaemonWithItEachTimeIsNotBegunForever) {
     const auto last = node({noting()});
     last->queue.turn();
     EXPECT_TRUE(last->waiting.empty());
-    EXPECT_EQ(find(*last, *id).state, TaskState::kFailed);
-    EXPECT_EQ(find(*last, *id).error->code(), Code::kInternal);
+    const Task given_up = find(*last, *id);
+    EXPECT_EQ(given_up.state, TaskState::kFailed);
+    ASSERT_TRUE(given_up.error);
+    EXPECT_EQ(given_up.error->code(), Code::kInternal);
     ASSERT_TRUE(retry(*last, *id));
     last->settle();
     EXPECT_EQ(find(*last, *id).state, TaskState::kSucceeded);
