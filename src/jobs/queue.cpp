@@ -10,6 +10,7 @@
 #include "core/deadline.h"
 #include "core/fault.h"
 #include "jobs/detail/attempt.h"
+#include "jobs/detail/troubles.h"
 #include "os/thread.h"
 
 namespace zona::jobs {
@@ -24,10 +25,6 @@ using detail::TaskEnd;
 using store::Document;
 
 namespace {
-
-/// Pauses of whoever cannot reach the core database.
-constexpr Retries kTroubles{
-    .attempts = 0, .first = std::chrono::seconds(1), .longest = std::chrono::minutes(5)};
 
 bool is_name(const std::string& name) {
     const auto fits = [](char c) {
@@ -297,10 +294,9 @@ TaskEnd Queue::end_of(const Attempt& attempt) {
     }
     end.error = result.error();
     end.state = TaskState::kFailed;
-    const bool was_told = result.error().code() == Code::kCancelled;
-    if (was_told && run.stopped() == Ending::kCancelled) {
+    if (run.stopped() == Ending::kCancelled) {
         end.state = TaskState::kCancelled;
-    } else if (was_told) {
+    } else if (result.error().code() == Code::kCancelled) {
         // The daemon ends: the work knows it by itself, or from us.
         if (attempt.kind.interrupted == Interrupted::kAgain) end.state = TaskState::kWaiting;
     } else if (may_pass(result.error().code()) && end.failures < attempt.kind.retries.attempts) {
@@ -322,10 +318,12 @@ void Queue::finish(Attempt& attempt) {
     }
     ZONA_FAULT("tasks.before_end");
     auto kept = bell_->ledger()->end(*attempt.ended);
-    const bool is_too_large = !kept && kept.error().code() == Code::kTooLarge;
-    if (is_too_large) {
-        // What it has made is there; what it says of it cannot be.
+    const bool is_refused = !kept && (kept.error().code() == Code::kTooLarge ||
+                                      kept.error().code() == Code::kInvalidArgument);
+    if (is_refused) {
+        // What it has made is there; what it says of it no document can hold.
         attempt.ended->outcome.reset();
+        attempt.ended->progress.reset();
         attempt.ended->error = kept.error();
         attempt.ended->state = TaskState::kFailed;
         kept = bell_->ledger()->end(*attempt.ended);
@@ -365,7 +363,7 @@ void Queue::count_end(const Attempt& attempt, const std::string& outcome) {
 
 void Queue::trouble(std::string_view what, const Error& error) {
     deps_.log.report(what, error);
-    not_before_ = deps_.clock.steady() + kTroubles.pause(++troubles_, deps_.random);
+    not_before_ = deps_.clock.steady() + detail::kTroubles.pause(++troubles_, deps_.random);
 }
 
 /// What runs is told to end; what cannot be entered any more is found by the next start.

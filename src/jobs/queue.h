@@ -150,7 +150,7 @@ class Queue {
 
     const QueueOptions options_;
     const QueueDeps deps_;
-    std::map<std::string, TaskKind> kinds_;          // complete before start()
+    std::map<std::string, TaskKind> kinds_;          // complete before release()
     const std::shared_ptr<detail::QueueBell> bell_;  // shared with answers that are under way
     core::Gauge& running_;
     core::Gauge& waiting_;

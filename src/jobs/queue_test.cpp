@@ -326,6 +326,32 @@ TEST_F(QueueTest, AnOutcomeThatIsTooLargeIsSaidSo) {
 }
 
 // ARCH-10
+TEST_F(QueueTest, AnOutcomeThatNoDocumentCanHoldHoldsUpNobody) {
+    TaskKind broken = noting("broken");
+    broken.work = [](const TaskContext&) -> Result<Document> {
+        return Document{{"text", "\xff\xfe"}};
+    };
+    const auto a = node({broken, noting()}, {.most_running = 1});
+    const core::Uuid id = ask(*a, "acme", "0", "broken")->id;
+    ask(*a, "acme", "1").value();
+    a->settle();
+    EXPECT_EQ(find(*a, id).state, TaskState::kFailed);
+    EXPECT_EQ(find(*a, id).error->code(), Code::kInvalidArgument);
+    EXPECT_EQ(done_, Texts{"acme:1"});
+}
+
+// ARCH-10
+TEST_F(QueueTest, OneThatWasCancelledIsNotTriedAgain) {
+    TaskKind away = failing(Code::kUnavailable, 9, {.attempts = 3, .first = 1s});
+    const auto a = node({away});
+    const core::Uuid id = ask(*a, "acme", "0", "fail")->id;
+    a->queue.turn();
+    ASSERT_TRUE(cancel(*a, id));
+    a->settle();
+    EXPECT_EQ(find(*a, id).state, TaskState::kCancelled);
+}
+
+// ARCH-10
 TEST_F(QueueTest, AnEndThatCannotBeKeptIsKeptWhenTheDatabaseIsBack) {
     const auto a = node({noting()});
     const core::Uuid id = ask(*a, "acme", "0")->id;

@@ -14,6 +14,7 @@
 #include "jobs/detail/documents.h"
 #include "jobs/detail/job.h"
 #include "jobs/detail/ledger.h"
+#include "jobs/detail/troubles.h"
 #include "os/thread.h"
 
 namespace zona::jobs {
@@ -27,10 +28,6 @@ using detail::Job;
 using detail::Run;
 
 namespace {
-
-/// Pauses of whoever cannot reach the core database.
-constexpr Retries kTroubles{
-    .attempts = 0, .first = std::chrono::seconds(1), .longest = std::chrono::minutes(5)};
 
 /// After it a paused job is looked at again.
 constexpr std::chrono::hours kPausedFor(1);
@@ -114,7 +111,7 @@ void Scheduler::loop(std::shared_ptr<store::Database> core) {
     int tries = 0;
     for (auto opened = open(core); !opened; opened = open(core)) {
         deps_.log.report("the jobs cannot begin", opened.error());
-        wait_until(deps_.clock.steady() + kTroubles.pause(++tries, deps_.random));
+        wait_until(deps_.clock.steady() + detail::kTroubles.pause(++tries, deps_.random));
         const std::lock_guard lock(mutex_);
         if (stopping_) return;
     }
@@ -232,7 +229,7 @@ void Scheduler::finish(Job& job) {
     auto kept = (*ledger())->end_run(*run.ended);
     if (!kept && kept.error().code() != Code::kConflict) {
         deps_.log.report("the end of a job cannot be kept", kept.error(), {{"job", job.key}});
-        job.not_before = now + kTroubles.pause(++job.troubles, deps_.random);
+        job.not_before = now + detail::kTroubles.pause(++job.troubles, deps_.random);
         return;
     }
     job.troubles = 0;
@@ -263,7 +260,7 @@ Result<void> Scheduler::begin(Job& job, bool is_manual) {
     if (job.observed && now - job.observed->since >= kLeaseTime) wanted.stale = job.observed->lease;
     auto begun = (*ledger())->begin_run(wanted);
     if (!begun) {
-        job.not_before = now + kTroubles.pause(++job.troubles, deps_.random);
+        job.not_before = now + detail::kTroubles.pause(++job.troubles, deps_.random);
         return begun.take_error();
     }
     job.troubles = 0;

@@ -300,14 +300,18 @@ class RenderErrors {
 
 /// Counts what is rendered by its code.
 Middleware counting_errors(Middleware rendering, core::MetricRegistry& metrics) {
-    rendering.after = [render = std::move(rendering.after), registry = &metrics](
-                          Request& request, Response& response) {
-        if (response.failure) {
-            registry
-                ->counter("zona_http_errors_total", "Requests that were answered by an error.",
-                          {{"code", std::string(core::info(response.failure->error.code()).name)}})
-                .add();
-        }
+    // Shared by the copies that std::function makes; the registry's own look-up takes a lock.
+    auto known = std::make_shared<std::map<core::Code, core::Counter&>>();
+    const auto counter = [known = std::move(known), &metrics](core::Code code) -> core::Counter& {
+        if (const auto found = known->find(code); found != known->end()) return found->second;
+        core::Counter& made =
+            metrics.counter("zona_http_errors_total", "Requests that were answered by an error.",
+                            {{"code", std::string(core::info(code).name)}});
+        return known->emplace(code, made).first->second;
+    };
+    rendering.after = [render = std::move(rendering.after), counter](Request& request,
+                                                                     Response& response) {
+        if (response.failure) counter(response.failure->error.code()).add();
         render(request, response);
     };
     return rendering;

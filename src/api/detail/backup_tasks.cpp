@@ -102,18 +102,13 @@ Result<json::object> outcome(Result<WholeBackup> done) {
     return out;
 }
 
-/// What a flag of an input says; it is not there: no.
-bool flag_of(const json::object& input, std::string_view key) {
-    const json::value* const value = input.if_contains(key);
-    return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 Result<tenancy::RestoreRequest> restore_in(const TaskContext& context) {
     const json::object& input = context.input();
     tenancy::RestoreRequest out{.tenant = context.tenant(),
                                 .backup = text_of(input, "backup"),
-                                .existing = flag_of(input, "replace") ? tenancy::Existing::kReplace
-                                                                      : tenancy::Existing::kRefuse,
+                                .existing = read_flag(json::value(input), "replace")
+                                                ? tenancy::Existing::kReplace
+                                                : tenancy::Existing::kRefuse,
                                 .of = text_of(input, "of")};
     if (const json::value* const at = input.if_contains("at"))
         out.at = core::SystemTime(std::chrono::microseconds(at->to_number<std::int64_t>()));
@@ -163,8 +158,9 @@ class Works {
         return outcome(operations_.migrate(address_in(task.input()), task.progress()));
     }
     Result<json::object> erase(const TaskContext& task) const {
-        const auto backups = flag_of(task.input(), "keep_backups") ? tenancy::Backups::kKeep
-                                                                   : tenancy::Backups::kErase;
+        const auto backups = read_flag(json::value(task.input()), "keep_backups")
+                                 ? tenancy::Backups::kKeep
+                                 : tenancy::Backups::kErase;
         ZONA_TRY_VOID(operations_.erase(task.tenant(), backups, task.progress()));
         // Nobody gets in for a tenant that is gone.
         if (identity::ApiKeys* const keys = deps_.keys.keys)

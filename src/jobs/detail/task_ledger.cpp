@@ -5,7 +5,6 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include "core/fault.h"
 #include "core/json.h"
 #include "jobs/collections.h"
 #include "jobs/detail/documents.h"
@@ -139,11 +138,12 @@ Result<Task> change(Writer& writer, const std::string& id, const Update& update)
     return task_of(stored);
 }
 
-}  // namespace
-
+/// The name of a task's lease.
 std::string lease_of(const std::string& id) {
     return "task/" + id;
 }
+
+}  // namespace
 
 void TaskLedger::ask(NewTask task, store::Callback<Task> done) {
     const core::Uuid id = core::Uuid::v4(deps_.random);
@@ -320,7 +320,8 @@ Result<Claim> TaskLedger::claim(Writer& writer) {
     Update update;
     update.set("state", text(TaskState::kRunning))
         .set("instance", json::string(options_.holder.instance))
-        .inc("attempt", 1);
+        .inc("attempt", 1)
+        .unset("progress");
     ZONA_TRY(const Record stored, writer.modify(tasks(), id, update));
     out.task = ClaimedTask{.task = task_of(stored),
                            .input = input_of(stored),

@@ -19,9 +19,6 @@
 
 namespace zona::jobs::detail {
 
-/// Of the lease of a task.
-std::string lease_of(const std::string& id);
-
 /// A task that was begun here.
 struct ClaimedTask {
     Task task;

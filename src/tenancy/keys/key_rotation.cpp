@@ -185,7 +185,8 @@ Result<void> seal_passwords_anew(const Owner& owner) {
     return {};
 }
 
-/// The flagged fields of the core database's record, until a round has changed nothing.
+/// The flagged fields of the core database's record and of tasks, until a round has changed
+/// nothing.
 Result<void> seal_record_anew(const Owner& owner) {
     const auto core = owner.deps.tenants.core();
     if (!core) return Error(Code::kUnavailable, "the core database is not open");
